@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file
+ * C ABI of the chip model.
+ *
+ * The chip is a stand-alone library without global state: it knows neither QEMU nor a kernel. A host (the QEMU glue, the
+ * in-process backend of libneuron, a fuzzer, a test) creates it, forwards register and doorbell accesses, and gives it
+ * host memory and interrupts through callbacks.
+ *
+ * Threading: every function may be called from any thread, concurrently, unless it says otherwise. Callbacks come from
+ * the chip's worker threads and from inside neuron_chip_reg_write(), neuron_chip_doorbell_write() and neuron_chip_run();
+ * the chip holds none of its locks while it calls back, except where a callback's comment says otherwise.
+ *
+ * Errors: the library never throws across this interface and never ends the process. What a guest does wrong becomes a
+ * fault record that the guest sees (spec/faults.toml).
+ */
+#ifndef NEURON_CHIP_H
+#define NEURON_CHIP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Version of this interface; neuron_chip_create() refuses another major. */
+#define NEURON_CHIP_ABI_MAJOR 1
+#define NEURON_CHIP_ABI_MINOR 0
+
+struct neuron_chip;
+
+enum neuron_chip_log_level {
+    NEURON_CHIP_LOG_ERROR = 0,
+    NEURON_CHIP_LOG_WARNING = 1,
+    NEURON_CHIP_LOG_INFO = 2,
+    NEURON_CHIP_LOG_DEBUG = 3,
+};
+
+/** What the host gives the chip. All members but @ref kick and @ref log are mandatory. */
+struct neuron_chip_host_ops {
+    /** Size of this structure, for compatible growth. */
+    size_t size;
+
+    /**
+     * Read or write host memory at a bus address. May block. Returns 0, or a negative errno when the bus refused any
+     * part of the transfer (the chip then raises HOST_BUS). @p len is at most 1 MiB.
+     * The chip may call these from several threads at once.
+     */
+    int (*dma_read)(void *opaque, uint64_t addr, void *buf, size_t len);
+    int (*dma_write)(void *opaque, uint64_t addr, const void *buf, size_t len);
+
+    /** Raise MSI-X vector @p vector. Must not block on the chip. All DMA writes before the call are visible first. */
+    void (*raise_irq)(void *opaque, uint32_t vector);
+
+    /**
+     * Stepped mode only: there is work for neuron_chip_run(). Called from whatever thread made the work; it must only
+     * note the fact (schedule a bottom half, set an eventfd), not call the chip.
+     */
+    void (*kick)(void *opaque);
+
+    /** One line of text for the host's log, without a newline. */
+    void (*log)(void *opaque, enum neuron_chip_log_level level, const char *message);
+};
+
+/** What to build. Zero-initialise, set @ref size, then what differs from the default. */
+struct neuron_chip_config {
+    /** Size of this structure, for compatible growth. */
+    size_t size;
+    /** NEURON_CHIP_ABI_MAJOR of the caller. */
+    uint32_t abi_major;
+    /** Profile name ("trn2"), NULL for the default. */
+    const char *profile;
+    /** HBM bytes; 0: what the profile says. A multiple of 2 MiB per bank. Backed sparsely. */
+    uint64_t hbm_bytes;
+    /** Bytes of HBM behind the aperture; a power of two, at most HBM; 0: min(256 MiB, HBM rounded down to a power of two). */
+    uint64_t aperture_bytes;
+    /** NeuronCores; 0: what the profile says. */
+    uint32_t cores;
+    /** Worker threads; 0: one per host CPU, at most 8. Ignored in stepped mode. */
+    uint32_t threads;
+    /** Stepped mode: no threads; the host calls neuron_chip_run(), and work runs in an order that only @ref seed decides. */
+    bool stepped;
+    /** Seed of the stepped order. */
+    uint64_t seed;
+};
+
+/**
+ * Create a chip. @p ops is copied; @p opaque must outlive the chip.
+ *
+ * @return 0 and the chip in @p out, or a negative errno with a message that names the offending member in @p error
+ *         (always terminated when @p error_size is not 0).
+ */
+int neuron_chip_create(const struct neuron_chip_config *config, const struct neuron_chip_host_ops *ops, void *opaque,
+                       struct neuron_chip **out, char *error, size_t error_size);
+
+/**
+ * Stop all work, wait for callbacks in flight, and free the chip. NULL is fine. The caller must not hold a lock that a
+ * callback takes, and no other call on this chip may be running.
+ */
+void neuron_chip_destroy(struct neuron_chip *chip);
+
+/**
+ * Reset to the state after creation: queues, contexts and registers at once, on-chip memory and HBM before READY.
+ * Returns at once: STATUS.READY reads 0 until work in flight has ended. No interrupt and no event of the old state
+ * is raised after the return; DMA in flight ends within one chunk.
+ */
+void neuron_chip_reset(struct neuron_chip *chip);
+
+/** Wait until nothing is in flight and nothing can start without a new access. Same locking rule as destroy. */
+void neuron_chip_quiesce(struct neuron_chip *chip);
+
+/** Access of BAR REGS (without the MSI-X table). @p size is 1, 2, 4 or 8. Never waits for an engine. */
+uint64_t neuron_chip_reg_read(struct neuron_chip *chip, uint64_t offset, unsigned int size);
+void neuron_chip_reg_write(struct neuron_chip *chip, uint64_t offset, uint64_t value, unsigned int size);
+
+/** Write to BAR DOORBELLS. Never waits for an engine. */
+void neuron_chip_doorbell_write(struct neuron_chip *chip, uint64_t offset, uint64_t value, unsigned int size);
+
+/**
+ * Memory behind BAR APERTURE: page-aligned, valid until destroy, zero at first. The host may map it into a guest;
+ * accesses race with the chip's DMA as they would on a real device.
+ */
+void *neuron_chip_aperture(struct neuron_chip *chip, uint64_t *bytes);
+
+/**
+ * Stepped mode: run at most @p max_steps steps on the calling thread.
+ *
+ * @return steps taken; fewer than @p max_steps means that nothing is left to do. 0 at once in threaded mode.
+ *         Only one thread at a time.
+ */
+uint64_t neuron_chip_run(struct neuron_chip *chip, uint64_t max_steps);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* NEURON_CHIP_H */
