@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""Judges the model: everything that would make wrong or uncompilable outputs, or a device that cannot be built."""
+
+from __future__ import annotations
+
+from . import c, check_layout, check_names
+from .errors import Problems
+from .model import Spec
+
+# Entries that the templates and the derived constants build on.
+NEEDED_CONSTANTS = (
+    "PAGE_SIZE",
+    "MAX_CONTEXTS",
+    "MAX_QUEUES",
+    "DOORBELL_STRIDE",
+    "DOORBELL_SLOTS",
+    "MSIX_VECTORS",
+    "MSIX_TABLE_OFFSET",
+    "MSIX_PBA_OFFSET",
+    "MAX_CORES",
+    "PSUM_BANKS",
+    "PSUM_BANK_BYTES",
+)
+NEEDED_ENUMS = {"dtype": "isa.toml", "engine": "isa.toml", "profile": "registers.toml"}
+NEEDED_STRUCTS = {"instruction_header": "isa.toml", "tile": "isa.toml", "mem": "isa.toml"}
+BAR_KINDS = ("mem32", "mem64", "mem64-prefetchable")
+
+
+def check(spec: Spec) -> None:
+    """Raises SpecError with every problem found."""
+    problems = Problems()
+    _needed(spec, problems)
+    problems.stop_if_any()  # the rest relies on these
+    check_names.check(spec, problems, c.names(spec))
+    check_layout.check(spec, problems)
+    _device(spec, problems)
+    _bars(spec, problems)
+    _dtypes(spec, problems)
+    _instructions(spec, problems)
+    _profiles(spec, problems)
+    problems.stop_if_any()
+
+
+def _needed(spec: Spec, problems: Problems) -> None:
+    for name in NEEDED_CONSTANTS:
+        if not spec.constant(name):
+            problems.add("device.toml", f"constant {name}", "is missing")
+    for name, file in NEEDED_ENUMS.items():
+        if not spec.enum(name):
+            problems.add(file, f"enum {name}", "is missing")
+    for name, file in NEEDED_STRUCTS.items():
+        if not spec.struct(name):
+            problems.add(file, f"struct {name}", "is missing")
+    for name in ("opcode", "flags"):
+        if all(m.name != name for m in spec.packet_header.members):
+            problems.add("packets.toml", "header", f"field '{name}' is missing")
+    header = spec.struct("instruction_header")
+    if header and all(m.name != "opcode" for m in header.members):
+        problems.add("isa.toml", "struct instruction_header", "field 'opcode' is missing")
+
+
+def _device(spec: Spec, problems: Problems) -> None:
+    value = lambda name: spec.constant(name).value  # noqa: E731
+    for constant in spec.all_constants():
+        if not 0 <= constant.value < 1 << 64:
+            problems.add(constant.file, f"constant {constant.name}", "is not an unsigned 64-bit number")
+        if constant.name.startswith("PCI_") and constant.value > 0xFFFF:
+            problems.add(constant.file, "pci", f"{constant.name.removeprefix('PCI_').lower()} has more than 16 bits")
+    if not (0 <= spec.major < 1 << 16 and 0 <= spec.minor < 1 << 16):
+        problems.add("device.toml", "version", "major and minor have 16 bits each")
+    if value("DOORBELL_SLOTS") * value("DOORBELL_STRIDE") > value("PAGE_SIZE"):
+        problems.add("device.toml", "constant DOORBELL_SLOTS", "the slots do not fit in a page")
+    doorbells = spec.constant("BAR_DOORBELLS_SIZE")
+    if doorbells and value("MAX_CONTEXTS") * value("PAGE_SIZE") > doorbells.value:
+        problems.add("device.toml", "bar DOORBELLS", "smaller than one page per context")
+    if value("MMU_PAGE_SHIFT") + value("MMU_LEVELS") * value("MMU_INDEX_BITS") != value("MMU_VA_BITS"):
+        problems.add("mmu.toml", "mmu", "page_shift + levels * index_bits is not va_bits")
+    if 1 << value("MMU_PAGE_SHIFT") != value("PAGE_SIZE"):
+        problems.add("mmu.toml", "mmu", "1 << page_shift is not PAGE_SIZE")
+
+
+def _bars(spec: Spec, problems: Problems) -> None:
+    slots: dict[int, str] = {}
+    for bar in spec.bars:
+        where = f"bar {bar.name}"
+        if bar.kind not in BAR_KINDS:
+            problems.add(bar.file, where, f"unknown kind '{bar.kind}'")
+        used = (bar.index, bar.index + 1) if bar.kind.startswith("mem64") else (bar.index,)
+        if not all(0 <= slot <= 5 for slot in used):
+            problems.add(bar.file, where, f"index {bar.index} is outside 0..5 (a 64-bit BAR takes two)")
+        for slot in used:
+            if slot in slots:
+                problems.add(bar.file, where, f"takes the same BAR slot {slot} as {slots[slot]}")
+            slots[slot] = bar.name
+        if bar.size is not None and (bar.size <= 0 or bar.size & (bar.size - 1)):
+            problems.add(bar.file, where, f"size {bar.size:#x} is not a power of two")
+
+
+def _dtypes(spec: Spec, problems: Problems) -> None:
+    enum = spec.enum("dtype")
+    for v in enum.values:
+        if v.bytes not in (1, 2, 4, 8):
+            problems.add(enum.file, f"enum dtype, value {v.name}", "'bytes' must be 1, 2, 4 or 8")
+
+
+def _instructions(spec: Spec, problems: Problems) -> None:
+    engines = {v.name for v in spec.enum("engine").values}
+    for i in spec.instructions:
+        where = f"instruction {i.name}"
+        if not i.engines:
+            problems.add(i.file, where, "no engine runs it")
+        for name in i.engines:
+            if name not in engines:
+                problems.add(i.file, where, f"unknown engine '{name}'")
+        if len(set(map(str, i.engines))) != len(i.engines):
+            problems.add(i.file, where, "names an engine twice")
+
+
+def _profiles(spec: Spec, problems: Problems) -> None:
+    ids = {v.name for v in spec.enum("profile").values}
+    seen: dict[str, str] = {}
+    for p in spec.profiles:
+        where = f"profile {p.name}"
+        if p.id not in ids:
+            problems.add(p.file, where, f"id '{p.id}' is not in enum profile")
+        if p.id in seen:
+            problems.add(p.file, where, f"has the id of {seen[p.id]}")
+        seen[p.id] = p.file
+        if p.file != f"profiles/{p.name}.toml":
+            problems.add(p.file, where, "the file is not named like the profile")
+        if not 1 <= p.cores <= spec.constant("MAX_CORES").value:
+            problems.add(p.file, where, f"cores {p.cores} is outside 1..MAX_CORES")
+        if p.hbm_banks < 1 or p.hbm_bytes < 1 or p.hbm_bytes % (p.hbm_banks * spec.constant("PAGE_SIZE").value):
+            problems.add(p.file, where, "hbm_bytes is not a number of pages per bank")
+        if p.sbuf_bytes < 1:
+            problems.add(p.file, where, "sbuf_bytes is not positive")
+    for name in sorted(ids - seen.keys()):
+        problems.add("registers.toml", f"enum profile, value {name}", "no file in profiles/ has this id")

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: MIT
+"""The contract in memory. Plain records: load.py fills them, check.py judges them, the emitters read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+INT_TYPES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "i8": 1, "i16": 2, "i32": 4, "i64": 8, "char": 1}
+ACCESS = ("ro", "rw", "w1", "rw1c")
+OPERAND_KINDS = ("reg", "imm", "enum", "arg", "bool", "label", "flags", "tile", "mem")
+
+
+@dataclass
+class Constant:
+    name: str
+    value: int
+    doc: str
+    file: str
+    hex: bool = False
+
+
+@dataclass
+class String:
+    name: str
+    value: str
+    doc: str
+    file: str
+
+
+@dataclass
+class Value:
+    name: str
+    value: int
+    doc: str
+    bytes: int | None = None
+
+
+@dataclass
+class Enum:
+    name: str
+    doc: str
+    values: list[Value]
+    file: str
+    flags: bool = False
+    width: int = 4  # bytes of the widest member that holds it
+
+
+@dataclass
+class Member:
+    """A field of a struct, packet or packet header, or an operand of an instruction."""
+
+    name: str
+    offset: int
+    type: str
+    doc: str
+    array: int | None = None
+    enum: str | None = None
+    kind: str | None = None
+    struct: Struct | None = None
+
+    @property
+    def reserved(self) -> bool:
+        return self.name.startswith("reserved")
+
+    @property
+    def signed(self) -> bool:
+        return self.type.startswith("i")
+
+    @property
+    def element_size(self) -> int:
+        return self.struct.size if self.struct else INT_TYPES[self.type]
+
+    @property
+    def count(self) -> int:
+        return 1 if self.array is None else self.array
+
+    @property
+    def size(self) -> int:
+        return self.element_size * self.count
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.size
+
+    @property
+    def align(self) -> int:
+        return self.struct.align if self.struct else INT_TYPES[self.type]
+
+
+@dataclass
+class BitField:
+    name: str
+    lsb: int
+    bits: int
+    doc: str
+    enum: str | None = None
+
+    @property
+    def mask(self) -> int:
+        return ((1 << self.bits) - 1) << self.lsb
+
+
+@dataclass
+class Struct:
+    name: str
+    size: int
+    doc: str
+    members: list[Member]
+    file: str
+    bitfields: list[BitField] = field(default_factory=list)
+
+    @property
+    def align(self) -> int:
+        return max((m.align for m in self.members), default=1)
+
+
+@dataclass
+class Packet:
+    name: str
+    opcode: int
+    doc: str
+    members: list[Member]
+    file: str
+
+
+@dataclass
+class Instruction:
+    name: str
+    opcode: int
+    doc: str
+    engines: list[str]
+    operands: list[Member]
+    file: str
+
+
+@dataclass
+class Register:
+    name: str
+    offset: int
+    bits: int
+    access: str
+    doc: str
+    reset: int | None = None
+    when: str | None = None
+    enum: str | None = None
+    fields: list[BitField] = field(default_factory=list)
+
+
+@dataclass
+class Block:
+    name: str
+    offset: int
+    doc: str
+    registers: list[Register]
+    file: str
+    stride: int = 0
+    count: int = 1
+
+    @property
+    def repeats(self) -> bool:
+        return self.stride != 0
+
+
+@dataclass
+class Bar:
+    name: str
+    index: int
+    kind: str
+    doc: str
+    size: int | None
+    file: str
+
+
+@dataclass
+class Profile:
+    name: str
+    id: str
+    doc: str
+    cores: int
+    hbm_bytes: int
+    hbm_banks: int
+    sbuf_bytes: int
+    file: str
+
+
+@dataclass
+class Spec:
+    major: int = 0
+    minor: int = 0
+    pci_doc: str = ""
+    doorbell_doc: str = ""
+    packet_bytes: int = 0
+    instruction_bytes: int = 0
+    intros: dict[str, str] = field(default_factory=dict)  # file -> the comment it opens with
+    constants: list[Constant] = field(default_factory=list)
+    derived: list[Constant] = field(default_factory=list)
+    strings: list[String] = field(default_factory=list)
+    enums: list[Enum] = field(default_factory=list)
+    structs: list[Struct] = field(default_factory=list)  # a nested struct comes before the one that holds it
+    packet_header: Struct | None = None
+    packets: list[Packet] = field(default_factory=list)
+    instructions: list[Instruction] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    bars: list[Bar] = field(default_factory=list)
+    profiles: list[Profile] = field(default_factory=list)
+
+    def enum(self, name: str) -> Enum | None:
+        return next((e for e in self.enums if e.name == name), None)
+
+    def struct(self, name: str) -> Struct | None:
+        return next((s for s in self.structs if s.name == name), None)
+
+    def constant(self, name: str) -> Constant | None:
+        return next((c for c in self.constants + self.derived if c.name == name), None)
+
+    def all_constants(self) -> list[Constant]:
+        return self.derived + self.constants
+
+    @property
+    def plain_structs(self) -> list[Struct]:
+        """Structs with members; the others only name the bits of one word."""
+        return [s for s in self.structs if not s.bitfields]

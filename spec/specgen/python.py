@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""neuron_spec.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .model import Block, Enum, Member, Spec
+from .text import c_string, camel, fill, number, one_line, wrap
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def emit(spec: Spec) -> dict[str, str]:
+    header = [spec.packet_header] + spec.plain_structs
+    text = fill(
+        (TEMPLATES / "neuron_spec.py.in").read_text(),
+        {
+            "CONSTANTS": _constants(spec),
+            "ENUMS": "\n\n\n".join(_enum(e) for e in spec.enums),
+            "REGISTERS": "\n".join(_registers(b) for b in spec.blocks),
+            "FIELDS": _fields(spec),
+            "PROFILES": "\n".join(
+                f"    {p.name!r}: ProfileData({p.name!r}, Profile.{p.id}, {p.cores}, {p.hbm_bytes}, {p.hbm_banks}, "
+                f"{p.sbuf_bytes}),"
+                for p in spec.profiles
+            ),
+            "DTYPE_BYTES": "\n".join(f"    Dtype.{v.name}: {v.bytes}," for v in spec.enum("dtype").values),
+            "STRUCTS": "\n".join(f"    {s.name!r}: ({s.size}, {_members(s.members, '    ')})," for s in header),
+            "PACKETS": "\n".join(f"    {p.name!r}: {_members(p.members, '    ')}," for p in spec.packets),
+            "INSTRUCTIONS": "\n".join(f"    {i.name!r}: {_members(i.operands, '    ')}," for i in spec.instructions),
+            "ENGINES": "\n".join(f"    {i.name!r}: {tuple(i.engines)!r}," for i in spec.instructions),
+        },
+    )
+    return {"neuron_spec.py": text}
+
+
+def _comment(doc: str) -> list[str]:
+    return wrap(doc, "# ", width=120)
+
+
+def _constants(spec: Spec) -> str:
+    lines = []
+    for c in spec.all_constants():
+        lines += _comment(c.doc) + [f"{c.name} = {number(c.value, c.hex)}"]
+    for s in spec.strings:
+        lines += _comment(s.doc) + [f"{s.name} = {c_string(s.value)}"]
+    return "\n".join(lines)
+
+
+def _enum(e: Enum) -> str:
+    base = "IntFlag" if e.flags else "IntEnum"
+    rows = [f"    {v.name} = {v.value}  # {one_line(v.doc)}" for v in e.values]
+    return "\n".join([f"class {camel(e.name)}({base}):", f"    {c_string(e.doc)}", ""] + rows)
+
+
+def _registers(block: Block) -> str:
+    lines = []
+    for r in block.registers:
+        name, offset = f"REG_{block.name}_{r.name}", block.offset + r.offset
+        lines += _comment(f"{r.bits} bits, {r.access}. {r.doc}")
+        if block.repeats:
+            lines += [f"def {name}(n: int) -> int: return {offset:#x} + n * {block.stride:#x}  # noqa: E704"]
+        else:
+            lines.append(f"{name} = {offset:#x}")
+    return "\n".join(lines)
+
+
+def _fields(spec: Spec) -> str:
+    groups = [(f"{b.name}_{r.name}", r.fields) for b in spec.blocks for r in b.registers]
+    groups += [(s.name.upper(), s.bitfields) for s in spec.structs]
+    lines = []
+    for prefix, fields in groups:
+        for f in fields:
+            lines += _comment(f.doc) + [f"{prefix}_{f.name} = Field({f.lsb}, {f.bits})"]
+    return "\n".join(lines)
+
+
+def _members(members: list[Member], indent: str) -> str:
+    if not members:
+        return "()"
+    rows = []
+    for m in members:
+        kind = m.struct.name if m.struct else "c" if m.type == "char" else "i" if m.signed else "u"
+        rows.append(f"{indent}    ({m.name!r}, {m.offset}, {m.element_size}, {m.array}, {kind!r}),")
+    return "\n".join(["("] + rows + [f"{indent})"])

@@ -1,0 +1,140 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The generator as a program: what it writes, when it writes, how it fails."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import tap
+from tap import GENERATOR, SPEC, case, contains, equal
+
+OUTPUTS = {"neuron_spec.h", "neuron_spec_names.h", "neuron/spec.hpp", "neuron/spec.cpp", "neuron_spec.py"}
+
+
+def generate(*arguments, hash_seed: str = "0") -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(GENERATOR), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+    )
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def times(folder: Path) -> dict[str, int]:
+    return {name: (folder / name).stat().st_mtime_ns for name in tree(folder)}
+
+
+def copy_spec(folder: Path) -> Path:
+    target = folder / "spec"
+    target.mkdir()
+    for path in SPEC.glob("*.toml"):
+        shutil.copy(path, target)
+    shutil.copytree(SPEC / "profiles", target / "profiles")
+    return target
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    contains(text, old)
+    path.write_text(text.replace(old, new, 1))
+
+
+@case("every output is written")
+def outputs(folder: Path) -> None:
+    equal(generate("--out", folder).returncode, 0)
+    equal(set(tree(folder)), OUTPUTS)
+
+
+@case("two runs give the same bytes")
+def deterministic(folder: Path) -> None:
+    equal(generate("--out", folder / "a", "--docs", folder / "a", hash_seed="1").returncode, 0)
+    equal(generate("--out", folder / "b", "--docs", folder / "b", hash_seed="2").returncode, 0)
+    equal(tree(folder / "a"), tree(folder / "b"))
+
+
+@case("a file that does not change is not written")
+def untouched(folder: Path) -> None:
+    generate("--out", folder)
+    before = times(folder)
+    generate("--out", folder)
+    equal(times(folder), before)
+
+
+@case("a damaged output is written again")
+def damaged(folder: Path) -> None:
+    generate("--out", folder)
+    good = tree(folder)
+    (folder / "neuron_spec.h").write_bytes(b"\xff\xfe")
+    equal(generate("--out", folder).returncode, 0)
+    equal(tree(folder), good)
+
+
+@case("a changed number reaches C, C++ and Python")
+def changed(folder: Path) -> None:
+    spec = copy_spec(folder)
+    replace(spec / "device.toml", 'name = "MAX_QUEUES"\nvalue = 128', 'name = "MAX_QUEUES"\nvalue = 96')
+    equal(generate("--spec", spec, "--out", folder / "out").returncode, 0)
+    contains((folder / "out/neuron_spec.h").read_text(), "#define NRN_MAX_QUEUES\t\t\t\t96\n")
+    contains((folder / "out/neuron/spec.hpp").read_text(), "constexpr std::uint32_t MAX_QUEUES = 96;")
+    contains((folder / "out/neuron_spec.py").read_text(), "\nMAX_QUEUES = 96\n")
+
+
+@case("a mistake in the contract names file and entry, and nothing is written")
+def mistake(folder: Path) -> None:
+    spec = copy_spec(folder)
+    replace(spec / "packets.toml", 'name = "dst", offset = 16', 'name = "dst", offset = 12')
+    result = generate("--spec", spec, "--out", folder / "out")
+    equal(result.returncode, 1)
+    contains(result.stderr, "packets.toml: packet COPY, field dst: offset 12 is not aligned to 8")
+    equal((folder / "out").exists(), False)
+
+
+@case("the committed documents are those of the contract")
+def docs_current(folder: Path) -> None:
+    result = generate("--check-docs")
+    equal(result.returncode, 0, result.stderr)
+
+
+@case("a stale document is told by name")
+def docs_stale(folder: Path) -> None:
+    equal(generate("--docs", folder).returncode, 0)
+    equal(generate("--check-docs", folder).returncode, 0)
+    (folder / "isa.md").write_text("old")
+    (folder / "mmu.md").unlink()
+    result = generate("--check-docs", folder)
+    equal(result.returncode, 1)
+    contains(result.stderr, "isa.md: stale")
+    contains(result.stderr, "mmu.md: stale")
+
+
+@case("the list of inputs has every TOML file, module and template of the generator")
+def inputs(folder: Path) -> None:
+    listed = set(generate("--list-inputs").stdout.split())
+    package = SPEC / "specgen"
+    want = [
+        GENERATOR,
+        *SPEC.glob("*.toml"),
+        *SPEC.glob("profiles/*.toml"),
+        *package.glob("*.py"),
+        *package.glob("templates/*"),
+    ]
+    equal(listed, {str(p) for p in want})
+
+
+@case("generating leaves the source tree as it was")
+def clean_tree(folder: Path) -> None:
+    before = tree(SPEC)
+    generate("--out", folder)
+    equal(tree(SPEC).keys(), before.keys())
+
+
+if __name__ == "__main__":
+    sys.exit(tap.main())

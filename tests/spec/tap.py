@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""Test cases as functions, results as TAP. A case fails by raising; its name says what it guards."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+SPEC = TOP / "spec"
+GENERATOR = SPEC / "generate.py"
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(SPEC))
+
+_cases: list[tuple[str, Callable[..., None]]] = []
+
+
+def case(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Registers a case. It is called with a fresh temporary folder."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        _cases.append((name, function))
+        return function
+
+    return register
+
+
+def equal(got, want, what: str = "") -> None:
+    if got != want:
+        raise AssertionError(f"{what + ': ' if what else ''}got {got!r}, want {want!r}")
+
+
+def contains(text: str, part: str) -> None:
+    if part not in text:
+        raise AssertionError(f"{part!r} is not in {text!r}")
+
+
+def main() -> int:
+    print(f"TAP version 13\n1..{len(_cases)}", flush=True)
+    failed = 0
+    for number, (name, function) in enumerate(_cases, 1):
+        try:
+            with tempfile.TemporaryDirectory(prefix="neuron-spec-") as folder:
+                function(Path(folder))
+            print(f"ok {number} - {name}", flush=True)
+        except Exception:  # whatever a case raises is its verdict
+            failed += 1
+            print(f"not ok {number} - {name}")
+            for line in traceback.format_exc().splitlines():
+                print(f"# {line}")
+            sys.stdout.flush()
+    return 1 if failed else 0

@@ -1,0 +1,734 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Mistakes in the contract: each makes an error that names file and entry, and every error has a case."""
+
+import ast
+import shutil
+import sys
+from pathlib import Path
+
+import tap
+from tap import SPEC, case, equal
+
+from specgen import check, errors, load
+
+PACKAGE = SPEC / "specgen"
+CHECKED = [PACKAGE / name for name in ("load.py", "check.py", "check_names.py", "check_layout.py")]
+
+# name of the case, file, text to replace (None: append), its replacement, the error.
+MISTAKES = [
+    # --- files and keys
+    ("text that is no TOML", "mmu.toml", None, "= 1", "mmu.toml: is not TOML"),
+    ("an unknown top-level key", "mmu.toml", "[mmu]", "[mmo]\n[mmu]", "mmu.toml: mmo: unknown key"),
+    ("a key where a table belongs", "mmu.toml", "fields = [", "fields = [ 3,", "struct pte, field #0: is not a table"),
+    (
+        "an unknown key",
+        "registers.toml",
+        'access = "ro", reset',
+        'acess = "ro", access = "ro", reset',
+        "block GLOBAL, register MAGIC: unknown key 'acess'",
+    ),
+    (
+        "an unknown key in a profile",
+        "profiles/trn2.toml",
+        None,
+        "sbuf = 3",
+        "profiles/trn2.toml: profile trn2: unknown key 'sbuf'",
+    ),
+    ("a missing key", "device.toml", "value = 4096", "", "device.toml: constant PAGE_SIZE: 'value' is missing"),
+    (
+        "a key of a wrong type",
+        "device.toml",
+        "value = 4096",
+        "value = true",
+        "constant PAGE_SIZE: 'value' is not of type int",
+    ),
+    (
+        "an entry without a meaning",
+        "device.toml",
+        'doc = "Contexts of the device."',
+        'doc = " "',
+        "constant MAX_CONTEXTS: 'doc' is empty",
+    ),
+    (
+        "a struct with neither fields nor bitfields",
+        "mmu.toml",
+        "bitfields = [",
+        "bitfields = []\nfields = [",
+        "struct pte: needs either 'fields' or 'bitfields'",
+    ),
+    (
+        "two packet headers",
+        "packets.toml",
+        None,
+        '[[header]]\ndoc = "x"\nfields = []',
+        "header: there must be exactly one",
+    ),
+    (
+        "no packet size",
+        "packets.toml",
+        "packet_bytes = 64",
+        "",
+        "packets.toml: packet_bytes: is missing or not of type int",
+    ),
+    (
+        "a stride without a count",
+        "registers.toml",
+        'count = "MAX_QUEUES"',
+        "",
+        "block QUEUE: 'stride' and 'count' belong together",
+    ),
+    (
+        "a count by an unknown name",
+        "registers.toml",
+        '"MAX_QUEUES"',
+        '"MANY"',
+        "block QUEUE: 'count' names the unknown constant MANY",
+    ),
+    (
+        "a member of an unknown type",
+        "faults.toml",
+        'type = "u32"',
+        'type = "u33"',
+        "struct event_record, pc: unknown type 'u33'",
+    ),
+    (
+        "a struct within itself",
+        "packets.toml",
+        'name = "addr", offset = 0, type = "u64"',
+        'name = "addr", offset = 0, type = "struct stream_ref"',
+        "struct stream_ref: contains itself",
+    ),
+    # --- what the generator relies on
+    (
+        "a needed constant is gone",
+        "device.toml",
+        'name = "PSUM_BANKS"',
+        'name = "PSUM_BONKS"',
+        "constant PSUM_BANKS: is missing",
+    ),
+    ("a needed enum is gone", "isa.toml", 'name = "engine"', 'name = "motor"', "isa.toml: enum engine: is missing"),
+    (
+        "a needed struct is gone",
+        "isa.toml",
+        'name = "instruction_header"',
+        'name = "insn_header"',
+        "struct instruction_header: is missing",
+    ),
+    (
+        "a packet header without flags",
+        "packets.toml",
+        'name = "flags"',
+        'name = "flogs"',
+        "header: field 'flags' is missing",
+    ),
+    (
+        "an instruction header without opcode",
+        "isa.toml",
+        'name = "opcode"',
+        'name = "code"',
+        "struct instruction_header: field 'opcode' is missing",
+    ),
+    # --- the device
+    (
+        "a negative constant",
+        "device.toml",
+        "value = 33",
+        "value = -1",
+        "constant MSIX_VECTORS: is not an unsigned 64-bit number",
+    ),
+    (
+        "a PCI id of more than 16 bits",
+        "device.toml",
+        "vendor = 0x1234",
+        "vendor = 0x12345",
+        "pci: vendor has more than 16 bits",
+    ),
+    (
+        "a version of more than 16 bits",
+        "device.toml",
+        "minor = 0",
+        "minor = 65536",
+        "version: major and minor have 16 bits each",
+    ),
+    (
+        "more doorbell slots than a page holds",
+        "device.toml",
+        'value = 512\ndoc = "Doorbell',
+        'value = 513\ndoc = "Doorbell',
+        "constant DOORBELL_SLOTS: the slots do not fit in a page",
+    ),
+    (
+        "more contexts than doorbell pages",
+        "device.toml",
+        'name = "MAX_CONTEXTS"\nvalue = 64',
+        'name = "MAX_CONTEXTS"\nvalue = 257',
+        "bar DOORBELLS: smaller than one page per context",
+    ),
+    (
+        "page table levels that miss address bits",
+        "mmu.toml",
+        "levels = 4",
+        "levels = 3",
+        "mmu: page_shift + levels * index_bits is not va_bits",
+    ),
+    ("two page sizes", "mmu.toml", "page_shift = 12", "page_shift = 13", "mmu: 1 << page_shift is not PAGE_SIZE"),
+    ("a BAR of an unknown kind", "device.toml", 'kind = "mem64"', 'kind = "io"', "bar REGS: unknown kind 'io'"),
+    ("a BAR beyond the sixth", "device.toml", "index = 4", "index = 5", "bar APERTURE: index 5 is outside 0..5"),
+    (
+        "two BARs in one slot",
+        "device.toml",
+        "index = 2",
+        "index = 1",
+        "bar DOORBELLS: takes the same BAR slot 1 as REGS",
+    ),
+    (
+        "a BAR size that is no power of two",
+        "device.toml",
+        "index = 2\nsize = 0x100000",
+        "index = 2\nsize = 0x180000",
+        "bar DOORBELLS: size 0x180000 is not a power of two",
+    ),
+    (
+        "an element type without a size",
+        "isa.toml",
+        'name = "F16", value = 2, bytes = 2',
+        'name = "F16", value = 2',
+        "enum dtype, value F16: 'bytes' must be 1, 2, 4 or 8",
+    ),
+    (
+        "an instruction that nobody runs",
+        "isa.toml",
+        'engines = ["PE"]',
+        "engines = []",
+        "instruction LDWEIGHTS: no engine runs it",
+    ),
+    (
+        "an unknown engine",
+        "isa.toml",
+        'engines = ["PE"]',
+        'engines = ["TPE"]',
+        "instruction LDWEIGHTS: unknown engine 'TPE'",
+    ),
+    (
+        "an engine twice",
+        "isa.toml",
+        'engines = ["PE"]',
+        'engines = ["PE", "PE"]',
+        "instruction LDWEIGHTS: names an engine twice",
+    ),
+    # --- profiles
+    (
+        "a profile with an unknown id",
+        "profiles/trn2.toml",
+        '"TRN2"',
+        '"TRN9"',
+        "profiles/trn2.toml: profile trn2: id 'TRN9' is not in enum profile",
+    ),
+    (
+        "two profiles with one id",
+        "profiles/trn2.toml",
+        '"TRN2"',
+        '"TRN1"',
+        "profile trn2: has the id of profiles/trn1.toml",
+    ),
+    (
+        "a profile in a file of another name",
+        "profiles/trn2.toml",
+        '"trn2"',
+        '"trn4"',
+        "profiles/trn2.toml: profile trn4: the file is not named like the profile",
+    ),
+    (
+        "a profile with too many cores",
+        "profiles/trn2.toml",
+        "cores = 8",
+        "cores = 33",
+        "profile trn2: cores 33 is outside 1..MAX_CORES",
+    ),
+    (
+        "HBM that its stacks cannot share",
+        "profiles/trn2.toml",
+        "hbm_banks = 4",
+        "hbm_banks = 7",
+        "profile trn2: hbm_bytes is not a number of pages per bank",
+    ),
+    (
+        "no SBUF",
+        "profiles/trn2.toml",
+        "sbuf_bytes = 229376",
+        "sbuf_bytes = 0",
+        "profile trn2: sbuf_bytes is not positive",
+    ),
+    (
+        "a profile id without a file",
+        "registers.toml",
+        '{ name = "TRN3", value = 4',
+        '{ name = "TRN4", value = 5, doc = "x" },\n  { name = "TRN3", value = 4',
+        "enum profile, value TRN4: no file in profiles/ has this id",
+    ),
+    # --- names
+    (
+        "a name in the wrong style",
+        "device.toml",
+        'name = "MAX_CORES"',
+        'name = "MAX_CORES"\nvalue = 1\ndoc = "x"\n[[constant]]\nname = "MaxCores"',
+        "constant MaxCores: the name is not UPPER_CASE",
+    ),
+    (
+        "a name used twice",
+        "packets.toml",
+        'name = "row_bytes"',
+        'name = "src"',
+        "packet COPY_STRIDED, field src: the name is used twice",
+    ),
+    (
+        "two entries with one generated name",
+        "device.toml",
+        'name = "LAUNCH_ARGS"',
+        'name = "QUEUE_STATE_IDLE"',
+        "its generated name NRN_QUEUE_STATE_IDLE is also that of",
+    ),
+    (
+        "two types with one generated name",
+        "faults.toml",
+        'name = "event_record"',
+        'name = "packet_copy"',
+        "packet COPY: its generated name PacketCopy is also that of struct packet_copy",
+    ),
+    (
+        "an operand called header",
+        "isa.toml",
+        'name = "target"',
+        'name = "header"',
+        "instruction BRANCH, field header: the name is taken by the header",
+    ),
+    (
+        "a member called by a keyword",
+        "packets.toml",
+        'name = "pattern"',
+        'name = "register"',
+        "packet FILL, field register: the name is a keyword",
+    ),
+    # --- enums
+    (
+        "an enum without values",
+        "faults.toml",
+        'values = [\n  { name = "FAULT", value = 1, doc = "A queue was stopped by a fault." },\n]',
+        "values = []",
+        "enum event: has no values",
+    ),
+    (
+        "an enum value beyond a C int",
+        "faults.toml",
+        "value = 16,",
+        "value = 0x80000000,",
+        "enum fault, value DEADLOCK: 2147483648 is outside 0..2^31-1",
+    ),
+    (
+        "a flag of two bits",
+        "packets.toml",
+        'name = "IRQ", value = 2',
+        'name = "IRQ", value = 3',
+        "enum packet_flag, value IRQ: 3 is a flag but not one bit",
+    ),
+    (
+        "two values of one number",
+        "faults.toml",
+        "value = 16,",
+        "value = 15,",
+        "enum fault, value DEADLOCK: has the value 15 of SEMAPHORE",
+    ),
+    (
+        "two packets of one opcode",
+        "packets.toml",
+        "opcode = 0x06",
+        "opcode = 0x05",
+        "packet FENCE: has the value 5 of LAUNCH",
+    ),
+    (
+        "two instructions of one opcode",
+        "isa.toml",
+        "opcode = 0x21",
+        "opcode = 0x20",
+        "instruction MATMUL: has the value 32 of LDWEIGHTS",
+    ),
+    (
+        "an unknown enum",
+        "registers.toml",
+        'enum = "fault"',
+        'enum = "foult"',
+        "block QUEUE, register STATUS, field FAULT: unknown enum 'foult'",
+    ),
+    (
+        "an opcode beyond its byte",
+        "isa.toml",
+        "opcode = 0x30",
+        "opcode = 0x130",
+        "struct instruction_header, field opcode: values of enum opcode do not fit in 8 bits",
+    ),
+    (
+        "an enum wider than its bits",
+        "registers.toml",
+        'name = "STATE", lsb = 0, bits = 3',
+        'name = "STATE", lsb = 0, bits = 2',
+        "field STATE: values of enum queue_state do not fit in 2 bits",
+    ),
+    # --- bytes
+    (
+        "two fields on one byte",
+        "isa.toml",
+        'name = "rb", offset = 18',
+        'name = "rb", offset = 17',
+        "instruction ALU, field rb: overlaps ra at byte 17",
+    ),
+    (
+        "an array of nothing",
+        "packets.toml",
+        'name = "count", offset = 24, type = "u32", array = 3',
+        'name = "count", offset = 24, type = "u32", array = 0',
+        "packet COPY_STRIDED, field count: array of 0",
+    ),
+    (
+        "a packet field on the header",
+        "packets.toml",
+        'name = "row_bytes", offset = 4',
+        'name = "row_bytes", offset = 0',
+        "packet COPY_STRIDED, field row_bytes: offset 0 lies before byte 4",
+    ),
+    (
+        "an operand on the header",
+        "isa.toml",
+        'name = "cond", offset = 16',
+        'name = "cond", offset = 15',
+        "instruction BRANCH, field cond: offset 15 lies before byte 16",
+    ),
+    (
+        "a packet field beyond 64 bytes",
+        "packets.toml",
+        'name = "value", offset = 16',
+        'name = "value", offset = 64',
+        "packet FENCE, field value: ends at byte 72, beyond byte 64",
+    ),
+    (
+        "an operand beyond 128 bytes",
+        "isa.toml",
+        'name = "flags", offset = 72',
+        'name = "flags", offset = 128',
+        "instruction MATMUL, field flags: ends at byte 129, beyond byte 128",
+    ),
+    (
+        "a field beyond its struct",
+        "faults.toml",
+        'offset = 48, type = "u64", array = 2',
+        'offset = 48, type = "u64", array = 3',
+        "struct event_record, field reserved: ends at byte 72, beyond byte 64",
+    ),
+    (
+        "a misaligned u16",
+        "faults.toml",
+        'name = "queue", offset = 6',
+        'name = "queue", offset = 7',
+        "struct event_record, field queue: offset 7 is not aligned to 2",
+    ),
+    (
+        "a misaligned struct",
+        "isa.toml",
+        'name = "moving", offset = 44',
+        'name = "moving", offset = 46',
+        "instruction MATMUL, field moving: offset 46 is not aligned to 4",
+    ),
+    (
+        "a struct size that C would pad",
+        "object.toml",
+        "size = 88",
+        "size = 92",
+        "struct note_param: size 92 is not a multiple of its alignment 8",
+    ),
+    (
+        "an enum in a signed field",
+        "faults.toml",
+        'name = "unit", offset = 8, type = "u8"',
+        'name = "unit", offset = 8, type = "i8"',
+        "struct event_record, field unit: an enum needs an unsigned integer",
+    ),
+    (
+        "a lone char",
+        "object.toml",
+        'type = "char", array = 32',
+        'type = "char"',
+        "struct note_param, field name: char needs 'array'",
+    ),
+    # --- operands
+    (
+        "an operand of an unknown kind",
+        "isa.toml",
+        'kind = "label"',
+        'kind = "lable"',
+        "instruction BRANCH, field target: unknown kind 'lable'",
+    ),
+    (
+        "an operand that is an array",
+        "isa.toml",
+        'name = "target", offset = 24, type = "u32"',
+        'name = "target", offset = 24, type = "u32", array = 2',
+        "field target: an operand is not an array",
+    ),
+    (
+        "a register operand of 32 bits",
+        "isa.toml",
+        'name = "target", offset = 24, type = "u32", kind = "label"',
+        'name = "target", offset = 24, type = "u32", kind = "reg"',
+        "field target: kind reg needs type u8",
+    ),
+    (
+        "an immediate that is a struct",
+        "isa.toml",
+        'type = "mem", kind = "mem"',
+        'type = "mem", kind = "imm"',
+        "field src: kind imm cannot be of type mem",
+    ),
+    (
+        "an enum operand without its enum",
+        "isa.toml",
+        'kind = "enum", enum = "cond"',
+        'kind = "enum"',
+        "field cond: 'enum' belongs to kinds enum and flags",
+    ),
+    (
+        "flags from an enum that has none",
+        "isa.toml",
+        'kind = "enum", enum = "cond"',
+        'kind = "flags", enum = "cond"',
+        "field cond: enum cond has no flags, kind is flags",
+    ),
+    # --- bits
+    (
+        "bitfields of an odd size",
+        "mmu.toml",
+        "size = 8",
+        "size = 3",
+        "struct pte: bitfields need a size of 4 or 8 bytes, not 3",
+    ),
+    (
+        "a field beyond its register",
+        "registers.toml",
+        'name = "RING_VA", lsb = 28, bits = 1',
+        'name = "RING_VA", lsb = 28, bits = 5',
+        "register CFG, field RING_VA: bits [32:28] are outside 32 bits",
+    ),
+    (
+        "two fields on one bit",
+        "registers.toml",
+        'name = "BUSY", lsb = 3',
+        'name = "BUSY", lsb = 2',
+        "register STATUS, field BUSY: overlaps STATE at bit 2",
+    ),
+    # --- registers
+    (
+        "a block beyond its BAR",
+        "registers.toml",
+        "offset = 0x20000\nstride",
+        "offset = 0xff000\nstride",
+        "block QUEUE: ends at 0x103000, beyond BAR REGS",
+    ),
+    (
+        "a block on the MSI-X table",
+        "device.toml",
+        "value = 0xf0000",
+        "value = 0x23ff0",
+        "constant MSIX_TABLE_OFFSET: overlaps block QUEUE at 0x23ff0",
+    ),
+    (
+        "two blocks in one place",
+        "registers.toml",
+        "offset = 0x20000\nstride",
+        "offset = 0x10f00\nstride",
+        "block QUEUE: overlaps block CTX at 0x10f00",
+    ),
+    (
+        "a block off its alignment",
+        "registers.toml",
+        "stride = 0x40",
+        "stride = 0x44",
+        "block CTX: offset and stride are multiples of 8",
+    ),
+    (
+        "a block that is never there",
+        "registers.toml",
+        'count = "MAX_QUEUES"',
+        "count = 0",
+        "block QUEUE: count 0 is not positive",
+    ),
+    (
+        "two registers in one place",
+        "registers.toml",
+        'name = "VERSION", offset = 0x004',
+        'name = "VERSION", offset = 0x000',
+        "block GLOBAL, register VERSION: overlaps MAGIC at 0x0",
+    ),
+    (
+        "registers beyond the stride",
+        "registers.toml",
+        "stride = 0x80",
+        "stride = 0x30",
+        "block QUEUE: its registers end at 0x38, beyond the stride 0x30",
+    ),
+    (
+        "a register of 16 bits",
+        "registers.toml",
+        'name = "CORES", offset = 0x00c, bits = 32',
+        'name = "CORES", offset = 0x00c, bits = 16',
+        "register CORES: 16 bits; a register has 32 or 64",
+    ),
+    (
+        "a misaligned register",
+        "registers.toml",
+        'name = "CLOCK_NS", offset = 0x038',
+        'name = "CLOCK_NS", offset = 0x034',
+        "register CLOCK_NS: offset 0x34 is not aligned to 8",
+    ),
+    ("an unknown access", "registers.toml", 'access = "w1"', 'access = "wo"', "register CTRL: unknown access 'wo'"),
+    (
+        "a reset value beyond its register",
+        "registers.toml",
+        "reset = 0x4e524e41",
+        "reset = 0x14e524e41",
+        "register MAGIC: reset 0x14e524e41 does not fit in 32 bits",
+    ),
+    (
+        "a condition for writing what is read-only",
+        "registers.toml",
+        'access = "ro", reset',
+        'when = "x", access = "ro", reset',
+        "register MAGIC: 'when' on a read-only register",
+    ),
+]
+
+
+def copy_spec(folder: Path) -> Path:
+    target = folder / "spec"
+    target.mkdir()
+    for path in SPEC.glob("*.toml"):
+        shutil.copy(path, target)
+    shutil.copytree(SPEC / "profiles", target / "profiles")
+    return target
+
+
+def edit(path: Path, old: str | None, new: str) -> None:
+    text = path.read_text()
+    if old is None:
+        text += "\n" + new + "\n"
+    elif old in text:
+        text = text.replace(old, new, 1)
+    else:
+        raise AssertionError(f"{path.name} has no {old!r}: the case must follow the contract")
+    path.write_text(text)
+
+
+def problems_of(spec: Path) -> list[str]:
+    try:
+        check.check(load.load(spec))
+    except errors.SpecError as error:
+        return error.problems
+    return []
+
+
+def expect(spec: Path, want: str) -> None:
+    got = problems_of(spec)
+    if not any(want in problem for problem in got):
+        raise AssertionError("want " + want + "; got " + ("; ".join(got) or "no error"))
+
+
+# Which lines of the generator reported a problem.
+_reported: set[tuple[str, int]] = set()
+
+
+def _watch() -> None:
+    add = errors.Problems.add
+
+    def watched(self, file: str, entry: str, text: str) -> None:
+        frame = sys._getframe(1)
+        while frame and Path(frame.f_code.co_filename) in CHECKED:
+            _reported.add((Path(frame.f_code.co_filename).name, frame.f_lineno))
+            frame = frame.f_back
+        add(self, file, entry, text)
+
+    errors.Problems.add = watched
+
+
+def _reports() -> list[tuple[str, int, int]]:
+    """(file, first line, last line) of each place that reports a problem."""
+    places = []
+    for path in CHECKED:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "add"
+                and len(node.args) > 1
+            ):
+                places.append((path.name, node.lineno, node.end_lineno))
+    return places
+
+
+_watch()
+
+
+@case("the contract itself has no problem")
+def good(folder: Path) -> None:
+    equal(problems_of(SPEC), [])
+
+
+for _name, _file, _old, _new, _want in MISTAKES:
+
+    @case(f"told: {_name}")
+    def mistake(folder: Path, file=_file, old=_old, new=_new, want=_want) -> None:
+        spec = copy_spec(folder)
+        edit(spec / file, old, new)
+        expect(spec, want)
+
+
+@case("told: a table where an array of tables belongs")
+def not_an_array(folder: Path) -> None:
+    spec = copy_spec(folder)
+    text = (spec / "mmu.toml").read_text()
+    (spec / "mmu.toml").write_text(text.replace("[[struct]]", "[struct]"))
+    expect(spec, "mmu.toml: struct: is not an array of tables")
+
+
+@case("told: a file that is not there")
+def no_file(folder: Path) -> None:
+    spec = copy_spec(folder)
+    (spec / "mmu.toml").unlink()
+    expect(spec, "mmu.toml: cannot be read: No such file or directory")
+
+
+@case("told: a file that is not UTF-8")
+def not_text(folder: Path) -> None:
+    spec = copy_spec(folder)
+    (spec / "mmu.toml").write_bytes(b"\xff\xfe")
+    expect(spec, "mmu.toml: is not UTF-8")
+
+
+@case("several mistakes are told at once")
+def several(folder: Path) -> None:
+    spec = copy_spec(folder)
+    edit(spec / "packets.toml", 'name = "dst", offset = 16', 'name = "dst", offset = 12')
+    edit(spec / "registers.toml", 'access = "w1"', 'access = "wo"')
+    expect(spec, "packet COPY, field dst: offset 12 is not aligned to 8")
+    expect(spec, "register CTRL: unknown access 'wo'")
+
+
+@case("every error of the generator has a case here")
+def complete(folder: Path) -> None:
+    missed = [
+        f"{file}:{first}"
+        for file, first, last in _reports()
+        if not any(name == file and first <= line <= last for name, line in _reported)
+    ]
+    equal(missed, [], "places that report a problem and were not reached")
+
+
+if __name__ == "__main__":
+    sys.exit(tap.main())
