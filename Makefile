@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+# The front door: every target is one script. `make help` says what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run shell test bench build deps spec user qemu module guest lint format install clean distclean
+
+help: ## say what there is
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+	@echo
+	@echo '  make run ARGS="--help"    its options; make test SUITE=unit,lint    only these suites'
+
+run: build ## boot the guest, run a kernel on the accelerator, verify it
+	@guest/first-light $(ARGS)
+
+shell: build ## boot the guest with a shell in it
+	@guest/run
+
+test: build ## run every test that does not need hours
+	@tests/run $(if $(SUITE),--suite '$(SUITE)')
+
+bench: build ## run the benchmarks
+	@tests/run --bench $(if $(SUITE),--suite '$(SUITE)')
+
+build: ## build everything that run and test use
+	@tools/build/all.sh
+
+deps: ## install the Debian packages that are missing
+	@tools/build/deps.sh
+
+spec: ## write the headers generated from spec/
+	@/usr/bin/python3 spec/generate.py --out build/spec
+
+user: deps ## build the chip, the HAL, the tools and the test programs
+	@tools/build/user.sh
+
+qemu: user ## build QEMU with the device in it
+	@qemu-device/qemu/build.sh
+
+module: deps ## build the kernel module for the guest's kernel
+	@tools/build/module.sh
+
+guest: deps ## fetch the guest's kernel
+	@guest/kernel.sh
+
+lint: deps ## check style, licences and the module's sources
+	@tests/run --suite lint
+
+format: deps ## bring the C++ into style
+	@tests/lint/clang-format.sh -i
+
+install: user qemu ## install user space and QEMU below PREFIX
+	@tools/build/install.sh
+
+clean: ## remove what was built here
+	rm -rf build
+
+distclean: clean ## remove the cache too (QEMU's tree, the kernels)
+	@tools/build/distclean.sh

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""Runs test programs on this machine."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from tap import Parser
+
+
+def jobs_of(suites, report):
+    """(suite, program) for every program; a pattern without a program is a failure."""
+    jobs = []
+    for suite in suites:
+        for pattern, paths in suite.paths():
+            if not paths:
+                report.program(suite.name, [], f"no program {pattern}", "")
+            jobs += [(suite, path) for path in paths]
+    return jobs
+
+
+def title(suite, path):
+    name = os.path.basename(path)
+    return suite.name if name == "run" else f"{suite.name}/{name}"
+
+
+def log_path(logs, suite, path):
+    folder = os.path.join(logs, suite.name)
+    os.makedirs(folder, exist_ok=True)
+    return os.path.join(folder, f"{os.path.basename(path)}.log")
+
+
+def run_program(suite, path, logs, variables, report):
+    log = log_path(logs, suite, path)
+    start = time.monotonic()
+    parser = Parser(start)
+    timed_out = threading.Event()
+    with open(log, "w", encoding="utf-8") as file, subprocess.Popen(
+        [os.path.abspath(path), *suite.args],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **variables},
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+
+        def kill_group():
+            timed_out.set()
+            os.killpg(process.pid, signal.SIGKILL)
+
+        timer = threading.Timer(suite.timeout, kill_group)
+        timer.start()
+        for line in process.stdout:
+            file.write(line)
+            file.flush()
+            parser.feed(line, time.monotonic())
+        status = process.wait()
+        timer.cancel()
+    problem = parser.problem(status, timed_out.is_set(), suite.timeout)
+    report.program(title(suite, path), parser.cases, problem, log, suite.bench)
+
+
+def run_host(suites, logs, variables, jobs, report):
+    together = jobs_of([suite for suite in suites if not suite.serial], report)
+    alone = jobs_of([suite for suite in suites if suite.serial], report)
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        runs = [pool.submit(run_program, *job, logs, variables, report) for job in together]
+        for run in runs:
+            run.result()
+    for job in alone:
+        run_program(*job, logs, variables, report)

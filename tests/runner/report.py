@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""What the person sees: a line per case, the end of a failed program's log, and the count."""
+
+import threading
+
+SHOWN_LOG_LINES = 40
+
+
+class Report:
+    """Counts cases and prints them; programs may report from several threads."""
+
+    def __init__(self):
+        self.counts = {"ok": 0, "FAIL": 0, "skip": 0}
+        self.failures = []
+        self.lock = threading.Lock()
+
+    def program(self, title, cases, problem, log, figures=False):
+        """All cases of one program that has ended; figures: show its diagnostic lines too, a benchmark's results."""
+        with self.lock:
+            for case in cases:
+                self._line(f"{title}: {case.name}", case.verdict, case.seconds, case.note)
+            if problem:
+                self._line(title, "FAIL", None, problem)
+            if problem or any(case.verdict == "FAIL" for case in cases):
+                self._tail(log)
+            elif figures:
+                self._figures(log)
+
+    def _line(self, name, verdict, seconds, note):
+        self.counts[verdict] += 1
+        if verdict == "FAIL":
+            self.failures.append(name)
+        time = "" if seconds is None else f" ({seconds:.2f} s)"
+        print(f"{verdict:4} {name}{time}{': ' + note if note else ''}", flush=True)
+
+    @staticmethod
+    def _tail(log):
+        try:
+            with open(log, encoding="utf-8", errors="replace") as file:
+                lines = file.read().splitlines()
+        except OSError:
+            return
+        for line in lines[-SHOWN_LOG_LINES:]:
+            print(f"     | {line}")
+        print(f"     the whole log is {log}", flush=True)
+
+    @staticmethod
+    def _figures(log):
+        with open(log, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith("#"):
+                    print(f"     {line[1:].strip()}", flush=True)
+
+    def finish(self):
+        """The last line, and the exit status."""
+        for name in self.failures:
+            print(f"failed: {name}")
+        passed, failed, skipped = self.counts["ok"], self.counts["FAIL"], self.counts["skip"]
+        print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
+        return 0 if passed and not failed else 1
