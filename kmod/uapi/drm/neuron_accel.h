@@ -11,28 +11,34 @@ extern "C" {
 /**
  * DOC: Rules of this interface
  *
- * - An open file is a context of the device: one address space, one protection domain. Handles and queue ids belong to
- *   the file.
- * - Structures have the same layout on 32 and 64 bit and no implicit padding. Fields named @pad must be zero, unknown
- *   flags are refused with -EINVAL.
- * - Structures grow at the end; zero means the old behaviour. Arrays carry the stride of their elements
- *   (&struct drm_neuron_array).
- * - Timeouts are absolute CLOCK_MONOTONIC nanoseconds. An interrupted call may be repeated unchanged.
+ * - An open file is a context of the device: one address space, one protection domain. Handles and
+ *   queue ids belong to the file.
+ * - Structures have the same layout on 32 and 64 bit and no implicit padding. Fields named @pad
+ *   must be zero, unknown flags are refused with -EINVAL.
+ * - Structures grow at the end; zero means the old behaviour. Arrays carry the stride of their
+ *   elements (&struct drm_neuron_array).
+ * - Timeouts are absolute CLOCK_MONOTONIC nanoseconds. An interrupted call may be repeated
+ *   unchanged.
  * - Every io_uring command has an ioctl that does the same.
- * - Error codes beyond the usual: -ENOENT unknown handle or queue, -ENOSPC out of device memory, queues or address
- *   space, -ENODEV the device is gone, -EIO the queue was stopped by a fault, -ECANCELED the queue was destroyed, -ETIME a wait
- *   has run out, or (as the result of a job) the job has.
+ * - Error codes beyond the usual: -ENOENT unknown handle or queue, -ENOSPC out of device memory,
+ *   contexts, queues or address space, -ENODEV the device is gone, -EIO the queue was stopped
+ *   (QUEUE_QUERY says why) or the device is out of service, -ECANCELED the queue was destroyed,
+ *   -ETIME a wait has run out.
+ * - Results of jobs: 0; -EIO the job faulted; -ETIME it was stopped by the watchdog; -ECANCELED it
+ *   never ran to its end because its queue was stopped; -ENODEV the device is gone.
  */
 
 /**
  * enum drm_neuron_ioctl_id - numbers of the ioctls
  * @DRM_NEURON_DEV_QUERY: Read facts about the device. &struct drm_neuron_dev_query
  * @DRM_NEURON_BO_CREATE: Create a buffer. &struct drm_neuron_bo_create
- * @DRM_NEURON_BO_QUERY: Read facts about a buffer, its mmap offset included. &struct drm_neuron_bo_query
+ * @DRM_NEURON_BO_QUERY: Read facts about a buffer, its mmap offset included. &struct
+ *   drm_neuron_bo_query
  * @DRM_NEURON_VM_BIND: Map or unmap a buffer in the context. &struct drm_neuron_vm_bind
  * @DRM_NEURON_QUEUE_CREATE: Create a queue. &struct drm_neuron_queue_create
  * @DRM_NEURON_QUEUE_DESTROY: Destroy a queue. &struct drm_neuron_queue_destroy
- * @DRM_NEURON_QUEUE_QUERY: Read the state of a queue, its fault included. &struct drm_neuron_queue_query
+ * @DRM_NEURON_QUEUE_QUERY: Read the state of a queue, its fault included. &struct
+ *   drm_neuron_queue_query
  * @DRM_NEURON_SUBMIT: Submit a job. &struct drm_neuron_submit
  * @DRM_NEURON_WAIT: Wait for a job. &struct drm_neuron_wait
  */
@@ -50,8 +56,9 @@ enum drm_neuron_ioctl_id {
 
 /**
  * struct drm_neuron_array - array in user memory
- * @stride: Size of one element as user space knows it. A larger element of the kernel reads the rest as zero; what a
- *	smaller one of the kernel does not know must be zero.
+ * @stride: Size of one element as user space knows it. A larger element of the kernel reads the
+ *   rest as zero; what a smaller one of the kernel does not know must be zero, else -E2BIG. Less
+ *   than the size of the first version of the element gives -EINVAL.
  * @count: Number of elements.
  * @ptr: User pointer to the first element.
  */
@@ -78,7 +85,8 @@ enum drm_neuron_query_type {
  * @sbuf_bytes: SBUF bytes per partition.
  * @psum_bytes: PSUM bytes per partition.
  * @hbm_banks: HBM stacks.
- * @pad: Zero.
+ * @reset_count: Resets of the device since the driver was bound. Each one zeroes HBM and stops all
+ *   queues.
  * @hbm_bytes: HBM capacity.
  * @hbm_free: HBM bytes not allocated at the moment.
  * @aperture_bytes: HBM bytes that the CPU can map.
@@ -96,7 +104,7 @@ struct drm_neuron_query_device {
 	__u32 sbuf_bytes;
 	__u32 psum_bytes;
 	__u32 hbm_banks;
-	__u32 pad;
+	__u32 reset_count;
 	__u64 hbm_bytes;
 	__u64 hbm_free;
 	__u64 aperture_bytes;
@@ -110,8 +118,8 @@ struct drm_neuron_query_device {
 /**
  * struct drm_neuron_dev_query - read facts about the device
  * @type: &enum drm_neuron_query_type
- * @size: In: size of the buffer at @ptr; out: size of what the kernel knows. With @ptr 0 only @size is written. A larger buffer is
- *	zeroed at the end, a smaller one gets the first bytes.
+ * @size: In: size of the buffer at @ptr; out: size of what the kernel knows. With @ptr 0 only @size
+ *   is written. A larger buffer is zeroed at the end, a smaller one gets the first bytes.
  * @ptr: User pointer to the structure of the type.
  */
 struct drm_neuron_dev_query {
@@ -130,7 +138,7 @@ enum drm_neuron_placement {
 	DRM_NEURON_PLACE_HBM,
 };
 
-#define DRM_NEURON_BO_MAPPABLE (1u << 0) /* HBM: allocate behind the aperture, so that mmap works */
+#define DRM_NEURON_BO_MAPPABLE 0x1u /* HBM: allocate behind the aperture, so that mmap works */
 #define DRM_NEURON_BO_ANY_BANK (~0u)
 
 /**
@@ -170,16 +178,16 @@ struct drm_neuron_bo_query {
 /**
  * enum drm_neuron_bind_op - what VM_BIND does
  * @DRM_NEURON_BIND_MAP: Map a range of a buffer.
- * @DRM_NEURON_BIND_UNMAP: Remove a mapping, named by the @va and @range it was made with. When the call returns, the
- *	device does not use it any more.
+ * @DRM_NEURON_BIND_UNMAP: Remove a mapping, named by the @va and @range it was made with. When the
+ *   call returns, the device does not use it any more.
  */
 enum drm_neuron_bind_op {
 	DRM_NEURON_BIND_MAP = 0,
 	DRM_NEURON_BIND_UNMAP,
 };
 
-#define DRM_NEURON_BIND_FIXED_VA (1u << 0) /* map at @va; otherwise the kernel chooses and returns it */
-#define DRM_NEURON_BIND_READ_ONLY (1u << 1) /* the device may not write */
+#define DRM_NEURON_BIND_FIXED_VA 0x1u /* map at @va; otherwise the kernel chooses it */
+#define DRM_NEURON_BIND_READ_ONLY 0x2u /* the device may not write */
 
 /**
  * struct drm_neuron_vm_bind - map or unmap, synchronously
@@ -189,7 +197,8 @@ enum drm_neuron_bind_op {
  * @pad: Zero.
  * @bo_offset: First byte of the buffer, page aligned; 0 for UNMAP.
  * @range: Bytes, a multiple of the page size, not 0.
- * @va: In or out: address in the context, page aligned. -EEXIST if a fixed range overlaps another mapping, -ENOENT if UNMAP names none.
+ * @va: In or out: address in the context, page aligned. -EEXIST if a fixed range overlaps another
+ *   mapping, -ENOENT if UNMAP names none.
  */
 struct drm_neuron_vm_bind {
 	__u32 op;
@@ -204,8 +213,10 @@ struct drm_neuron_vm_bind {
 /**
  * struct drm_neuron_queue_create - create a queue whose ring the kernel writes
  * @flags: Zero.
- * @ring_log2: log2 of the number of packets in flight, 0 for the default.
- * @timeout_ms: A job that makes no progress for this long is stopped and its fence signals -ETIME; 0 for the default.
+ * @ring_log2: log2 of the number of packets in flight, 4 to 16; 0 for the default.
+ * @timeout_ms: A job that makes no progress for this long while no other queue of the device does
+ *   either, or that takes 32 times as long all in all, is stopped and its result is -ETIME. At most
+ *   an hour; 0 for the default of ten seconds.
  * @queue_id: Out: id, never 0.
  * @syncobj: Out: handle of a timeline syncobj; point N signals when the job with seqno N is done.
  * @pad: Zero.
@@ -220,7 +231,8 @@ struct drm_neuron_queue_create {
 };
 
 /**
- * struct drm_neuron_queue_destroy - destroy a queue; jobs in flight are stopped and signal -ECANCELED
+ * struct drm_neuron_queue_destroy - destroy a queue; jobs in flight are stopped and signal
+ * -ECANCELED
  * @queue_id: Queue.
  * @pad: Zero.
  */
@@ -279,8 +291,8 @@ struct drm_neuron_queue_query {
 	__u64 fault_info;
 };
 
-#define DRM_NEURON_SYNC_WAIT (1u << 0) /* the job starts after this point has signalled */
-#define DRM_NEURON_SYNC_SIGNAL (1u << 1) /* the point signals when the job is done */
+#define DRM_NEURON_SYNC_WAIT 0x1u /* the job starts after this point has signalled */
+#define DRM_NEURON_SYNC_SIGNAL 0x2u /* the point signals when the job is done */
 
 /**
  * struct drm_neuron_sync - point of a syncobj
@@ -298,8 +310,10 @@ struct drm_neuron_sync {
  * struct drm_neuron_submit - submit a job: packets that run in order
  * @queue_id: Queue.
  * @flags: Zero.
- * @packets: Packets of the hardware contract, 64 bytes each, header flags zero; at least one, at most half a ring.
- * @syncs: &struct drm_neuron_sync; may be empty. A wait on a point that has no fence yet is refused with -EINVAL.
+ * @packets: Packets of the hardware contract, 64 bytes each, header flags and reserved bits zero;
+ *   at least one, at most half a ring.
+ * @syncs: &struct drm_neuron_sync, at most 256; may be empty. A wait on a point that has no fence
+ *   yet is refused with -EINVAL.
  * @seqno: Out: number of the job, growing by one per job of the queue, starting at 1.
  */
 struct drm_neuron_submit {
@@ -344,18 +358,23 @@ struct drm_neuron_wait {
 /**
  * DOC: io_uring
  *
- * IORING_OP_URING_CMD on the device file. cmd_op is one of DRM_NEURON_URING_*; another gives -ENOTTY. The completion
- * comes when the job is done: res is 0 or the error of the job. The command works with 64 and 128 byte SQEs; with
- * IORING_SETUP_CQE32 the second result is the seqno of the job.
+ * IORING_OP_URING_CMD on the device file. cmd_op is one of DRM_NEURON_URING_*; another gives
+ * -ENOTTY. The completion comes when the job is done: res is 0 or the error of the job. The command
+ * works with 64 and 128 byte SQEs; with IORING_SETUP_CQE32 the second result is the seqno of the
+ * job.
  *
- * Commands of a ring enter their queue in order as long as none of them has to sleep (a sync to wait for, a full ring);
- * link commands that must not overtake.
+ * Commands of a ring enter their queue in order as long as none of them has to sleep (a sync to
+ * wait for, a full ring); link commands that must not overtake.
+ *
+ * When the ring or the task goes away, commands in flight complete with -ECANCELED, and their jobs
+ * go on.
  */
 
 /**
  * struct drm_neuron_uring_submit - payload of DRM_NEURON_URING_SUBMIT in sqe->cmd
- * @ptr: User pointer to a &struct drm_neuron_submit; it is read before io_uring_submit() returns, or by a worker if the
- *	command has to sleep: keep it and what it points at until the completion. @seqno is not written back.
+ * @ptr: User pointer to a &struct drm_neuron_submit; it is read before io_uring_submit() returns,
+ *   or by a worker if the command has to sleep: keep it and what it points at until the completion.
+ *   @seqno is not written back.
  * @pad: Zero.
  */
 struct drm_neuron_uring_submit {

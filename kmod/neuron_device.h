@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+#ifndef __NEURON_DEVICE_H__
+#define __NEURON_DEVICE_H__
+
+#include <linux/completion.h>
+#include <linux/idr.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/rwsem.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_file.h>
+
+#include "neuron_hbm.h"
+#include "neuron_spec.h"
+#include "neuron_vm.h"
+
+struct dma_pool;
+struct neuron_queue;
+
+/**
+ * DOC: Locking
+ *
+ * From the outside in; a lock further down may be taken while one further up is held, never the
+ * other way round::
+ *
+ *   drm_dev_enter()                   every access to the hardware, every use of the DMA API
+ *     neuron_device.files_lock        list of open files
+ *     neuron_queue.lock               submitters of one queue take turns
+ *     neuron_vm.lock                  address space of one file
+ *       dma_resv                      pages of one buffer (inside the GEM helpers)
+ *     neuron_device.bos_lock          list of buffers that hold DMA mappings
+ *     neuron_hbm.lock                 HBM allocator and the scrub registers
+ *       neuron_device.reset_sem       read: a dialogue with the hardware that a reset must not
+ *                                     tear; write: the reset
+ *         neuron_events.lock          consumer of the event ring
+ *         neuron_queue.stop_lock      ownership of a hardware queue
+ *           neuron_device.queues_lock table of hardware queues
+ *           neuron_vector.lock        queues of one interrupt vector (hard irq)
+ *             neuron_queue.irq_lock   jobs and state of one queue (hard irq)
+ *               dma_fence.lock
+ *
+ * Fences complete through the interrupt handlers, the event thread and the watchdog. They take
+ * reset_sem and what is below it. So while one of these locks is held, no memory may be allocated,
+ * no user memory touched and no fence waited for; and dma_fence_begin_signalling() comes before
+ * reset_sem. What the uring_lock of io_uring is held for only tries neuron_queue.lock.
+ *
+ * A queue is marked under irq_lock, and the doorbell is rung under irq_lock: after
+ * neuron_queue_mark() no doorbell of the queue reaches the device any more.
+ */
+
+/*
+ * struct neuron_info: what the device says about itself, read once
+ */
+struct neuron_info {
+	u32 spec_version;
+	u32 profile;
+	u32 cores;
+	u32 sbuf_bytes;
+	u32 psum_bytes;
+	u32 hbm_banks;
+	u32 contexts;
+	u32 queues;
+	u64 hbm_bytes;
+	u64 aperture_bytes;
+};
+
+/*
+ * struct neuron_vector: an interrupt vector and the queues that it serves
+ */
+struct neuron_vector {
+	struct neuron_device *ndev;
+	int irq;
+	/* @lock: Protects @queues; keeps a queue of the list from being freed. */
+	spinlock_t lock;
+	struct list_head queues;
+};
+
+/*
+ * struct neuron_events: the event ring
+ */
+struct neuron_events {
+	/* @lock: One consumer at a time. */
+	struct mutex lock;
+	struct nrn_event_record *ring;
+	dma_addr_t dma;
+	u32 head;
+};
+
+/*
+ * struct neuron_device: one device
+ */
+struct neuron_device {
+	struct drm_device drm;
+
+	void __iomem *regs;
+	void __iomem *doorbells;
+	/* @aperture: CPU address of the first byte of HBM. */
+	phys_addr_t aperture;
+	struct neuron_info info;
+
+	/* @reset_sem: See DOC: Locking. */
+	struct rw_semaphore reset_sem;
+	/* @wedged: A reset failed; nothing but remove helps. Written under reset_sem. */
+	bool wedged;
+	/* @reset_count: Resets since probe. */
+	atomic_t reset_count;
+	/* @quiesced: Completed by remove, once the device can reach no memory any more. */
+	struct completion quiesced;
+
+	struct neuron_hbm hbm;
+	struct neuron_events events;
+
+	/* @vectors: Vector 0 serves events, the others queues. */
+	struct neuron_vector vectors[NRN_MSIX_VECTORS];
+	u32 num_vectors;
+	atomic_t next_vector;
+
+	/* @queues_lock: Protects @queues. */
+	spinlock_t queues_lock;
+	/* @queues: Queues by hardware number; a number is taken while its entry is set. */
+	struct neuron_queue *queues[NRN_MAX_QUEUES];
+
+	/* @ctx_ida: Contexts in use. */
+	struct ida ctx_ida;
+	/* @ctx_root: Root table of each context, 0 when it is off; written under reset_sem. */
+	dma_addr_t ctx_root[NRN_MAX_CONTEXTS];
+	/* @pt_pool: Page tables. */
+	struct dma_pool *pt_pool;
+
+	struct workqueue_struct *wq;
+	/* @tdr: The watchdog; pending or running while a queue has jobs. */
+	struct delayed_work tdr;
+
+	/* @files_lock: Protects @files. */
+	struct mutex files_lock;
+	struct list_head files;
+
+	/* @bos_lock: Protects @bos and the DMA mappings of the buffers in it. */
+	struct mutex bos_lock;
+	struct list_head bos;
+};
+
+/*
+ * struct neuron_file: an open file: a context of the device
+ */
+struct neuron_file {
+	struct neuron_device *ndev;
+	struct drm_file *drm_file;
+	/* @link: In neuron_device.files. */
+	struct list_head link;
+	u32 ctx;
+	struct neuron_vm vm;
+	/* @queues: Queues by the id that user space knows. */
+	struct xarray queues;
+};
+
+/* Queues that one file may have, so that a single process cannot take all. */
+#define NEURON_FILE_QUEUES 32u
+
+static inline struct neuron_device *to_neuron_device(struct drm_device *drm)
+{
+	return container_of(drm, struct neuron_device, drm);
+}
+
+static inline struct device *neuron_dma_dev(struct neuron_device *ndev)
+{
+	return ndev->drm.dev;
+}
+
+#endif /* __NEURON_DEVICE_H__ */

@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+#include <linux/dma-mapping.h>
+#include <linux/dmapool.h>
+#include <linux/module.h>
+
+#include <drm/drm_accel.h>
+#include <drm/drm_debugfs.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_ioctl.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+#include <drm/neuron_accel.h>
+
+#include "neuron_debugfs.h"
+#include "neuron_gem.h"
+#include "neuron_hw.h"
+#include "neuron_irq.h"
+#include "neuron_queue.h"
+#include "neuron_reset.h"
+#include "neuron_submit.h"
+#include "neuron_uring.h"
+
+/**
+ * DOC: Life of a device and of a file
+ *
+ * An open file owns a context of the device. When it is closed its queues are stopped, the context
+ * is switched off and waited for, and only then its memory is freed.
+ *
+ * Remove may come while files are open. drm_dev_unplug() waits until nobody uses the hardware and
+ * lets nobody in; then the device is reset, all jobs are failed, and everything that the DMA API
+ * gave us for the files goes back. What is left of the files is plain memory.
+ */
+
+static void neuron_query_fill(struct neuron_device *ndev, struct drm_neuron_query_device *info)
+{
+	info->spec_version = ndev->info.spec_version;
+	info->driver_spec_version = NRN_VERSION;
+	info->profile = ndev->info.profile;
+	info->cores = ndev->info.cores;
+	info->sbuf_bytes = ndev->info.sbuf_bytes;
+	info->psum_bytes = ndev->info.psum_bytes;
+	info->hbm_banks = ndev->info.hbm_banks;
+	info->reset_count = atomic_read(&ndev->reset_count);
+	info->hbm_bytes = ndev->info.hbm_bytes;
+	info->hbm_free = neuron_hbm_avail(ndev);
+	info->aperture_bytes = ndev->info.aperture_bytes;
+	info->va_start = NEURON_VA_START;
+	info->va_end = NEURON_VA_END;
+	info->page_size = NRN_PAGE_SIZE;
+	info->max_queues = min(ndev->info.queues, NEURON_FILE_QUEUES);
+	info->clock_ns = neuron_rd64(ndev, NRN_REG_GLOBAL_CLOCK_NS);
+}
+
+/* Copies what fits, and clears what user space knows and we do not. */
+static int neuron_query_copy(struct drm_neuron_dev_query *args, const void *from, u32 size)
+{
+	void __user *to = u64_to_user_ptr(args->ptr);
+	u32 known = min(args->size, size);
+
+	if (args->ptr) {
+		if (copy_to_user(to, from, known))
+			return -EFAULT;
+		if (clear_user(to + known, args->size - known))
+			return -EFAULT;
+	}
+	args->size = size;
+	return 0;
+}
+
+static int neuron_dev_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct drm_neuron_dev_query *args = data;
+	struct drm_neuron_query_device info;
+	int idx;
+
+	if (args->type != DRM_NEURON_QUERY_DEVICE)
+		return -EINVAL;
+
+	if (!drm_dev_enter(drm, &idx))
+		return -ENODEV;
+	neuron_query_fill(to_neuron_device(drm), &info);
+	drm_dev_exit(idx);
+
+	return neuron_query_copy(args, &info, sizeof(info));
+}
+
+static int neuron_file_start(struct neuron_file *nfile)
+{
+	struct neuron_device *ndev = nfile->ndev;
+	int ctx;
+	int ret;
+
+	ctx = ida_alloc_max(&ndev->ctx_ida, ndev->info.contexts - 1, GFP_KERNEL);
+	if (ctx < 0)
+		return ctx;
+	nfile->ctx = ctx;
+
+	ret = neuron_vm_init(&nfile->vm, ndev);
+	if (ret) {
+		ida_free(&ndev->ctx_ida, ctx);
+		return ret;
+	}
+
+	down_read(&ndev->reset_sem);
+	ndev->ctx_root[ctx] = neuron_pgtable_root(&nfile->vm.pgt);
+	neuron_hw_ctx_enable(ndev, ctx, ndev->ctx_root[ctx]);
+	up_read(&ndev->reset_sem);
+
+	mutex_lock(&ndev->files_lock);
+	list_add_tail(&nfile->link, &ndev->files);
+	mutex_unlock(&ndev->files_lock);
+	return 0;
+}
+
+static int neuron_open(struct drm_device *drm, struct drm_file *file)
+{
+	struct neuron_file *nfile;
+	int ret;
+	int idx;
+
+	nfile = kzalloc(sizeof(*nfile), GFP_KERNEL);
+	if (!nfile)
+		return -ENOMEM;
+
+	nfile->ndev = to_neuron_device(drm);
+	nfile->drm_file = file;
+	INIT_LIST_HEAD(&nfile->link);
+	xa_init_flags(&nfile->queues, XA_FLAGS_ALLOC1);
+
+	ret = -ENODEV;
+	if (drm_dev_enter(drm, &idx)) {
+		ret = neuron_file_start(nfile);
+		drm_dev_exit(idx);
+	}
+	if (ret) {
+		kfree(nfile);
+		return ret;
+	}
+	file->driver_priv = nfile;
+	return 0;
+}
+
+/* Take the file's context out of service. The device is entered. */
+static void neuron_file_stop(struct neuron_file *nfile)
+{
+	struct neuron_device *ndev = nfile->ndev;
+	struct neuron_queue *queue;
+	unsigned long id;
+	int ret;
+
+	xa_for_each(&nfile->queues, id, queue) {
+		xa_erase(&nfile->queues, id);
+		neuron_queue_kill(queue);
+	}
+
+	down_read(&ndev->reset_sem);
+	ndev->ctx_root[nfile->ctx] = 0;
+	ret = neuron_hw_ctx_disable(ndev, nfile->ctx);
+	up_read(&ndev->reset_sem);
+	if (ret)
+		neuron_device_reset(ndev, "a context does not stop");
+
+	neuron_vm_fini(&nfile->vm);
+	ida_free(&ndev->ctx_ida, nfile->ctx);
+}
+
+/* Remove has stopped the device for good: give back what is tied to it. May be called twice. */
+static void neuron_file_abandon_locked(struct neuron_file *nfile)
+{
+	struct neuron_queue *queue;
+	unsigned long id;
+
+	lockdep_assert_held(&nfile->ndev->files_lock);
+
+	xa_for_each(&nfile->queues, id, queue)
+		neuron_queue_release_dma(queue);
+	neuron_vm_fini(&nfile->vm);
+}
+
+static void neuron_file_forget(struct neuron_file *nfile, bool abandon)
+{
+	struct neuron_device *ndev = nfile->ndev;
+	struct neuron_queue *queue;
+	unsigned long id;
+
+	mutex_lock(&ndev->files_lock);
+	if (abandon)
+		neuron_file_abandon_locked(nfile);
+	list_del(&nfile->link);
+	mutex_unlock(&ndev->files_lock);
+
+	xa_for_each(&nfile->queues, id, queue)
+		neuron_queue_put(queue);
+	xa_destroy(&nfile->queues);
+	kfree(nfile);
+}
+
+static void neuron_postclose(struct drm_device *drm, struct drm_file *file)
+{
+	struct neuron_file *nfile = file->driver_priv;
+	int idx;
+
+	if (drm_dev_enter(drm, &idx)) {
+		neuron_file_stop(nfile);
+		/* Still inside: remove must find the file stopped, or on the list. */
+		neuron_file_forget(nfile, false);
+		drm_dev_exit(idx);
+		return;
+	}
+
+	/* Remove is under way, and until the device has stopped the memory is not ours to free. */
+	wait_for_completion(&nfile->ndev->quiesced);
+	neuron_file_forget(nfile, true);
+}
+
+static void neuron_show_fdinfo(struct drm_printer *p, struct drm_file *file)
+{
+	neuron_gem_show_fdinfo(p, file);
+}
+
+static const struct drm_ioctl_desc neuron_ioctls[] = {
+	DRM_IOCTL_DEF_DRV(NEURON_DEV_QUERY, neuron_dev_query_ioctl, 0),
+	DRM_IOCTL_DEF_DRV(NEURON_BO_CREATE, neuron_bo_create_ioctl, 0),
+	DRM_IOCTL_DEF_DRV(NEURON_BO_QUERY, neuron_bo_query_ioctl, 0),
+	DRM_IOCTL_DEF_DRV(NEURON_VM_BIND, neuron_vm_bind_ioctl, 0),
+	DRM_IOCTL_DEF_DRV(NEURON_QUEUE_CREATE, neuron_queue_create_ioctl, 0),
+	DRM_IOCTL_DEF_DRV(NEURON_QUEUE_DESTROY, neuron_queue_destroy_ioctl, 0),
+	DRM_IOCTL_DEF_DRV(NEURON_QUEUE_QUERY, neuron_queue_query_ioctl, 0),
+	DRM_IOCTL_DEF_DRV(NEURON_SUBMIT, neuron_submit_ioctl, 0),
+	DRM_IOCTL_DEF_DRV(NEURON_WAIT, neuron_wait_ioctl, 0),
+};
+
+/* DRM_ACCEL_FOPS and what is ours; the macro has no place for it. */
+static const struct file_operations neuron_fops = {
+	.owner = THIS_MODULE,
+	.open = accel_open,
+	.release = drm_release,
+	.unlocked_ioctl = drm_ioctl,
+	.compat_ioctl = drm_compat_ioctl,
+	.poll = drm_poll,
+	.read = drm_read,
+	.llseek = noop_llseek,
+	.mmap = drm_gem_mmap,
+	.fop_flags = FOP_UNSIGNED_OFFSET,
+	.show_fdinfo = drm_show_fdinfo,
+#if IS_ENABLED(CONFIG_IO_URING)
+	.uring_cmd = neuron_uring_cmd,
+#endif
+};
+
+static const struct drm_driver neuron_driver = {
+	.driver_features = DRIVER_COMPUTE_ACCEL | DRIVER_GEM | DRIVER_SYNCOBJ |
+			   DRIVER_SYNCOBJ_TIMELINE,
+	.open = neuron_open,
+	.postclose = neuron_postclose,
+	.gem_create_object = neuron_gem_create_object,
+	.show_fdinfo = neuron_show_fdinfo,
+	.ioctls = neuron_ioctls,
+	.num_ioctls = ARRAY_SIZE(neuron_ioctls),
+	.fops = &neuron_fops,
+	.name = "neuron_accel",
+	.desc = "Neuron AI accelerator",
+	.date = "20261123",
+	.major = 1,
+	.minor = 0,
+};
+
+static void neuron_free_software(struct drm_device *drm, void *arg)
+{
+	ida_destroy(&to_neuron_device(drm)->ctx_ida);
+}
+
+static int neuron_init_software(struct neuron_device *ndev)
+{
+	int ret;
+
+	init_rwsem(&ndev->reset_sem);
+	init_completion(&ndev->quiesced);
+	spin_lock_init(&ndev->queues_lock);
+	INIT_LIST_HEAD(&ndev->files);
+	INIT_LIST_HEAD(&ndev->bos);
+	INIT_DELAYED_WORK(&ndev->tdr, neuron_tdr_work);
+	ida_init(&ndev->ctx_ida);
+
+	ret = drmm_add_action_or_reset(&ndev->drm, neuron_free_software, NULL);
+	if (ret)
+		return ret;
+	ret = drmm_mutex_init(&ndev->drm, &ndev->files_lock);
+	if (ret)
+		return ret;
+	ret = drmm_mutex_init(&ndev->drm, &ndev->bos_lock);
+	if (ret)
+		return ret;
+	return drmm_mutex_init(&ndev->drm, &ndev->events.lock);
+}
+
+/* What the device needs in host memory; neuron_fini_host() is the inverse. */
+static int neuron_init_host(struct neuron_device *ndev)
+{
+	struct device *dev = neuron_dma_dev(ndev);
+	int ret;
+
+	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(fls64(NRN_PTE_ADDR)));
+	if (ret)
+		return dev_err_probe(dev, ret, "no usable DMA mask\n");
+	dma_set_max_seg_size(dev, UINT_MAX);
+
+	ndev->wq = alloc_ordered_workqueue("neuron-tdr", WQ_MEM_RECLAIM);
+	if (!ndev->wq)
+		return -ENOMEM;
+
+	ret = -ENOMEM;
+	ndev->pt_pool = dma_pool_create("neuron-pt", dev, NRN_PAGE_SIZE, NRN_PAGE_SIZE, 0);
+	if (!ndev->pt_pool)
+		goto err_destroy_wq;
+
+	ret = neuron_events_alloc(ndev);
+	if (ret)
+		goto err_destroy_pool;
+	return 0;
+
+err_destroy_pool:
+	dma_pool_destroy(ndev->pt_pool);
+err_destroy_wq:
+	destroy_workqueue(ndev->wq);
+	return ret;
+}
+
+static void neuron_fini_host(struct neuron_device *ndev)
+{
+	neuron_events_free(ndev);
+	dma_pool_destroy(ndev->pt_pool);
+	destroy_workqueue(ndev->wq);
+}
+
+/*
+ * The device may have been left running by whoever drove it before, so it is reset before it may
+ * reach memory.
+ */
+static int neuron_start_device(struct neuron_device *ndev)
+{
+	struct pci_dev *pdev = to_pci_dev(ndev->drm.dev);
+	int ret;
+
+	ret = neuron_hw_reset(ndev);
+	if (ret)
+		return dev_err_probe(&pdev->dev, ret, "the device does not become ready\n");
+
+	pci_set_master(pdev);
+	ret = neuron_irq_init(ndev);
+	if (ret)
+		goto err_clear_master;
+	neuron_events_start(ndev);
+	return 0;
+
+err_clear_master:
+	pci_clear_master(pdev);
+	return ret;
+}
+
+/* When it returns, the device reaches no memory and no handler runs. */
+static void neuron_stop_device(struct neuron_device *ndev)
+{
+	struct pci_dev *pdev = to_pci_dev(ndev->drm.dev);
+
+	if (neuron_hw_present(ndev) && neuron_hw_reset(ndev))
+		drm_err(&ndev->drm, "the device does not stop\n");
+	pci_clear_master(pdev);
+	neuron_irq_fini(ndev);
+}
+
+static int neuron_probe_device(struct neuron_device *ndev)
+{
+	int ret;
+
+	ret = neuron_init_software(ndev);
+	if (ret)
+		return ret;
+	ret = neuron_hw_map(ndev);
+	if (ret)
+		return ret;
+	ret = neuron_hw_identify(ndev);
+	if (ret)
+		return ret;
+	return neuron_hbm_init(ndev);
+}
+
+static int neuron_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct neuron_device *ndev;
+	int ret;
+
+	ndev = devm_drm_dev_alloc(&pdev->dev, &neuron_driver, struct neuron_device, drm);
+	if (IS_ERR(ndev))
+		return PTR_ERR(ndev);
+	pci_set_drvdata(pdev, ndev);
+
+	ret = pcim_enable_device(pdev);
+	if (ret)
+		return ret;
+	ret = neuron_probe_device(ndev);
+	if (ret)
+		return ret;
+	ret = neuron_init_host(ndev);
+	if (ret)
+		return ret;
+	ret = neuron_start_device(ndev);
+	if (ret)
+		goto err_fini_host;
+
+	neuron_debugfs_init(ndev);
+	ret = drm_dev_register(&ndev->drm, 0);
+	if (ret)
+		goto err_stop_device;
+
+	drm_info(&ndev->drm, "spec %u.%u, %u cores, %llu MiB HBM, %llu MiB behind the aperture\n",
+		 ndev->info.spec_version >> NRN_GLOBAL_VERSION_MAJOR_SHIFT,
+		 ndev->info.spec_version & NRN_GLOBAL_VERSION_MINOR, ndev->info.cores,
+		 ndev->info.hbm_bytes >> 20, ndev->info.aperture_bytes >> 20);
+	return 0;
+
+err_stop_device:
+	neuron_stop_device(ndev);
+err_fini_host:
+	neuron_fini_host(ndev);
+	return ret;
+}
+
+static void neuron_remove(struct pci_dev *pdev)
+{
+	struct neuron_device *ndev = pci_get_drvdata(pdev);
+	struct neuron_file *nfile;
+
+	drm_dev_unplug(&ndev->drm);
+	neuron_queues_mark_lost(ndev, -ENODEV);
+	cancel_delayed_work_sync(&ndev->tdr);
+	neuron_stop_device(ndev);
+	neuron_queues_flush(ndev);
+	complete_all(&ndev->quiesced);
+
+	mutex_lock(&ndev->files_lock);
+	list_for_each_entry(nfile, &ndev->files, link)
+		neuron_file_abandon_locked(nfile);
+	mutex_unlock(&ndev->files_lock);
+	neuron_bos_unmap_dma(ndev);
+	neuron_fini_host(ndev);
+}
+
+/* The next kernel must not find a device that writes into its memory. */
+static void neuron_shutdown(struct pci_dev *pdev)
+{
+	struct neuron_device *ndev = pci_get_drvdata(pdev);
+
+	drm_dev_unplug(&ndev->drm);
+	neuron_queues_mark_lost(ndev, -ENODEV);
+	cancel_delayed_work_sync(&ndev->tdr);
+	neuron_stop_device(ndev);
+	neuron_queues_flush(ndev);
+	complete_all(&ndev->quiesced);
+}
+
+static const struct pci_device_id neuron_pci_ids[] = {
+	{ PCI_DEVICE(NRN_PCI_VENDOR, NRN_PCI_DEVICE) }, {}
+};
+MODULE_DEVICE_TABLE(pci, neuron_pci_ids);
+
+static struct pci_driver neuron_pci_driver = {
+	.name = "neuron_accel",
+	.id_table = neuron_pci_ids,
+	.probe = neuron_probe,
+	.remove = neuron_remove,
+	.shutdown = neuron_shutdown,
+	.err_handler = &neuron_pci_err_handler,
+};
+module_pci_driver(neuron_pci_driver);
+
+MODULE_DESCRIPTION("Neuron AI accelerator");
+MODULE_LICENSE("Dual MIT/GPL");

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+#include <linux/math64.h>
+
+#include <drm/drm_managed.h>
+#include <drm/neuron_accel.h>
+
+#include "neuron_hw.h"
+
+static void neuron_hbm_fini(struct drm_device *drm, void *arg)
+{
+	struct neuron_device *ndev = to_neuron_device(drm);
+
+	drm_buddy_fini(&ndev->hbm.mm);
+}
+
+int neuron_hbm_init(struct neuron_device *ndev)
+{
+	int ret;
+
+	ret = drmm_mutex_init(&ndev->drm, &ndev->hbm.lock);
+	if (ret)
+		return ret;
+
+	ret = drm_buddy_init(&ndev->hbm.mm, ndev->info.hbm_bytes, NRN_PAGE_SIZE);
+	if (ret)
+		return ret;
+
+	return drmm_add_action_or_reset(&ndev->drm, neuron_hbm_fini, NULL);
+}
+
+/* Memory of another process must not shine through. */
+static int neuron_hbm_scrub(struct neuron_device *ndev, struct list_head *blocks)
+{
+	struct drm_buddy *mm = &ndev->hbm.mm;
+	struct drm_buddy_block *block;
+	int ret = 0;
+
+	down_read(&ndev->reset_sem);
+	list_for_each_entry(block, blocks, link) {
+		ret = neuron_hw_scrub(ndev, drm_buddy_block_offset(block),
+				      drm_buddy_block_size(mm, block));
+		if (ret)
+			break;
+	}
+	up_read(&ndev->reset_sem);
+	return ret;
+}
+
+/**
+ * neuron_hbm_alloc() - allocate device memory; it reads as zero
+ * @ndev: Device, entered with drm_dev_enter().
+ * @size: Bytes, a multiple of the page size.
+ * @bank: HBM stack, or DRM_NEURON_BO_ANY_BANK.
+ * @mappable: Allocate behind the aperture.
+ * @blocks: Gets the blocks, in the order of the buffer's bytes.
+ *
+ * Return: 0, -ENOSPC, -ENOMEM, or -EIO when the device failed.
+ */
+int neuron_hbm_alloc(struct neuron_device *ndev, u64 size, u32 bank, bool mappable,
+		     struct list_head *blocks)
+{
+	struct neuron_hbm *hbm = &ndev->hbm;
+	u64 start = 0, end = ndev->info.hbm_bytes;
+	unsigned long flags = 0;
+	int ret;
+
+	if (bank != DRM_NEURON_BO_ANY_BANK) {
+		u64 bank_bytes = div_u64(end, ndev->info.hbm_banks);
+
+		start = bank * bank_bytes;
+		end = start + bank_bytes;
+	}
+	if (mappable)
+		end = min(end, ndev->info.aperture_bytes);
+	else
+		flags |= DRM_BUDDY_TOPDOWN_ALLOCATION; /* spare the aperture */
+
+	if (start || end != ndev->info.hbm_bytes)
+		flags |= DRM_BUDDY_RANGE_ALLOCATION;
+
+	/* The allocator calls a size that cannot fit an invalid one. */
+	if (start >= end || size > end - start)
+		return -ENOSPC;
+
+	mutex_lock(&hbm->lock);
+	ret = drm_buddy_alloc_blocks(&hbm->mm, start, end, size, NRN_PAGE_SIZE, blocks, flags);
+	if (!ret) {
+		ret = neuron_hbm_scrub(ndev, blocks);
+		if (ret)
+			drm_buddy_free_list(&hbm->mm, blocks, 0);
+	}
+	mutex_unlock(&hbm->lock);
+	return ret;
+}
+
+void neuron_hbm_free(struct neuron_device *ndev, struct list_head *blocks)
+{
+	mutex_lock(&ndev->hbm.lock);
+	drm_buddy_free_list(&ndev->hbm.mm, blocks, 0);
+	mutex_unlock(&ndev->hbm.lock);
+}
+
+u64 neuron_hbm_avail(struct neuron_device *ndev)
+{
+	u64 avail;
+
+	mutex_lock(&ndev->hbm.lock);
+	avail = ndev->hbm.mm.avail;
+	mutex_unlock(&ndev->hbm.lock);
+	return avail;
+}

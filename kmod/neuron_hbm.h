@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+#ifndef __NEURON_HBM_H__
+#define __NEURON_HBM_H__
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+#include <drm/drm_buddy.h>
+
+struct neuron_device;
+
+/*
+ * struct neuron_hbm: allocator of device memory
+ */
+struct neuron_hbm {
+	/* @lock: Protects @mm and the scrub registers. */
+	struct mutex lock;
+	struct drm_buddy mm;
+};
+
+int neuron_hbm_init(struct neuron_device *ndev);
+int neuron_hbm_alloc(struct neuron_device *ndev, u64 size, u32 bank, bool mappable,
+		     struct list_head *blocks);
+void neuron_hbm_free(struct neuron_device *ndev, struct list_head *blocks);
+u64 neuron_hbm_avail(struct neuron_device *ndev);
+
+#endif /* __NEURON_HBM_H__ */

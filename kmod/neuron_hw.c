@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+#include <linux/bitfield.h>
+#include <linux/iopoll.h>
+
+#include <drm/drm_print.h>
+
+#include "neuron_hw.h"
+
+/*
+ * How long the hardware may take. The limits are generous: the device may be a model that shares
+ * its host, and a limit that strikes costs a reset.
+ */
+#define NEURON_RESET_US (10 * USEC_PER_SEC)
+#define NEURON_STOP_US	(2 * USEC_PER_SEC)
+#define NEURON_FLUSH_US (2 * USEC_PER_SEC)
+#define NEURON_SCRUB_US (30 * USEC_PER_SEC)
+#define NEURON_POLL_US	20
+#define NEURON_SPIN_US	20
+
+/*
+ * Wait until the masked register has the value. All ones is what a device reads as that is not
+ * there (yet), and never the right value. Most conditions hold at the first look or soon; only then
+ * it pays to sleep.
+ */
+static int neuron_poll(struct neuron_device *ndev, u32 reg, u32 mask, u32 want, u64 timeout_us)
+{
+	void __iomem *addr = ndev->regs + reg;
+	u32 val;
+	int ret;
+
+	ret = readl_poll_timeout_atomic(addr, val, val != ~0u && (val & mask) == want, 1,
+					NEURON_SPIN_US);
+	if (ret)
+		ret = readl_poll_timeout(addr, val, val != ~0u && (val & mask) == want,
+					 NEURON_POLL_US, timeout_us);
+	return ret;
+}
+
+int neuron_hw_map(struct neuron_device *ndev)
+{
+	struct pci_dev *pdev = to_pci_dev(ndev->drm.dev);
+	int ret;
+
+	if (pci_resource_len(pdev, NRN_BAR_REGS) < NRN_BAR_REGS_SIZE ||
+	    pci_resource_len(pdev, NRN_BAR_DOORBELLS) < NRN_BAR_DOORBELLS_SIZE ||
+	    !pci_resource_len(pdev, NRN_BAR_APERTURE))
+		return dev_err_probe(&pdev->dev, -ENODEV, "a BAR is missing or too small\n");
+
+	ndev->regs = pcim_iomap_region(pdev, NRN_BAR_REGS, "neuron-regs");
+	if (IS_ERR(ndev->regs))
+		return PTR_ERR(ndev->regs);
+
+	ndev->doorbells = pcim_iomap_region(pdev, NRN_BAR_DOORBELLS, "neuron-doorbells");
+	if (IS_ERR(ndev->doorbells))
+		return PTR_ERR(ndev->doorbells);
+
+	ret = pcim_request_region(pdev, NRN_BAR_APERTURE, "neuron-aperture");
+	if (ret)
+		return ret;
+
+	/* Without the reservation, user mappings of the aperture would fall back to uncached. */
+	ndev->aperture = pci_resource_start(pdev, NRN_BAR_APERTURE);
+	return devm_arch_io_reserve_memtype_wc(&pdev->dev, ndev->aperture,
+					       pci_resource_len(pdev, NRN_BAR_APERTURE));
+}
+
+bool neuron_hw_present(struct neuron_device *ndev)
+{
+	return neuron_rd32(ndev, NRN_REG_GLOBAL_MAGIC) == NRN_GLOBAL_MAGIC_RESET;
+}
+
+static int neuron_hw_check_version(struct neuron_device *ndev, u32 version)
+{
+	u32 major = FIELD_GET(NRN_GLOBAL_VERSION_MAJOR, version);
+	u32 minor = FIELD_GET(NRN_GLOBAL_VERSION_MINOR, version);
+
+	if (major == NRN_VERSION_MAJOR)
+		return 0;
+
+	drm_err(&ndev->drm,
+		"the device speaks spec version %u.%u, this driver %u.%u: the major versions must be equal\n",
+		major, minor, NRN_VERSION_MAJOR, NRN_VERSION_MINOR);
+	return -ENODEV;
+}
+
+static int neuron_hw_check_info(struct neuron_device *ndev)
+{
+	struct pci_dev *pdev = to_pci_dev(ndev->drm.dev);
+	struct neuron_info *info = &ndev->info;
+
+	if (!info->contexts || !info->queues || !info->cores || !info->hbm_banks ||
+	    !info->hbm_bytes ||
+	    !IS_ALIGNED(info->hbm_bytes, (u64)NRN_PAGE_SIZE * info->hbm_banks)) {
+		drm_err(&ndev->drm, "the device describes itself with impossible sizes\n");
+		return -ENODEV;
+	}
+
+	info->contexts = min_t(u32, info->contexts, NRN_MAX_CONTEXTS);
+	info->queues = min_t(u32, info->queues, NRN_MAX_QUEUES);
+	info->aperture_bytes = min3(info->aperture_bytes, info->hbm_bytes,
+				    (u64)pci_resource_len(pdev, NRN_BAR_APERTURE));
+	info->aperture_bytes = ALIGN_DOWN(info->aperture_bytes, PAGE_SIZE);
+	return 0;
+}
+
+/* Says why when it fails. */
+int neuron_hw_identify(struct neuron_device *ndev)
+{
+	u32 magic = neuron_rd32(ndev, NRN_REG_GLOBAL_MAGIC);
+	struct neuron_info *info = &ndev->info;
+	int ret;
+
+	if (magic != NRN_GLOBAL_MAGIC_RESET) {
+		drm_err(&ndev->drm, "the device answers %#x instead of its magic %#x\n", magic,
+			NRN_GLOBAL_MAGIC_RESET);
+		return -ENODEV;
+	}
+
+	info->spec_version = neuron_rd32(ndev, NRN_REG_GLOBAL_VERSION);
+	ret = neuron_hw_check_version(ndev, info->spec_version);
+	if (ret)
+		return ret;
+
+	info->profile = neuron_rd32(ndev, NRN_REG_GLOBAL_PROFILE);
+	info->cores = neuron_rd32(ndev, NRN_REG_GLOBAL_CORES);
+	info->sbuf_bytes = neuron_rd32(ndev, NRN_REG_GLOBAL_SBUF_BYTES);
+	info->psum_bytes = neuron_rd32(ndev, NRN_REG_GLOBAL_PSUM_BYTES);
+	info->hbm_banks = neuron_rd32(ndev, NRN_REG_GLOBAL_HBM_BANKS);
+	info->contexts = neuron_rd32(ndev, NRN_REG_GLOBAL_CONTEXTS);
+	info->queues = neuron_rd32(ndev, NRN_REG_GLOBAL_QUEUES);
+	info->hbm_bytes = neuron_rd64(ndev, NRN_REG_GLOBAL_HBM_BYTES);
+	info->aperture_bytes = neuron_rd64(ndev, NRN_REG_GLOBAL_APERTURE_BYTES);
+	return neuron_hw_check_info(ndev);
+}
+
+int neuron_hw_wait_ready(struct neuron_device *ndev)
+{
+	return neuron_poll(ndev, NRN_REG_GLOBAL_STATUS, NRN_GLOBAL_STATUS_READY,
+			   NRN_GLOBAL_STATUS_READY, NEURON_RESET_US);
+}
+
+/*
+ * Stops everything, and forgets and zeroes it. When 0 is returned the device reaches no memory any
+ * more.
+ */
+int neuron_hw_reset(struct neuron_device *ndev)
+{
+	neuron_wr32(ndev, NRN_REG_GLOBAL_CTRL, NRN_GLOBAL_CTRL_RESET);
+	return neuron_hw_wait_ready(ndev);
+}
+
+int neuron_hw_scrub(struct neuron_device *ndev, u64 addr, u64 bytes)
+{
+	int ret;
+
+	lockdep_assert_held(&ndev->hbm.lock);
+	lockdep_assert_held(&ndev->reset_sem);
+
+	neuron_wr64(ndev, NRN_REG_GLOBAL_SCRUB_ADDR, addr);
+	neuron_wr64(ndev, NRN_REG_GLOBAL_SCRUB_BYTES, bytes);
+	neuron_wr32(ndev, NRN_REG_GLOBAL_SCRUB_CTRL, NRN_GLOBAL_SCRUB_CTRL_START);
+	ret = neuron_poll(ndev, NRN_REG_GLOBAL_SCRUB_CTRL, NRN_GLOBAL_SCRUB_CTRL_START, 0,
+			  NEURON_SCRUB_US);
+	if (!ret && !(neuron_rd32(ndev, NRN_REG_GLOBAL_SCRUB_CTRL) & NRN_GLOBAL_SCRUB_CTRL_ERROR))
+		return 0;
+
+	drm_err_ratelimited(&ndev->drm, "scrubbing HBM [%#llx, %#llx) failed: %s\n", addr,
+			    addr + bytes, ret ? "timeout" : "refused");
+	return -EIO;
+}
+
+void neuron_hw_ctx_enable(struct neuron_device *ndev, u32 ctx, dma_addr_t root)
+{
+	lockdep_assert_held(&ndev->reset_sem);
+
+	neuron_wr64(ndev, NRN_REG_CTX_PT_ROOT(ctx), root);
+	neuron_wr32(ndev, NRN_REG_CTX_CTRL(ctx), NRN_CTX_CTRL_ENABLE);
+}
+
+/* When 0 is returned, nothing of the context is in flight. */
+int neuron_hw_ctx_disable(struct neuron_device *ndev, u32 ctx)
+{
+	lockdep_assert_held(&ndev->reset_sem);
+
+	neuron_wr32(ndev, NRN_REG_CTX_CTRL(ctx), 0);
+	return neuron_poll(ndev, NRN_REG_CTX_STATUS(ctx), NRN_CTX_STATUS_BUSY, 0, NEURON_STOP_US);
+}
+
+/* When 0 is returned, no access uses a translation that was removed before the call. */
+int neuron_hw_tlb_flush(struct neuron_device *ndev, u32 ctx)
+{
+	lockdep_assert_held(&ndev->reset_sem);
+
+	neuron_wr32(ndev, NRN_REG_CTX_TLB_FLUSH(ctx), NRN_CTX_TLB_FLUSH_FLUSH);
+	return neuron_poll(ndev, NRN_REG_CTX_TLB_FLUSHING(ctx), ~0u, 0, NEURON_FLUSH_US);
+}
+
+void neuron_hw_queue_start(struct neuron_device *ndev, u32 hw, const struct neuron_queue_regs *regs)
+{
+	lockdep_assert_held(&ndev->reset_sem);
+
+	neuron_wr64(ndev, NRN_REG_QUEUE_RING_BASE(hw), regs->ring);
+	neuron_wr64(ndev, NRN_REG_QUEUE_SEQNO_ADDR(hw), regs->seqno);
+	neuron_wr32(ndev, NRN_REG_QUEUE_RING_LOG2(hw), regs->ring_log2);
+	/* The doorbell slot is the hardware number: unique, hence unique in its context. */
+	neuron_wr32(ndev, NRN_REG_QUEUE_CFG(hw),
+		    FIELD_PREP(NRN_QUEUE_CFG_CTX, regs->ctx) |
+			    FIELD_PREP(NRN_QUEUE_CFG_VECTOR, regs->vector) |
+			    FIELD_PREP(NRN_QUEUE_CFG_SLOT, hw));
+	neuron_wr32(ndev, NRN_REG_QUEUE_CTRL(hw), NRN_QUEUE_CTRL_ENABLE);
+}
+
+/* When 0 is returned, nothing of the queue is in flight. */
+int neuron_hw_queue_stop(struct neuron_device *ndev, u32 hw)
+{
+	lockdep_assert_held(&ndev->reset_sem);
+
+	neuron_wr32(ndev, NRN_REG_QUEUE_CTRL(hw), 0);
+	return neuron_poll(ndev, NRN_REG_QUEUE_STATUS(hw), NRN_QUEUE_STATUS_BUSY, 0,
+			   NEURON_STOP_US);
+}
+
+static_assert(NRN_MAX_QUEUES <= NRN_DOORBELL_SLOTS);

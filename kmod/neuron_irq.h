@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+#ifndef __NEURON_IRQ_H__
+#define __NEURON_IRQ_H__
+
+struct neuron_device;
+struct neuron_queue;
+
+int neuron_irq_init(struct neuron_device *ndev);
+void neuron_irq_fini(struct neuron_device *ndev);
+
+void neuron_vector_add(struct neuron_queue *queue);
+void neuron_vector_remove(struct neuron_queue *queue);
+
+int neuron_events_alloc(struct neuron_device *ndev);
+void neuron_events_free(struct neuron_device *ndev);
+void neuron_events_start(struct neuron_device *ndev);
+void neuron_events_process(struct neuron_device *ndev);
+
+#endif /* __NEURON_IRQ_H__ */

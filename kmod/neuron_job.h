@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+#ifndef __NEURON_JOB_H__
+#define __NEURON_JOB_H__
+
+#include <linux/dma-fence.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+struct io_uring_cmd;
+struct neuron_queue;
+
+/*
+ * struct neuron_job: a job is its fence
+ *
+ * A sync file may keep the fence for longer than queue, file, device and even module live. So the
+ * lock is inside, the ops need nothing but the fence, and freeing is left to the core.
+ */
+struct neuron_job {
+	/* @fence: First, see dma_fence_free(). */
+	struct dma_fence fence;
+	/* @lock: Lock of @fence. */
+	spinlock_t lock;
+	/* @link: In neuron_queue.jobs, which holds a reference, until the job is done. */
+	struct list_head link;
+	/* @first: Index of the first packet since the queue started. */
+	u64 first;
+	/* @end: Index after the last one: the value that the device writes when the job is done. */
+	u64 end;
+	/*
+	 * @ioucmd: Command to complete with the job. Whoever takes it out with xchg() completes
+	 * it.
+	 */
+	struct io_uring_cmd *ioucmd;
+};
+
+struct neuron_job *neuron_job_alloc(void);
+void neuron_job_init_fence(struct neuron_job *job, u64 context, u64 seqno);
+void neuron_jobs_finish(struct neuron_queue *queue, struct list_head *jobs);
+
+#endif /* __NEURON_JOB_H__ */

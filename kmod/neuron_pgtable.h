@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+#ifndef __NEURON_PGTABLE_H__
+#define __NEURON_PGTABLE_H__
+
+#include <linux/types.h>
+
+struct dma_pool;
+struct neuron_pt;
+
+/*
+ * struct neuron_pgtable: page tables of a context
+ *
+ * The caller serialises the calls.
+ */
+struct neuron_pgtable {
+	struct dma_pool *pool;
+	struct neuron_pt *root;
+	/*
+	 * @unlinked: Tables that are no part of the tree any more, but may be cached by the
+	 * device.
+	 */
+	struct neuron_pt *unlinked;
+};
+
+int neuron_pgtable_init(struct neuron_pgtable *pgt, struct dma_pool *pool);
+void neuron_pgtable_fini(struct neuron_pgtable *pgt);
+dma_addr_t neuron_pgtable_root(const struct neuron_pgtable *pgt);
+
+int neuron_pgtable_map(struct neuron_pgtable *pgt, u64 va, u64 addr, u64 size, u64 flags);
+void neuron_pgtable_unmap(struct neuron_pgtable *pgt, u64 va, u64 size);
+void neuron_pgtable_free_unlinked(struct neuron_pgtable *pgt);
+
+#endif /* __NEURON_PGTABLE_H__ */

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+#ifndef __NEURON_QUEUE_H__
+#define __NEURON_QUEUE_H__
+
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
+#include <drm/neuron_accel.h>
+
+#include "neuron_spec.h"
+
+struct drm_device;
+struct drm_file;
+struct drm_syncobj;
+struct neuron_device;
+struct neuron_file;
+struct neuron_job;
+struct neuron_vector;
+
+/*
+ * struct neuron_raw_packet: a packet as user space hands it over
+ */
+struct neuron_raw_packet {
+	struct nrn_packet_header header;
+	u8 payload[NRN_PACKET_BYTES - sizeof(struct nrn_packet_header)];
+} __aligned(8);
+
+/*
+ * struct neuron_queue: a queue whose ring the driver writes
+ */
+struct neuron_queue {
+	struct kref ref;
+	struct neuron_device *ndev;
+	u32 ctx;
+	/* @hw: Number of the hardware queue, and index in neuron_device.queues. */
+	u32 hw;
+	u32 ring_log2;
+	/* @timeout: Jiffies that a job may go without progress. */
+	unsigned long timeout;
+	u64 fence_context;
+	/* @syncobj: Timeline of the jobs. */
+	struct drm_syncobj *syncobj;
+
+	/* @ring: Packets, followed by the seqno page; freed when the queue is destroyed. */
+	struct neuron_raw_packet *ring;
+	__le64 *seqno;
+	dma_addr_t dma;
+
+	/* @stop_lock: Who stops the hardware queue must know that it is still this one's. */
+	struct mutex stop_lock;
+	/* @owns_hw: The hardware queue @hw is ours; under @stop_lock. */
+	bool owns_hw;
+
+	struct neuron_vector *vector;
+	/* @vector_link: In neuron_vector.queues. */
+	struct list_head vector_link;
+
+	/* @lock: One submitter at a time; points of @syncobj are added in order. */
+	struct mutex lock;
+	/* @tail: Packets written since the start; under @lock. */
+	u64 tail;
+
+	/* @irq_lock: Protects what follows. */
+	spinlock_t irq_lock;
+	enum drm_neuron_queue_state state;
+	/* @marked: Takes no jobs any more: @state is not OK, or the queue is being destroyed. */
+	bool marked;
+	/* @jobs: Jobs in flight, oldest first. */
+	struct list_head jobs;
+	/* @head: Packets retired, as far as the driver has seen. */
+	u64 head;
+	/* @submitted: Seqno of the newest job. */
+	u64 submitted;
+	/* @completed: Seqno of the newest job that is done, with or without success. */
+	u64 completed;
+	/* @failed: Seqno of the first job that was failed, 0 if none was. */
+	u64 failed;
+	/* @first_error: Result of the job @failed. */
+	int first_error;
+	/* @rest_error: Result of the jobs after it. */
+	int rest_error;
+	/* @fault: First fault of the queue; the code is 0 when there was none. */
+	struct nrn_event_record fault;
+	u64 fault_seqno;
+	u64 fault_packet;
+
+	/* @progress: The watchdog's last reading; the fields from here on are its own. */
+	u64 progress;
+	/* @progress_at: When that reading changed, or the queue was idle. */
+	unsigned long progress_at;
+	/* @moved_at: When that reading last changed under load. */
+	unsigned long moved_at;
+	/* @head_job: Oldest job at the last look. */
+	u64 head_job;
+	/* @head_job_at: Since when it has been. */
+	unsigned long head_job_at;
+
+	/* @wait: Woken when jobs are done or the queue stops. */
+	wait_queue_head_t wait;
+};
+
+struct neuron_queue *neuron_queue_find(struct neuron_file *nfile, u32 id);
+struct neuron_queue *neuron_queue_get_hw(struct neuron_device *ndev, u32 hw);
+void neuron_queue_put(struct neuron_queue *queue);
+
+int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock);
+void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_packet *packets,
+			u32 count);
+int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 count);
+
+void neuron_queue_retire(struct neuron_queue *queue);
+bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state state,
+		       int first_error, int rest_error);
+void neuron_queue_flush(struct neuron_queue *queue);
+int neuron_queue_stop_hw(struct neuron_queue *queue);
+void neuron_queue_kill(struct neuron_queue *queue);
+void neuron_queue_release_dma(struct neuron_queue *queue);
+
+int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+int neuron_queue_destroy_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+int neuron_queue_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+int neuron_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+
+#endif /* __NEURON_QUEUE_H__ */

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+#include <linux/dma-fence.h>
+#include <linux/dma-fence-chain.h>
+#include <linux/io_uring_types.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_print.h>
+#include <drm/drm_syncobj.h>
+#include <drm/neuron_accel.h>
+
+#include "neuron_device.h"
+#include "neuron_job.h"
+#include "neuron_queue.h"
+#include "neuron_submit.h"
+#include "neuron_uring.h"
+
+/**
+ * DOC: Submission
+ *
+ * The ioctl and the io_uring command share it: parse what user space gave (may fail in many ways,
+ * allocates all that will be needed), wait for the fences to wait for, and commit (after the push
+ * nothing can fail any more).
+ *
+ * With nonblock set, which is how io_uring issues a command first, whatever would wait for another
+ * job gives -EAGAIN instead, before anything has happened that user space could see.
+ */
+
+/* Packets that are kept without an allocation. */
+#define NEURON_SUBMIT_INLINE 4
+/* Enough for anybody, and bounds what one call can make the kernel allocate. */
+#define NEURON_SUBMIT_SYNCS 256
+
+/*
+ * struct neuron_sync_out: a point that signals with the job
+ */
+struct neuron_sync_out {
+	struct drm_syncobj *syncobj;
+	/* @chain: Node for the point; NULL for a binary syncobj. */
+	struct dma_fence_chain *chain;
+	u64 point;
+};
+
+/*
+ * struct neuron_submission: a submission on its way
+ */
+struct neuron_submission {
+	struct neuron_file *nfile;
+	struct neuron_queue *queue;
+	struct neuron_job *job;
+	struct neuron_raw_packet *packets;
+	u32 count;
+	bool nonblock;
+	/* @chain: Node for the point on the queue's own timeline. */
+	struct dma_fence_chain *chain;
+	struct dma_fence **in;
+	u32 num_in;
+	struct neuron_sync_out *out;
+	u32 num_out;
+	/* @ioucmd: Command to complete with the job, or NULL. */
+	struct io_uring_cmd *ioucmd;
+	unsigned int issue_flags;
+	struct neuron_raw_packet inline_packets[NEURON_SUBMIT_INLINE];
+};
+
+/*
+ * Copies @array to @to, whose elements have @size bytes, which is also the smallest stride there
+ * has been.
+ */
+static int neuron_copy_array(void *to, size_t size, const struct drm_neuron_array *array)
+{
+	void __user *from = u64_to_user_ptr(array->ptr);
+	u32 i;
+	int ret;
+
+	if (array->stride < size)
+		return -EINVAL;
+	if (array->stride == size)
+		return copy_from_user(to, from, size * array->count) ? -EFAULT : 0;
+
+	for (i = 0; i < array->count; i++) {
+		ret = copy_struct_from_user(to, size, from, array->stride);
+		if (ret)
+			return ret;
+		to += size;
+		from += array->stride;
+	}
+	return 0;
+}
+
+static int neuron_submit_parse_packets(struct neuron_submission *sub,
+				       const struct drm_neuron_array *array)
+{
+	u32 i;
+	int ret;
+
+	if (!array->count || array->count > BIT(sub->queue->ring_log2 - 1))
+		return -EINVAL;
+
+	sub->count = array->count;
+	sub->packets = sub->inline_packets;
+	if (sub->count > NEURON_SUBMIT_INLINE) {
+		sub->packets = kvmalloc_array(sub->count, sizeof(*sub->packets), GFP_KERNEL);
+		if (!sub->packets)
+			return -ENOMEM;
+	}
+
+	ret = neuron_copy_array(sub->packets, sizeof(*sub->packets), array);
+	if (ret)
+		return ret;
+
+	/*
+	 * The flags say when to write the seqno, which is the driver's to decide. The device judges
+	 * the rest.
+	 */
+	for (i = 0; i < sub->count; i++)
+		if (sub->packets[i].header.flags || sub->packets[i].header.reserved0)
+			return -EINVAL;
+	return 0;
+}
+
+static int neuron_submit_add_in(struct neuron_submission *sub, const struct drm_neuron_sync *sync)
+{
+	struct dma_fence *fence;
+	int ret;
+
+	ret = drm_syncobj_find_fence(sub->nfile->drm_file, sync->handle, sync->point, 0, &fence);
+	if (ret)
+		return ret;
+	sub->in[sub->num_in++] = fence;
+	return 0;
+}
+
+static int neuron_submit_add_out(struct neuron_submission *sub, const struct drm_neuron_sync *sync)
+{
+	struct neuron_sync_out *out = &sub->out[sub->num_out];
+
+	out->syncobj = drm_syncobj_find(sub->nfile->drm_file, sync->handle);
+	if (!out->syncobj)
+		return -ENOENT;
+	sub->num_out++;
+
+	out->point = sync->point;
+	if (!out->point)
+		return 0;
+	out->chain = dma_fence_chain_alloc();
+	return out->chain ? 0 : -ENOMEM;
+}
+
+static int neuron_submit_add_sync(struct neuron_submission *sub, const struct drm_neuron_sync *sync)
+{
+	switch (sync->flags) {
+	case DRM_NEURON_SYNC_WAIT:
+		return neuron_submit_add_in(sub, sync);
+	case DRM_NEURON_SYNC_SIGNAL:
+		return neuron_submit_add_out(sub, sync);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int neuron_submit_parse_syncs(struct neuron_submission *sub,
+				     const struct drm_neuron_array *array)
+{
+	struct drm_neuron_sync *syncs;
+	int ret;
+	u32 i;
+
+	if (!array->count)
+		return 0;
+	if (array->count > NEURON_SUBMIT_SYNCS)
+		return -EINVAL;
+
+	syncs = kcalloc(array->count, sizeof(*syncs), GFP_KERNEL);
+	sub->in = kcalloc(array->count, sizeof(*sub->in), GFP_KERNEL);
+	sub->out = kcalloc(array->count, sizeof(*sub->out), GFP_KERNEL);
+	ret = syncs && sub->in && sub->out ? neuron_copy_array(syncs, sizeof(*syncs), array) :
+					     -ENOMEM;
+	for (i = 0; !ret && i < array->count; i++)
+		ret = neuron_submit_add_sync(sub, &syncs[i]);
+	kfree(syncs);
+	return ret;
+}
+
+static int neuron_submit_parse(struct neuron_submission *sub, const struct drm_neuron_submit *args)
+{
+	int ret;
+
+	if (args->flags)
+		return -EINVAL;
+
+	sub->queue = neuron_queue_find(sub->nfile, args->queue_id);
+	if (!sub->queue)
+		return -ENOENT;
+
+	ret = neuron_submit_parse_packets(sub, &args->packets);
+	if (ret)
+		return ret;
+	ret = neuron_submit_parse_syncs(sub, &args->syncs);
+	if (ret)
+		return ret;
+
+	sub->chain = dma_fence_chain_alloc();
+	sub->job = neuron_job_alloc();
+	return sub->chain && sub->job ? 0 : -ENOMEM;
+}
+
+static void neuron_submit_cleanup(struct neuron_submission *sub)
+{
+	u32 i;
+
+	for (i = 0; i < sub->num_in; i++)
+		dma_fence_put(sub->in[i]);
+	for (i = 0; i < sub->num_out; i++) {
+		dma_fence_chain_free(sub->out[i].chain);
+		drm_syncobj_put(sub->out[i].syncobj);
+	}
+	kfree(sub->in);
+	kfree(sub->out);
+	dma_fence_chain_free(sub->chain);
+	kfree(sub->job);
+	if (sub->packets != sub->inline_packets)
+		kvfree(sub->packets);
+	if (sub->queue)
+		neuron_queue_put(sub->queue);
+}
+
+static int neuron_submit_wait(struct neuron_submission *sub)
+{
+	long ret;
+	u32 i;
+
+	for (i = 0; i < sub->num_in; i++) {
+		if (dma_fence_is_signaled(sub->in[i]))
+			continue;
+		if (sub->nonblock)
+			return -EAGAIN;
+		ret = dma_fence_wait(sub->in[i], true);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* The fence is out from here on: nothing may fail, and nothing may be allocated. */
+static void neuron_submit_publish(struct neuron_submission *sub, struct dma_fence *fence)
+{
+	struct neuron_sync_out *out;
+	u32 i;
+
+	drm_syncobj_add_point(sub->queue->syncobj, sub->chain, fence, fence->seqno);
+	sub->chain = NULL;
+
+	for (i = 0; i < sub->num_out; i++) {
+		out = &sub->out[i];
+		if (out->chain)
+			drm_syncobj_add_point(out->syncobj, out->chain, fence, out->point);
+		else
+			drm_syncobj_replace_fence(out->syncobj, fence);
+		out->chain = NULL;
+	}
+}
+
+/* Packets into the ring, job to the device, fence to the world. Takes over sub->job. */
+static int neuron_submit_push(struct neuron_submission *sub)
+{
+	struct neuron_queue *queue = sub->queue;
+	struct neuron_job *job = sub->job;
+	struct dma_fence *fence = &job->fence;
+	bool cookie;
+	int ret;
+
+	lockdep_assert_held(&queue->lock);
+
+	neuron_queue_write(queue, sub->packets, sub->count);
+	neuron_job_init_fence(job, queue->fence_context, queue->submitted + 1);
+	sub->job = NULL;
+	if (sub->ioucmd)
+		neuron_uring_arm(job, sub->ioucmd, sub->issue_flags);
+
+	cookie = dma_fence_begin_signalling();
+	dma_fence_get(fence); /* the queue's */
+	ret = neuron_queue_push(queue, job, sub->count);
+	if (!ret)
+		neuron_submit_publish(sub, fence);
+	else
+		dma_fence_put(fence);
+	dma_fence_end_signalling(cookie);
+
+	if (ret && sub->ioucmd)
+		neuron_uring_disarm(job, ret, sub->issue_flags);
+	dma_fence_put(fence);
+	return ret;
+}
+
+static int neuron_submit_commit_locked(struct neuron_submission *sub, u64 *seqno)
+{
+	struct drm_device *drm = &sub->nfile->ndev->drm;
+	int ret;
+	int idx;
+
+	lockdep_assert_held(&sub->queue->lock);
+
+	/* Outside drm_dev_enter(): remove must not wait for room, it makes the wait end. */
+	ret = neuron_queue_reserve(sub->queue, sub->count, sub->nonblock);
+	if (ret)
+		return ret;
+
+	if (!drm_dev_enter(drm, &idx))
+		return -ENODEV;
+	*seqno = sub->queue->submitted + 1;
+	ret = neuron_submit_push(sub);
+	drm_dev_exit(idx);
+
+	/* An armed command completes in its own way, whether the push succeeded or not. */
+	return sub->ioucmd ? -EIOCBQUEUED : ret;
+}
+
+static int neuron_submit_commit(struct neuron_submission *sub, u64 *seqno)
+{
+	struct mutex *lock = &sub->queue->lock;
+	int ret;
+
+	if (sub->nonblock) {
+		if (!mutex_trylock(lock))
+			return -EAGAIN;
+	} else {
+		ret = mutex_lock_interruptible(lock);
+		if (ret)
+			return ret;
+	}
+	ret = neuron_submit_commit_locked(sub, seqno);
+	mutex_unlock(lock);
+	return ret;
+}
+
+static int neuron_submit(struct neuron_submission *sub, const struct drm_neuron_submit *args,
+			 u64 *seqno)
+{
+	int ret;
+
+	ret = neuron_submit_parse(sub, args);
+	if (!ret)
+		ret = neuron_submit_wait(sub);
+	if (!ret)
+		ret = neuron_submit_commit(sub, seqno);
+	neuron_submit_cleanup(sub);
+	return ret;
+}
+
+int neuron_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct neuron_submission sub = { .nfile = file->driver_priv };
+	struct drm_neuron_submit *args = data;
+	u64 seqno;
+	int ret;
+
+	ret = neuron_submit(&sub, args, &seqno);
+	if (!ret)
+		args->seqno = seqno;
+	return ret;
+}
+
+/*
+ * Return: -EIOCBQUEUED when the command completes with its job, -EAGAIN to be called again where
+ * sleeping is fine.
+ */
+int neuron_submit_uring(struct neuron_file *nfile, const struct drm_neuron_submit *args,
+			struct io_uring_cmd *ioucmd, unsigned int issue_flags)
+{
+	struct neuron_submission sub = {
+		.nfile = nfile,
+		.nonblock = issue_flags & IO_URING_F_NONBLOCK,
+		.ioucmd = ioucmd,
+		.issue_flags = issue_flags,
+	};
+	u64 seqno;
+	int ret;
+
+	ret = neuron_submit(&sub, args, &seqno);
+	/* io_uring has no restart: a signal here means that the ring goes away. */
+	return ret == -ERESTARTSYS ? -EINTR : ret;
+}

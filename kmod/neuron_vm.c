@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_print.h>
+#include <drm/neuron_accel.h>
+
+#include "neuron_gem.h"
+#include "neuron_hw.h"
+#include "neuron_reset.h"
+#include "neuron_trace.h"
+
+/*
+ * struct neuron_mapping: a range of a context that shows a range of a buffer
+ */
+struct neuron_mapping {
+	struct drm_mm_node node;
+	/* @bo: Referenced: memory that the device can reach is not freed. */
+	struct neuron_bo *bo;
+	u64 bo_offset;
+	bool read_only;
+};
+
+int neuron_vm_init(struct neuron_vm *vm, struct neuron_device *ndev)
+{
+	int ret;
+
+	ret = neuron_pgtable_init(&vm->pgt, ndev->pt_pool);
+	if (ret)
+		return ret;
+
+	mutex_init(&vm->lock);
+	drm_mm_init(&vm->mm, NEURON_VA_START, NEURON_VA_END - NEURON_VA_START);
+	return 0;
+}
+
+static void neuron_mapping_free(struct neuron_mapping *map)
+{
+	drm_mm_remove_node(&map->node);
+	drm_gem_object_put(&map->bo->shmem.base);
+	kfree(map);
+}
+
+/* The device must have forgotten the context. May be called twice. */
+void neuron_vm_fini(struct neuron_vm *vm)
+{
+	struct drm_mm_node *node, *next;
+
+	if (!vm->pgt.root)
+		return;
+
+	drm_mm_for_each_node_safe(node, next, &vm->mm)
+		neuron_mapping_free(container_of(node, struct neuron_mapping, node));
+	drm_mm_takedown(&vm->mm);
+	neuron_pgtable_fini(&vm->pgt);
+	mutex_destroy(&vm->lock);
+}
+
+/* Enters the part of [addr, addr + bytes) that [skip, skip + left) names; updates the window. */
+static int neuron_vm_map_extent(struct neuron_vm *vm, u64 *va, u64 *skip, u64 *left, u64 addr,
+				u64 bytes, u64 flags)
+{
+	u64 size;
+	int ret;
+
+	if (*skip >= bytes) {
+		*skip -= bytes;
+		return 0;
+	}
+
+	size = min(bytes - *skip, *left);
+	ret = neuron_pgtable_map(&vm->pgt, *va, addr + *skip, size, flags);
+	*va += size;
+	*left -= size;
+	*skip = 0;
+	return ret;
+}
+
+static int neuron_vm_map_host(struct neuron_vm *vm, struct neuron_mapping *map,
+			      struct sg_table *sgt, u64 flags)
+{
+	u64 va = map->node.start, skip = map->bo_offset, left = map->node.size;
+	struct scatterlist *sg;
+	int ret;
+	int i;
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		ret = neuron_vm_map_extent(vm, &va, &skip, &left, sg_dma_address(sg),
+					   sg_dma_len(sg), flags);
+		if (ret || !left)
+			return ret;
+	}
+	return 0;
+}
+
+static int neuron_vm_map_hbm(struct neuron_vm *vm, struct neuron_mapping *map, struct drm_buddy *mm,
+			     u64 flags)
+{
+	u64 va = map->node.start, skip = map->bo_offset, left = map->node.size;
+	struct drm_buddy_block *block;
+	int ret;
+
+	list_for_each_entry(block, &map->bo->blocks, link) {
+		ret = neuron_vm_map_extent(vm, &va, &skip, &left, drm_buddy_block_offset(block),
+					   drm_buddy_block_size(mm, block), flags | NRN_PTE_HBM);
+		if (ret || !left)
+			return ret;
+	}
+	return 0;
+}
+
+/* When it returns, the device uses no translation that was removed before. */
+static void neuron_vm_flush(struct neuron_file *nfile)
+{
+	struct neuron_device *ndev = nfile->ndev;
+	int ret;
+
+	down_read(&ndev->reset_sem);
+	ret = neuron_hw_tlb_flush(ndev, nfile->ctx);
+	up_read(&ndev->reset_sem);
+	if (ret)
+		neuron_device_reset(ndev, "a TLB flush does not end");
+}
+
+static void neuron_vm_unmap_locked(struct neuron_file *nfile, struct neuron_mapping *map)
+{
+	struct neuron_vm *vm = &nfile->vm;
+
+	lockdep_assert_held(&vm->lock);
+
+	neuron_pgtable_unmap(&vm->pgt, map->node.start, map->node.size);
+	neuron_vm_flush(nfile);
+	neuron_pgtable_free_unlinked(&vm->pgt);
+}
+
+static int neuron_vm_reserve_locked(struct neuron_vm *vm, struct drm_mm_node *node,
+				    const struct drm_neuron_vm_bind *args)
+{
+	u64 align = args->range >= SZ_2M ? SZ_2M : NRN_PAGE_SIZE;
+	int ret;
+
+	lockdep_assert_held(&vm->lock);
+
+	if (!(args->flags & DRM_NEURON_BIND_FIXED_VA))
+		return drm_mm_insert_node_in_range(&vm->mm, node, args->range, align, 0,
+						   NEURON_VA_START, NEURON_VA_END,
+						   DRM_MM_INSERT_BEST);
+
+	node->start = args->va;
+	node->size = args->range;
+	ret = drm_mm_reserve_node(&vm->mm, node);
+	return ret == -ENOSPC ? -EEXIST : ret;
+}
+
+static int neuron_vm_map_locked(struct neuron_file *nfile, struct neuron_mapping *map,
+				struct sg_table *sgt, const struct drm_neuron_vm_bind *args)
+{
+	u64 flags = args->flags & DRM_NEURON_BIND_READ_ONLY ? 0 : NRN_PTE_WRITE;
+	struct neuron_vm *vm = &nfile->vm;
+	int ret;
+
+	ret = neuron_vm_reserve_locked(vm, &map->node, args);
+	if (ret)
+		return ret;
+
+	if (sgt)
+		ret = neuron_vm_map_host(vm, map, sgt, flags);
+	else
+		ret = neuron_vm_map_hbm(vm, map, &nfile->ndev->hbm.mm, flags);
+	if (ret) {
+		neuron_vm_unmap_locked(nfile, map);
+		drm_mm_remove_node(&map->node);
+	}
+	return ret;
+}
+
+static int neuron_vm_map_bo(struct neuron_file *nfile, struct neuron_bo *bo,
+			    struct drm_neuron_vm_bind *args)
+{
+	struct neuron_vm *vm = &nfile->vm;
+	struct sg_table *sgt = NULL;
+	struct neuron_mapping *map;
+	int ret;
+
+	if (bo->placement == DRM_NEURON_PLACE_HOST) {
+		sgt = neuron_bo_map_dma(bo);
+		if (IS_ERR(sgt))
+			return PTR_ERR(sgt);
+	}
+
+	map = kzalloc(sizeof(*map), GFP_KERNEL);
+	if (!map)
+		return -ENOMEM;
+
+	map->bo = bo;
+	map->bo_offset = args->bo_offset;
+	map->read_only = args->flags & DRM_NEURON_BIND_READ_ONLY;
+
+	mutex_lock(&vm->lock);
+	ret = neuron_vm_map_locked(nfile, map, sgt, args);
+	if (!ret) {
+		drm_gem_object_get(&bo->shmem.base);
+		args->va = map->node.start;
+		trace_neuron_map(nfile->ctx, map->node.start, map->node.size, bo->placement,
+				 map->read_only);
+	}
+	mutex_unlock(&vm->lock);
+
+	if (ret)
+		kfree(map);
+	return ret;
+}
+
+static int neuron_vm_map(struct neuron_file *nfile, struct drm_neuron_vm_bind *args)
+{
+	struct drm_gem_object *obj;
+	int ret;
+
+	if (args->flags & ~(DRM_NEURON_BIND_FIXED_VA | DRM_NEURON_BIND_READ_ONLY))
+		return -EINVAL;
+	if (!(args->flags & DRM_NEURON_BIND_FIXED_VA))
+		args->va = 0;
+
+	obj = drm_gem_object_lookup(nfile->drm_file, args->handle);
+	if (!obj)
+		return -ENOENT;
+
+	if (args->bo_offset >= obj->size || args->range > obj->size - args->bo_offset)
+		ret = -EINVAL;
+	else
+		ret = neuron_vm_map_bo(nfile, to_neuron_bo(obj), args);
+	drm_gem_object_put(obj);
+	return ret;
+}
+
+static struct neuron_mapping *neuron_vm_find_locked(struct neuron_vm *vm, u64 va, u64 range)
+{
+	struct drm_mm_node *node;
+
+	lockdep_assert_held(&vm->lock);
+
+	drm_mm_for_each_node_in_range(node, &vm->mm, va, va + range) {
+		if (node->start == va && node->size == range)
+			return container_of(node, struct neuron_mapping, node);
+		break;
+	}
+	return NULL;
+}
+
+static int neuron_vm_unmap(struct neuron_file *nfile, const struct drm_neuron_vm_bind *args)
+{
+	struct neuron_vm *vm = &nfile->vm;
+	struct neuron_mapping *map;
+
+	if (args->flags || args->handle || args->bo_offset)
+		return -EINVAL;
+
+	mutex_lock(&vm->lock);
+	map = neuron_vm_find_locked(vm, args->va, args->range);
+	if (map) {
+		trace_neuron_unmap(nfile->ctx, map->node.start, map->node.size, map->bo->placement,
+				   map->read_only);
+		neuron_vm_unmap_locked(nfile, map);
+		neuron_mapping_free(map);
+	}
+	mutex_unlock(&vm->lock);
+	return map ? 0 : -ENOENT;
+}
+
+static int neuron_vm_check_range(const struct drm_neuron_vm_bind *args)
+{
+	bool chosen = args->op == DRM_NEURON_BIND_MAP && !(args->flags & DRM_NEURON_BIND_FIXED_VA);
+
+	if (!args->range || !IS_ALIGNED(args->range | args->bo_offset, NRN_PAGE_SIZE))
+		return -EINVAL;
+	if (chosen)
+		return 0;
+	if (!IS_ALIGNED(args->va, NRN_PAGE_SIZE))
+		return -EINVAL;
+	if (args->va < NEURON_VA_START || args->va >= NEURON_VA_END ||
+	    args->range > NEURON_VA_END - args->va)
+		return -EINVAL;
+	return 0;
+}
+
+int neuron_vm_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct neuron_file *nfile = file->driver_priv;
+	struct drm_neuron_vm_bind *args = data;
+	int ret;
+	int idx;
+
+	if (args->pad)
+		return -EINVAL;
+	ret = neuron_vm_check_range(args);
+	if (ret)
+		return ret;
+
+	if (!drm_dev_enter(drm, &idx))
+		return -ENODEV;
+
+	switch (args->op) {
+	case DRM_NEURON_BIND_MAP:
+		ret = nfile->ndev->wedged ? -EIO : neuron_vm_map(nfile, args);
+		break;
+	case DRM_NEURON_BIND_UNMAP:
+		ret = neuron_vm_unmap(nfile, args);
+		break;
+	default:
+		ret = -EINVAL;
+	}
+	drm_dev_exit(idx);
+	return ret;
+}

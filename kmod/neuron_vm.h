@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+#ifndef __NEURON_VM_H__
+#define __NEURON_VM_H__
+
+#include <linux/bits.h>
+#include <linux/mutex.h>
+#include <linux/sizes.h>
+
+#include <drm/drm_mm.h>
+
+#include "neuron_pgtable.h"
+#include "neuron_spec.h"
+
+struct drm_device;
+struct drm_file;
+struct neuron_device;
+
+/* A wrong pointer that is nearly zero must fault. */
+#define NEURON_VA_START SZ_2M
+#define NEURON_VA_END	BIT_ULL(NRN_MMU_VA_BITS)
+
+/*
+ * struct neuron_vm: address space of a context
+ */
+struct neuron_vm {
+	/* @lock: Protects what follows. */
+	struct mutex lock;
+	struct drm_mm mm;
+	struct neuron_pgtable pgt;
+};
+
+int neuron_vm_init(struct neuron_vm *vm, struct neuron_device *ndev);
+void neuron_vm_fini(struct neuron_vm *vm);
+
+int neuron_vm_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+
+#endif /* __NEURON_VM_H__ */

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// The driver's interface in the raw: one function per ioctl that returns 0 or a negative errno, and owners for what has
+// to be given back. Nothing is checked on behalf of the tests.
+#pragma once
+
+#include "neuron/spec.hpp"
+
+#include <drm/neuron_accel.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+extern "C" {
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+}
+
+namespace kmod {
+
+/// A queue packet as it goes to SUBMIT.
+using Packet = std::array<std::byte, neuron::spec::PACKET_BYTES>;
+
+/// An open device: a context of its own. Closed by the destructor.
+class File {
+public:
+    /// Opens the accelerator; fails the test if there is none.
+    File();
+    explicit File(int fd) : fd_(fd) {}
+    ~File() { close(); }
+    File(File &&other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    File &operator=(File &&) = delete;
+
+    int fd() const { return fd_; }
+    void close();
+
+    /// One raw ioctl, not restarted. Return: 0 or -errno.
+    int call(unsigned long request, void *arg) const;
+
+    drm_neuron_query_device query() const;
+
+    /// Handle of a new buffer; fails the test when there is none.
+    std::uint32_t host(std::uint64_t size) const;
+    std::uint32_t hbm(std::uint64_t size, std::uint32_t flags = DRM_NEURON_BO_MAPPABLE) const;
+    drm_neuron_bo_query bo(std::uint32_t handle) const;
+    int close_bo(std::uint32_t handle) const;
+
+    /// Binds the whole buffer where the kernel likes; fails the test when it cannot.
+    std::uint64_t bind(std::uint32_t handle, std::uint32_t flags = 0) const;
+    int unbind(std::uint64_t va, std::uint64_t size) const;
+
+    /// A queue; fails the test when there is none.
+    drm_neuron_queue_create queue(std::uint32_t ring_log2 = 0, std::uint32_t timeout_ms = 0) const;
+    int destroy(std::uint32_t queue_id) const;
+    drm_neuron_queue_query state(std::uint32_t queue_id) const;
+
+    /// 0 or -errno; the seqno goes to `seqno` if it is given.
+    int submit(std::uint32_t queue_id, std::span<const Packet> packets, std::uint64_t *seqno = nullptr,
+               std::span<const drm_neuron_sync> syncs = {}) const;
+    /// 0 or -errno of the call; the job's result goes to `status`.
+    int wait(std::uint32_t queue_id, std::uint64_t seqno, int *status, std::chrono::milliseconds timeout) const;
+    /// Submits, waits and returns the job's result.
+    int run(std::uint32_t queue_id, std::span<const Packet> packets) const;
+
+private:
+    int fd_;
+};
+
+/// A CPU mapping of a buffer.
+class Mapping {
+public:
+    Mapping(const File &file, std::uint32_t handle);
+    ~Mapping();
+    Mapping(Mapping &&) = delete;
+    std::span<std::byte> bytes() const { return bytes_; }
+    std::uint64_t *words() const { return reinterpret_cast<std::uint64_t *>(bytes_.data()); }
+
+private:
+    std::span<std::byte> bytes_;
+};
+
+/// A bound host buffer with a program in it that never ends, and the packet that launches it.
+class Spinner {
+public:
+    explicit Spinner(const File &file);
+    const Packet &packet() const { return packet_; }
+
+private:
+    Packet packet_;
+};
+
+Packet copy(std::uint64_t src, std::uint64_t dst, std::uint64_t bytes);
+Packet fill(std::uint64_t dst, std::uint64_t bytes, std::uint64_t pattern);
+Packet nop();
+/// `count` packets that do nothing.
+std::vector<Packet> nops(std::size_t count);
+
+/// The packets of one job. (std::array{packet} would copy the packet, which is an array itself.)
+template<class... P>
+std::array<Packet, sizeof...(P)> job_of(const P &...packets) {
+    return {packets...};
+}
+
+/// Absolute CLOCK_MONOTONIC time, so far from now.
+std::int64_t deadline(std::chrono::milliseconds from_now);
+
+inline constexpr std::chrono::milliseconds LONG{20000};
+inline constexpr std::chrono::milliseconds NOW{0};
+
+/// Path of the device node.
+std::string node();
+/// Directory of the PCI function in sysfs, and its name on the bus.
+std::string pci_path();
+std::string pci_name();
+/// Writes a file of sysfs. Return: 0 or -errno.
+int write_file(const std::string &path, const std::string &text);
+/// Waits until the device node is there, or gone.
+bool wait_for_node(bool present, std::chrono::milliseconds timeout = LONG);
+
+} // namespace kmod
