@@ -25,7 +25,7 @@ src=$NEURON_TOP/kmod
 python3 "$NEURON_TOP/spec/generate.py" --out "$NEURON_BUILD/spec"
 recipe=$(printf '%s\n' "$folder" "$(cat "$folder/release")" "$@")
 if [ -f "$module" ] && [ "$recipe" = "$(cat "$farm/.recipe" 2>/dev/null)" ] &&
-	[ -z "$(find "$src" "$NEURON_BUILD/spec" -newer "$module" -print -quit)" ]; then
+	[ -z "$(find "$src" "$NEURON_BUILD/spec" -type f \( -name '*.[ch]' -o -name 'K*' \) -newer "$module" -print -quit)" ]; then
 	exit 0
 fi
 
