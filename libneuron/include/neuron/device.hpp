@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file
+ * Finding and opening devices.
+ */
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <neuron/error.hpp>
+#include <neuron/log.hpp>
+
+namespace neuron {
+
+namespace detail {
+class DeviceBackend;
+}
+
+/** Facts about a device. Sizes are bytes, the clock is nanoseconds. */
+struct DeviceInfo {
+    std::string backend;                   ///< "accel" or "sim".
+    std::string name;                      ///< Node, e.g. "/dev/accel/accel0"; "sim" for the in-process chip.
+    std::uint32_t spec_version = 0;        ///< Contract of the device: major << 16 | minor.
+    std::uint32_t driver_spec_version = 0; ///< Contract that the driver was built for.
+    spec::Profile profile{};               ///< Chip profile.
+    std::uint32_t cores = 0;               ///< NeuronCores.
+    std::uint32_t sbuf_bytes = 0;          ///< SBUF per partition.
+    std::uint32_t psum_bytes = 0;          ///< PSUM per partition.
+    std::uint32_t hbm_banks = 0;           ///< HBM stacks.
+    std::uint64_t hbm_bytes = 0;           ///< HBM capacity.
+    std::uint64_t hbm_free = 0;            ///< HBM not allocated when the question was asked.
+    std::uint64_t aperture_bytes = 0;      ///< HBM that the CPU can map.
+    std::uint64_t va_start = 0;            ///< First context address of buffers.
+    std::uint64_t va_end = 0;              ///< One past the last.
+    std::uint32_t page_size = 0;           ///< Granularity of mappings.
+    std::uint32_t max_queues = 0;          ///< Queues that a context may have.
+    std::uint32_t reset_count = 0;         ///< Resets since the driver was bound; each stops all queues and zeroes HBM.
+    std::uint64_t clock_ns = 0;            ///< Device clock when the question was asked.
+};
+
+/** A node of the accel class, whether it is ours or not. */
+struct DeviceNode {
+    std::string name;    ///< "accel0"
+    std::string path;    ///< "/dev/accel/accel0"
+    std::string driver;  ///< Driver that answered, empty if the node could not be asked.
+    std::string address; ///< Bus address, e.g. "0000:00:04.0"; empty if unknown.
+    std::string problem; ///< Why open() would refuse it; empty if it looks usable.
+};
+
+/** Options of the in-process chip. Zero means what the profile says, or the default. */
+struct SimOptions {
+    std::string profile{};            ///< "trn2"; empty for the default.
+    std::uint64_t hbm_bytes = 0;      ///< HBM capacity, backed sparsely.
+    std::uint64_t aperture_bytes = 0; ///< HBM that the CPU can map; a power of two.
+    std::uint32_t cores = 0;          ///< NeuronCores.
+    std::uint32_t threads = 0;        ///< Worker threads.
+    bool stepped = false;             ///< One thread, in an order that only the seed decides.
+    std::uint64_t seed = 0;           ///< Seed of the stepped order.
+};
+
+struct DeviceOptions {
+    /** "accel": a device node of the kernel driver. "sim": a chip of this process's own, without driver or root. */
+    std::string backend = "accel";
+    /** accel: "accel1", "/dev/accel/accel1" or a bus address; empty for the first usable one. Not used by sim. */
+    std::string node{};
+    SimOptions sim{};  ///< Not used by accel.
+    LogCallback log{}; ///< May be empty.
+};
+
+/**
+ * An opened device. A cheap handle: copies name the same device, which is closed when the last copy, Context, Buffer and
+ * Queue made from it is gone.
+ *
+ * Threading: all members may be called from several threads.
+ */
+class Device {
+public:
+    /** Names of the backends of this build, e.g. for help texts. */
+    NEURON_API static std::vector<std::string> backends();
+
+    /** Nodes of the accel class, by number. Empty without an error if the kernel has none. */
+    NEURON_API static Result<std::vector<DeviceNode>> list();
+
+    /**
+     * Opens a device.
+     * @return invalid_argument for an unknown backend or a bad option; no_device if there is no such node or no node at
+     *         all; permission_denied with the node's owner and mode; unsupported if another driver owns it;
+     *         version_mismatch with both versions.
+     */
+    NEURON_API static Result<Device> open(const DeviceOptions &options = {});
+
+    /** Facts as of open(); Context::info() asks again. Valid as long as this object. */
+    NEURON_API const DeviceInfo &info() const noexcept;
+
+    /** For the library itself. */
+    const std::shared_ptr<detail::DeviceBackend> &backend() const noexcept { return backend_; }
+
+private:
+    explicit Device(std::shared_ptr<detail::DeviceBackend> backend) : backend_(std::move(backend)) {}
+    std::shared_ptr<detail::DeviceBackend> backend_;
+};
+
+} // namespace neuron

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file
+ * Submitting jobs and waiting for them.
+ */
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include <neuron/buffer.hpp>
+#include <neuron/command_list.hpp>
+
+namespace neuron {
+
+namespace detail {
+class QueueState;
+class QueuePort;
+} // namespace detail
+
+/** How jobs enter the kernel. The sim backend has a single way and ignores the choice. */
+enum class SubmitPath : std::uint8_t {
+    automatic, ///< io_uring where it works, else ioctl, which is logged once per process.
+    uring,     ///< io_uring, or an error from Queue::create().
+    ioctl,     ///< The ioctls.
+};
+
+struct QueueOptions {
+    /** log2 of the ring size in packets; 0 for the default. A job may have at most half a ring of packets. */
+    std::uint32_t ring_log2 = 0;
+    /** A job that makes no progress for this long is stopped, with ErrorCode::timeout. 0 for the driver's default. */
+    std::chrono::milliseconds job_timeout{0};
+    SubmitPath path = SubmitPath::automatic;
+};
+
+/** A submitted job of one queue: numbers count from 1 in the order of submission. */
+struct Job {
+    std::uint64_t number = 0;
+};
+
+/** For waits: no limit. */
+inline constexpr std::chrono::nanoseconds forever = std::chrono::nanoseconds::max();
+
+/**
+ * The completion of one job, for other threads than the queue's. Copies name the same job; it outlives the Queue.
+ * Threading: all members may be called from several threads.
+ */
+class Event {
+public:
+    /** Same results as Queue::wait(), with less detail: the packet's opcode is not known here. */
+    NEURON_API Result<void> wait(std::chrono::nanoseconds timeout = forever) const;
+    /** True once the job has ended, well or not. */
+    NEURON_API Result<bool> done() const;
+
+    /** For the library itself. */
+    Event(std::shared_ptr<detail::QueuePort> port, std::uint64_t job) : port_(std::move(port)), job_(job) {}
+
+private:
+    std::shared_ptr<detail::QueuePort> port_;
+    std::uint64_t job_;
+};
+
+/**
+ * A queue: jobs run one after another, in the order of submission. Different queues run side by side.
+ *
+ * A fault stops the queue, and with it every queue of the context: the faulted job gets device_fault, the others
+ * canceled, and later submits are refused. Make a new context, or a new queue, to go on.
+ *
+ * Threading: one thread at a time. Another thread may take the queue over while no job is in flight; with jobs in
+ * flight that is an invalid_argument error, because an io_uring belongs to its thread. Event is for the other threads.
+ */
+class Queue {
+public:
+    /** @return out_of_memory if the device has no queue left; unsupported if SubmitPath::uring was asked for and is not there. */
+    NEURON_API static Result<Queue> create(const Context &context, const QueueOptions &options = {});
+
+    /** Stops the jobs in flight and waits until the device has let go of them. */
+    NEURON_API ~Queue();
+    NEURON_API Queue(Queue &&) noexcept;
+    NEURON_API Queue &operator=(Queue &&) noexcept;
+
+    /**
+     * Submits one job. Waits for room if the ring is full.
+     * @return invalid_argument if there are no packets, more than half a ring, or one with flags; canceled or
+     *         device_fault if the queue was stopped before.
+     */
+    NEURON_API Result<Job> submit(std::span<const Packet> packets);
+    Result<Job> submit(const CommandList &commands) { return submit(commands.packets()); }
+
+    /**
+     * Submits several jobs with as few system calls as the path allows (one with io_uring).
+     * @return The last job; the others have the numbers before it. On an error some of the jobs may have been accepted:
+     *         wait_idle() waits for them.
+     */
+    NEURON_API Result<Job> submit_batch(std::span<const CommandList> jobs);
+
+    /**
+     * Waits until a job is done.
+     * @param timeout From now; 0 polls.
+     * @return timeout if it is not done in time (it goes on; wait again), or the error of the job.
+     */
+    NEURON_API Result<void> wait(Job job, std::chrono::nanoseconds timeout = forever);
+    /** Waits for all jobs. @return The error of the first job that failed, if one did; timeout if some are not done in time. */
+    NEURON_API Result<void> wait_idle(std::chrono::nanoseconds timeout = forever);
+    /** True once the job has ended, well or not. */
+    NEURON_API Result<bool> done(Job job);
+    /** The completion of a job, to hand to another thread. */
+    NEURON_API Result<Event> event(Job job) const;
+
+    /** Submits and waits. */
+    NEURON_API Result<void> run(const CommandList &commands, std::chrono::nanoseconds timeout = forever);
+
+    /**
+     * Writes bytes into a buffer and waits. A buffer that the CPU cannot map is filled through a staging buffer and
+     * COPY packets of this queue, after the jobs that are in flight; a mappable one is written at once.
+     * @return invalid_argument if the range is not inside the buffer or the buffer belongs to another context.
+     */
+    NEURON_API Result<void> write(const Buffer &buffer, std::uint64_t offset, std::span<const std::byte> bytes);
+    /** Reads bytes from a buffer, likewise. */
+    NEURON_API Result<void> read(const Buffer &buffer, std::uint64_t offset, std::span<std::byte> bytes);
+
+    /** "uring", "ioctl" or "direct" (sim). */
+    NEURON_API std::string_view path() const noexcept;
+    /** Packets of the ring. */
+    NEURON_API std::uint32_t ring_packets() const noexcept;
+
+    /** For the library itself. */
+    detail::QueueState &state() const noexcept { return *state_; }
+
+private:
+    explicit Queue(std::unique_ptr<detail::QueueState> state);
+    std::unique_ptr<detail::QueueState> state_;
+};
+
+} // namespace neuron

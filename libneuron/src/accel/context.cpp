@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include "context.hpp"
+
+#include <sys/mman.h>
+
+#include "ioctl.hpp"
+#include "queue.hpp"
+
+namespace neuron::accel {
+
+using detail::fail;
+
+Result<DeviceInfo> query_device(const Fd &fd, const std::string &name) {
+    drm_neuron_query_device facts{};
+    drm_neuron_dev_query query{};
+    query.type = DRM_NEURON_QUERY_DEVICE;
+    query.size = sizeof(facts);
+    query.ptr = reinterpret_cast<std::uintptr_t>(&facts);
+    if (const int error = call(fd, DRM_IOCTL_NEURON_DEV_QUERY, query))
+        return ioctl_error(error, fmt::format("{}: asking for facts", name));
+    DeviceInfo info;
+    info.backend = "accel";
+    info.name = name;
+    info.spec_version = facts.spec_version;
+    info.driver_spec_version = facts.driver_spec_version;
+    info.profile = static_cast<spec::Profile>(facts.profile);
+    info.cores = facts.cores;
+    info.sbuf_bytes = facts.sbuf_bytes;
+    info.psum_bytes = facts.psum_bytes;
+    info.hbm_banks = facts.hbm_banks;
+    info.hbm_bytes = facts.hbm_bytes;
+    info.hbm_free = facts.hbm_free;
+    info.aperture_bytes = facts.aperture_bytes;
+    info.va_start = facts.va_start;
+    info.va_end = facts.va_end;
+    info.page_size = facts.page_size;
+    info.max_queues = facts.max_queues;
+    info.reset_count = facts.reset_count;
+    info.clock_ns = facts.clock_ns;
+    return info;
+}
+
+Result<detail::BoInfo> Context::bo_create(const detail::BoRequest &request) {
+    const bool hbm = request.options.placement == Placement::hbm;
+    drm_neuron_bo_create create{};
+    create.size = request.size;
+    create.placement = hbm ? DRM_NEURON_PLACE_HBM : DRM_NEURON_PLACE_HOST;
+    create.flags = hbm && request.options.mappable ? DRM_NEURON_BO_MAPPABLE : 0;
+    create.bank = hbm ? request.options.bank.value_or(DRM_NEURON_BO_ANY_BANK) : 0;
+    const int error = call(*fd_, DRM_IOCTL_NEURON_BO_CREATE, create);
+    const auto *where = hbm ? (request.options.mappable ? "mappable HBM" : "HBM") : "host memory";
+    if (error == ENOSPC || error == ENOMEM)
+        return fail(ErrorCode::out_of_memory, "{}: no room for a buffer of {} bytes in {}", name_, request.size, where);
+    if (error != 0)
+        return ioctl_error(error, fmt::format("{}: making a buffer of {} bytes in {}", name_, request.size, where));
+    return detail::BoInfo{create.handle, create.size};
+}
+
+void Context::bo_destroy(std::uint32_t handle) {
+    drm_gem_close close{};
+    close.handle = handle;
+    if (const int error = call(*fd_, DRM_IOCTL_GEM_CLOSE, close))
+        log_(LogLevel::error, ioctl_error(error, fmt::format("{}: closing buffer {}", name_, handle)).value().message);
+}
+
+Result<std::span<std::byte>> Context::bo_map(std::uint32_t handle, std::uint64_t size) {
+    drm_neuron_bo_query query{};
+    query.handle = handle;
+    if (const int error = call(*fd_, DRM_IOCTL_NEURON_BO_QUERY, query))
+        return ioctl_error(error, fmt::format("{}: asking about buffer {}", name_, handle));
+    if (query.mmap_offset == 0)
+        return fail(ErrorCode::unsupported, "{}: buffer {} cannot be mapped", name_, handle);
+    void *at =
+        ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_->get(), static_cast<off_t>(query.mmap_offset));
+    if (at == MAP_FAILED)
+        return detail::fail_errno(errno, fmt::format("{}: mapping buffer {} of {} bytes", name_, handle, size));
+    return std::span(static_cast<std::byte *>(at), size);
+}
+
+void Context::bo_unmap(std::span<std::byte> bytes) { ::munmap(bytes.data(), bytes.size()); }
+
+Result<std::uint64_t> Context::bind(std::uint32_t handle, std::uint64_t size, bool read_only) {
+    drm_neuron_vm_bind bind{};
+    bind.op = DRM_NEURON_BIND_MAP;
+    bind.flags = read_only ? DRM_NEURON_BIND_READ_ONLY : 0;
+    bind.handle = handle;
+    bind.range = size;
+    if (const int error = call(*fd_, DRM_IOCTL_NEURON_VM_BIND, bind))
+        return ioctl_error(error, fmt::format("{}: mapping {} bytes in the context", name_, size));
+    return bind.va;
+}
+
+void Context::unbind(std::uint64_t va, std::uint64_t size) {
+    drm_neuron_vm_bind bind{};
+    bind.op = DRM_NEURON_BIND_UNMAP;
+    bind.range = size;
+    bind.va = va;
+    if (const int error = call(*fd_, DRM_IOCTL_NEURON_VM_BIND, bind))
+        log_(LogLevel::error, ioctl_error(error, fmt::format("{}: unmapping {:#x}", name_, va)).value().message);
+}
+
+Result<std::shared_ptr<detail::QueuePort>> Context::queue_create(const QueueOptions &options) {
+    return create_queue(fd_, name_, options, log_);
+}
+
+} // namespace neuron::accel

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+
+#include "../backend.hpp"
+#include "fd.hpp"
+
+namespace neuron::accel {
+
+/** Asks the driver for the facts. @p name is the node. */
+Result<DeviceInfo> query_device(const Fd &fd, const std::string &name);
+
+/** An open file of the node. */
+class Context final : public detail::ContextBackend {
+public:
+    Context(Fd fd, std::string name, detail::Log log)
+        : fd_(std::make_shared<const Fd>(std::move(fd))), name_(std::move(name)), log_(std::move(log)) {}
+
+    Result<DeviceInfo> query() override { return query_device(*fd_, name_); }
+    Result<detail::BoInfo> bo_create(const detail::BoRequest &request) override;
+    void bo_destroy(std::uint32_t handle) override;
+    Result<std::span<std::byte>> bo_map(std::uint32_t handle, std::uint64_t size) override;
+    void bo_unmap(std::span<std::byte> bytes) override;
+    Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only) override;
+    void unbind(std::uint64_t va, std::uint64_t size) override;
+    Result<std::shared_ptr<detail::QueuePort>> queue_create(const QueueOptions &options) override;
+
+private:
+    std::shared_ptr<const Fd> fd_; // shared with the queues: their events outlive the context
+    std::string name_;
+    detail::Log log_;
+};
+
+} // namespace neuron::accel

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// Queues of the driver: one class per way in.
+#pragma once
+
+#include <cerrno>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "../backend.hpp"
+#include "fd.hpp"
+
+namespace neuron::accel {
+
+/** Creates a queue with the path of the options. */
+Result<std::shared_ptr<detail::QueuePort>> create_queue(std::shared_ptr<const Fd> fd, const std::string &name,
+                                                        const QueueOptions &options, const detail::Log &log);
+
+/** What both paths do by ioctl. */
+class QueueBase : public detail::QueuePort {
+public:
+    ~QueueBase() override { QueueBase::close(); }
+
+    void close() override;
+    Result<std::optional<detail::JobStatus>> wait_shared(std::uint64_t job, detail::Deadline deadline) override;
+    Result<detail::QueueStatus> query() override;
+
+protected:
+    QueueBase(std::shared_ptr<const Fd> fd, std::uint32_t id, std::uint32_t syncobj)
+        : fd_(std::move(fd)), id_(id), syncobj_(syncobj) {}
+
+    const Fd &fd() const noexcept { return *fd_; }
+    std::uint32_t id() const noexcept { return id_; }
+
+private:
+    /** What is known of a queue that is gone. */
+    struct LastWords {
+        detail::QueueStatus queue;
+        std::uint64_t first_failed = 0; ///< first job that did not end well
+        detail::JobStatus first_status = ECANCELED;
+
+        detail::JobStatus status_of(std::uint64_t job) const;
+    };
+
+    std::optional<LastWords> last_words() const;
+    LastWords hear_last_words();
+    Result<detail::QueueStatus> ask() const;
+    Result<std::optional<detail::JobStatus>> wait_by_ioctl(std::uint64_t job, detail::Deadline deadline) const;
+
+    std::shared_ptr<const Fd> fd_;
+    std::uint32_t id_;
+    std::uint32_t syncobj_;
+    mutable std::mutex lock_;        // protects final_
+    std::optional<LastWords> final_; // once closed
+};
+
+/** SUBMIT and WAIT ioctls. */
+class IoctlQueue final : public QueueBase {
+public:
+    IoctlQueue(std::shared_ptr<const Fd> fd, std::uint32_t id, std::uint32_t syncobj)
+        : QueueBase(std::move(fd), id, syncobj) {}
+
+    detail::Submitted submit(detail::JobSpan jobs) override;
+    Result<std::optional<detail::JobStatus>> wait(std::uint64_t job, detail::Deadline deadline) override {
+        return wait_shared(job, deadline);
+    }
+    bool thread_bound() const noexcept override { return false; }
+    std::string_view path() const noexcept override { return "ioctl"; }
+};
+
+} // namespace neuron::accel

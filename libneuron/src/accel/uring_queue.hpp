@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// Jobs through io_uring: one SQE is one job, and its CQE says that the job is done.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include <drm/neuron_accel.h>
+
+#include "queue.hpp"
+#include "uring_ring.hpp"
+
+namespace neuron::accel {
+
+class UringQueue final : public QueueBase {
+public:
+    UringQueue(std::shared_ptr<const Fd> fd, std::uint32_t id, std::uint32_t syncobj, UringRing ring,
+               std::uint32_t ring_log2, detail::Log log)
+        : QueueBase(std::move(fd), id, syncobj), ring_(std::move(ring)), ring_log2_(ring_log2), log_(std::move(log)) {}
+    ~UringQueue() override { UringQueue::close(); }
+
+    void close() override;
+    detail::Submitted submit(detail::JobSpan jobs) override;
+    Result<std::optional<detail::JobStatus>> wait(std::uint64_t job, detail::Deadline deadline) override;
+    bool thread_bound() const noexcept override { return true; }
+    Result<void> change_thread() override;
+    std::string_view path() const noexcept override { return "uring"; }
+
+private:
+    /** A job from its SQE to its CQE. The driver may read args and packets until then, so their addresses stay. */
+    struct Flight {
+        std::uint64_t job = 0;
+        std::uint64_t batch = 0; ///< call of submit()
+        std::size_t index = 0;   ///< in that batch
+        bool done = false;
+        drm_neuron_submit args{};
+        std::vector<Packet> packets;
+    };
+
+    std::uint64_t ring_packets() const noexcept { return std::uint64_t{1} << ring_log2_; }
+    Result<void> make_room(std::size_t packets);
+    Result<void> queue_entry(std::span<const Packet> packets, std::size_t index);
+    Result<void> flush();
+    Result<bool> wait_completion(detail::Deadline deadline);
+    void reap();
+    void complete(Flight &flight, int result, std::uint64_t seqno);
+    void refuse(Flight &flight, int error);
+    void retire();
+    bool in_flight(std::uint64_t job) const;
+
+    std::optional<UringRing> ring_;
+    std::uint32_t ring_log2_;
+    detail::Log log_;
+    std::deque<std::unique_ptr<Flight>> flights_;       // by job; done ones go once they are at the front
+    std::vector<std::unique_ptr<Flight>> spare_;        // memory of retired ones
+    std::size_t packets_in_flight_ = 0;                 // of flights_
+    std::uint64_t last_job_ = 0;                        // newest number given out
+    std::uint64_t base_job_ = 0;                        // jobs up to here belong to an earlier ring
+    std::map<std::uint64_t, detail::JobStatus> failed_; // few: a failure stops the queue
+    std::size_t unsubmitted_ = 0;                       // entries not yet given to the kernel
+    std::uint64_t batches_ = 0;                         // calls of submit()
+    detail::Submitted *batch_ = nullptr;                // result of the one that runs
+};
+
+} // namespace neuron::accel

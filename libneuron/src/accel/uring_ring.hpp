@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// An io_uring that carries driver commands.
+#pragma once
+
+#include <memory>
+
+#include <liburing.h>
+
+#include "../backend.hpp"
+#include "fd.hpp"
+
+namespace neuron::accel {
+
+/** Owns a ring with CQE32 entries whose fixed file 0 is the device. Belongs to the thread that created it. */
+class UringRing {
+public:
+    /** @return unsupported if io_uring is missing, forbidden, or the driver takes no commands on it. */
+    static Result<UringRing> create(const Fd &device, std::uint32_t ring_log2);
+
+    ~UringRing() = default;
+    UringRing(UringRing &&) noexcept = default;
+    UringRing &operator=(UringRing &&) noexcept = default;
+
+    io_uring *get() const noexcept { return ring_.get(); }
+
+    /** An entry for a driver command, zeroed but for what makes it one; nullptr if the submission queue is full. */
+    io_uring_sqe *command(std::uint32_t op) noexcept;
+
+private:
+    struct Exit {
+        void operator()(io_uring *ring) const noexcept {
+            io_uring_queue_exit(ring);
+            delete ring;
+        }
+    };
+    explicit UringRing(std::unique_ptr<io_uring, Exit> ring) : ring_(std::move(ring)) {}
+    Result<void> attach(const Fd &device);
+
+    std::unique_ptr<io_uring, Exit> ring_;
+};
+
+} // namespace neuron::accel

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// What a backend has to do. Everything above it is shared.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <neuron/buffer.hpp>
+#include <neuron/command_list.hpp>
+#include <neuron/device.hpp>
+#include <neuron/queue.hpp>
+
+namespace neuron::detail {
+
+using Clock = std::chrono::steady_clock; // CLOCK_MONOTONIC, as the driver counts
+
+/** A point in time, Clock::time_point::max() for never. */
+using Deadline = Clock::time_point;
+
+/** Deadline `timeout` from now, without overflow. */
+inline Deadline deadline_after(std::chrono::nanoseconds timeout) {
+    const auto now = Clock::now();
+    return timeout >= Deadline::max() - now ? Deadline::max() : now + timeout;
+}
+
+struct BoRequest {
+    std::uint64_t size;
+    BufferOptions options;
+};
+
+struct BoInfo {
+    std::uint32_t handle;
+    std::uint64_t size; ///< rounded up
+};
+
+/** Condition of a queue, as the driver tells it. */
+struct QueueStatus {
+    enum class State : std::uint8_t { ok, faulted, timed_out, canceled, lost };
+    State state = State::ok;
+    std::uint64_t submitted = 0;    ///< newest job
+    std::uint64_t completed = 0;    ///< newest job that is done
+    std::optional<FaultInfo> fault; ///< its job and packet are as the driver counts them; no opcode
+};
+
+/** How a job ended: 0, or a positive errno: EIO faulted, ECANCELED, ETIME, ENODEV. */
+using JobStatus = int;
+
+/** Jobs to submit at once. */
+using JobSpan = std::span<const std::span<const Packet>>;
+
+/** Outcome of a submit: the accepted jobs get the next numbers, in their order. */
+struct Submitted {
+    std::vector<std::size_t> refused{}; ///< indices of the jobs that were refused, ascending
+    std::optional<Error> error{};       ///< why the first of them was; set if there are any
+};
+
+/**
+ * A queue of a context; destroying it stops its jobs. Jobs have numbers from 1 in the order of acceptance.
+ * Threading: one thread at a time, but for wait_shared() and query(), which any thread may call.
+ */
+class QueuePort {
+public:
+    virtual ~QueuePort() = default;
+
+    /**
+     * Stops the jobs in flight, waits until the device has let go of them, and frees the queue. Called once, by the
+     * owner, who may be one of several that hold the object: afterwards only wait_shared() and query() are called, and
+     * give an error or what was known at the end.
+     */
+    virtual void close() = 0;
+
+    /** Submits jobs; waits for room in the ring. The packets may go when the call returns. */
+    virtual Submitted submit(JobSpan jobs) = 0;
+
+    /** Waits for a job. Empty: not done by the deadline; one in the past polls. */
+    virtual Result<std::optional<JobStatus>> wait(std::uint64_t job, Deadline deadline) = 0;
+
+    /** The same for any thread. */
+    virtual Result<std::optional<JobStatus>> wait_shared(std::uint64_t job, Deadline deadline) = 0;
+
+    virtual Result<QueueStatus> query() = 0;
+
+    /** True if jobs in flight are bound to the thread that submitted them. */
+    virtual bool thread_bound() const noexcept = 0;
+    /** Called before a new thread takes over; nothing is in flight. */
+    virtual Result<void> change_thread() { return {}; }
+
+    virtual std::string_view path() const noexcept = 0;
+};
+
+/** A context of a device; destroying it ends it. Threading: all members may be called from several threads. */
+class ContextBackend {
+public:
+    virtual ~ContextBackend() = default;
+
+    virtual Result<DeviceInfo> query() = 0;
+
+    virtual Result<BoInfo> bo_create(const BoRequest &request) = 0;
+    virtual void bo_destroy(std::uint32_t handle) = 0;
+    /** Maps all of a buffer for the CPU. */
+    virtual Result<std::span<std::byte>> bo_map(std::uint32_t handle, std::uint64_t size) = 0;
+    virtual void bo_unmap(std::span<std::byte> bytes) = 0;
+
+    /** Maps all of a buffer in the context, somewhere. @return the address */
+    virtual Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only) = 0;
+    /** Undoes bind(); when it returns, the device does not use the mapping any more. */
+    virtual void unbind(std::uint64_t va, std::uint64_t size) = 0;
+
+    virtual Result<std::shared_ptr<QueuePort>> queue_create(const QueueOptions &options) = 0;
+};
+
+/** An opened device. Threading: all members may be called from several threads. */
+class DeviceBackend {
+public:
+    virtual ~DeviceBackend() = default;
+    virtual Result<std::unique_ptr<ContextBackend>> context_create() = 0;
+    virtual const DeviceInfo &info() const noexcept = 0;
+};
+
+/** Ring of a queue whose options do not say: room for batches, and still small (64 KiB). */
+inline constexpr std::uint32_t default_ring_log2 = 10;
+
+/** Calls the log callback, if there is one. */
+class Log {
+public:
+    Log() = default;
+    explicit Log(LogCallback callback) : callback_(std::move(callback)) {}
+    void operator()(LogLevel level, std::string_view message) const {
+        if (callback_)
+            callback_(level, message);
+    }
+
+private:
+    LogCallback callback_;
+};
+
+} // namespace neuron::detail

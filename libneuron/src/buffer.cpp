@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include <neuron/buffer.hpp>
+
+#include "error.hpp"
+#include "state.hpp"
+
+namespace neuron {
+
+namespace detail {
+
+BufferState::~BufferState() {
+    const Stopwatch watch(context->counters.map_ns);
+    if (va != 0)
+        context->backend->unbind(va, info.size);
+    if (!mapping.empty())
+        context->backend->bo_unmap(mapping);
+    context->backend->bo_destroy(info.handle);
+}
+
+namespace {
+
+Result<void> check_options(const DeviceInfo &device, std::uint64_t size, const BufferOptions &options) {
+    if (size == 0)
+        return fail(ErrorCode::invalid_argument, "a buffer of 0 bytes");
+    if (options.placement == Placement::host && options.bank)
+        return fail(ErrorCode::invalid_argument, "a host buffer in HBM bank {}", *options.bank);
+    if (options.bank && *options.bank >= device.hbm_banks)
+        return fail(ErrorCode::invalid_argument, "HBM bank {}: {} has {}", *options.bank, device.name,
+                    device.hbm_banks);
+    return {};
+}
+
+} // namespace
+} // namespace detail
+
+Buffer::Buffer(std::shared_ptr<detail::BufferState> state) : state_(std::move(state)) {}
+Buffer::~Buffer() = default;
+Buffer::Buffer(Buffer &&) noexcept = default;
+Buffer &Buffer::operator=(Buffer &&) noexcept = default;
+
+Result<Buffer> Buffer::create(const Context &context, std::uint64_t size, const BufferOptions &options) {
+    const auto &owner = context.state();
+    if (auto checked = detail::check_options(owner->device->info(), size, options); !checked)
+        return detail::forward_error(checked);
+    const detail::Stopwatch watch(owner->counters.map_ns);
+    const auto bo = owner->backend->bo_create({size, options});
+    if (!bo)
+        return tl::unexpected(bo.error());
+    auto state = std::make_shared<detail::BufferState>(owner, *bo, options);
+    const auto va = owner->backend->bind(bo->handle, bo->size, options.read_only);
+    if (!va)
+        return tl::unexpected(va.error());
+    state->va = *va;
+    return Buffer(std::move(state));
+}
+
+std::uint64_t Buffer::va() const noexcept { return state_->va; }
+std::uint64_t Buffer::size() const noexcept { return state_->info.size; }
+Placement Buffer::placement() const noexcept { return state_->options.placement; }
+
+Result<std::span<std::byte>> Buffer::map() const {
+    if (placement() == Placement::hbm && !state_->options.mappable)
+        return detail::fail(ErrorCode::unsupported, "the HBM buffer at {:#x} was not made mappable", va());
+    const std::lock_guard guard(state_->lock);
+    if (state_->mapping.empty()) {
+        auto mapped = state_->context->backend->bo_map(state_->info.handle, state_->info.size);
+        if (!mapped)
+            return mapped;
+        state_->mapping = *mapped;
+    }
+    return state_->mapping;
+}
+
+} // namespace neuron

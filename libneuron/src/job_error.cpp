@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "job_error.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "error.hpp"
+
+namespace neuron::detail {
+namespace {
+
+Error faulted(std::uint64_t job, const QueueStatus &status, const OpcodeHistory *history) {
+    FaultInfo fault = *status.fault;
+    if (history != nullptr)
+        fault.opcode = history->find(fault.job, fault.packet);
+    if (fault.job != job)
+        return {ErrorCode::canceled,
+                fmt::format("job {}: canceled, because the queue stopped: {}", job, describe(fault))};
+    return {ErrorCode::device_fault, describe(fault), fault};
+}
+
+std::string_view reason(QueueStatus::State state) {
+    switch (state) {
+    case QueueStatus::State::timed_out: return "canceled, because an earlier job made no progress";
+    case QueueStatus::State::canceled: return "canceled, because another queue of the context was stopped";
+    case QueueStatus::State::lost: return "lost: the device was reset or is gone";
+    default: return "canceled";
+    }
+}
+
+} // namespace
+
+Error job_error(QueuePort &port, std::uint64_t job, JobStatus status, const OpcodeHistory *history) {
+    const Result<QueueStatus> queue = port.query();
+    if (queue && queue->fault && (status == EIO || status == ECANCELED))
+        return faulted(job, *queue, history);
+    switch (status) {
+    case ETIME: return {ErrorCode::timeout, fmt::format("job {}: stopped, because it made no progress", job)};
+    case ENODEV: return {ErrorCode::no_device, fmt::format("job {}: the device was reset or is gone", job)};
+    case ECANCELED: {
+        const auto state = queue ? queue->state : QueueStatus::State::canceled;
+        const auto code = state == QueueStatus::State::lost ? ErrorCode::no_device : ErrorCode::canceled;
+        return {code, fmt::format("job {}: {}", job, queue ? reason(state) : "canceled, because its queue is gone")};
+    }
+    case EIO:
+        return {ErrorCode::device_fault,
+                fmt::format("job {}: stopped by a fault that the driver tells nothing about", job)};
+    default: return {ErrorCode::io, fmt::format("job {}: {}", job, std::generic_category().message(status))};
+    }
+}
+
+Error refusal(QueuePort &port, int error) {
+    const Result<QueueStatus> queue = port.query();
+    if (queue && queue->fault)
+        return {ErrorCode::canceled,
+                fmt::format("the queue takes no more jobs, because it stopped: {}", describe(*queue->fault))};
+    if (queue && queue->state != QueueStatus::State::ok) {
+        const bool lost = queue->state == QueueStatus::State::lost;
+        return {lost ? ErrorCode::no_device : ErrorCode::canceled, fmt::format("job {}", reason(queue->state))};
+    }
+    return fail_errno(error, "submitting a job").value();
+}
+
+} // namespace neuron::detail

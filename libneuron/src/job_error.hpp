@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// Why a job did not end well.
+#pragma once
+
+#include "backend.hpp"
+#include "opcode_history.hpp"
+
+namespace neuron::detail {
+
+/** Asks the queue and puts it in words. @p history may be nullptr: then packets are not named. */
+Error job_error(QueuePort &port, std::uint64_t job, JobStatus status, const OpcodeHistory *history);
+
+/** Why a stopped queue refuses a job. @p error is the positive errno of the refusal. */
+Error refusal(QueuePort &port, int error);
+
+} // namespace neuron::detail

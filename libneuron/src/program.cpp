@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+#include <neuron/program.hpp>
+
+#include <cstring>
+
+#include "error.hpp"
+#include "queue_state.hpp"
+
+namespace neuron {
+
+using detail::fail;
+
+namespace {
+
+Result<void> check_device(const DeviceInfo &device, const KernelFile &file) {
+    constexpr auto major = spec::field::GLOBAL_VERSION_MAJOR;
+    const std::uint32_t wanted = file.isa_version();
+    if (major.get(wanted) != major.get(device.spec_version) || wanted > device.spec_version)
+        return fail(ErrorCode::version_mismatch, "{}: made for ISA version {}, {} speaks {}", file.name(),
+                    detail::version_text(wanted), device.name, detail::version_text(device.spec_version));
+    if (file.cores() > device.cores)
+        return fail(ErrorCode::unsupported, "{}: needs {} cores, {} has {}", file.name(), file.cores(), device.name,
+                    device.cores);
+    if (file.sbuf_bytes() > device.sbuf_bytes)
+        return fail(ErrorCode::unsupported, "{}: needs {} SBUF bytes per partition, {} has {}", file.name(),
+                    file.sbuf_bytes(), device.name, device.sbuf_bytes);
+    return {};
+}
+
+// Header first, then the streams of the engines, each where an instruction may start.
+std::vector<std::byte> make_image(const KernelFile &file, std::uint64_t va) {
+    static_assert(spec::ProgramHeader::BYTES % spec::INSTRUCTION_BYTES == 0, "streams follow the header without a gap");
+    spec::ProgramHeader header{};
+    header.magic = spec::PROGRAM_MAGIC;
+    header.isa_version = file.isa_version();
+    std::vector<std::byte> image(spec::ProgramHeader::BYTES);
+    for (std::size_t i = 0; i < KernelFile::engines; ++i) {
+        const auto stream = file.stream(static_cast<spec::Engine>(i));
+        if (stream.empty())
+            continue;
+        header.streams[i].addr = va + image.size();
+        header.streams[i].count = static_cast<std::uint32_t>(stream.size());
+        const auto bytes = std::as_bytes(stream);
+        image.insert(image.end(), bytes.begin(), bytes.end());
+    }
+    spec::pack(header, std::span(image).first<spec::ProgramHeader::BYTES>());
+    return image;
+}
+
+std::uint64_t image_bytes(const KernelFile &file) {
+    std::uint64_t bytes = spec::ProgramHeader::BYTES;
+    for (std::size_t i = 0; i < KernelFile::engines; ++i)
+        bytes += file.stream(static_cast<spec::Engine>(i)).size_bytes();
+    return bytes;
+}
+
+} // namespace
+
+Result<Program> Program::load(const Context &context, Queue &queue, KernelFile file, const ProgramOptions &options) {
+    if (auto fits = check_device(context.state()->device->info(), file); !fits)
+        return detail::forward_error(fits);
+    auto buffer = Buffer::create(context, image_bytes(file),
+                                 {.placement = options.placement, .bank = options.bank, .read_only = false});
+    if (!buffer)
+        return detail::forward_error(buffer);
+    if (auto written = queue.write(*buffer, 0, make_image(file, buffer->va())); !written)
+        return detail::forward_error(written);
+    return Program(std::move(file), std::move(*buffer));
+}
+
+Result<void> Program::check(std::span<const Argument> args) const {
+    const auto params = file_.params();
+    if (args.size() != params.size()) {
+        const std::string missing =
+            args.size() < params.size() ? fmt::format(": '{}' is missing", params[args.size()].name) : "";
+        return fail(ErrorCode::invalid_argument, "{}: {} arguments for {} parameters{}", file_.name(), args.size(),
+                    params.size(), missing);
+    }
+    for (std::size_t i = 0; i < params.size(); ++i) {
+        if (args[i].is_tensor() != params[i].is_tensor())
+            return fail(ErrorCode::invalid_argument, "{}: parameter '{}' is a {}", file_.name(), params[i].name,
+                        params[i].is_tensor() ? "tensor, the argument a number" : "number, the argument a tensor");
+        if (args[i].is_tensor() && args[i].room() < params[i].bytes())
+            return fail(ErrorCode::invalid_argument, "{}: parameter '{}' needs {} bytes, its buffer has {}",
+                        file_.name(), params[i].name, params[i].bytes(), args[i].room());
+    }
+    return {};
+}
+
+Result<Job> Program::launch(Queue &queue, std::span<const Argument> args, std::uint32_t core_mask) const {
+    if (auto good = check(args); !good)
+        return detail::forward_error(good);
+    auto slot = queue.state().next_argument_slot();
+    if (!slot)
+        return detail::forward_error(slot);
+    for (std::size_t i = 0; i < args.size(); ++i) {
+        for (std::size_t byte = 0; byte < sizeof(std::uint64_t); ++byte) // little-endian, as the device reads it
+            slot->bytes[sizeof(std::uint64_t) * i + byte] = static_cast<std::byte>(args[i].value() >> 8 * byte);
+    }
+    CommandList commands;
+    commands.launch(va(), slot->va, static_cast<std::uint32_t>(args.size()), core_mask);
+    auto job = queue.submit(commands);
+    if (job)
+        queue.state().argument_slot_used(*job);
+    return job;
+}
+
+} // namespace neuron

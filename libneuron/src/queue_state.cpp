@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#include "queue_state.hpp"
+
+#include <algorithm>
+
+#include "error.hpp"
+#include "job_error.hpp"
+
+namespace neuron::detail {
+
+Result<void> QueueState::take_over() {
+    const auto self = std::this_thread::get_id();
+    if (owner_ == self)
+        return {};
+    if (port_->thread_bound() && last_job_ != 0) {
+        // wait() would touch what belongs to the other thread.
+        const auto status = port_->wait_shared(last_job_, Deadline::min());
+        if (!status)
+            return tl::unexpected(status.error());
+        if (!*status)
+            return fail(ErrorCode::invalid_argument, "a queue with jobs in flight was used from a second thread");
+    }
+    if (auto changed = port_->change_thread(); !changed)
+        return changed;
+    owner_ = self;
+    return {};
+}
+
+Result<void> QueueState::check_packets(JobSpan jobs) const {
+    for (const std::span<const Packet> packets : jobs) {
+        if (packets.empty())
+            return fail(ErrorCode::invalid_argument, "a job without packets");
+        if (packets.size() > ring_packets_ / 2)
+            return fail(ErrorCode::invalid_argument, "a job of {} packets: half the ring of {} is the most",
+                        packets.size(), ring_packets_);
+        for (std::size_t i = 0; i < packets.size(); ++i) {
+            const auto header =
+                spec::unpack<spec::PacketHeader>(std::span(packets[i]).first<spec::PacketHeader::BYTES>());
+            if (header.flags != 0)
+                return fail(ErrorCode::invalid_argument, "packet {}: flags {:#x}: they belong to the driver", i,
+                            header.flags);
+        }
+    }
+    return {};
+}
+
+Result<void> QueueState::check_job(Job job) const {
+    if (job.number == 0 || job.number > last_job_)
+        return fail(ErrorCode::invalid_argument, "job {}: the queue has had {} jobs", job.number, last_job_);
+    return {};
+}
+
+Result<Job> QueueState::submit(JobSpan jobs) {
+    if (jobs.empty())
+        return fail(ErrorCode::invalid_argument, "a batch without jobs");
+    if (auto good = take_over().and_then([&] { return check_packets(jobs); }); !good)
+        return forward_error(good);
+    Counters &counters = context->counters;
+    Submitted submitted;
+    {
+        const Stopwatch watch(counters.submit_ns);
+        submitted = port_->submit(jobs);
+    }
+    counters.submit_calls.fetch_add(1, std::memory_order_relaxed);
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        if (std::ranges::binary_search(submitted.refused, i))
+            continue;
+        ++last_job_;
+        history_.add(jobs[i]);
+        counters.packets.fetch_add(jobs[i].size(), std::memory_order_relaxed);
+    }
+    counters.jobs.fetch_add(jobs.size() - submitted.refused.size(), std::memory_order_relaxed);
+    if (submitted.error)
+        return tl::unexpected(std::move(*submitted.error));
+    return Job{last_job_};
+}
+
+Result<std::optional<JobStatus>> QueueState::status_of(std::uint64_t job, Deadline deadline) {
+    const Stopwatch watch(context->counters.wait_ns);
+    context->counters.wait_calls.fetch_add(1, std::memory_order_relaxed);
+    return port_->wait(job, deadline);
+}
+
+Result<void> QueueState::wait(Job job, Deadline deadline) {
+    if (auto good = take_over().and_then([&] { return check_job(job); }); !good)
+        return good;
+    const auto status = status_of(job.number, deadline);
+    if (!status)
+        return tl::unexpected(status.error());
+    if (!*status)
+        return fail(ErrorCode::timeout, "job {}: not done in time; it goes on", job.number);
+    if (**status == 0)
+        return {};
+    context->counters.faults.fetch_add(1, std::memory_order_relaxed);
+    return tl::unexpected(job_error(*port_, job.number, **status, &history_));
+}
+
+// Jobs end in order and a failed one stops the queue: all after the first failed one have failed.
+Result<std::uint64_t> QueueState::first_failed() {
+    std::uint64_t good = 0;
+    std::uint64_t bad = last_job_;
+    while (bad - good > 1) {
+        const std::uint64_t middle = good + (bad - good) / 2;
+        const auto status = status_of(middle, Deadline::min());
+        if (!status)
+            return tl::unexpected(status.error());
+        (*status && **status == 0 ? good : bad) = middle;
+    }
+    return bad;
+}
+
+Result<void> QueueState::wait_idle(Deadline deadline) {
+    if (last_job_ == 0)
+        return {};
+    if (auto mine = take_over(); !mine)
+        return mine;
+    const auto status = status_of(last_job_, deadline);
+    if (!status)
+        return tl::unexpected(status.error());
+    if (!*status || **status == 0)
+        return wait(Job{last_job_}, Deadline::min());
+    const auto first = first_failed();
+    return first ? wait(Job{*first}, Deadline::min()) : tl::unexpected(first.error());
+}
+
+Result<bool> QueueState::done(Job job) {
+    if (auto good = take_over().and_then([&] { return check_job(job); }); !good)
+        return forward_error(good);
+    const auto status = status_of(job.number, Deadline::min());
+    if (!status)
+        return tl::unexpected(status.error());
+    return status->has_value();
+}
+
+Result<QueueState::ArgumentSlot> QueueState::next_argument_slot() {
+    constexpr std::size_t slot_bytes = spec::LAUNCH_ARGS * sizeof(std::uint64_t);
+    if (!arguments_) {
+        auto made = Buffer::create(Context(context), argument_slots * slot_bytes, {.read_only = true});
+        if (!made)
+            return forward_error(made);
+        arguments_ = std::move(*made);
+    }
+    const std::size_t slot = argument_next_ % argument_slots;
+    if (argument_jobs_[slot] != 0) {
+        if (auto mine = take_over(); !mine)
+            return forward_error(mine);
+        // How that job ended is for its own wait to tell.
+        if (const auto status = status_of(argument_jobs_[slot], Deadline::max()); !status)
+            return tl::unexpected(status.error());
+    }
+    const auto bytes = arguments_->map();
+    if (!bytes)
+        return tl::unexpected(bytes.error());
+    return ArgumentSlot{bytes->subspan(slot * slot_bytes, slot_bytes), arguments_->va() + slot * slot_bytes};
+}
+
+Result<Buffer *> QueueState::staging() {
+    if (!staging_) {
+        auto made = Buffer::create(Context(context), staging_bytes);
+        if (!made)
+            return forward_error(made);
+        staging_ = std::move(*made);
+    }
+    return &*staging_;
+}
+
+} // namespace neuron::detail

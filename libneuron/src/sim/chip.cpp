@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#include "chip.hpp"
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "../error.hpp"
+
+namespace neuron::sim {
+namespace {
+
+constexpr std::uint64_t steps_at_once = 4096;
+constexpr std::chrono::milliseconds nap(1);
+
+LogLevel level_of(neuron_chip_log_level level) {
+    switch (level) {
+    case NEURON_CHIP_LOG_ERROR: return LogLevel::error;
+    case NEURON_CHIP_LOG_WARNING: return LogLevel::warning;
+    case NEURON_CHIP_LOG_INFO: return LogLevel::info;
+    case NEURON_CHIP_LOG_DEBUG: return LogLevel::debug;
+    }
+    return LogLevel::debug;
+}
+
+} // namespace
+
+neuron_chip_host_ops Chip::host_ops() {
+    neuron_chip_host_ops ops{};
+    ops.size = sizeof(ops);
+    ops.dma_read = [](void *self, std::uint64_t addr, void *buf, std::size_t len) {
+        return static_cast<Chip *>(self)->memory_.read(addr, {static_cast<std::byte *>(buf), len});
+    };
+    ops.dma_write = [](void *self, std::uint64_t addr, const void *buf, std::size_t len) {
+        return static_cast<Chip *>(self)->memory_.write(addr, {static_cast<const std::byte *>(buf), len});
+    };
+    ops.raise_irq = [](void *self, std::uint32_t) { static_cast<Chip *>(self)->tell_news(); };
+    ops.kick = [](void *self) { static_cast<Chip *>(self)->tell_news(); };
+    ops.log = [](void *self, neuron_chip_log_level level, const char *message) {
+        static_cast<Chip *>(self)->log_(level_of(level), message);
+    };
+    return ops;
+}
+
+Result<std::unique_ptr<Chip>> Chip::create(const SimOptions &options, HostMemory &memory, const detail::Log &log) {
+    std::unique_ptr<Chip> chip(new Chip(memory, log, options.stepped));
+    neuron_chip_config config{};
+    config.size = sizeof(config);
+    config.abi_major = NEURON_CHIP_ABI_MAJOR;
+    config.profile = options.profile.empty() ? nullptr : options.profile.c_str();
+    config.hbm_bytes = options.hbm_bytes;
+    config.aperture_bytes = options.aperture_bytes;
+    config.cores = options.cores;
+    config.threads = options.threads;
+    config.stepped = options.stepped;
+    config.seed = options.seed;
+    std::array<char, 256> message{};
+    const auto ops = host_ops();
+    if (const int error = -neuron_chip_create(&config, &ops, chip.get(), &chip->chip_, message.data(), message.size()))
+        return detail::fail(detail::code_of(error), "sim: {}", message.data());
+    return chip;
+}
+
+Chip::~Chip() { neuron_chip_destroy(chip_); }
+
+std::uint32_t Chip::read32(std::uint32_t offset) const {
+    return static_cast<std::uint32_t>(neuron_chip_reg_read(chip_, offset, 4));
+}
+std::uint64_t Chip::read64(std::uint32_t offset) const { return neuron_chip_reg_read(chip_, offset, 8); }
+void Chip::write32(std::uint32_t offset, std::uint32_t value) { neuron_chip_reg_write(chip_, offset, value, 4); }
+void Chip::write64(std::uint32_t offset, std::uint64_t value) { neuron_chip_reg_write(chip_, offset, value, 8); }
+
+void Chip::ring_doorbell(std::uint32_t context, std::uint32_t slot, std::uint32_t tail) {
+    neuron_chip_doorbell_write(chip_, spec::doorbell(context, slot), tail, 4);
+}
+
+std::span<std::byte> Chip::aperture() const {
+    std::uint64_t bytes = 0;
+    auto *start = static_cast<std::byte *>(neuron_chip_aperture(chip_, &bytes));
+    return {start, bytes};
+}
+
+std::uint64_t Chip::news() const {
+    const std::lock_guard guard(news_lock_);
+    return news_;
+}
+
+void Chip::tell_news() {
+    {
+        const std::lock_guard guard(news_lock_);
+        ++news_;
+    }
+    changed_.notify_all();
+}
+
+std::uint64_t Chip::run_steps() {
+    const std::unique_lock running(run_lock_, std::try_to_lock);
+    return running ? neuron_chip_run(chip_, steps_at_once) : 0;
+}
+
+void Chip::wait_news(std::uint64_t seen, detail::Deadline deadline) {
+    if (stepped_ && run_steps() != 0)
+        return;
+    // Another thread may be running the stepped chip, and stops as soon as its own job is done.
+    const auto until = stepped_ ? std::min(deadline, detail::Clock::now() + nap) : deadline;
+    std::unique_lock guard(news_lock_);
+    changed_.wait_until(guard, until, [&] { return news_ != seen; });
+}
+
+bool Chip::poll(const std::function<bool()> &done) {
+    const auto limit = detail::Clock::now() + std::chrono::seconds(30);
+    for (unsigned round = 0; !done(); ++round) {
+        if (detail::Clock::now() > limit)
+            return false;
+        if (stepped_)
+            run_steps();
+        else if (round < 64)
+            std::this_thread::yield();
+        else
+            std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+    return true;
+}
+
+} // namespace neuron::sim

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// The chip model on the bus of this process: its host side of the C ABI, and registers by name.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+
+#include <neuron_chip.h>
+
+#include "../backend.hpp"
+#include "host_memory.hpp"
+
+namespace neuron::sim {
+
+/** Threading: any thread, but for what the C ABI restricts, which is done here. */
+class Chip {
+public:
+    static Result<std::unique_ptr<Chip>> create(const SimOptions &options, HostMemory &memory, const detail::Log &log);
+    ~Chip();
+    Chip(const Chip &) = delete;
+    Chip &operator=(const Chip &) = delete;
+
+    std::uint32_t read32(std::uint32_t offset) const;
+    std::uint64_t read64(std::uint32_t offset) const;
+    void write32(std::uint32_t offset, std::uint32_t value);
+    void write64(std::uint32_t offset, std::uint64_t value);
+    void ring_doorbell(std::uint32_t context, std::uint32_t slot, std::uint32_t tail);
+    std::span<std::byte> aperture() const;
+
+    /** Number of interrupts so far: read it, look for news, then wait_news() with it. */
+    std::uint64_t news() const;
+    /** Waits for an interrupt after `seen`, in stepped mode by running the chip; returns early at times. */
+    void wait_news(std::uint64_t seen, detail::Deadline deadline);
+
+    /** Polls until a register condition holds. @return false if it did not in a time that no healthy chip needs */
+    bool poll(const std::function<bool()> &done);
+
+private:
+    Chip(HostMemory &memory, const detail::Log &log, bool stepped) : memory_(memory), log_(log), stepped_(stepped) {}
+    static neuron_chip_host_ops host_ops();
+    void tell_news();
+    std::uint64_t run_steps();
+
+    HostMemory &memory_;
+    const detail::Log &log_;
+    const bool stepped_;
+    neuron_chip *chip_ = nullptr;
+
+    std::mutex run_lock_;          // held by the thread that runs the stepped chip
+    mutable std::mutex news_lock_; // protects news_; callbacks take it, so nothing else is taken under it
+    std::condition_variable changed_;
+    std::uint64_t news_ = 0;
+};
+
+} // namespace neuron::sim

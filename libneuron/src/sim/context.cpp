@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#include "context.hpp"
+
+#include "../error.hpp"
+#include "queue.hpp"
+
+namespace neuron::sim {
+
+using detail::fail;
+namespace reg = spec::reg;
+namespace field = spec::field;
+
+namespace {
+
+constexpr std::uint64_t page = spec::PAGE_SIZE;
+constexpr std::uint64_t large_page = std::uint64_t{1} << spec::MMU_LARGE_PAGE_SHIFT;
+
+} // namespace
+
+Result<std::unique_ptr<detail::ContextBackend>> Context::create(std::shared_ptr<Device> device) {
+    auto table = PageTable::create(device->memory());
+    if (!table)
+        return detail::forward_error(table);
+    const auto id = device->take_context();
+    if (!id)
+        return tl::unexpected(id.error());
+    device->chip().write64(reg::CTX_PT_ROOT(*id), table->root());
+    device->chip().write32(reg::CTX_CTRL(*id), field::CTX_CTRL_ENABLE.mask);
+    return std::unique_ptr<detail::ContextBackend>(new Context(std::move(device), *id, std::move(*table)));
+}
+
+// Queues, buffers and their mappings went before: only the page table is left to take away from the chip.
+Context::~Context() {
+    Chip &chip = device_->chip();
+    chip.write32(reg::CTX_CTRL(id_), 0);
+    if (!chip.poll([&] { return field::CTX_STATUS_BUSY.get(chip.read32(reg::CTX_STATUS(id_))) == 0; })) {
+        device_->log()(LogLevel::error, fmt::format("sim: context {} stays busy and is lost", id_));
+        return;
+    }
+    for (const auto &[handle, bo] : bos_) {
+        if (bo.hbm.size != 0)
+            device_->hbm_free(bo.hbm);
+    }
+    device_->give_context(id_);
+}
+
+Result<detail::BoInfo> Context::bo_create(const detail::BoRequest &request) {
+    if (request.size > va_end)
+        return fail(ErrorCode::out_of_memory, "sim: a buffer of {} bytes", request.size);
+    const std::uint64_t size = (request.size + page - 1) / page * page;
+    Bo bo{.host = {}, .hbm = {}, .mappable = true};
+    if (request.options.placement == Placement::host) {
+        auto block = device_->memory().allocate(size);
+        if (!block)
+            return detail::forward_error(block);
+        bo.host = std::move(*block);
+    } else {
+        const auto range = device_->hbm_allocate(size, request.options);
+        if (!range)
+            return tl::unexpected(range.error());
+        bo.hbm = *range;
+        bo.mappable = request.options.mappable;
+    }
+    const std::lock_guard guard(lock_);
+    const std::uint32_t handle = next_handle_++;
+    bos_.emplace(handle, std::move(bo));
+    return detail::BoInfo{handle, size};
+}
+
+void Context::bo_destroy(std::uint32_t handle) {
+    const std::lock_guard guard(lock_);
+    const auto at = bos_.find(handle);
+    if (at == bos_.end())
+        return;
+    if (at->second.hbm.size != 0)
+        device_->hbm_free(at->second.hbm);
+    bos_.erase(at);
+}
+
+Result<Context::Bo *> Context::find(std::uint32_t handle) {
+    const auto at = bos_.find(handle);
+    if (at == bos_.end())
+        return fail(ErrorCode::not_found, "sim: no buffer {}", handle);
+    return &at->second;
+}
+
+Result<std::span<std::byte>> Context::bo_map(std::uint32_t handle, std::uint64_t size) {
+    const std::lock_guard guard(lock_);
+    const auto bo = find(handle);
+    if (!bo)
+        return tl::unexpected(bo.error());
+    if (!(*bo)->mappable)
+        return fail(ErrorCode::unsupported, "sim: buffer {} cannot be mapped", handle);
+    if ((*bo)->hbm.size != 0)
+        return device_->chip().aperture().subspan((*bo)->hbm.offset, size);
+    return (*bo)->host.bytes().first(size);
+}
+
+Result<std::uint64_t> Context::bind(std::uint32_t handle, std::uint64_t size, bool read_only) {
+    const std::lock_guard guard(lock_);
+    const auto bo = find(handle);
+    if (!bo)
+        return tl::unexpected(bo.error());
+    // One page more stays unmapped: a job that runs over the end of a buffer faults instead of hitting the next one.
+    const auto va = addresses_.allocate(size + page, size >= large_page ? large_page : page);
+    if (!va)
+        return fail(ErrorCode::out_of_memory, "sim: no addresses for {} bytes in the context", size);
+    const bool hbm = (*bo)->hbm.size != 0;
+    const PageTarget target{hbm ? (*bo)->hbm.offset : (*bo)->host.bus(), hbm, !read_only};
+    if (auto mapped = table_.map(*va, size, target); !mapped) {
+        addresses_.free(*va, size + page);
+        return detail::forward_error(mapped);
+    }
+    return *va;
+}
+
+void Context::unbind(std::uint64_t va, std::uint64_t size) {
+    const std::lock_guard guard(lock_);
+    table_.unmap(va, size);
+    Chip &chip = device_->chip();
+    chip.write32(reg::CTX_TLB_FLUSH(id_), field::CTX_TLB_FLUSH_FLUSH.mask);
+    if (!chip.poll([&] { return chip.read32(reg::CTX_TLB_FLUSHING(id_)) == 0; }))
+        device_->log()(LogLevel::error, fmt::format("sim: a TLB flush of context {} does not end", id_));
+    addresses_.free(va, size + page);
+}
+
+Result<std::shared_ptr<detail::QueuePort>> Context::queue_create(const QueueOptions &options) {
+    return Queue::create(device_, id_, options);
+}
+
+} // namespace neuron::sim

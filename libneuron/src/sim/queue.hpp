@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "device.hpp"
+
+namespace neuron::sim {
+
+/** A queue as the driver runs it: the ring, its jobs, and what became of them. */
+class Queue final : public detail::QueuePort {
+public:
+    static Result<std::shared_ptr<detail::QueuePort>> create(std::shared_ptr<Device> device, std::uint32_t context,
+                                                             const QueueOptions &options);
+    ~Queue() override { Queue::close(); }
+
+    void close() override;
+    detail::Submitted submit(detail::JobSpan jobs) override;
+    Result<std::optional<detail::JobStatus>> wait(std::uint64_t job, detail::Deadline deadline) override {
+        return wait_shared(job, deadline);
+    }
+    Result<std::optional<detail::JobStatus>> wait_shared(std::uint64_t job, detail::Deadline deadline) override;
+    Result<detail::QueueStatus> query() override;
+    bool thread_bound() const noexcept override { return false; }
+    std::string_view path() const noexcept override { return "direct"; }
+
+    /** An event record of this queue; called with the device's lock held. */
+    void fault(const spec::EventRecord &record);
+
+private:
+    using State = detail::QueueStatus::State;
+
+    /** Watches that a job moves. Each waiter has its own: nobody who waits, nobody who minds. */
+    struct Watchdog {
+        std::uint64_t progress = 0;
+        detail::Clock::time_point since = detail::Clock::now();
+    };
+
+    Queue(std::shared_ptr<Device> device, std::uint32_t context, const QueueOptions &options);
+    Result<void> start();
+    Result<void> allocate();
+    std::optional<Error> submit_one(std::span<const Packet> packets);
+    void write_packets(std::span<const Packet> packets);
+    std::optional<detail::JobStatus> status_of(std::uint64_t job);
+    void update();
+    void notice_stop();
+    void check_progress(Watchdog &watchdog);
+    void stop(State state, detail::JobStatus first_status, std::uint64_t first_job);
+    spec::QueueState hardware_state() const;
+
+    std::uint64_t ring_packets() const noexcept { return std::uint64_t{1} << ring_log2_; }
+
+    std::shared_ptr<Device> device_;
+    const std::uint32_t context_;
+    const std::uint32_t ring_log2_;
+    const std::chrono::milliseconds timeout_;
+    std::optional<std::uint32_t> id_; // set by start(); also the doorbell slot
+    HostMemory::Block ring_;
+    HostMemory::Block seqno_;
+
+    std::mutex lock_;                // protects all below
+    std::uint64_t tail_ = 0;         // packets written
+    std::uint64_t submitted_ = 0;    // jobs
+    std::uint64_t done_ = 0;         // jobs that ended well
+    std::uint64_t done_packets_ = 0; // packets of these
+    std::deque<std::uint64_t> ends_; // one past the last packet of each job after done_
+    State state_ = State::ok;
+    std::uint64_t failed_job_ = 0;        // once state_ is not ok: the first job that did not end well,
+    detail::JobStatus failed_status_ = 0; // and how it ended; those after it were canceled
+    std::optional<FaultInfo> fault_;
+    std::optional<detail::Clock::time_point> fault_seen_; // the chip says FAULTED, its record is due
+    bool closed_ = false;
+};
+
+} // namespace neuron::sim
