@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the chip asks of its host: DMA, interrupts, turns to run, a log.
+ *
+ * The chip calls from threads of its own, which QEMU does not know, and from
+ * inside register and doorbell writes and neuron_chip_run(), where the caller
+ * holds the BQL. It holds none of its own locks while it calls.
+ */
+#include "qemu/osdep.h"
+#include "qemu/atomic.h"
+#include "qemu/error-report.h"
+#include "qemu/host-utils.h"
+#include "qemu/log.h"
+#include "qemu/rcu.h"
+#include "qemu/timer.h"
+#include "qemu/units.h"
+#include "hw/pci/msix.h"
+
+#include "neuron-pci.h"
+#include "trace.h"
+
+QEMU_BUILD_BUG_ON(NRN_MSIX_VECTORS > 64); /* irq_pending */
+
+/*
+ * Bytes of DMA under one hold of the BQL: vCPUs and the monitor get their turn
+ * between the chunks of a long transfer.
+ */
+#define DMA_LOCKED_CHUNK (64 * KiB)
+
+/* Stepped mode: steps between two looks at the clock, and one turn's length. */
+#define RUN_STEPS 16
+#define RUN_SLICE_NS (1 * SCALE_MS)
+
+/*
+ * Memory is reached through RCU-protected maps, so a thread that does so must
+ * be known to RCU. QEMU registers its own threads; those of the chip are
+ * registered at their first call and unregistered when they end.
+ */
+static void thread_leave(gpointer unused)
+{
+    rcu_unregister_thread();
+}
+
+static GPrivate chip_thread = G_PRIVATE_INIT(thread_leave);
+static __thread bool thread_known;
+
+static void thread_enter(void)
+{
+    if (likely(thread_known)) {
+        return;
+    }
+    thread_known = true;
+    /* QEMU's own threads, and only they, hold the BQL when the chip calls. */
+    if (!bql_locked()) {
+        rcu_register_thread();
+        g_private_set(&chip_thread, &chip_thread);
+    }
+}
+
+/*
+ * RAM only (attrs.memory): no packet can make a foreign thread drive the
+ * registers of a device, this one included, which is where QEMU's reentrancy
+ * bugs come from.
+ */
+static MemTxResult dma_chunk(NeuronState *s, uint64_t addr, void *buf,
+                             size_t len, DMADirection dir)
+{
+    return pci_dma_rw(PCI_DEVICE(s), addr, buf, len, dir,
+                      (MemTxAttrs) { .memory = 1 });
+}
+
+/*
+ * A vIOMMU raises its fault interrupt from the thread that made the access,
+ * and interrupts need the BQL.
+ */
+static MemTxResult dma_translated(NeuronState *s, uint64_t addr, uint8_t *buf,
+                                  size_t len, DMADirection dir)
+{
+    MemTxResult result = MEMTX_OK;
+    size_t chunk;
+
+    for (; len && result == MEMTX_OK; addr += chunk, buf += chunk) {
+        chunk = MIN(len, DMA_LOCKED_CHUNK);
+        len -= chunk;
+        BQL_LOCK_GUARD();
+        /* The unplug may have come while this thread waited. */
+        result = s->stopped ? MEMTX_ERROR : dma_chunk(s, addr, buf, chunk, dir);
+    }
+    return result;
+}
+
+static int dma(NeuronState *s, uint64_t addr, void *buf, size_t len,
+               DMADirection dir)
+{
+    MemTxResult result;
+
+    thread_enter();
+    if (qatomic_read(&s->stopped) || qatomic_read(&s->asleep) ||
+        len > UINT64_MAX - addr) {
+        return -EIO;
+    }
+    if (qatomic_read(&s->translated) && !bql_locked()) {
+        result = dma_translated(s, addr, buf, len, dir);
+    } else {
+        /* Without a vIOMMU this is RCU and memcpy, safe in any thread. */
+        result = dma_chunk(s, addr, buf, len, dir);
+    }
+    return result == MEMTX_OK ? 0 : -EIO;
+}
+
+static int host_dma_read(void *opaque, uint64_t addr, void *buf, size_t len)
+{
+    NeuronState *s = opaque;
+    int ret = dma(s, addr, buf, len, DMA_DIRECTION_TO_DEVICE);
+
+    trace_neuron_dma_read(s->label, addr, len, ret);
+    return ret;
+}
+
+static int host_dma_write(void *opaque, uint64_t addr, const void *buf,
+                          size_t len)
+{
+    NeuronState *s = opaque;
+    int ret = dma(s, addr, (void *)buf, len, DMA_DIRECTION_FROM_DEVICE);
+
+    trace_neuron_dma_write(s->label, addr, len, ret);
+    return ret;
+}
+
+/* MSI-X needs the BQL: leave a note, the main loop sends the message. */
+static void host_raise_irq(void *opaque, uint32_t vector)
+{
+    NeuronState *s = opaque;
+
+    trace_neuron_irq_raise(s->label, vector);
+    if (vector >= NRN_MSIX_VECTORS) {
+        return;
+    }
+    /* Who sets the first bit schedules; the bottom half takes them all. */
+    if (!qatomic_fetch_or(&s->irq_pending, BIT_ULL(vector))) {
+        qemu_bh_schedule(s->irq_bh);
+    }
+}
+
+static void deliver_irqs(void *opaque)
+{
+    NeuronState *s = opaque;
+    PCIDevice *pci = PCI_DEVICE(s);
+    uint64_t pending;
+
+    /* A function in D3hot sends nothing; see neuron_host_resume_irqs(). */
+    if (s->asleep) {
+        return;
+    }
+    pending = qatomic_xchg(&s->irq_pending, 0);
+    while (pending) {
+        unsigned int vector = ctz64(pending);
+
+        pending &= pending - 1;
+        trace_neuron_irq_deliver(s->label, vector, !!msix_enabled(pci),
+                                 msix_is_masked(pci, vector));
+        /* Masked: becomes a pending bit. Not enabled: nobody to tell. */
+        if (msix_enabled(pci)) {
+            msix_notify(pci, vector);
+        }
+    }
+}
+
+void neuron_host_drop_irqs(NeuronState *s)
+{
+    qatomic_set(&s->irq_pending, 0);
+}
+
+void neuron_host_resume_irqs(NeuronState *s)
+{
+    if (qatomic_read(&s->irq_pending)) {
+        qemu_bh_schedule(s->irq_bh);
+    }
+}
+
+static void host_kick(void *opaque)
+{
+    NeuronState *s = opaque;
+
+    if (s->run_bh) {
+        qemu_bh_schedule(s->run_bh);
+    }
+}
+
+/* Stepped mode: work in the main loop, one slice of time per turn. */
+static void run_slice(void *opaque)
+{
+    NeuronState *s = opaque;
+    int64_t end = get_clock() + RUN_SLICE_NS;
+    uint64_t steps;
+
+    /* A stopped machine stands still; vm_state_changed() goes on. */
+    if (s->stopped || !runstate_is_running()) {
+        return;
+    }
+    do {
+        steps = neuron_chip_run(s->chip, RUN_STEPS);
+        trace_neuron_run(s->label, steps);
+        if (steps < RUN_STEPS) {
+            return;
+        }
+    } while (get_clock() < end);
+    qemu_bh_schedule(s->run_bh);
+}
+
+static void vm_state_changed(void *opaque, bool running, RunState state)
+{
+    if (running) {
+        host_kick(opaque);
+    }
+}
+
+/*
+ * A guest can bring about most of what the chip has to say, and must not be
+ * able to flood stderr: it goes to QEMU's log of guest errors. The first error
+ * of a device is also reported, with a pointer to that log.
+ */
+static void host_log(void *opaque, enum neuron_chip_log_level level,
+                     const char *message)
+{
+    NeuronState *s = opaque;
+
+    thread_enter();
+    trace_neuron_log(s->label, level, message);
+    if (level > NEURON_CHIP_LOG_WARNING) {
+        return;
+    }
+    qemu_log_mask(LOG_GUEST_ERROR, "%s: %s\n", s->label, message);
+    if (level == NEURON_CHIP_LOG_ERROR &&
+        !qatomic_xchg(&s->complained, true)) {
+        warn_report("%s: %s (further ones: -d guest_errors)", s->label,
+                    message);
+    }
+}
+
+const struct neuron_chip_host_ops neuron_host_ops = {
+    .size = sizeof(neuron_host_ops),
+    .dma_read = host_dma_read,
+    .dma_write = host_dma_write,
+    .raise_irq = host_raise_irq,
+    .kick = host_kick,
+    .log = host_log,
+};
+
+void neuron_host_init(NeuronState *s)
+{
+    DeviceState *dev = DEVICE(s);
+
+    thread_known = true;
+    s->irq_bh = qemu_bh_new_guarded(deliver_irqs, s,
+                                    &dev->mem_reentrancy_guard);
+    if (s->stepped) {
+        s->run_bh = qemu_bh_new_guarded(run_slice, s,
+                                        &dev->mem_reentrancy_guard);
+        s->vm_change = qemu_add_vm_change_state_handler(vm_state_changed, s);
+    }
+}
+
+void neuron_host_exit(NeuronState *s)
+{
+    g_clear_pointer(&s->vm_change, qemu_del_vm_change_state_handler);
+    g_clear_pointer(&s->run_bh, qemu_bh_delete);
+    g_clear_pointer(&s->irq_bh, qemu_bh_delete);
+}

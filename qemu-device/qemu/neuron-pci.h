@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Neuron: a Trainium-class accelerator as a PCIe endpoint.
+ *
+ * The chip itself is a library with threads of its own (neuron_chip.h).
+ * neuron-pci.c is its PCIe function: config space, BARs, properties, reset,
+ * power, unplug. neuron-host.c is what the chip calls: DMA, interrupts, log.
+ */
+#ifndef HW_MISC_NEURON_PCI_H
+#define HW_MISC_NEURON_PCI_H
+
+#include "hw/pci/pci_device.h"
+#include "qemu/main-loop.h"
+#include "qemu/notify.h"
+#include "qom/object.h"
+#include "system/runstate.h"
+
+#include "neuron_chip.h"
+#include "neuron_spec.h"
+
+#define TYPE_NEURON "neuron"
+OBJECT_DECLARE_SIMPLE_TYPE(NeuronState, NEURON)
+
+struct NeuronState {
+    PCIDevice parent_obj;
+
+    /* BAR REGS holds the chip's registers, and over them MSI-X's tables. */
+    MemoryRegion bar_regs;
+    MemoryRegion regs;
+    MemoryRegion doorbells;
+    MemoryRegion aperture;
+
+    /* Lives until finalize, past the unplug: see neuron_finalize(). */
+    struct neuron_chip *chip;
+    /* Names the device in traces and messages. */
+    char *label;
+
+    /* Properties; 0 or NULL leaves the choice to the chip. */
+    char *profile;
+    uint64_t hbm_bytes;
+    uint64_t aperture_bytes;
+    uint32_t cores;
+    uint32_t threads;
+    bool stepped;
+    uint64_t seed;
+
+    /*
+     * Written under the BQL; the chip's threads use qatomic_read().
+     * stopped: the device goes away and never works again.
+     * asleep: it is in D3hot.
+     * translated: its DMA passes a vIOMMU and needs the BQL.
+     */
+    bool stopped;
+    bool asleep;
+    bool translated;
+
+    /* Vectors raised and not yet delivered, bit i = vector i; atomic. */
+    uint64_t irq_pending;
+    QEMUBH *irq_bh;
+    /* Stepped mode only. */
+    QEMUBH *run_bh;
+    VMChangeStateEntry *vm_change;
+
+    Notifier exit_notifier;
+    /* The one line on stderr has been written; atomic. */
+    bool complained;
+};
+
+extern const struct neuron_chip_host_ops neuron_host_ops;
+
+/* Both under the BQL: before the chip exists, and after its last call. */
+void neuron_host_init(NeuronState *s);
+void neuron_host_exit(NeuronState *s);
+
+/* Under the BQL. Forget what was raised before a reset. */
+void neuron_host_drop_irqs(NeuronState *s);
+/* Under the BQL. Deliver what D3hot held back. */
+void neuron_host_resume_irqs(NeuronState *s);
+
+#endif /* HW_MISC_NEURON_PCI_H */

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+// What a context must not do: each ends in a fault of that queue, an event and vector 0, and nothing else.
+#include "support/suite.hpp"
+#include "support/workload.hpp"
+
+#include <linux/pci_regs.h>
+
+using namespace neuron;
+using namespace neuron::test;
+
+namespace {
+
+constexpr std::uint64_t HOST = Context::HOST_VA;
+constexpr std::uint64_t HBM = Context::HBM_VA;
+constexpr std::uint32_t MESSAGE = 0xfa17;
+
+/// A device with events on vector 0, one context and one queue.
+struct Bench {
+    Neuron device = Neuron::boot();
+    Context memory{device};
+    std::uint64_t word = (device.enable_msix(), device.enable_events(), device.arm_vector(0, MESSAGE));
+    Queue queue{device};
+
+    /// Submit what was pushed, and expect its last packet to fault.
+    spec::EventRecord expect_fault(spec::Fault fault) {
+        queue.ring();
+        assert_eventually(queue.state() == spec::QueueState::FAULTED);
+        assert_string_equal(spec::name(queue.fault()).data(), spec::name(fault).data());
+        std::optional<spec::EventRecord> event;
+        assert_eventually((event = device.next_event()).has_value());
+        assert_int_equal(event->kind, spec::Event::FAULT);
+        assert_int_equal(event->code, fault);
+        assert_int_equal(event->queue, 0);
+        assert_int_equal(event->ctx, 0);
+        assert_eventually(device.machine().readl(word) == MESSAGE);
+        return *event;
+    }
+};
+
+void an_unmapped_address_faults_with_its_address(void **) {
+    Bench bench;
+    bench.queue.push(spec::PacketNop{});
+    bench.queue.push(spec::PacketCopy{.src = HOST, .dst = 0x7000000, .bytes = 64});
+    const spec::EventRecord event = bench.expect_fault(spec::Fault::PAGE_NOT_MAPPED);
+    assert_int_equal(event.va, 0x7000000);
+    assert_int_equal(event.packet, 1);
+    assert_int_equal(event.write, 1);
+    assert_int_equal(bench.queue.head(), 1);
+}
+
+void the_first_byte_past_a_mapping_faults(void **) {
+    Bench bench;
+    bench.queue.push(spec::PacketFill{.dst = HOST + Context::HOST_BYTES - 8, .bytes = 16, .pattern = 1});
+    assert_int_equal(bench.expect_fault(spec::Fault::PAGE_NOT_MAPPED).va, HOST + Context::HOST_BYTES);
+}
+
+void a_write_to_a_read_only_page_faults(void **) {
+    Bench bench;
+    bench.memory.table.map_host(0x40000000, bench.memory.host, 4096, false);
+    bench.queue.push(spec::PacketFill{.dst = 0x40000000, .bytes = 8, .pattern = 1});
+    assert_int_equal(bench.expect_fault(spec::Fault::PAGE_READ_ONLY).va, 0x40000000);
+    assert_int_equal(bench.device.machine().readq(bench.memory.host), 0);
+}
+
+void a_page_outside_hbm_faults(void **) {
+    Bench bench;
+    bench.memory.table.map_hbm(0x40000000, bench.device.reg64(spec::reg::GLOBAL_HBM_BYTES), 2 << 20);
+    bench.queue.push(spec::PacketFill{.dst = 0x40000000, .bytes = 8, .pattern = 1});
+    bench.expect_fault(spec::Fault::HBM_RANGE);
+}
+
+void an_unknown_packet_faults(void **) {
+    Bench bench;
+    bench.queue.push_raw({std::byte{0xee}});
+    assert_int_equal(bench.expect_fault(spec::Fault::ILLEGAL_PACKET).info, 0xee);
+}
+
+void a_doorbell_beyond_the_ring_faults(void **) {
+    Bench bench;
+    const std::uint32_t too_many = (1u << spec::RING_LOG2_MIN) + 1;
+    bench.device.ring(0, 0, too_many);
+    assert_eventually(bench.queue.state() == spec::QueueState::FAULTED);
+    assert_int_equal(bench.queue.fault(), spec::Fault::DOORBELL_RANGE);
+}
+
+void a_page_where_the_host_has_no_memory_faults_as_host_bus(void **) {
+    Bench bench;
+    bench.memory.table.map_host(0x40000000, 0x7000000000, 4096);
+    bench.queue.push(spec::PacketFill{.dst = 0x40000000, .bytes = 8, .pattern = 1});
+    const spec::EventRecord event = bench.expect_fault(spec::Fault::HOST_BUS);
+    assert_int_equal(event.va, 0x40000000);
+}
+
+void a_transfer_that_runs_off_the_end_of_ram_faults(void **) {
+    Bench bench;
+    const std::uint64_t last = Machine::RAM_BYTES - 4096;
+    bench.memory.table.map_host(0x40000000, last, 8192);
+    bench.queue.push(spec::PacketFill{.dst = 0x40000000, .bytes = 8192, .pattern = 0x77});
+    bench.expect_fault(spec::Fault::HOST_BUS);
+}
+
+void dma_cannot_reach_registers_its_own_included(void **) {
+    Bench bench;
+    bench.memory.table.map_host(0x40000000, bench.device.place().regs, 4096);
+    bench.device.machine().writel(bench.memory.host, spec::field::GLOBAL_CTRL_RESET.mask);
+    bench.queue.push(spec::PacketCopy{.src = HOST, .dst = 0x40000000 + spec::reg::GLOBAL_CTRL, .bytes = 4});
+    bench.expect_fault(spec::Fault::HOST_BUS);
+    assert_true(bench.device.ready());
+}
+
+void dma_reaches_the_aperture_of_another_device(void **) {
+    const auto machine = Machine::start(
+        {"-device", "neuron,addr=4,hbm=256M,aperture=64M", "-device", "neuron,addr=5,hbm=256M,aperture=64M"});
+    Neuron first(machine, 0, 4, Place::number(0)), second(machine, 0, 5, Place::number(1));
+    Context memory(first);
+    Queue queue(first);
+    memory.table.map_host(0x40000000, second.place().aperture, 4096);
+    queue.push(spec::PacketFill{.dst = 0x40000000, .bytes = 4096, .pattern = 0x99});
+    queue.ring();
+    assert_eventually(queue.done());
+    assert_int_equal(machine->readq(second.place().aperture), 0x99);
+}
+
+void bus_mastering_off_refuses_dma(void **) {
+    Neuron device = Neuron::boot();
+    const Context memory(device);
+    Queue queue(device);
+    queue.push(spec::PacketNop{});
+    device.pci().command(0, PCI_COMMAND_MASTER);
+    queue.ring();
+    assert_eventually(queue.state() == spec::QueueState::FAULTED);
+    assert_int_equal(queue.fault(), spec::Fault::HOST_BUS);
+    assert_int_equal(queue.seqno(), 0);
+}
+
+void bus_mastering_back_on_lets_the_queue_start_again(void **) {
+    Neuron device = Neuron::boot();
+    const Context memory(device);
+    {
+        Queue queue(device);
+        device.pci().command(0, PCI_COMMAND_MASTER);
+        queue.push(spec::PacketNop{});
+        queue.ring();
+        assert_eventually(queue.state() == spec::QueueState::FAULTED);
+        queue.disable();
+        assert_eventually(!queue.busy());
+    }
+    device.pci().command(PCI_COMMAND_MASTER);
+    Queue queue(device);
+    queue.push(spec::PacketNop{});
+    queue.ring();
+    assert_eventually(queue.done());
+}
+
+void another_context_goes_on(void **) {
+    Bench bench;
+    const Context other(bench.device, 1);
+    Queue neighbour(bench.device, {.queue = 5, .ctx = 1, .vector = 2});
+    Queue sibling(bench.device, {.queue = 6, .ctx = 0, .vector = 3, .slot = 1});
+    bench.queue.push(spec::PacketCopy{.src = 0x7000000, .dst = HOST, .bytes = 64});
+    bench.expect_fault(spec::Fault::PAGE_NOT_MAPPED);
+    assert_eventually(sibling.state() == spec::QueueState::STOPPED);
+    neighbour.push(spec::PacketFill{.dst = HBM, .bytes = 8, .pattern = 3});
+    neighbour.ring();
+    assert_eventually(neighbour.done());
+}
+
+void a_page_table_in_nowhere_faults(void **) {
+    Neuron device = Neuron::boot();
+    device.enable_context(0, 0x7000000000);
+    Queue queue(device);
+    queue.push(spec::PacketFill{.dst = HOST, .bytes = 8, .pattern = 1});
+    queue.ring();
+    assert_eventually(queue.state() == spec::QueueState::FAULTED);
+    assert_true(queue.fault() == spec::Fault::PAGE_TABLE || queue.fault() == spec::Fault::HOST_BUS);
+}
+
+void a_flood_of_faults_does_not_flood_stderr(void **) {
+    Bench bench;
+    for (int i = 0; i < 200; i++) {
+        Queue queue(bench.device, {.queue = 9, .ctx = 0, .vector = 2, .slot = 9});
+        queue.push_raw({std::byte{0xee}});
+        queue.ring();
+        assert_eventually(queue.state() == spec::QueueState::FAULTED || queue.state() == spec::QueueState::STOPPED);
+        queue.disable();
+        assert_eventually(!queue.busy());
+    }
+    assert_true(bench.device.machine().process().errors().size() < 1000);
+}
+
+} // namespace
+
+int main() {
+    const CMUnitTest tests[] = {
+        device_test(an_unmapped_address_faults_with_its_address),
+        device_test(the_first_byte_past_a_mapping_faults),
+        device_test(a_write_to_a_read_only_page_faults),
+        device_test(a_page_outside_hbm_faults),
+        device_test(an_unknown_packet_faults),
+        device_test(a_doorbell_beyond_the_ring_faults),
+        device_test(a_page_where_the_host_has_no_memory_faults_as_host_bus),
+        device_test(a_transfer_that_runs_off_the_end_of_ram_faults),
+        device_test(dma_cannot_reach_registers_its_own_included),
+        device_test(dma_reaches_the_aperture_of_another_device),
+        device_test(bus_mastering_off_refuses_dma),
+        device_test(bus_mastering_back_on_lets_the_queue_start_again),
+        device_test(another_context_goes_on),
+        device_test(a_page_table_in_nowhere_faults),
+        device_test(a_flood_of_faults_does_not_flood_stderr),
+    };
+    return run_suite("device faults", tests);
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// The properties of -device neuron: what they do, and that a bad value ends QEMU with a message that names it.
+#include "support/neuron.hpp"
+#include "support/suite.hpp"
+
+#include <string>
+
+using namespace neuron;
+using namespace neuron::test;
+
+namespace {
+
+/// QEMU with that property refuses to start, says why, and names the property.
+void expect_refused(const std::string &property, const std::string &setting) {
+    Process qemu({"-M", "q35", "-accel", "qtest", "-display", "none", "-nodefaults", "-device", "neuron," + setting});
+    const int code = qemu.wait();
+    const std::string errors = qemu.errors();
+    if (code != 1 || errors.find("'" + property + "'") == std::string::npos)
+        fail_msg("neuron,%s: exit code %d, message: %s", setting.c_str(), code, errors.c_str());
+}
+
+void every_profile_boots_as_itself(void **) {
+    for (const spec::ProfileDesc &profile : spec::profiles()) {
+        const Neuron device = Neuron::boot("profile=" + std::string(profile.name));
+        assert_int_equal(device.reg32(spec::reg::GLOBAL_PROFILE), profile.id);
+        assert_int_equal(device.reg32(spec::reg::GLOBAL_CORES), profile.cores);
+        assert_int_equal(device.reg32(spec::reg::GLOBAL_SBUF_BYTES), profile.sbuf_bytes);
+        Machine::stop_all();
+    }
+}
+
+void sizes_and_cores_reach_the_registers(void **) {
+    const Neuron device = Neuron::boot("hbm=512M,aperture=128M,cores=3,threads=2");
+    assert_int_equal(device.reg64(spec::reg::GLOBAL_HBM_BYTES), 512 << 20);
+    assert_int_equal(device.reg64(spec::reg::GLOBAL_APERTURE_BYTES), 128 << 20);
+    assert_int_equal(device.reg32(spec::reg::GLOBAL_CORES), 3);
+    assert_int_equal(device.pci().bar_size(spec::BAR_APERTURE), 128 << 20);
+}
+
+void stepped_mode_shows_in_status(void **) {
+    for (bool stepped : {false, true}) {
+        const Neuron device = Neuron::boot(stepped ? "stepped=on,seed=7" : "stepped=off");
+        assert_int_equal(spec::field::GLOBAL_STATUS_STEPPED.get(device.reg32(spec::reg::GLOBAL_STATUS)), stepped);
+        Machine::stop_all();
+    }
+}
+
+void an_unknown_profile_is_refused(void **) { expect_refused("profile", "profile=trn9"); }
+void hbm_that_is_no_size_is_refused(void **) { expect_refused("hbm", "hbm=lots"); }
+void hbm_that_does_not_divide_into_banks_is_refused(void **) { expect_refused("hbm", "hbm=3M"); }
+void hbm_beyond_all_addresses_is_refused(void **) { expect_refused("hbm", "hbm=8388608T"); }
+void an_aperture_of_an_odd_size_is_refused(void **) { expect_refused("aperture", "aperture=3M"); }
+void an_aperture_smaller_than_a_page_is_refused(void **) { expect_refused("aperture", "aperture=16"); }
+void an_aperture_larger_than_hbm_is_refused(void **) { expect_refused("aperture", "hbm=64M,aperture=128M"); }
+void more_cores_than_a_core_mask_holds_are_refused(void **) { expect_refused("cores", "cores=33"); }
+void cores_that_are_no_number_are_refused(void **) { expect_refused("cores", "cores=-1"); }
+void an_absurd_number_of_threads_is_refused(void **) { expect_refused("threads", "threads=1000000"); }
+void stepped_that_is_no_switch_is_refused(void **) { expect_refused("stepped", "stepped=perhaps"); }
+void a_seed_that_is_no_number_is_refused(void **) { expect_refused("seed", "seed=x"); }
+
+void a_refused_hotplug_leaves_the_machine_alive(void **) {
+    const auto machine = Machine::start({"-device", "pcie-root-port,id=rp0"});
+    const std::string reply = machine->monitor("device_add neuron,bus=rp0,aperture=3M");
+    assert_true(reply.find("'aperture'") != std::string::npos);
+    assert_true(machine->alive());
+}
+
+} // namespace
+
+int main() {
+    const CMUnitTest tests[] = {
+        device_test(every_profile_boots_as_itself),
+        device_test(sizes_and_cores_reach_the_registers),
+        device_test(stepped_mode_shows_in_status),
+        device_test(an_unknown_profile_is_refused),
+        device_test(hbm_that_is_no_size_is_refused),
+        device_test(hbm_that_does_not_divide_into_banks_is_refused),
+        device_test(hbm_beyond_all_addresses_is_refused),
+        device_test(an_aperture_of_an_odd_size_is_refused),
+        device_test(an_aperture_smaller_than_a_page_is_refused),
+        device_test(an_aperture_larger_than_hbm_is_refused),
+        device_test(more_cores_than_a_core_mask_holds_are_refused),
+        device_test(cores_that_are_no_number_are_refused),
+        device_test(an_absurd_number_of_threads_is_refused),
+        device_test(stepped_that_is_no_switch_is_refused),
+        device_test(a_seed_that_is_no_number_is_refused),
+        device_test(a_refused_hotplug_leaves_the_machine_alive),
+    };
+    return run_suite("device properties", tests);
+}
