@@ -8,8 +8,9 @@
  * host memory and interrupts through callbacks.
  *
  * Threading: every function may be called from any thread, concurrently, unless it says otherwise. Callbacks come from
- * the chip's worker threads and from inside neuron_chip_reg_write(), neuron_chip_doorbell_write() and neuron_chip_run();
- * the chip holds none of its locks while it calls back, except where a callback's comment says otherwise.
+ * the chip's worker threads, in stepped mode from inside neuron_chip_run() and neuron_chip_quiesce(); a register or
+ * doorbell access calls back nothing but @ref neuron_chip_host_ops::kick. The chip holds none of its locks while it calls
+ * back, except where a callback's comment says otherwise.
  *
  * Errors: the library never throws across this interface and never ends the process. What a guest does wrong becomes a
  * fault record that the guest sees (spec/faults.toml).
@@ -51,12 +52,16 @@ struct neuron_chip_host_ops {
     int (*dma_read)(void *opaque, uint64_t addr, void *buf, size_t len);
     int (*dma_write)(void *opaque, uint64_t addr, const void *buf, size_t len);
 
-    /** Raise MSI-X vector @p vector. Must not block on the chip. All DMA writes before the call are visible first. */
+    /**
+     * Raise MSI-X vector @p vector. All DMA writes before the call are visible first. The chip holds an internal lock that
+     * neuron_chip_reset() takes, so that no interrupt of before comes after it: note the vector (QEMU: a pending bit and a
+     * bottom half), but call neither the chip nor wait for a lock that a caller of the chip may hold.
+     */
     void (*raise_irq)(void *opaque, uint32_t vector);
 
     /**
-     * Stepped mode only: there is work for neuron_chip_run(). Called from whatever thread made the work; it must only
-     * note the fact (schedule a bottom half, set an eventfd), not call the chip.
+     * Stepped mode only: there is work for neuron_chip_run(). Called from whatever thread made the work, with locks of the
+     * chip held; it must only note the fact (schedule a bottom half, set an eventfd), not call the chip.
      */
     void (*kick)(void *opaque);
 
@@ -108,7 +113,10 @@ void neuron_chip_destroy(struct neuron_chip *chip);
  */
 void neuron_chip_reset(struct neuron_chip *chip);
 
-/** Wait until nothing is in flight and nothing can start without a new access. Same locking rule as destroy. */
+/**
+ * Wait until nothing is in flight and nothing can start without a new access; a program that loops for ever keeps it
+ * waiting. Same locking rule as destroy. In stepped mode it runs the work on the calling thread, like neuron_chip_run().
+ */
 void neuron_chip_quiesce(struct neuron_chip *chip);
 
 /** Access of BAR REGS (without the MSI-X table). @p size is 1, 2, 4 or 8. Never waits for an engine. */

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+// The C ABI: checks what the host gives, and keeps exceptions inside.
+// Everything is compiled hidden; what the public header declares is what the library exports.
+#pragma GCC visibility push(default)
+#include "neuron_chip.h"
+#pragma GCC visibility pop
+
+#include "chip.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fmt/format.h>
+#include <thread>
+
+struct neuron_chip {
+    std::unique_ptr<neuron::chip::Chip> chip;
+};
+
+namespace {
+
+using neuron::chip::ChipInfo;
+using neuron::chip::CreateError;
+namespace spec = neuron::spec;
+
+constexpr const char *DEFAULT_PROFILE = "trn2";
+constexpr std::uint64_t DEFAULT_APERTURE = 256ULL << 20;
+constexpr unsigned MAX_DEFAULT_THREADS = 8;
+constexpr unsigned MAX_THREADS = 256;
+
+using Checked = tl::expected<ChipInfo, CreateError>;
+
+tl::unexpected<CreateError> invalid(std::string message) {
+    return tl::unexpected(CreateError{EINVAL, std::move(message)});
+}
+
+// A structure of the caller, in the size that this library knows. A shorter one reads as zero beyond its end; what a
+// longer one says there must be zero.
+template<class T>
+bool import(const T *from, T &out) {
+    T value{};
+    std::memcpy(&value, from, std::min(from->size, sizeof value));
+    out = value;
+    const auto *bytes = reinterpret_cast<const unsigned char *>(from);
+    return from->size <= sizeof(T) ||
+           std::all_of(bytes + sizeof(T), bytes + from->size, [](unsigned char b) { return b == 0; });
+}
+
+unsigned thread_count(const neuron_chip_config &config) {
+    if (config.threads != 0)
+        return config.threads;
+    return std::clamp(std::thread::hardware_concurrency(), 1U, MAX_DEFAULT_THREADS);
+}
+
+Checked check_memory(const neuron_chip_config &config, const spec::ProfileDesc &profile, ChipInfo info) {
+    const std::uint64_t per_bank = 1ULL << spec::MMU_LARGE_PAGE_SHIFT;
+    info.hbm_banks = profile.hbm_banks;
+    info.hbm_bytes = config.hbm_bytes != 0 ? config.hbm_bytes : profile.hbm_bytes;
+    if (info.hbm_bytes % (per_bank * info.hbm_banks) != 0)
+        return invalid(fmt::format("hbm_bytes: {} is not a multiple of 2 MiB per bank ({} banks)", info.hbm_bytes,
+                                   info.hbm_banks));
+    if (info.hbm_bytes >> spec::MMU_VA_BITS != 0)
+        return invalid(
+            fmt::format("hbm_bytes: {} is more than {} address bits reach", info.hbm_bytes, spec::MMU_VA_BITS));
+    info.aperture_bytes = config.aperture_bytes;
+    if (info.aperture_bytes == 0)
+        info.aperture_bytes = std::min(DEFAULT_APERTURE, std::bit_floor(info.hbm_bytes));
+    if (!std::has_single_bit(info.aperture_bytes) || info.aperture_bytes > info.hbm_bytes ||
+        info.aperture_bytes < spec::PAGE_SIZE)
+        return invalid(fmt::format("aperture_bytes: {} is not a power of two between {} and the {} bytes of HBM",
+                                   info.aperture_bytes, spec::PAGE_SIZE, info.hbm_bytes));
+    return info;
+}
+
+Checked check_config(const neuron_chip_config &config) {
+    if (config.abi_major != NEURON_CHIP_ABI_MAJOR)
+        return invalid(fmt::format("abi_major: the host was built for {}, this library has {}", config.abi_major,
+                                   NEURON_CHIP_ABI_MAJOR));
+    const char *name = config.profile != nullptr ? config.profile : DEFAULT_PROFILE;
+    const spec::ProfileDesc *profile = spec::find_profile(std::string_view(name));
+    if (profile == nullptr) {
+        std::string known;
+        for (const spec::ProfileDesc &p : spec::profiles())
+            known += fmt::format("{}{}", known.empty() ? "" : ", ", p.name);
+        return invalid(fmt::format("profile: there is no \"{}\"; known: {}", name, known));
+    }
+    ChipInfo info;
+    info.profile = profile->id;
+    info.sbuf_bytes = profile->sbuf_bytes;
+    info.cores = config.cores != 0 ? config.cores : profile->cores;
+    if (info.cores > spec::MAX_CORES)
+        return invalid(fmt::format("cores: {} is more than {}", info.cores, spec::MAX_CORES));
+    if (config.threads > MAX_THREADS)
+        return invalid(fmt::format("threads: {} is more than {}", config.threads, MAX_THREADS));
+    info.stepped = config.stepped;
+    info.seed = config.seed;
+    info.threads = config.stepped ? 0 : thread_count(config);
+    return check_memory(config, *profile, info);
+}
+
+tl::expected<neuron_chip_host_ops, CreateError> check_ops(const neuron_chip_host_ops *given) {
+    neuron_chip_host_ops ops{};
+    if (!import(given, ops))
+        return invalid("ops: has members that this library does not know");
+    if (ops.dma_read == nullptr)
+        return invalid("ops.dma_read: is missing");
+    if (ops.dma_write == nullptr)
+        return invalid("ops.dma_write: is missing");
+    if (ops.raise_irq == nullptr)
+        return invalid("ops.raise_irq: is missing");
+    return ops;
+}
+
+tl::expected<neuron_chip *, CreateError> create(const neuron_chip_config *given, const neuron_chip_host_ops *given_ops,
+                                                void *opaque) {
+    if (given == nullptr || given_ops == nullptr)
+        return invalid(given == nullptr ? "config: is NULL" : "ops: is NULL");
+    neuron_chip_config config{};
+    if (!import(given, config))
+        return invalid("config: has members that this library does not know");
+    const auto ops = check_ops(given_ops);
+    if (!ops)
+        return tl::unexpected(ops.error());
+    const auto info = check_config(config);
+    if (!info)
+        return tl::unexpected(info.error());
+    auto chip = neuron::chip::Chip::create(*info, *ops, opaque);
+    if (!chip)
+        return tl::unexpected(chip.error());
+    return new neuron_chip{std::move(*chip)};
+}
+
+// Calls `f`. Should the host run out of memory, the access is lost, the log says so, and the process lives on.
+template<class F, class R = std::invoke_result_t<F>>
+R guarded(neuron_chip *chip, F &&f, R otherwise = R()) noexcept {
+    try {
+        return f();
+    } catch (const std::exception &error) {
+        try {
+            chip->chip->host().log(NEURON_CHIP_LOG_ERROR, error.what());
+        } catch (...) { // no memory for the message either
+        }
+        return otherwise;
+    }
+}
+
+} // namespace
+
+int neuron_chip_create(const struct neuron_chip_config *config, const struct neuron_chip_host_ops *ops, void *opaque,
+                       struct neuron_chip **out, char *error, size_t error_size) {
+    CreateError failure{ENOMEM, ""};
+    *out = nullptr;
+    try {
+        auto made = create(config, ops, opaque);
+        if (made) {
+            *out = *made;
+            if (error_size != 0)
+                error[0] = '\0';
+            return 0;
+        }
+        failure = std::move(made.error());
+    } catch (const std::system_error &e) {
+        failure.code = e.code().value() != 0 ? e.code().value() : EAGAIN;
+    } catch (...) {
+        failure.code = ENOMEM;
+    }
+    if (error_size != 0) {
+        const char *text = !failure.message.empty() ? failure.message.c_str() : std::strerror(failure.code);
+        std::snprintf(error, error_size, "%s", text);
+    }
+    return -failure.code;
+}
+
+void neuron_chip_destroy(struct neuron_chip *chip) { delete chip; }
+
+void neuron_chip_reset(struct neuron_chip *chip) {
+    guarded(chip, [&] {
+        chip->chip->reset();
+        chip->chip->registers().clear();
+        return 0;
+    });
+}
+
+void neuron_chip_quiesce(struct neuron_chip *chip) {
+    guarded(chip, [&] {
+        chip->chip->executor().wait_idle();
+        return 0;
+    });
+}
+
+uint64_t neuron_chip_reg_read(struct neuron_chip *chip, uint64_t offset, unsigned int size) {
+    return guarded(chip, [&] { return chip->chip->registers().read(offset, size); });
+}
+
+void neuron_chip_reg_write(struct neuron_chip *chip, uint64_t offset, uint64_t value, unsigned int size) {
+    guarded(chip, [&] {
+        chip->chip->registers().write(offset, value, size);
+        return 0;
+    });
+}
+
+void neuron_chip_doorbell_write(struct neuron_chip *chip, uint64_t offset, uint64_t value, unsigned int size) {
+    guarded(chip, [&] {
+        chip->chip->registers().doorbell(offset, value, size);
+        return 0;
+    });
+}
+
+void *neuron_chip_aperture(struct neuron_chip *chip, uint64_t *bytes) {
+    *bytes = chip->chip->info().aperture_bytes;
+    return chip->chip->aperture();
+}
+
+uint64_t neuron_chip_run(struct neuron_chip *chip, uint64_t max_steps) {
+    return guarded(chip, [&] { return chip->chip->executor().run(max_steps); });
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include "chip.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fmt/format.h>
+
+namespace neuron::chip {
+
+namespace {
+
+std::unique_ptr<Executor> make_executor(const ChipInfo &info, const Host &host) {
+    constexpr std::size_t control_units = 3; // reset, events, scrubber
+    const std::size_t units = spec::MAX_QUEUES + control_units + info.cores * (ENGINES + spec::DMA_RINGS);
+    if (info.stepped)
+        return std::make_unique<SteppedExecutor>(host, info.seed, units);
+    return std::make_unique<ThreadedExecutor>(info.threads);
+}
+
+} // namespace
+
+tl::expected<std::unique_ptr<Chip>, CreateError> Chip::create(const ChipInfo &info, const neuron_chip_host_ops &ops,
+                                                              void *opaque) {
+    auto hbm = Hbm::create(info.hbm_bytes);
+    if (hbm == nullptr)
+        return tl::unexpected(
+            CreateError{ENOMEM, fmt::format("hbm_bytes: cannot reserve {} bytes of address space", info.hbm_bytes)});
+    std::unique_ptr<Chip> chip(new Chip(info, ops, opaque, std::move(hbm)));
+    if (!std::ranges::all_of(chip->cores_, &Core::ok))
+        return tl::unexpected(CreateError{ENOMEM, "cores: cannot reserve address space for their on-chip memory"});
+    return chip;
+}
+
+Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, std::unique_ptr<Hbm> hbm)
+    : info_(info),
+      host_(ops, opaque),
+      interrupts_(host_),
+      hbm_(std::move(hbm)),
+      executor_(make_executor(info, host_)),
+      clock_(*executor_),
+      reset_unit_(services_, *hbm_, cores_),
+      events_(host_, interrupts_, *executor_, reset_unit_),
+      scrubber_(*hbm_, *executor_, reset_unit_),
+      control_(*hbm_, host_, *executor_, events_, clock_),
+      services_{host_, *executor_, control_, interrupts_},
+      pool_(*executor_, spec::MAX_QUEUES),
+      registers_(info_, control_, events_, scrubber_, clock_, [this] { reset(); }) {
+    reset_unit_.attach(events_, scrubber_);
+    control_.attach_reset(reset_unit_);
+    for (std::uint32_t i = 0; i < info.cores; ++i)
+        cores_.emplace_back(services_, static_cast<std::uint8_t>(i), info.sbuf_bytes);
+    for (std::uint32_t i = 0; i < spec::MAX_QUEUES; ++i)
+        control_.attach(i, queues_.emplace_back(services_, pool_, cores_, i));
+}
+
+Chip::~Chip() { executor_->stop(); }
+
+void Chip::reset() {
+    control_.begin_reset();
+    events_.reset();
+    scrubber_.reset();
+    clock_.reset();
+    // After this no interrupt of before can go out; one that is on its way has arrived.
+    interrupts_.close_epoch();
+    executor_->wake(reset_unit_);
+}
+
+} // namespace neuron::chip

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "chip_info.hpp"
+#include "clock.hpp"
+#include "control/control.hpp"
+#include "control/core_pool.hpp"
+#include "control/events.hpp"
+#include "control/reset.hpp"
+#include "control/scrubber.hpp"
+#include "core/core.hpp"
+#include "exec/executor.hpp"
+#include "hbm.hpp"
+#include "host.hpp"
+#include "queue/queue.hpp"
+#include "registers.hpp"
+#include "services.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+
+namespace neuron::chip {
+
+struct CreateError {
+    int code; ///< errno
+    std::string message;
+};
+
+/// A whole chip; what the functions of the C ABI work on.
+class Chip {
+public:
+    static tl::expected<std::unique_ptr<Chip>, CreateError> create(const ChipInfo &info,
+                                                                   const neuron_chip_host_ops &ops, void *opaque);
+    ~Chip();
+    Chip(const Chip &) = delete;
+    Chip &operator=(const Chip &) = delete;
+
+    Registers &registers() { return registers_; }
+    Executor &executor() { return *executor_; }
+    const Host &host() const { return host_; }
+    const ChipInfo &info() const { return info_; }
+    std::byte *aperture() const { return hbm_->data(); }
+    void reset();
+
+private:
+    Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, std::unique_ptr<Hbm> hbm);
+
+    // Later members use earlier ones. The executor's threads end in ~Chip(), before any unit dies.
+    const ChipInfo info_;
+    Host host_;
+    InterruptGate interrupts_;
+    std::unique_ptr<Hbm> hbm_;
+    std::unique_ptr<Executor> executor_;
+    DeviceClock clock_;
+    ResetUnit reset_unit_;
+    EventRing events_;
+    Scrubber scrubber_;
+    Control control_;
+    Services services_;
+    CorePool pool_;
+    std::deque<Core> cores_;
+    std::deque<Queue> queues_;
+    Registers registers_;
+};
+
+} // namespace neuron::chip

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <neuron/spec.hpp>
+
+#include <cstdint>
+
+namespace neuron::chip {
+
+/// The geometry of one chip, fixed at creation.
+struct ChipInfo {
+    spec::Profile profile{};
+    std::uint32_t cores = 0;
+    std::uint64_t hbm_bytes = 0;
+    std::uint32_t hbm_banks = 0;
+    std::uint64_t aperture_bytes = 0;
+    std::uint32_t sbuf_bytes = 0; ///< per partition
+    unsigned threads = 0;         ///< workers; 0 in stepped mode
+    bool stepped = false;
+    std::uint64_t seed = 0;
+};
+
+} // namespace neuron::chip

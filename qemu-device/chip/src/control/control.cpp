@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+#include "control.hpp"
+
+namespace neuron::chip {
+
+namespace field = spec::field;
+using spec::QueueState;
+
+Control::Control(const Hbm &hbm, const Host &host, Executor &executor, EventRing &events, const DeviceClock &clock)
+    : executor_(executor), events_(events), clock_(clock) {
+    for (std::uint32_t i = 0; i < spec::MAX_CONTEXTS; ++i)
+        contexts_.emplace_back(hbm, host).slots.fill(NO_QUEUE);
+}
+
+// ---- queue registers ------------------------------------------------------------------------------------------------
+
+QueueConfig Control::queue_config(std::uint32_t index) const {
+    const std::lock_guard lock(mutex_);
+    return queues_[index].config;
+}
+
+bool Control::set_queue_config(std::uint32_t index, const QueueConfig &config) {
+    const std::lock_guard lock(mutex_);
+    if (!ready_ || queues_[index].enable)
+        return false;
+    queues_[index].config = config;
+    return true;
+}
+
+bool Control::queue_enabled(std::uint32_t index) const {
+    const std::lock_guard lock(mutex_);
+    return queues_[index].enable;
+}
+
+std::uint32_t Control::queue_status(std::uint32_t index) const {
+    const std::lock_guard lock(mutex_);
+    const QueueControl &queue = queues_[index];
+    return field::QUEUE_STATUS_STATE.set(spec::raw(queue.state)) | field::QUEUE_STATUS_BUSY.set(queue.busy) |
+           field::QUEUE_STATUS_FAULT.set(spec::raw(queue.fault));
+}
+
+std::uint64_t Control::queue_head(std::uint32_t index) const {
+    const std::lock_guard lock(mutex_);
+    return queues_[index].head;
+}
+
+std::uint64_t Control::queue_tail(std::uint32_t index) const {
+    const std::lock_guard lock(mutex_);
+    return queues_[index].tail;
+}
+
+bool Control::enable_queue(std::uint32_t index, bool enable) {
+    const std::lock_guard lock(mutex_);
+    QueueControl &queue = queues_[index];
+    if (!ready_)
+        return false;
+    if (enable == queue.enable)
+        return true;
+    if (!enable) {
+        stop_locked(index, QueueState::DISABLED);
+        return true;
+    }
+    // Work of the last life must not run into the next one.
+    if (queue.busy)
+        return false;
+    start_locked(index);
+    return true;
+}
+
+std::optional<std::uint32_t> Control::config_error_locked(std::uint32_t index) const {
+    const QueueConfig &config = queues_[index].config;
+    const bool context = config.ctx() < spec::MAX_CONTEXTS && contexts_[config.ctx()].enabled;
+    const bool vector = config.vector() != 0 && config.vector() < spec::MSIX_VECTORS;
+    if (!context || !vector || config.slot() >= spec::DOORBELL_SLOTS ||
+        contexts_[config.ctx()].slots[config.slot()] != NO_QUEUE)
+        return spec::reg::QUEUE_CFG(index);
+    if (config.ring_log2 < spec::RING_LOG2_MIN || config.ring_log2 > spec::RING_LOG2_MAX)
+        return spec::reg::QUEUE_RING_LOG2(index);
+    const std::uint64_t end = config.ring_va() ? 1ULL << spec::MMU_VA_BITS : ~0ULL;
+    const std::uint64_t bytes = std::uint64_t{spec::PACKET_BYTES} << config.ring_log2;
+    if (config.ring_base % spec::PACKET_BYTES != 0 || config.ring_base > end - bytes)
+        return spec::reg::QUEUE_RING_BASE(index);
+    if (config.seqno_addr % sizeof(std::uint64_t) != 0 || config.seqno_addr > end - sizeof(std::uint64_t))
+        return spec::reg::QUEUE_SEQNO_ADDR(index);
+    return std::nullopt;
+}
+
+void Control::start_locked(std::uint32_t index) {
+    QueueControl &queue = queues_[index];
+    queue.enable = true;
+    queue.active = queue.config;
+    queue.fault = spec::Fault::NONE;
+    queue.head = queue.tail = 0;
+    if (const auto wrong = config_error_locked(index)) {
+        // Nothing ran, and the context may be the wrong one: its other queues go on.
+        queue.state = QueueState::FAULTED;
+        queue.fault = spec::Fault::QUEUE_CONFIG;
+        post_locked(index, {.code = spec::Fault::QUEUE_CONFIG, .info = *wrong});
+        return;
+    }
+    queue.state = QueueState::IDLE;
+    contexts_[queue.active.ctx()].slots[queue.active.slot()] = static_cast<std::int16_t>(index);
+}
+
+void Control::stop_locked(std::uint32_t index, QueueState state) {
+    QueueControl &queue = queues_[index];
+    queue.state = state;
+    if (state == QueueState::DISABLED) {
+        queue.enable = false;
+        queue.fault = spec::Fault::NONE;
+        if (queue.active.ctx() < spec::MAX_CONTEXTS && queue.active.slot() < spec::DOORBELL_SLOTS) {
+            std::int16_t &slot = contexts_[queue.active.ctx()].slots[queue.active.slot()];
+            if (slot == static_cast<std::int16_t>(index))
+                slot = NO_QUEUE;
+        }
+    }
+    if (queue.busy) {
+        queue.abort.store(true, std::memory_order_release);
+        executor_.wake(*units_[index]);
+    }
+}
+
+bool Control::doorbell(std::uint32_t ctx, std::uint32_t slot, std::uint32_t value) {
+    const std::lock_guard lock(mutex_);
+    const std::int16_t index = contexts_[ctx].slots[slot];
+    if (!ready_ || index == NO_QUEUE)
+        return false;
+    QueueControl &queue = queues_[static_cast<std::size_t>(index)];
+    // The process does not know yet that its queue was stopped.
+    if (!queue.runnable())
+        return true;
+    const std::uint64_t tail = queue.tail + (value - static_cast<std::uint32_t>(queue.tail));
+    if (tail - queue.head > 1ULL << queue.active.ring_log2) {
+        fault_locked(static_cast<std::uint32_t>(index), {.code = spec::Fault::DOORBELL_RANGE, .info = value});
+        return true;
+    }
+    if (tail == queue.tail)
+        return true;
+    queue.tail = tail;
+    queue.state = QueueState::RUNNING;
+    executor_.wake(*units_[static_cast<std::size_t>(index)]);
+    return true;
+}
+
+// ---- contexts -------------------------------------------------------------------------------------------------------
+
+std::uint64_t Control::page_table(std::uint32_t ctx) const {
+    const std::lock_guard lock(mutex_);
+    return contexts_[ctx].root;
+}
+
+bool Control::set_page_table(std::uint32_t ctx, std::uint64_t root) {
+    const std::lock_guard lock(mutex_);
+    if (!ready_ || contexts_[ctx].enabled)
+        return false;
+    contexts_[ctx].root = root;
+    return true;
+}
+
+bool Control::context_enabled(std::uint32_t ctx) const {
+    const std::lock_guard lock(mutex_);
+    return contexts_[ctx].enabled;
+}
+
+bool Control::context_busy_locked(std::uint32_t ctx) const {
+    for (const QueueControl &queue : queues_)
+        if (queue.busy && queue.active.ctx() == ctx)
+            return true;
+    return contexts_[ctx].space.in_use();
+}
+
+std::uint32_t Control::context_status(std::uint32_t ctx) const {
+    const std::lock_guard lock(mutex_);
+    return field::CTX_STATUS_ENABLED.set(contexts_[ctx].enabled) | field::CTX_STATUS_BUSY.set(context_busy_locked(ctx));
+}
+
+bool Control::enable_context(std::uint32_t ctx, bool enable) {
+    const std::lock_guard lock(mutex_);
+    Context &context = contexts_[ctx];
+    if (!ready_)
+        return false;
+    if (enable == context.enabled)
+        return true;
+    if (enable) {
+        // Work of the old page table must not run into the new one.
+        if (context_busy_locked(ctx))
+            return false;
+        context.enabled = true;
+        context.space.enable(context.root);
+        return true;
+    }
+    context.enabled = false;
+    context.space.disable();
+    for (std::uint32_t i = 0; i < spec::MAX_QUEUES; ++i)
+        if (queues_[i].runnable() && queues_[i].active.ctx() == ctx)
+            stop_locked(i, QueueState::STOPPED);
+    return true;
+}
+
+// ---- work -----------------------------------------------------------------------------------------------------------
+
+// A queue has nothing in flight any more.
+void Control::rest_locked(std::uint32_t index) {
+    QueueControl &queue = queues_[index];
+    queue.busy = false;
+    queue.abort.store(false, std::memory_order_release);
+    if (!ready_)
+        executor_.wake(*reset_unit_);
+}
+
+std::optional<Control::Work> Control::next_work(std::uint32_t index) {
+    const std::lock_guard lock(mutex_);
+    QueueControl &queue = queues_[index];
+    if (!queue.runnable() || queue.head == queue.tail) {
+        rest_locked(index);
+        return std::nullopt;
+    }
+    queue.busy = true;
+    return Work{queue.head, queue.tail, contexts_[queue.active.ctx()].space.generation()};
+}
+
+std::optional<std::uint64_t> Control::retire(std::uint32_t index) {
+    const std::lock_guard lock(mutex_);
+    QueueControl &queue = queues_[index];
+    if (queue.aborting())
+        return std::nullopt;
+    queue.made_progress();
+    if (++queue.head == queue.tail)
+        queue.state = QueueState::IDLE;
+    return queue.head;
+}
+
+void Control::stopped(std::uint32_t index) {
+    const std::lock_guard lock(mutex_);
+    rest_locked(index);
+}
+
+void Control::fault(std::uint32_t index, const FaultInfo &info, bool unretire) {
+    const std::lock_guard lock(mutex_);
+    if (!queues_[index].runnable())
+        return;
+    if (unretire)
+        --queues_[index].head;
+    fault_locked(index, info);
+}
+
+void Control::fault_locked(std::uint32_t index, const FaultInfo &info) {
+    QueueControl &queue = queues_[index];
+    queue.fault = info.code;
+    stop_locked(index, QueueState::FAULTED);
+    for (std::uint32_t i = 0; i < spec::MAX_QUEUES; ++i)
+        if (i != index && queues_[i].runnable() && queues_[i].active.ctx() == queue.active.ctx())
+            stop_locked(i, QueueState::STOPPED);
+    post_locked(index, info);
+}
+
+void Control::post_locked(std::uint32_t index, const FaultInfo &info) {
+    const QueueControl &queue = queues_[index];
+    events_.post({.kind = spec::Event::FAULT,
+                  .code = info.code,
+                  .ctx = static_cast<std::uint16_t>(queue.active.ctx()),
+                  .queue = static_cast<std::uint16_t>(index),
+                  .unit = info.unit,
+                  .core = info.core,
+                  .ring = info.ring,
+                  .write = info.write,
+                  .pc = info.pc,
+                  .packet = queue.head,
+                  .va = info.va,
+                  .info = info.info,
+                  .time_ns = clock_.now_ns()});
+}
+
+// ---- reset ----------------------------------------------------------------------------------------------------------
+
+void Control::begin_reset() {
+    const std::lock_guard lock(mutex_);
+    ready_ = false;
+    ++resets_;
+    for (std::uint32_t i = 0; i < spec::MAX_QUEUES; ++i) {
+        QueueControl &queue = queues_[i];
+        stop_locked(i, QueueState::DISABLED);
+        queue.config = {};
+        queue.head = queue.tail = 0;
+    }
+    for (Context &context : contexts_) {
+        context.enabled = false;
+        context.root = 0;
+        context.space.disable();
+    }
+}
+
+bool Control::draining() const {
+    const std::lock_guard lock(mutex_);
+    for (const QueueControl &queue : queues_)
+        if (queue.busy)
+            return true;
+    return false;
+}
+
+std::uint64_t Control::resets() const {
+    const std::lock_guard lock(mutex_);
+    return resets_;
+}
+
+void Control::finish_reset(std::uint64_t resets) {
+    const std::lock_guard lock(mutex_);
+    if (resets != resets_)
+        return;
+    // Only now has the last unit counted.
+    for (QueueControl &queue : queues_)
+        queue.progress.store(0, std::memory_order_relaxed);
+    ready_ = true;
+}
+
+bool Control::ready() const {
+    const std::lock_guard lock(mutex_);
+    return ready_;
+}
+
+} // namespace neuron::chip

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// The control plane: which contexts translate, which queues run, who has faulted.
+#pragma once
+
+#include "../clock.hpp"
+#include "../exec/executor.hpp"
+#include "../mmu/address_space.hpp"
+#include "events.hpp"
+#include "fault_info.hpp"
+#include "queue_control.hpp"
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace neuron::chip {
+
+/// State of contexts and queues, and the rules by which it changes. One lock, held briefly and never over a callback that
+/// may block: register and doorbell accesses take it while QEMU's big lock is held.
+///
+/// Stopping is asynchronous: the state changes at once, `abort` is raised, and whoever works for the queue winds down at
+/// its next step. BUSY tells when that is over.
+class Control {
+public:
+    Control(const Hbm &hbm, const Host &host, Executor &executor, EventRing &events, const DeviceClock &clock);
+
+    /// Which unit runs queue `index`, and whom to wake when a queue has come to rest. Once, before any access.
+    void attach(std::uint32_t index, Unit &unit) { units_[index] = &unit; }
+    void attach_reset(Unit &unit) { reset_unit_ = &unit; }
+
+    // ---- registers: false means "not allowed in the present state", nothing has changed ----
+
+    QueueConfig queue_config(std::uint32_t index) const;
+    bool set_queue_config(std::uint32_t index, const QueueConfig &config);
+    bool enable_queue(std::uint32_t index, bool enable);
+    bool queue_enabled(std::uint32_t index) const;
+    std::uint32_t queue_status(std::uint32_t index) const;
+    std::uint64_t queue_head(std::uint32_t index) const;
+    std::uint64_t queue_tail(std::uint32_t index) const;
+
+    std::uint64_t page_table(std::uint32_t ctx) const;
+    bool set_page_table(std::uint32_t ctx, std::uint64_t root);
+    bool enable_context(std::uint32_t ctx, bool enable);
+    bool context_enabled(std::uint32_t ctx) const;
+    std::uint32_t context_status(std::uint32_t ctx) const;
+    AddressSpace &space(std::uint32_t ctx) { return contexts_[ctx].space; }
+
+    /// A doorbell write. False: no enabled queue listens there.
+    bool doorbell(std::uint32_t ctx, std::uint32_t slot, std::uint32_t value);
+
+    /// Stops and forgets everything, and refuses commands until finish_reset().
+    void begin_reset();
+    /// Whether work of before the last begin_reset() is left.
+    bool draining() const;
+    /// Number of resets so far; finish_reset() declares the device ready unless another one has begun since.
+    std::uint64_t resets() const;
+    void finish_reset(std::uint64_t resets);
+    bool ready() const;
+
+    // ---- for the units ----
+
+    struct Work {
+        std::uint64_t head; ///< index of the next packet
+        std::uint64_t tail;
+        std::uint64_t generation; ///< of the context; see AddressSpace::generation()
+    };
+    QueueControl &queue(std::uint32_t index) { return queues_[index]; }
+    /// What the queue has to do; the queue is busy from here on. Nothing: it is not busy any more.
+    std::optional<Work> next_work(std::uint32_t index);
+    /// Counts the packet as retired. The new HEAD, or nothing if the queue is being stopped.
+    std::optional<std::uint64_t> retire(std::uint32_t index);
+    /// The queue's work has wound down after `abort`.
+    void stopped(std::uint32_t index);
+    /// Stops queue `index` as FAULTED and its context's other queues as STOPPED, and posts the record. Of several
+    /// faults the first one counts; none counts when the queue is being stopped already. The queue is aborting afterwards.
+    /// `unretire`: the packet was counted as retired before its completion failed.
+    void fault(std::uint32_t index, const FaultInfo &info, bool unretire = false);
+
+private:
+    struct Context {
+        Context(const Hbm &hbm, const Host &host) : space(hbm, host) {}
+        AddressSpace space;     ///< locks itself
+        std::uint64_t root = 0; ///< register PT_ROOT
+        bool enabled = false;
+        std::array<std::int16_t, spec::DOORBELL_SLOTS> slots; ///< enabled queue of each doorbell, -1: none
+    };
+
+    static constexpr std::int16_t NO_QUEUE = -1;
+
+    bool context_busy_locked(std::uint32_t ctx) const;
+    void stop_locked(std::uint32_t index, spec::QueueState state);
+    void start_locked(std::uint32_t index);
+    /// Byte offset in the register block of what is wrong with the configuration.
+    std::optional<std::uint32_t> config_error_locked(std::uint32_t index) const;
+    void fault_locked(std::uint32_t index, const FaultInfo &info);
+    void post_locked(std::uint32_t index, const FaultInfo &info);
+    void rest_locked(std::uint32_t index);
+
+    Executor &executor_;
+    EventRing &events_;
+    const DeviceClock &clock_;
+    std::array<Unit *, spec::MAX_QUEUES> units_{};
+    Unit *reset_unit_ = nullptr;
+
+    mutable std::mutex mutex_; ///< guards all below
+    std::array<QueueControl, spec::MAX_QUEUES> queues_;
+    std::deque<Context> contexts_; ///< deque: contexts do not move
+    bool ready_ = true;
+    std::uint64_t resets_ = 0;
+};
+
+} // namespace neuron::chip

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "events.hpp"
+
+#include <fmt/format.h>
+
+namespace neuron::chip {
+
+namespace {
+constexpr std::uint32_t EVENT_VECTOR = 0;
+constexpr std::uint32_t MAX_LOG2 = 31; ///< free-running 32-bit indices cannot tell full from empty beyond it
+} // namespace
+
+void EventRing::post(const spec::EventRecord &record) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (count_ == MAX_PENDING) {
+            ++regs_.lost;
+            return;
+        }
+        pending_[(first_ + count_++) % MAX_PENDING] = record;
+    }
+    executor_.wake(*this);
+}
+
+void EventRing::reset() {
+    const std::lock_guard lock(mutex_);
+    count_ = 0;
+    ++resets_;
+    regs_ = {};
+}
+
+std::optional<std::uint64_t> EventRing::next_address_locked() const {
+    const bool usable = regs_.base != 0 && regs_.base % spec::EventRecord::BYTES == 0 && regs_.log2 <= MAX_LOG2;
+    if (!usable || regs_.tail - regs_.head >= 1U << regs_.log2)
+        return std::nullopt;
+    const std::uint64_t offset = std::uint64_t{regs_.tail & ((1U << regs_.log2) - 1)} * spec::EventRecord::BYTES;
+    return regs_.base + offset;
+}
+
+Step EventRing::step() {
+    std::unique_lock lock(mutex_);
+    if (count_ == 0)
+        return Step::BLOCKED;
+    const spec::EventRecord record = pending_[first_];
+    first_ = (first_ + 1) % MAX_PENDING;
+    --count_;
+    const auto address = next_address_locked();
+    const std::uint64_t resets = resets_;
+    const std::uint64_t epoch = interrupts_.epoch();
+    writing_ = true;
+    lock.unlock();
+
+    log(record);
+    const bool written = address.has_value() && host_.write(*address, spec::packed(record));
+
+    lock.lock();
+    writing_ = false;
+    executor_.wake(drained_);
+    if (resets != resets_)
+        return Step::MORE;
+    ++(written ? regs_.tail : regs_.lost);
+    lock.unlock();
+    if (written)
+        interrupts_.raise(epoch, EVENT_VECTOR);
+    return Step::MORE;
+}
+
+void EventRing::log(const spec::EventRecord &record) const noexcept {
+    try {
+        host_.log(NEURON_CHIP_LOG_INFO,
+                  fmt::format("queue {} of context {} faulted: {} (unit {}, core {}, ring {}, pc {}, packet {}, va "
+                              "{:#x}{}, info {:#x})",
+                              record.queue, record.ctx, spec::name(record.code), spec::name(record.unit), record.core,
+                              record.ring, record.pc, record.packet, record.va, record.write != 0 ? " write" : "",
+                              record.info));
+    } catch (...) { // no memory for a line of text; the record itself needs none
+    }
+}
+
+bool EventRing::busy() const {
+    const std::lock_guard lock(mutex_);
+    return writing_;
+}
+
+EventRing::Registers EventRing::registers() const {
+    const std::lock_guard lock(mutex_);
+    return regs_;
+}
+
+void EventRing::set_base(std::uint64_t value) {
+    const std::lock_guard lock(mutex_);
+    regs_.base = value;
+}
+
+void EventRing::set_log2(std::uint32_t value) {
+    const std::lock_guard lock(mutex_);
+    regs_.log2 = value;
+}
+
+void EventRing::set_head(std::uint32_t value) {
+    const std::lock_guard lock(mutex_);
+    regs_.head = value;
+}
+
+} // namespace neuron::chip

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <neuron/spec.hpp>
+
+#include <atomic>
+#include <cstdint>
+
+namespace neuron::chip {
+
+/// The registers that configure a queue.
+struct QueueConfig {
+    std::uint64_t ring_base = 0;
+    std::uint64_t seqno_addr = 0;
+    std::uint32_t ring_log2 = 0;
+    std::uint32_t cfg = 0;
+
+    std::uint32_t ctx() const { return spec::field::QUEUE_CFG_CTX.get(cfg); }
+    std::uint32_t vector() const { return spec::field::QUEUE_CFG_VECTOR.get(cfg); }
+    std::uint32_t slot() const { return spec::field::QUEUE_CFG_SLOT.get(cfg); }
+    bool ring_va() const { return (cfg & spec::field::QUEUE_CFG_RING_VA.mask) != 0; }
+};
+
+/// Control state of one queue. Guarded by Control's mutex unless a member says otherwise.
+struct QueueControl {
+    QueueConfig config; ///< registers, as the driver sees them
+    /// Copy of `config` taken by ENABLE, which needs !busy: the queue's units may read it without the lock while busy.
+    QueueConfig active;
+    bool enable = false; ///< CTRL.ENABLE
+    spec::QueueState state = spec::QueueState::DISABLED;
+    spec::Fault fault = spec::Fault::NONE;
+    std::uint64_t head = 0;
+    std::uint64_t tail = 0;
+    /// The queue's unit, or a core on its behalf, is at work. Set and cleared by the unit.
+    bool busy = false;
+    /// Written under the mutex, read without it: all work for the queue stops at its next step. Cleared with `busy`.
+    std::atomic<bool> abort{false};
+    std::atomic<std::uint64_t> progress{0};
+
+    bool runnable() const { return state == spec::QueueState::IDLE || state == spec::QueueState::RUNNING; }
+    void made_progress() { progress.fetch_add(1, std::memory_order_relaxed); }
+    bool aborting() const { return abort.load(std::memory_order_acquire); }
+};
+
+} // namespace neuron::chip

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#include "reset.hpp"
+
+#include "../core/core.hpp"
+#include "control.hpp"
+#include "scrubber.hpp"
+
+namespace neuron::chip {
+
+Step ResetUnit::step() {
+    if (services_.control.ready())
+        return Step::BLOCKED;
+    const std::uint64_t resets = services_.control.resets();
+    if (services_.control.draining() || events_->busy() || scrubber_->busy())
+        return Step::BLOCKED;
+    // Nothing can start until finish_reset(), so nobody looks at these memories.
+    for (Core &core : cores_)
+        core.scrub();
+    hbm_.zero(0, hbm_.bytes());
+    services_.control.finish_reset(resets);
+    return Step::MORE; // for a reset that came meanwhile
+}
+
+} // namespace neuron::chip

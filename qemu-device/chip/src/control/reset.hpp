@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "../exec/unit.hpp"
+#include "../hbm.hpp"
+#include "../services.hpp"
+
+#include <cstdint>
+#include <deque>
+
+namespace neuron::chip {
+
+class Core;
+class EventRing;
+class Scrubber;
+
+/// The slow half of a reset: waits until all work of before has wound down, zeroes the memories, and declares the device
+/// ready. Woken by begin_reset() and by everything that comes to rest meanwhile.
+class ResetUnit final : public Unit {
+public:
+    ResetUnit(Services &services, const Hbm &hbm, std::deque<Core> &cores)
+        : services_(services), hbm_(hbm), cores_(cores) {}
+    /// Once, before any access.
+    void attach(EventRing &events, Scrubber &scrubber) {
+        events_ = &events;
+        scrubber_ = &scrubber;
+    }
+
+    Step step() override;
+    void failed() noexcept override {}
+
+private:
+    Services &services_;
+    const Hbm &hbm_;
+    std::deque<Core> &cores_;
+    EventRing *events_ = nullptr;
+    Scrubber *scrubber_ = nullptr;
+};
+
+} // namespace neuron::chip

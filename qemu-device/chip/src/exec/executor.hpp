@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// Who runs the units: worker threads, or one thread in an order that only a seed decides. The units cannot tell.
+#pragma once
+
+#include "../host.hpp"
+#include "unit.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace neuron::chip {
+
+class Executor {
+public:
+    virtual ~Executor() = default;
+    /// Makes `unit` ready. Any thread; takes only the executor's own, innermost lock.
+    virtual void wake(Unit &unit) = 0;
+    /// Stepped mode: takes at most `max_steps` steps; fewer: nothing is left. 0 in threaded mode.
+    virtual std::uint64_t run(std::uint64_t max_steps) = 0;
+    /// Returns when no unit is ready or running. Stepped mode: by running them.
+    virtual void wait_idle() = 0;
+    /// Returns when no unit runs any more, and none will. The units must still exist.
+    virtual void stop() = 0;
+    /// Steps taken, in stepped mode.
+    virtual std::uint64_t steps() const = 0;
+    virtual bool stepped() const = 0;
+};
+
+/// Workers take ready units from one list, first come, first served. A worker stays with a unit as long as it has steps to
+/// do and nobody else is waiting, and for a slice otherwise.
+class ThreadedExecutor final : public Executor {
+public:
+    /// Throws std::system_error when the host has no threads.
+    explicit ThreadedExecutor(unsigned threads);
+    ~ThreadedExecutor() override { stop(); }
+    void wake(Unit &unit) override;
+    std::uint64_t run(std::uint64_t) override { return 0; }
+    void wait_idle() override;
+    void stop() override;
+    std::uint64_t steps() const override { return 0; }
+    bool stepped() const override { return false; }
+
+private:
+    void work();
+    Step slice(Unit &unit);
+    void append_locked(Unit &unit);
+
+    std::mutex mutex_; ///< guards the list and the states of the units
+    std::condition_variable ready_;
+    std::condition_variable idle_;
+    Unit *first_ = nullptr;
+    Unit *last_ = nullptr;
+    unsigned running_ = 0;
+    unsigned waiting_ = 0;                 ///< workers in ready_.wait()
+    std::atomic<unsigned> ready_count_{0}; ///< length of the list; read without the lock as a hint
+    std::atomic<bool> stopping_{false};
+    std::vector<std::thread> threads_;
+};
+
+class SteppedExecutor final : public Executor {
+public:
+    SteppedExecutor(const Host &host, std::uint64_t seed, std::size_t max_units);
+    void wake(Unit &unit) override;
+    std::uint64_t run(std::uint64_t max_steps) override;
+    void wait_idle() override;
+    void stop() override;
+    std::uint64_t steps() const override { return steps_.load(std::memory_order_relaxed); }
+    bool stepped() const override { return true; }
+
+private:
+    Unit *pick_locked();
+
+    const Host &host_;
+    std::mutex mutex_; ///< guards all but steps_
+    std::vector<Unit *> ready_;
+    std::uint64_t random_;
+    bool in_run_ = false; ///< whoever runs sees new work by itself: no kick
+    bool stopped_ = false;
+    std::atomic<std::uint64_t> steps_{0};
+};
+
+/// step(), with a lack of host memory turned into a fault of the unit.
+Step guarded_step(Unit &unit) noexcept;
+
+} // namespace neuron::chip

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+#include "executor.hpp"
+
+#include <chrono>
+#include <csignal>
+
+namespace neuron::chip {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How long a unit may keep its worker while others are ready: long against the cost of a switch, short against what a
+// person or a watchdog notices.
+constexpr auto SLICE = std::chrono::microseconds(100);
+
+// Signals of the host process are not for our threads.
+class BlockedSignals {
+public:
+    BlockedSignals() {
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &saved_);
+    }
+    ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &saved_, nullptr); }
+    BlockedSignals(const BlockedSignals &) = delete;
+    BlockedSignals &operator=(const BlockedSignals &) = delete;
+
+private:
+    sigset_t saved_{};
+};
+
+} // namespace
+
+Step guarded_step(Unit &unit) noexcept {
+    try {
+        return unit.step();
+    } catch (...) {
+        unit.failed();
+        return Step::MORE;
+    }
+}
+
+ThreadedExecutor::ThreadedExecutor(unsigned threads) {
+    const BlockedSignals blocked;
+    threads_.reserve(threads);
+    try {
+        for (unsigned i = 0; i < threads; ++i)
+            threads_.emplace_back([this] { work(); });
+    } catch (...) {
+        stop();
+        throw;
+    }
+}
+
+void ThreadedExecutor::append_locked(Unit &unit) {
+    unit.state_ = Unit::State::READY;
+    unit.next_ = nullptr;
+    (last_ != nullptr ? last_->next_ : first_) = &unit;
+    last_ = &unit;
+    ready_count_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void ThreadedExecutor::wake(Unit &unit) {
+    const std::lock_guard lock(mutex_);
+    if (unit.state_ == Unit::State::RUNNING)
+        unit.state_ = Unit::State::RUNNING_WOKEN;
+    if (unit.state_ != Unit::State::PARKED)
+        return;
+    append_locked(unit);
+    if (waiting_ > 0)
+        ready_.notify_one();
+}
+
+Step ThreadedExecutor::slice(Unit &unit) {
+    Clock::time_point start{};
+    for (;;) {
+        if (guarded_step(unit) == Step::BLOCKED)
+            return Step::BLOCKED;
+        if (stopping_.load(std::memory_order_relaxed))
+            return Step::MORE;
+        if (ready_count_.load(std::memory_order_relaxed) == 0) {
+            start = {};
+            continue;
+        }
+        const auto now = Clock::now();
+        if (start == Clock::time_point{})
+            start = now;
+        else if (now - start > SLICE)
+            return Step::MORE;
+    }
+}
+
+void ThreadedExecutor::work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        ++waiting_;
+        ready_.wait(lock, [this] { return stopping_ || first_ != nullptr; });
+        --waiting_;
+        if (stopping_)
+            return;
+        Unit &unit = *first_;
+        first_ = unit.next_;
+        if (first_ == nullptr)
+            last_ = nullptr;
+        ready_count_.fetch_sub(1, std::memory_order_relaxed);
+        unit.state_ = Unit::State::RUNNING;
+        ++running_;
+
+        lock.unlock();
+        const Step result = slice(unit);
+        lock.lock();
+
+        --running_;
+        if (result == Step::MORE || unit.state_ == Unit::State::RUNNING_WOKEN)
+            append_locked(unit);
+        else
+            unit.state_ = Unit::State::PARKED;
+        if (running_ == 0 && first_ == nullptr)
+            idle_.notify_all();
+    }
+}
+
+void ThreadedExecutor::wait_idle() {
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [this] { return stopping_ || (running_ == 0 && first_ == nullptr); });
+}
+
+void ThreadedExecutor::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        ready_.notify_all();
+        idle_.notify_all();
+    }
+    for (std::thread &thread : threads_)
+        thread.join();
+    threads_.clear();
+}
+
+} // namespace neuron::chip

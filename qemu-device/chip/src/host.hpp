@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// What lies on the other side of the C ABI: host memory, interrupts, log.
+#pragma once
+
+#include "neuron_chip.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <string>
+
+namespace neuron::chip {
+
+/// Calls into the host. Any thread; hold no lock that reset(), register or doorbell accesses take: in QEMU a callback
+/// takes the big lock, which the caller of such an access already holds.
+class Host {
+public:
+    /// `ops` is copied; `opaque` outlives this object.
+    Host(const neuron_chip_host_ops &ops, void *opaque) : ops_(ops), opaque_(opaque) {}
+    Host(const Host &) = delete;
+    Host &operator=(const Host &) = delete;
+
+    /// Most bytes of one transfer; keeps aborts quick.
+    static constexpr std::size_t MAX_TRANSFER = 64 * 1024;
+
+    /// Reads or writes at most MAX_TRANSFER bytes at a bus address. False: the bus refused a part of it.
+    bool read(std::uint64_t bus, std::span<std::byte> out) const;
+    bool write(std::uint64_t bus, std::span<const std::byte> in) const;
+
+    /// Stepped mode: there is work for neuron_chip_run().
+    void kick() const;
+    void log(neuron_chip_log_level level, const std::string &line) const;
+
+private:
+    friend class InterruptGate;
+    neuron_chip_host_ops ops_;
+    void *opaque_;
+};
+
+/// Lets interrupts out, but none of the time before a reset once close_epoch() has returned. For that the gate holds its
+/// lock during the callback, which the C ABI allows for raise_irq alone.
+class InterruptGate {
+public:
+    explicit InterruptGate(const Host &host) : host_(host) {}
+
+    std::uint64_t epoch() const;
+    /// Raises `vector` unless an epoch has ended since `epoch` was read.
+    void raise(std::uint64_t epoch, std::uint32_t vector);
+    void close_epoch();
+
+private:
+    const Host &host_;
+    mutable std::mutex mutex_;
+    std::uint64_t epoch_ = 0; ///< guarded by mutex_
+};
+
+} // namespace neuron::chip

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include "transfer.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstring>
+#include <endian.h>
+
+namespace neuron::chip {
+
+namespace {
+
+tl::unexpected<MemoryFault> bus_fault(std::uint64_t va, const PhysicalRun &run, bool write) {
+    return tl::unexpected(MemoryFault{spec::Fault::HOST_BUS, va, run.bus, write});
+}
+
+bool load(const Host &host, const PhysicalRun &run, std::span<std::byte> out) {
+    if (run.hbm == nullptr)
+        return host.read(run.bus, out);
+    std::memcpy(out.data(), run.hbm, out.size());
+    return true;
+}
+
+bool store(const Host &host, const PhysicalRun &run, std::span<const std::byte> in) {
+    if (run.hbm == nullptr)
+        return host.write(run.bus, in);
+    std::memcpy(run.hbm, in.data(), in.size());
+    return true;
+}
+
+// Writes `out` with the pattern, which has been going on for `phase` bytes.
+void repeat(std::span<std::byte> out, std::uint64_t pattern, std::uint64_t phase) {
+    const int turn = static_cast<int>(phase % sizeof pattern * 8);
+    const std::uint64_t word = htole64(std::rotr(pattern, turn));
+    std::size_t at = 0;
+    for (; at + sizeof word <= out.size(); at += sizeof word)
+        std::memcpy(out.data() + at, &word, sizeof word);
+    std::memcpy(out.data() + at, &word, out.size() - at);
+}
+
+} // namespace
+
+MemoryResult<void> check_range(std::uint64_t va, std::uint64_t bytes, bool write) {
+    constexpr std::uint64_t VA_END = 1ULL << spec::MMU_VA_BITS;
+    if (va >= VA_END || bytes > VA_END - va)
+        return tl::unexpected(MemoryFault{spec::Fault::BAD_ADDRESS, std::max(va, VA_END), 0, write});
+    return {};
+}
+
+MemoryResult<void> read(const Access &access, const Host &host, std::uint64_t va, std::span<std::byte> out) {
+    while (!out.empty()) {
+        const auto run = access.space().translate(access, va, out.size(), false);
+        if (!run)
+            return tl::unexpected(run.error());
+        if (!load(host, *run, out.first(run->bytes)))
+            return bus_fault(va, *run, false);
+        va += run->bytes;
+        out = out.subspan(run->bytes);
+    }
+    return {};
+}
+
+MemoryResult<void> write(const Access &access, const Host &host, std::uint64_t va, std::span<const std::byte> in) {
+    while (!in.empty()) {
+        const auto run = access.space().translate(access, va, in.size(), true);
+        if (!run)
+            return tl::unexpected(run.error());
+        if (!store(host, *run, in.first(run->bytes)))
+            return bus_fault(va, *run, true);
+        va += run->bytes;
+        in = in.subspan(run->bytes);
+    }
+    return {};
+}
+
+MemoryResult<void> write_u64(const Access &access, const Host &host, std::uint64_t va, std::uint64_t value) {
+    const auto run = access.space().translate(access, va, sizeof value, true);
+    if (!run)
+        return tl::unexpected(run.error());
+    const std::uint64_t raw = htole64(value);
+    if (run->hbm != nullptr) {
+        // Release: whoever sees the value sees everything that was done before.
+        std::atomic_ref(*reinterpret_cast<std::uint64_t *>(run->hbm)).store(raw, std::memory_order_release);
+        return {};
+    }
+    if (!host.write(run->bus, std::as_bytes(std::span(&raw, 1))))
+        return bus_fault(va, *run, true);
+    return {};
+}
+
+MemoryResult<std::size_t> copy(const Access &access, const Host &host, std::uint64_t dst, std::uint64_t src,
+                               std::uint64_t bytes, std::span<std::byte> bounce) {
+    bytes = std::min<std::uint64_t>(bytes, CHUNK);
+    const auto from = access.space().translate(access, src, bytes, false);
+    if (!from)
+        return tl::unexpected(from.error());
+    const auto to = access.space().translate(access, dst, from->bytes, true);
+    if (!to)
+        return tl::unexpected(to.error());
+    const std::size_t count = to->bytes;
+    if (from->hbm != nullptr && to->hbm != nullptr) {
+        // Two addresses may lead to the same page, so this may overlap even where the addresses do not.
+        std::memmove(to->hbm, from->hbm, count);
+    } else if (from->hbm != nullptr) {
+        if (!host.write(to->bus, {from->hbm, count}))
+            return bus_fault(dst, *to, true);
+    } else {
+        const std::span<std::byte> target = to->hbm != nullptr ? std::span(to->hbm, count) : bounce.first(count);
+        if (!host.read(from->bus, target))
+            return bus_fault(src, *from, false);
+        if (to->hbm == nullptr && !host.write(to->bus, target))
+            return bus_fault(dst, *to, true);
+    }
+    return count;
+}
+
+MemoryResult<std::size_t> fill(const Access &access, const Host &host, std::uint64_t dst, std::uint64_t bytes,
+                               std::uint64_t pattern, std::uint64_t phase, std::span<std::byte> bounce) {
+    const auto to = access.space().translate(access, dst, std::min<std::uint64_t>(bytes, CHUNK), true);
+    if (!to)
+        return tl::unexpected(to.error());
+    if (to->hbm != nullptr) {
+        repeat({to->hbm, to->bytes}, pattern, phase);
+        return to->bytes;
+    }
+    const std::span<std::byte> data = bounce.first(to->bytes);
+    repeat(data, pattern, phase);
+    if (!host.write(to->bus, data))
+        return bus_fault(dst, *to, true);
+    return to->bytes;
+}
+
+} // namespace neuron::chip

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "../core/launch.hpp"
+#include "packet_job.hpp"
+
+#include <neuron/spec.hpp>
+
+#include <cstdint>
+
+namespace neuron::chip {
+
+/// LAUNCH: reads the header and the arguments, gets the cores, starts them and waits for the last one to be done.
+class LaunchJob {
+public:
+    /// `launch` is the queue's; it must live until abandon() or step() says that the job is over.
+    LaunchJob(const spec::PacketLaunch &packet, Launch &launch) : packet_(packet), launch_(launch) {}
+
+    JobResult step(PacketContext &context);
+    /// The queue is being stopped: gives up what the job holds. False: cores are still winding down, call again when woken.
+    bool abandon(PacketContext &context);
+
+private:
+    enum class Phase : std::uint8_t { HEADER, ARGS, ACQUIRE, PREPARE, RUN };
+
+    MemoryResult<void> read_args(PacketContext &context);
+    tl::expected<void, FaultInfo> read_header(PacketContext &context);
+    JobStep prepare_one(PacketContext &context);
+    void start(PacketContext &context);
+
+    spec::PacketLaunch packet_;
+    Launch &launch_;
+    Phase phase_ = Phase::HEADER;
+    std::uint32_t unprepared_ = 0; ///< cores that are not ready for the program yet
+    bool told_cores_ = false;      ///< that they shall wind down
+};
+
+} // namespace neuron::chip

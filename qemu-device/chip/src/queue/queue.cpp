@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include "queue.hpp"
+
+#include "../core/core.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <endian.h>
+
+namespace neuron::chip {
+
+namespace {
+
+// A bus access of the queue itself, which no context address names.
+FaultInfo bus_fault(std::uint64_t bus, bool write) {
+    return {.code = spec::Fault::HOST_BUS, .write = write, .info = bus};
+}
+
+} // namespace
+
+Queue::Queue(Services &services, CorePool &pool, std::deque<Core> &cores, std::uint32_t index)
+    : services_(services),
+      pool_(pool),
+      cores_(cores),
+      index_(index),
+      control_(services.control.queue(index)),
+      bounce_(std::make_unique_for_overwrite<std::byte[]>(CHUNK)) {}
+
+PacketContext Queue::context() {
+    return {.services = services_,
+            .pool = pool_,
+            .cores = cores_,
+            .self = *this,
+            .queue = control_,
+            .queue_index = index_,
+            .space = services_.control.space(control_.active.ctx()),
+            .generation = generation_,
+            .bounce = {bounce_.get(), CHUNK}};
+}
+
+Step Queue::step() {
+    if (control_.aborting())
+        return wind_down();
+    if (completing_)
+        return complete();
+    return job_.has_value() ? run() : idle();
+}
+
+Step Queue::idle() {
+    const auto work = services_.control.next_work(index_);
+    if (!work) {
+        fetched_count_ = 0; // HEAD restarts at 0 when the queue is enabled again
+        return Step::BLOCKED;
+    }
+    generation_ = work->generation;
+    if (work->head - fetched_first_ >= fetched_count_) {
+        if (const auto done = fetch(*work); !done) {
+            services_.control.fault(index_, done.error());
+            return Step::MORE;
+        }
+    }
+    const RawPacket &raw = fetched_[work->head - fetched_first_];
+    auto job = decode_packet(raw, static_cast<std::uint32_t>(cores_.size()), launch_);
+    if (!job) {
+        services_.control.fault(index_, job.error());
+        return Step::MORE;
+    }
+    flags_ = spec::unpack<spec::PacketHeader>(std::span(raw).first<spec::PacketHeader::BYTES>()).flags;
+    job_.emplace(std::move(*job));
+    return Step::MORE;
+}
+
+tl::expected<void, FaultInfo> Queue::fetch(const Control::Work &work) {
+    const QueueConfig &config = control_.active;
+    const std::uint64_t ring = 1ULL << config.ring_log2;
+    const std::uint64_t slot = work.head & (ring - 1);
+    const std::uint64_t address = config.ring_base + slot * spec::PACKET_BYTES;
+    // Never past the end of a page: what cannot be read there must not fault before its turn has come.
+    const std::uint64_t in_page = (spec::PAGE_SIZE - address % spec::PAGE_SIZE) / spec::PACKET_BYTES;
+    const std::uint64_t count = std::min({std::uint64_t{FETCH_AHEAD}, work.tail - work.head, ring - slot, in_page});
+    fetched_count_ = 0;
+    const auto out = std::as_writable_bytes(std::span(fetched_).first(count));
+    if (config.ring_va()) {
+        AddressSpace &space = services_.control.space(config.ctx());
+        const Access access(space);
+        if (const auto done = read(access, services_.host, address, out); !done)
+            return packet_fault(done.error());
+    } else if (!services_.host.read(address, out)) {
+        return tl::unexpected(bus_fault(address, false));
+    }
+    fetched_first_ = work.head;
+    fetched_count_ = count;
+    return {};
+}
+
+Step Queue::run() {
+    PacketContext packet = context();
+    const JobResult result = std::visit([&](auto &job) { return job.step(packet); }, *job_);
+    if (!result) {
+        services_.control.fault(index_, result.error());
+        return Step::MORE;
+    }
+    if (*result == JobStep::DONE) {
+        job_.reset();
+        completing_ = true;
+    }
+    return *result == JobStep::BLOCKED ? Step::BLOCKED : Step::MORE;
+}
+
+// HEAD moves first, then the seqno is written, then the interrupt goes out: who learns of a completion by a later sign
+// finds the earlier ones in place.
+Step Queue::complete() {
+    const std::uint64_t epoch = services_.interrupts.epoch();
+    const auto seqno = services_.control.retire(index_);
+    completing_ = false;
+    if (!seqno)
+        return Step::MORE;
+    if (flags_ & spec::PacketFlag::SEQNO) {
+        if (const auto done = write_seqno(*seqno); !done) {
+            services_.control.fault(index_, done.error(), true);
+            return Step::MORE;
+        }
+    }
+    if ((flags_ & spec::PacketFlag::IRQ) && !control_.aborting())
+        services_.interrupts.raise(epoch, control_.active.vector());
+    return Step::MORE;
+}
+
+tl::expected<void, FaultInfo> Queue::write_seqno(std::uint64_t seqno) {
+    const QueueConfig &config = control_.active;
+    if (config.ring_va()) {
+        const Access access(services_.control.space(config.ctx()));
+        if (const auto done = write_u64(access, services_.host, config.seqno_addr, seqno); !done)
+            return packet_fault(done.error());
+        return {};
+    }
+    const std::uint64_t raw = htole64(seqno);
+    if (!services_.host.write(config.seqno_addr, std::as_bytes(std::span(&raw, 1))))
+        return tl::unexpected(bus_fault(config.seqno_addr, true));
+    return {};
+}
+
+Step Queue::wind_down() {
+    if (job_.has_value()) {
+        PacketContext packet = context();
+        if (auto *launch = std::get_if<LaunchJob>(&*job_); launch != nullptr && !launch->abandon(packet))
+            return Step::BLOCKED;
+    }
+    job_.reset();
+    completing_ = false;
+    fetched_count_ = 0;
+    services_.control.stopped(index_);
+    return Step::BLOCKED;
+}
+
+void Queue::failed() noexcept { services_.control.fault(index_, bus_fault(0, false)); }
+
+} // namespace neuron::chip

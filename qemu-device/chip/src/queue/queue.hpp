@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "decode.hpp"
+#include "packet_job.hpp"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace neuron::chip {
+
+/// Fetches the packets of one queue, runs them one at a time, and completes them. What the driver sees of the queue is
+/// in QueueControl.
+class Queue final : public Unit {
+public:
+    Queue(Services &services, CorePool &pool, std::deque<Core> &cores, std::uint32_t index);
+
+    Step step() override;
+    void failed() noexcept override;
+
+private:
+    using RawPacket = std::array<std::byte, spec::PACKET_BYTES>;
+    /// Packets fetched at once. Announced packets do not change any more, so they may be fetched ahead.
+    static constexpr std::size_t FETCH_AHEAD = 16;
+
+    PacketContext context();
+    Step idle();
+    tl::expected<void, FaultInfo> fetch(const Control::Work &work);
+    Step run();
+    Step complete();
+    tl::expected<void, FaultInfo> write_seqno(std::uint64_t seqno);
+    Step wind_down();
+
+    Services &services_;
+    CorePool &pool_;
+    std::deque<Core> &cores_;
+    const std::uint32_t index_;
+    QueueControl &control_;
+
+    // Only step() touches what follows.
+    std::array<RawPacket, FETCH_AHEAD> fetched_;
+    std::uint64_t fetched_first_ = 0; ///< index of fetched_[0]
+    std::uint64_t fetched_count_ = 0;
+    std::uint8_t flags_ = 0;
+    std::uint64_t generation_ = 0;
+    std::optional<PacketJob> job_;
+    bool completing_ = false; ///< the job is done, seqno and interrupt are not
+    Launch launch_;
+    std::unique_ptr<std::byte[]> bounce_; ///< CHUNK bytes, untouched until a copy needs them
+};
+
+} // namespace neuron::chip

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+#include "registers.hpp"
+
+namespace neuron::chip {
+
+namespace {
+
+namespace reg = spec::reg;
+namespace field = spec::field;
+
+constexpr unsigned HALF = 4; ///< bytes of a 32-bit access
+
+// Whether an access has a width that the register takes.
+bool width_legal(const spec::RegisterRef &where, std::uint64_t offset, unsigned size) {
+    if (where.desc == nullptr || offset % size != 0)
+        return false;
+    return size == HALF || (size == 2 * HALF && where.desc->bits == 64 && where.byte == 0);
+}
+
+// The bits of a register that exist.
+std::uint64_t writable_bits(const spec::RegisterDesc &desc) {
+    std::uint64_t bits = 0;
+    for (const spec::RegisterFieldDesc &f : desc.fields)
+        bits |= ((1ULL << f.bits) - 1) << f.lsb;
+    return desc.fields.empty() ? ~0ULL : bits;
+}
+
+spec::RegisterRef find(std::uint64_t offset, unsigned size) {
+    if (size == 0 || offset >= spec::BAR_REGS_SIZE)
+        return {nullptr, 0, 0};
+    return spec::find_register(static_cast<std::uint32_t>(offset));
+}
+
+} // namespace
+
+std::uint64_t Registers::read(std::uint64_t offset, unsigned size) {
+    const spec::RegisterRef where = find(offset, size);
+    if (!width_legal(where, offset, size)) {
+        count_bad();
+        return 0;
+    }
+    const std::lock_guard lock(mutex_);
+    if (where.desc->bits == 32)
+        return static_cast<std::uint32_t>(load(where));
+    // The low half freezes the high one, so that the two belong together.
+    if (where.byte != 0 && latch_offset_ == offset - HALF) {
+        latch_offset_ = ~0ULL;
+        return latch_high_;
+    }
+    const std::uint64_t value = load(where);
+    if (size != HALF)
+        return value;
+    if (where.byte != 0)
+        return value >> 32;
+    latch_offset_ = offset;
+    latch_high_ = static_cast<std::uint32_t>(value >> 32);
+    return static_cast<std::uint32_t>(value);
+}
+
+void Registers::write(std::uint64_t offset, std::uint64_t value, unsigned size) {
+    const spec::RegisterRef where = find(offset, size);
+    if (!width_legal(where, offset, size) || where.desc->access == spec::Access::RO) {
+        count_bad();
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    if (size == HALF) {
+        value = static_cast<std::uint32_t>(value);
+        if (where.desc->bits == 64) {
+            const std::uint64_t old = load(where);
+            constexpr std::uint64_t low = 0xffffffff;
+            value = where.byte == 0 ? (old & ~low) | value : (old & low) | value << 32;
+        }
+    }
+    if (!store(where, value & writable_bits(*where.desc)))
+        count_bad();
+}
+
+void Registers::doorbell(std::uint64_t offset, std::uint64_t value, unsigned size) {
+    const std::uint64_t ctx = offset / spec::PAGE_SIZE;
+    const std::uint64_t at = offset % spec::PAGE_SIZE;
+    const bool legal = size == HALF && at % spec::DOORBELL_STRIDE == 0 && ctx < spec::MAX_CONTEXTS;
+    if (!legal ||
+        !control_.doorbell(static_cast<std::uint32_t>(ctx), static_cast<std::uint32_t>(at / spec::DOORBELL_STRIDE),
+                           static_cast<std::uint32_t>(value)))
+        count_bad();
+}
+
+void Registers::clear() {
+    const std::lock_guard lock(mutex_);
+    forget_locked();
+}
+
+void Registers::forget_locked() {
+    bad_.store(0, std::memory_order_relaxed);
+    latch_offset_ = ~0ULL;
+}
+
+// ---- reads ----------------------------------------------------------------------------------------------------------
+
+std::uint64_t Registers::load(const spec::RegisterRef &where) {
+    if (where.desc->offset >= spec::BLOCK_QUEUE_OFFSET)
+        return load_queue(where);
+    if (where.desc->offset >= spec::BLOCK_CTX_OFFSET)
+        return load_context(where);
+    switch (where.desc->offset) {
+    case reg::GLOBAL_VERSION: return spec::VERSION;
+    case reg::GLOBAL_PROFILE: return spec::raw(info_.profile);
+    case reg::GLOBAL_CORES: return info_.cores;
+    case reg::GLOBAL_HBM_BYTES: return info_.hbm_bytes;
+    case reg::GLOBAL_APERTURE_BYTES: return info_.aperture_bytes;
+    case reg::GLOBAL_HBM_BANKS: return info_.hbm_banks;
+    case reg::GLOBAL_SBUF_BYTES: return info_.sbuf_bytes;
+    case reg::GLOBAL_PSUM_BYTES: return spec::PSUM_BYTES;
+    case reg::GLOBAL_CONTEXTS: return spec::MAX_CONTEXTS;
+    case reg::GLOBAL_QUEUES: return spec::MAX_QUEUES;
+    case reg::GLOBAL_CLOCK_NS: return clock_.now_ns();
+    case reg::GLOBAL_STATUS:
+        return field::GLOBAL_STATUS_READY.set(control_.ready()) | field::GLOBAL_STATUS_STEPPED.set(info_.stepped);
+    case reg::GLOBAL_EVENT_RING_BASE: return events_.registers().base;
+    case reg::GLOBAL_EVENT_RING_LOG2: return events_.registers().log2;
+    case reg::GLOBAL_EVENT_HEAD: return events_.registers().head;
+    case reg::GLOBAL_EVENT_TAIL: return events_.registers().tail;
+    case reg::GLOBAL_EVENTS_LOST: return events_.registers().lost;
+    case reg::GLOBAL_BAD_REGISTER: return bad_.load(std::memory_order_relaxed);
+    case reg::GLOBAL_SCRUB_ADDR: return scrubber_.registers().addr;
+    case reg::GLOBAL_SCRUB_BYTES: return scrubber_.registers().bytes;
+    case reg::GLOBAL_SCRUB_CTRL: {
+        const auto scrub = scrubber_.registers();
+        return field::GLOBAL_SCRUB_CTRL_START.set(scrub.running) | field::GLOBAL_SCRUB_CTRL_ERROR.set(scrub.error);
+    }
+    default: return where.desc->reset; // MAGIC, and write-only registers
+    }
+}
+
+std::uint64_t Registers::load_context(const spec::RegisterRef &where) {
+    switch (where.desc->offset) {
+    case reg::CTX_PT_ROOT(0): return control_.page_table(where.index);
+    case reg::CTX_CTRL(0): return field::CTX_CTRL_ENABLE.set(control_.context_enabled(where.index));
+    case reg::CTX_STATUS(0): return control_.context_status(where.index);
+    case reg::CTX_TLB_FLUSHING(0): return control_.space(where.index).flushing();
+    default: return where.desc->reset;
+    }
+}
+
+std::uint64_t Registers::load_queue(const spec::RegisterRef &where) {
+    const std::uint32_t index = where.index;
+    switch (where.desc->offset) {
+    case reg::QUEUE_RING_BASE(0): return control_.queue_config(index).ring_base;
+    case reg::QUEUE_SEQNO_ADDR(0): return control_.queue_config(index).seqno_addr;
+    case reg::QUEUE_RING_LOG2(0): return control_.queue_config(index).ring_log2;
+    case reg::QUEUE_CFG(0): return control_.queue_config(index).cfg;
+    case reg::QUEUE_CTRL(0): return field::QUEUE_CTRL_ENABLE.set(control_.queue_enabled(index));
+    case reg::QUEUE_STATUS(0): return control_.queue_status(index);
+    case reg::QUEUE_HEAD(0): return control_.queue_head(index);
+    case reg::QUEUE_TAIL(0): return control_.queue_tail(index);
+    case reg::QUEUE_PROGRESS(0): return control_.queue(index).progress.load(std::memory_order_relaxed);
+    default: return where.desc->reset;
+    }
+}
+
+// ---- writes ---------------------------------------------------------------------------------------------------------
+
+bool Registers::store(const spec::RegisterRef &where, std::uint64_t value) {
+    // A reset may be asked for at any time; everything else waits for READY.
+    if (where.desc->offset == reg::GLOBAL_CTRL) {
+        if (value & field::GLOBAL_CTRL_RESET.mask) {
+            reset_();
+            forget_locked();
+        }
+        return true;
+    }
+    if (!control_.ready())
+        return false;
+    if (where.desc->offset >= spec::BLOCK_QUEUE_OFFSET)
+        return store_queue(where, value);
+    if (where.desc->offset >= spec::BLOCK_CTX_OFFSET)
+        return store_context(where, value);
+    switch (where.desc->offset) {
+    case reg::GLOBAL_EVENT_RING_BASE: events_.set_base(value); return true;
+    case reg::GLOBAL_EVENT_RING_LOG2: events_.set_log2(static_cast<std::uint32_t>(value)); return true;
+    case reg::GLOBAL_EVENT_HEAD: events_.set_head(static_cast<std::uint32_t>(value)); return true;
+    case reg::GLOBAL_SCRUB_ADDR: return scrubber_.set_addr(value);
+    case reg::GLOBAL_SCRUB_BYTES: return scrubber_.set_bytes(value);
+    case reg::GLOBAL_SCRUB_CTRL: return (value & field::GLOBAL_SCRUB_CTRL_START.mask) == 0 || scrubber_.start();
+    default: return false;
+    }
+}
+
+bool Registers::store_context(const spec::RegisterRef &where, std::uint64_t value) {
+    switch (where.desc->offset) {
+    case reg::CTX_PT_ROOT(0): return control_.set_page_table(where.index, value);
+    case reg::CTX_CTRL(0): return control_.enable_context(where.index, (value & field::CTX_CTRL_ENABLE.mask) != 0);
+    case reg::CTX_TLB_FLUSH(0):
+        if (value & field::CTX_TLB_FLUSH_FLUSH.mask)
+            control_.space(where.index).flush();
+        return true;
+    default: return false;
+    }
+}
+
+bool Registers::store_queue(const spec::RegisterRef &where, std::uint64_t value) {
+    const std::uint32_t index = where.index;
+    QueueConfig config = control_.queue_config(index);
+    switch (where.desc->offset) {
+    case reg::QUEUE_RING_BASE(0): config.ring_base = value; break;
+    case reg::QUEUE_SEQNO_ADDR(0): config.seqno_addr = value; break;
+    case reg::QUEUE_RING_LOG2(0): config.ring_log2 = static_cast<std::uint32_t>(value); break;
+    case reg::QUEUE_CFG(0): config.cfg = static_cast<std::uint32_t>(value); break;
+    case reg::QUEUE_CTRL(0): return control_.enable_queue(index, (value & field::QUEUE_CTRL_ENABLE.mask) != 0);
+    default: return false;
+    }
+    return control_.set_queue_config(index, config);
+}
+
+} // namespace neuron::chip

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "chip_info.hpp"
+#include "clock.hpp"
+#include "control/control.hpp"
+#include "control/events.hpp"
+#include "control/scrubber.hpp"
+
+#include <neuron/spec.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+
+namespace neuron::chip {
+
+/// BAR REGS and BAR DOORBELLS. The contract's register table says what exists, how wide it is and who may write; here is
+/// only what each register does. Any thread; never waits for an engine, never calls back.
+class Registers {
+public:
+    Registers(const ChipInfo &info, Control &control, EventRing &events, Scrubber &scrubber, const DeviceClock &clock,
+              std::function<void()> reset)
+        : info_(info),
+          control_(control),
+          events_(events),
+          scrubber_(scrubber),
+          clock_(clock),
+          reset_(std::move(reset)) {}
+
+    std::uint64_t read(std::uint64_t offset, unsigned size);
+    void write(std::uint64_t offset, std::uint64_t value, unsigned size);
+    void doorbell(std::uint64_t offset, std::uint64_t value, unsigned size);
+    /// Back to the state after creation.
+    void clear();
+
+private:
+    std::uint64_t load(const spec::RegisterRef &where);
+    std::uint64_t load_context(const spec::RegisterRef &where);
+    std::uint64_t load_queue(const spec::RegisterRef &where);
+    /// These return false when the register may not be written in the present state.
+    bool store(const spec::RegisterRef &where, std::uint64_t value);
+    bool store_context(const spec::RegisterRef &where, std::uint64_t value);
+    bool store_queue(const spec::RegisterRef &where, std::uint64_t value);
+    void forget_locked();
+    void count_bad() { bad_.fetch_add(1, std::memory_order_relaxed); }
+
+    const ChipInfo &info_;
+    Control &control_;
+    EventRing &events_;
+    Scrubber &scrubber_;
+    const DeviceClock &clock_;
+    const std::function<void()> reset_;
+    std::atomic<std::uint32_t> bad_{0}; ///< BAD_REGISTER
+
+    std::mutex mutex_;                   ///< guards the latch and makes a write of half a register one step
+    std::uint64_t latch_offset_ = ~0ULL; ///< of the register whose high half is latched
+    std::uint32_t latch_high_ = 0;
+};
+
+} // namespace neuron::chip
