@@ -37,7 +37,7 @@ static int neuron_debugfs_queues(struct seq_file *m, void *unused)
 		return -ENODEV;
 
 	down_read(&ndev->reset_sem);
-	for (hw = 0; hw < ndev->info.queues; hw++) {
+	for (hw = 0; hw < ndev->info.queues && !ndev->away; hw++) {
 		queue = neuron_queue_get_hw(ndev, hw);
 		if (!queue)
 			continue;

@@ -107,6 +107,11 @@ struct neuron_device {
 	struct rw_semaphore reset_sem;
 	/* @wedged: A reset failed; nothing but remove helps. Written under reset_sem. */
 	bool wedged;
+	/*
+	 * @away: A function level reset is under way: the device is idle and must not be talked to.
+	 * Written under reset_sem, which the PCI core must not be called with.
+	 */
+	bool away;
 	/* @reset_count: Resets since probe. */
 	atomic_t reset_count;
 	/* @quiesced: Completed by remove, once the device can reach no memory any more. */

@@ -157,6 +157,10 @@ int neuron_hw_scrub(struct neuron_device *ndev, u64 addr, u64 bytes)
 	lockdep_assert_held(&ndev->hbm.lock);
 	lockdep_assert_held(&ndev->reset_sem);
 
+	/* The reset zeroes all of HBM. */
+	if (ndev->away)
+		return 0;
+
 	neuron_wr64(ndev, NRN_REG_GLOBAL_SCRUB_ADDR, addr);
 	neuron_wr64(ndev, NRN_REG_GLOBAL_SCRUB_BYTES, bytes);
 	neuron_wr32(ndev, NRN_REG_GLOBAL_SCRUB_CTRL, NRN_GLOBAL_SCRUB_CTRL_START);
@@ -174,6 +178,10 @@ void neuron_hw_ctx_enable(struct neuron_device *ndev, u32 ctx, dma_addr_t root)
 {
 	lockdep_assert_held(&ndev->reset_sem);
 
+	/* neuron_device_restart() will do it. */
+	if (ndev->away)
+		return;
+
 	neuron_wr64(ndev, NRN_REG_CTX_PT_ROOT(ctx), root);
 	neuron_wr32(ndev, NRN_REG_CTX_CTRL(ctx), NRN_CTX_CTRL_ENABLE);
 }
@@ -183,6 +191,9 @@ int neuron_hw_ctx_disable(struct neuron_device *ndev, u32 ctx)
 {
 	lockdep_assert_held(&ndev->reset_sem);
 
+	if (ndev->away)
+		return 0;
+
 	neuron_wr32(ndev, NRN_REG_CTX_CTRL(ctx), 0);
 	return neuron_poll(ndev, NRN_REG_CTX_STATUS(ctx), NRN_CTX_STATUS_BUSY, 0, NEURON_STOP_US);
 }
@@ -191,6 +202,9 @@ int neuron_hw_ctx_disable(struct neuron_device *ndev, u32 ctx)
 int neuron_hw_tlb_flush(struct neuron_device *ndev, u32 ctx)
 {
 	lockdep_assert_held(&ndev->reset_sem);
+
+	if (ndev->away)
+		return 0;
 
 	neuron_wr32(ndev, NRN_REG_CTX_TLB_FLUSH(ctx), NRN_CTX_TLB_FLUSH_FLUSH);
 	return neuron_poll(ndev, NRN_REG_CTX_TLB_FLUSHING(ctx), ~0u, 0, NEURON_FLUSH_US);
@@ -215,6 +229,9 @@ void neuron_hw_queue_start(struct neuron_device *ndev, u32 hw, const struct neur
 int neuron_hw_queue_stop(struct neuron_device *ndev, u32 hw)
 {
 	lockdep_assert_held(&ndev->reset_sem);
+
+	if (ndev->away)
+		return 0;
 
 	neuron_wr32(ndev, NRN_REG_QUEUE_CTRL(hw), 0);
 	return neuron_poll(ndev, NRN_REG_QUEUE_STATUS(hw), NRN_QUEUE_STATUS_BUSY, 0,

@@ -145,6 +145,9 @@ void neuron_events_process(struct neuron_device *ndev)
 
 	lockdep_assert_held(&ndev->reset_sem);
 
+	if (ndev->away)
+		return;
+
 	mutex_lock(&events->lock);
 	tail = neuron_rd32(ndev, NRN_REG_GLOBAL_EVENT_TAIL);
 	/* Further ahead than the ring is long: the device is gone. */

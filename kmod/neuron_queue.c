@@ -403,7 +403,10 @@ static void neuron_queue_start(struct neuron_queue *queue)
 	};
 
 	down_read(&ndev->reset_sem);
-	neuron_hw_queue_start(ndev, queue->hw, &regs);
+	if (ndev->away)
+		neuron_queue_mark(queue, DRM_NEURON_QUEUE_LOST, -ECANCELED, -ECANCELED);
+	else
+		neuron_hw_queue_start(ndev, queue->hw, &regs);
 	up_read(&ndev->reset_sem);
 }
 

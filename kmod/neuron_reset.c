@@ -95,7 +95,7 @@ void neuron_device_reset(struct neuron_device *ndev, const char *why)
 	bool cookie = dma_fence_begin_signalling();
 
 	down_write(&ndev->reset_sem);
-	if (!ndev->wedged) {
+	if (!ndev->wedged && !ndev->away) {
 		drm_err(&ndev->drm, "resetting the device: %s\n", why);
 		trace_neuron_reset(why);
 		neuron_queues_mark_lost(ndev, -ECANCELED);
@@ -215,7 +215,7 @@ void neuron_tdr_work(struct work_struct *work)
 {
 	struct neuron_device *ndev = container_of(to_delayed_work(work), struct neuron_device, tdr);
 	unsigned long period = MAX_JIFFY_OFFSET;
-	bool stopped;
+	bool stopped = true;
 	bool cookie;
 	int idx;
 
@@ -224,7 +224,8 @@ void neuron_tdr_work(struct work_struct *work)
 
 	cookie = dma_fence_begin_signalling();
 	down_read(&ndev->reset_sem);
-	stopped = neuron_tdr_scan(ndev, &period);
+	if (!ndev->away)
+		stopped = neuron_tdr_scan(ndev, &period);
 	up_read(&ndev->reset_sem);
 	if (!stopped)
 		neuron_device_reset(ndev, "a queue that hangs does not stop");
@@ -236,30 +237,44 @@ void neuron_tdr_work(struct work_struct *work)
 }
 
 /*
- * A reset of the function from outside, such as sysfs' reset file. prepare and done come as a pair,
- * and reset_sem is held in between.
+ * A reset of the function from outside, such as sysfs' reset file. prepare and done come as a pair.
+ * In between the PCI core takes locks that memory is allocated under, which whoever completes a
+ * fence must not wait for: so reset_sem is not held, and neuron_device.away keeps all off the
+ * hardware. It is idle by then, so that memory may be freed.
  */
 static void neuron_reset_prepare(struct pci_dev *pdev)
 {
 	struct neuron_device *ndev = pci_get_drvdata(pdev);
+	bool cookie = dma_fence_begin_signalling();
 
 	down_write(&ndev->reset_sem);
 	trace_neuron_reset("function level reset");
 	neuron_queues_mark_lost(ndev, -ECANCELED);
+	if (neuron_hw_reset(ndev))
+		pci_clear_master(pdev);
+	ndev->away = true;
+	up_write(&ndev->reset_sem);
+	dma_fence_end_signalling(cookie);
 }
 
 static void neuron_reset_done(struct pci_dev *pdev)
 {
 	struct neuron_device *ndev = pci_get_drvdata(pdev);
+	bool cookie;
 	int ret;
 
 	ret = neuron_hw_wait_ready(ndev);
 	if (!ret && !neuron_hw_present(ndev))
 		ret = -ENODEV;
+
+	cookie = dma_fence_begin_signalling();
+	down_write(&ndev->reset_sem);
 	ndev->wedged = false;
+	ndev->away = false;
 	pci_set_master(pdev);
 	neuron_device_restart(ndev, ret);
 	up_write(&ndev->reset_sem);
+	dma_fence_end_signalling(cookie);
 }
 
 const struct pci_error_handlers neuron_pci_err_handler = {

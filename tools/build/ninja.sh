@@ -20,6 +20,6 @@ if ! NINJA_STATUS='@%f/%t ' ninja -C "$dir" "$@" 2>&1 | tee "$log" | awk -F'[@/ 
 			fflush()
 		}
 	}' >&2; then
-	grep -vE '^@[0-9]+/|^ninja: (Entering|build stopped)|^(cc|c\+\+|gcc|g\+\+) ' "$log" | head -n 80 >&2 || true
+	grep -avE '^@[0-9]+/|^ninja: (Entering|build stopped)|^(cc|c\+\+|gcc|g\+\+) ' "$log" | head -n 80 >&2 || true
 	die "the build in $dir failed; the whole log is $log"
 fi
