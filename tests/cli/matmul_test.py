@@ -1,0 +1,113 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""kernels/matmul on the chip in the process, exact to the bit, at shapes with and without tails; and its checker."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from tap import KERNELS, case, good, main
+
+MATMUL = KERNELS / "matmul"
+SHAPES = {
+    (128, 128, 128): "one whole tile",
+    (512, 512, 512): "whole tiles",
+    (96, 200, 72): "a single tile, not whole",
+    (1, 1, 1): "one element",
+    (130, 513, 257): "a tail of one or two along every dimension",
+    (64, 48, 2000): "accumulating over many tiles of K",
+    (300, 1100, 129): "more blocks than PSUM has banks",
+    (33, 1, 1024): "one column",
+    (256, 9000, 1): "multiplying is quicker than storing, so banks and buffers run out",
+}
+
+
+def python(*words: object) -> subprocess.CompletedProcess:
+    return subprocess.run(["/usr/bin/python3", *map(str, words)], capture_output=True, text=True, timeout=120)
+
+
+def inputs(folder: Path, m: int, n: int, k: int) -> None:
+    made = python(MATMUL / "make_inputs.py", "--seed", 42, "--m", m, "--n", n, "--k", k, "--out", folder)
+    assert made.returncode == 0 and "seed 42" in made.stdout, made.stderr
+
+
+def compute(folder: Path, m: int, n: int, k: int, *options: str, definitions: tuple = ()) -> None:
+    inputs(folder, m, n, k)
+    good(folder, "asm", MATMUL / "matmul.s", "-D", f"M={m}", "-D", f"N={n}", "-D", f"K={k}", *definitions)
+    good(folder, "run", "--backend", "sim", "--sim-hbm", "1G", *options, "matmul.nko", "--in", "A=A.npy", "--in", "B=B.npy",
+         "--out", "C=C.npy")
+
+
+def check(folder: Path) -> subprocess.CompletedProcess:
+    return python(MATMUL / "check.py", *(f"--{name.lower()}={folder / name}.npy" for name in "ABC"))
+
+
+def expect_pass(folder: Path) -> None:
+    checked = check(folder)
+    assert checked.returncode == 0 and checked.stdout.splitlines()[-1].startswith("check: PASS"), checked.stdout + checked.stderr
+
+
+def register(shape: tuple, what: str) -> None:
+    @case(f"matmul {'x'.join(map(str, shape))} is exact to the bit: {what}")
+    def run(folder):
+        compute(folder, *shape)
+        expect_pass(folder)
+
+
+for _shape, _what in SHAPES.items():
+    register(_shape, _what)
+
+
+@case("matmul with f32 output is exact to the bit")
+def f32_output(folder):
+    compute(folder, 130, 70, 300, definitions=("-D", "OUT_F32=1"))
+    assert np.load(folder / "C.npy").dtype == np.float32
+    expect_pass(folder)
+
+
+@case("matmul is exact in stepped mode, whatever the seed")
+def stepped(folder):
+    for shape in ((130, 513, 257), (256, 9000, 1)):
+        for seed in (0, 1, 2):
+            compute(folder, *shape, "--sim-stepped", "--sim-seed", str(seed))
+            expect_pass(folder)
+
+
+@case("the checker fails on a single wrong bit, naming the element")
+def checker_sees_a_bit(folder):
+    compute(folder, 20, 30, 40)
+    c = np.load(folder / "C.npy").view("<u2").copy()
+    c[3, 7] ^= 1
+    np.save(folder / "C.npy", c.view("V2"))
+    checked = check(folder)
+    assert checked.returncode == 1 and "C[3, 7]" in checked.stdout.splitlines()[-1], checked.stdout
+    assert checked.stdout.splitlines()[-1].startswith("check: FAIL: 1 of 600 elements differ")
+
+
+@case("the checker fails on a wrong shape, a wrong type and a missing file")
+def checker_sees_files(folder):
+    compute(folder, 20, 30, 40)
+    c = np.load(folder / "C.npy")
+    for array, part in ((c[:10], "C is [10, 30]"), (c.view("<u2"), "holds uint16")):
+        np.save(folder / "C.npy", array)
+        assert check(folder).returncode == 1 and part in check(folder).stdout
+    (folder / "C.npy").unlink()
+    assert check(folder).returncode == 1 and "check: FAIL: C: " in check(folder).stdout
+
+
+@case("the inputs depend on the seed alone")
+def seeds(folder):
+    inputs(folder, 8, 9, 10)
+    first = (folder / "A.npy").read_bytes()
+    inputs(folder, 8, 9, 10)
+    assert (folder / "A.npy").read_bytes() == first
+    assert "seed" in python(MATMUL / "make_inputs.py", "--out", folder).stdout
+    assert (folder / "A.npy").read_bytes() != first
+
+
+if __name__ == "__main__":
+    sys.exit(main())

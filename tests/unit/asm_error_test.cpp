@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+// The assembler on wrong sources: every rule has its message, at its place.
+#include <fmt/format.h>
+
+#include "asm_support.hpp"
+
+namespace {
+
+using namespace asm_test;
+
+struct Case {
+    std::string source;
+    std::string_view message; ///< Part of the rendered errors.
+};
+
+void expect(std::initializer_list<Case> cases) {
+    for (const Case &c : cases)
+        expect_part(bad(c.source), c.message);
+}
+
+// The source behind `.param A…` and `.engine sp`, which are lines 1 and 2.
+void expect_sp(std::initializer_list<Case> cases) {
+    for (const Case &c : cases)
+        expect_part(bad(fmt::format(".param A, in, bf16, 128, 512\n.engine sp\n{}\n", c.source)), c.message);
+}
+
+void expect_pe(std::initializer_list<Case> cases) {
+    for (const Case &c : cases)
+        expect_part(bad(fmt::format(".engine pe\n{}\n", c.source)), c.message);
+}
+
+void an_error_shows_file_line_column_and_caret(void **) {
+    assert_string_equal(bad(".engine sp\n\tmove r1, BAD + 1\n").c_str(),
+                        "test.s:2:11: error: undefined symbol 'BAD'\n    \tmove r1, BAD + 1\n    \t         ^~~\n");
+}
+
+void an_error_in_a_macro_shows_the_calls(void **) {
+    const std::string text = bad(".macro in x\nmove r1, x\n.endm\n.macro out\nin r2\n.endm\n.engine sp\nout\n");
+    expect_part(text, "test.s:5:4: error: 'r2' is a register; a constant is needed here");
+    expect_part(text, "test.s:5:1: note: in macro 'in'\ntest.s:8:1: note: in macro 'out'\n");
+}
+
+void several_errors_come_in_one_go(void **) {
+    const std::string text = bad(".engine sp\nfoo\nmove r64, 0\njump nowhere\n");
+    expect_part(text, "test.s:2:1: error: unknown instruction or macro 'foo'");
+    expect_part(text, "test.s:3:6: error: there is no register r64; they are r0..r63");
+    expect_part(text, "test.s:4:6: error: undefined label 'nowhere' in the stream of SP");
+}
+
+void the_number_of_errors_is_limited(void **) {
+    const auto image = assembler::assemble(".engine sp\n.rept 100000\nfoo\n.endr\n");
+    assert_false(image.has_value());
+    assert_int_equal(image.error().size(), assembler::Diagnostics::limit);
+}
+
+void words_that_are_nearly_right_get_a_hint(void **) {
+    expect_sp({{"dma_laod r1", "did you mean 'dma_load'?"}, {".engin sp", "did you mean '.engine'?"}});
+    expect({{".equ WIDTH, 4\n.engine sp\nmove r1, WIDHT", "did you mean 'WIDTH'?"}});
+}
+
+void malformed_tokens_are_named(void **) {
+    expect_sp({{"move r1, 12ab", "'12ab' is not a number"},
+               {"move r1, 0x", "'0x' is not a number"},
+               {"move r1, 99999999999999999999", "does not fit 64 bits"},
+               {".error \"open", "text without closing quote"},
+               {"move r1, ?", "stray character '?'"},
+               {"nop \x01", "stray byte 0x01"},
+               {"\xc3\xa4\xc3\xb6", "stray byte 0xc3"}});
+}
+
+void bad_expressions_are_named(void **) {
+    expect_sp({{"move r1, 1 +", "expected an expression, found end of line"},
+               {"move r1, (1 + 2", "expected ')', found end of line"},
+               {"move r1, 1 / 0", "division by zero"},
+               {"move r1, 1 << 64", "shift by 64 is not in 0..63"},
+               {"move r1, 0x7fffffffffffffff + 1", "does not fit 64 bits"},
+               {"move r1, foo(1)", "unknown function 'foo'"},
+               {"move r1, cdiv(1, 0)", "needs a value >= 0 and a divisor > 0"},
+               {"move r1, s3", "'s3' is a semaphore; a constant is needed here"},
+               {"move r1, A", "'A' is a parameter; a constant is needed here"},
+               {"move r1, " + std::string(1000, '(') + "1", "nested too deep"} /* must not overflow the stack */});
+}
+
+void operands_out_of_range_are_named(void **) {
+    expect_sp({{"move r1, 0x80000000", "imm 2147483648 is not in -2147483648..2147483647"},
+               {"move r1, -2147483649", "imm -2147483649 is not in"},
+               {"jump -1", "target -1 is not in 0..4294967295"},
+               {"load_arg r1, arg32", "there is no launch argument arg32; they are arg0..arg31"},
+               {"load_arg r1, 0, high=2", "high 2 is not in 0..1"},
+               {"move r[70], 1", "there is no register r70"},
+               {"nop then s256+=1", "there is no semaphore s256; they are s0..s255"},
+               {"nop wait s0>=-1", "semaphore value -1 is not in 0..4294967295"},
+               {"nop wait s0>=0x100000000", "is not in 0..4294967295"},
+               {"dma_load sbuf.bf16[0:1, 0, 1], A[0, 1, 1], ring=16", "ring 16 is not in 0..15"}});
+}
+
+void wrong_operands_are_named(void **) {
+    expect_sp({{"move 5, 1", "expected a register, found '5'"},
+               {"move r1", "'move' needs operand 'imm': Value."},
+               {"move r1, 1, 2", "too many operands; 'move' has rd, imm"},
+               {"nop 1", "'nop' takes no operands"},
+               {"move r1, imm=1, imm=2", "operand 'imm' is given twice"},
+               {"move r1, val=1", "'move' has no operand 'val'; it has rd, imm"},
+               {"move r1 1", "expected ',', wait, take, then or end of line, found '1'"},
+               {"alu plus, r1, r2, 3", "op: expected one of add, sub, mul, and, or, xor, shl, shr, found 'plus'"},
+               {"add r1, r2, r3 + r4", "only one register can be added"},
+               {"add r1, r2, 1 - r4", "a register can only be added"},
+               {"jump r1", "expected a label, found a reserved word 'r1'"},
+               {"load_arg r1, B", "'B' is not a parameter; there is A"}});
+    expect_pe({{"matmul psum.f32[0:4, 0, 8], sbuf.bf16[0:4, 0, 8], begin",
+                "flags: expected any of start, stop joined by '|', or 0, found 'begin'"},
+               {"matmul psum.f32[0:4, 0, 8], sbuf.bf16[0:4, 0, 8], 1", "found '1'"}});
+}
+
+void instructions_stay_on_their_engines(void **) {
+    expect({{".engine sp\nldweights sbuf.bf16[0:1, 0, 1]", "'ldweights' does not run on SP; it runs on PE"},
+            {".engine pe\ncopy sbuf.bf16[0:1, 0, 1], sbuf.bf16[0:1, 0, 1]",
+             "'copy' does not run on PE; it runs on ACT, DVE and POOL"},
+            {"nop", "'nop' before .engine"},
+            {"x: nop", "label 'x' before .engine"},
+            {".raw \"00\"", ".raw before .engine"},
+            {".engine gpu\nnop", "expected an engine (pe, act, dve, pool, sp), found 'gpu'"},
+            {"", "no engine has instructions"}});
+}
+
+void tiles_obey_the_rules_of_the_hardware(void **) {
+    expect_pe(
+        {{"ldweights hbm.bf16[0:1, 0, 1]", "expected a tile's memory (sbuf, psum), found 'hbm'"},
+         {"ldweights sbuf.f8[0:1, 0, 1]", "expected an element type (bf16, f16, f32,"},
+         {"ldweights sbuf.bf16[0:0, 0, 1]", "partitions 0:0 are not within 0:128"},
+         {"ldweights sbuf.bf16[0:129, 0, 1]", "partition 129 is not in 0..128"},
+         {"ldweights sbuf.bf16[4:2, 0, 1]", "partitions 4:2 are not within"},
+         {"ldweights sbuf.bf16[16:32, 0, 1]", "16 partitions may not start at 16: the start must be a multiple of 32"},
+         {"ldweights sbuf.bf16[32:96, 0, 1]", "64 partitions may not start at 32: the start must be a multiple of 64"},
+         {"ldweights sbuf.bf16[32:97, 0, 1]", "65 partitions may not start at 32: the start must be a multiple of 128"},
+         {"ldweights sbuf.bf16[0:1, 1, 1]", "byte offset 1 is not a multiple of the element size 2"},
+         {"ldweights sbuf.bf16[0:1, -2, 1]", "byte offset -2 is not in 0..4294967295"},
+         {"ldweights sbuf.bf16[0:1, r1<<1, 1]", "the register of a tile cannot be shifted"},
+         {"ldweights sbuf.bf16[0:1, r1 + r2, 1]", "only one register can be added"},
+         {"ldweights sbuf.bf16[0:1, 0, 0]", "dimension 0 is not in 1..65535"},
+         {"ldweights sbuf.bf16[0:1, 0, 65536]", "dimension 65536 is not in 1..65535"},
+         {"ldweights sbuf.bf16[0:1, 0, 2, 40000]", "step 40000 is not in -32768..32767"},
+         {"ldweights sbuf.bf16[0:1, 0, 1, 1, 1, 1, 1]", "too many dimensions; there are at most 4"},
+         {"ldweights sbuf.bf16[0:1, 0]", "expected ',' and a dimension, found ']'"},
+         {"ldweights sbuf.bf16[0:1, 0, 2@-1]", "tile covers bytes -2..1 of each partition, outside SBUF"},
+         {"ldweights psum.f32[0:1, 16380, 2]", "tile covers bytes 16380..16387 of each partition, outside PSUM"}});
+    expect({{".sbuf 64\n.engine pe\nldweights sbuf.bf16[0:1, 0, 33]", "tile ends at byte 66, but .sbuf declares 64"},
+            {".engine pe\nldweights sbuf.bf16[0:1, 0, 33]\n.sbuf 64",
+             ".sbuf declares 64, but a tile before it ends at byte 66"}});
+}
+
+void memory_blocks_match_their_tile(void **) {
+    expect_sp(
+        {{"dma_load sbuf.bf16[0:4, 0, 8], A[0, 5, 8], ring=0", "5 rows here, but the tile has 4 partitions"},
+         {"dma_load sbuf.bf16[0:4, 0, 8], A[0, 4, 9], ring=0",
+          "9 elements per row here, but the tile has 8 per partition"},
+         {"dma_load sbuf.bf16[0:4, 0, 8], A[0, 4], ring=0", "expected ',' and a dimension"},
+         {"dma_load sbuf.bf16[0:4, 0, 8], X[0, 4, 8], ring=0", "'X' is not a parameter; there is A"},
+         {"dma_load sbuf.bf16[0:4, 0, 8], A[r1<<32, 4, 8], ring=0", "shift 32 is not in 0..31"},
+         {"dma_load sbuf.bf16[0:4, 0, 8], A[0, 4@0x80000000, 8], ring=0", "stride 2147483648 is not in"},
+         {"dma_load sbuf.bf16[0:4, 0, 8], A[0, 4, 1, 1, 1, 8], ring=0", "too many dimensions; there are at most 3"},
+         {"dma_load sbuf.bf16[0:4, 0, 8], A[0, 4, 8]", "'dma_load' needs operand 'ring'"},
+         {"dma_load sbuf.bf16[0:4, 0, 8], A[1 << 4, 4, 8], ring=0", "put constants in parentheses"},
+         {"dma_load sbuf.bf16[0:4, 0, 8], 5[0, 4, 8], ring=0", "expected a parameter, found '5'"}});
+}
+
+void waits_and_updates_have_one_form(void **) {
+    expect_sp({{"nop wait s0>1", "expected '>=' or '==', found '>'"},
+               {"nop take s0==1", "expected '>=', found '=='"},
+               {"nop then s0*=1", "expected '+=', '-=' or '=', found '*'"},
+               {"nop wait r1>=1", "expected a semaphore, found 'r1'"},
+               {"nop wait s0>=1 wait s1>=1", "only one wait or take, and it comes before then"},
+               {"nop then s0+=1 wait s1>=1", "only one then, and nothing after it"}});
+}
+
+void names_are_defined_once(void **) {
+    expect({{".engine sp\nx: nop\nx: nop", "label 'x' is already at line 2"},
+            {".equ x, 1\n.equ x, 2", "'x' cannot name a constant: it is the constant of line 1"},
+            {".equ x, 1\n.engine sp\nx: nop", "'x' cannot be a label: it is the constant of line 1"},
+            {".equ r1, 1", "'r1' cannot name a constant: it is a reserved word"},
+            {".equ x, 1\n.set x, 2", "'x' cannot name a variable: it is the constant of line 1"},
+            {".param A, in, bf16, 1\n.param A, in, bf16, 1", "'A' cannot name a parameter: it is a parameter"},
+            {".macro m\n.endm\n.macro m\n.endm", "macro 'm' is already at line 1"},
+            {".macro m a, a\n.endm", "expected a new name of a macro parameter, found 'a'"},
+            {".sem s1, s2", "'s1' cannot name a semaphore: it is a reserved word"},
+            {".sbuf 1\n.sbuf 2", ".sbuf is already given at line 1"}});
+}
+
+void parameters_are_checked(void **) {
+    expect({{".param A, both, bf16, 1", "expected in, out, inout or scalar, found 'both'"},
+            {".param A, in, float, 1", "expected an element type, found 'float'"},
+            {".param A, in, bf16", "a tensor has 1 to 6 dimensions, this one 0"},
+            {".param A, in, bf16, 1, 1, 1, 1, 1, 1, 1", "a tensor has 1 to 6 dimensions, this one 7"},
+            {".param A, in, bf16, 0", "dimension 0 is not at least 1"},
+            {".param A, in, bf16, 1 << 62, 2", "the tensor does not fit 63 bits"},
+            {".param A, scalar, bf16", "expected end of line, found ','"},
+            {".param a2345678901234567890123456789012, in, bf16, 1", "has 1 to 31 characters"},
+            {".rept 33, i\n.param p, scalar\n.endr", "'p' cannot name a parameter"}});
+}
+
+void blocks_must_be_closed(void **) {
+    expect({{".if 1\nnop", ".if without .endif"},
+            {".if 0\n.else\nnop", ".else without .endif"},
+            {".if 0\n.else\n.else\n.endif", ".else after .else"},
+            {".endif", "this ends a block that was not opened"},
+            {".macro m\nnop", ".macro without .endm"},
+            {".rept 2\nnop", ".rept without .endr"},
+            {".rept -1\n.endr", "cannot repeat -1 times"},
+            {".rept 1\n.macro m\n.endm\n.endr", "a macro cannot be defined inside a macro or a repetition"}});
+}
+
+void macro_calls_are_checked(void **) {
+    expect({{".macro m a, b\n.endm\n.engine sp\nm 1", "macro 'm' takes 2 arguments (a, b), not 1"},
+            {".macro m a, b\n.endm\n.engine sp\nm 1, ", "argument 'b' of macro 'm' is empty"}});
+}
+
+void endless_expansion_stops(void **) {
+    expect({{".macro m\nm\n.endm\n.engine sp\nm", "macros are nested more than 64 deep"},
+            {".engine sp\n.rept 1000000000\n.endr", "statements after expansion"}});
+}
+
+void error_directive_stops_with_its_text(void **) {
+    expect(
+        {{".option M, 0\n.if M < 1\n.error \"M must be positive\"\n.endif", "test.s:3:8: error: M must be positive"}});
+}
+
+void raw_wants_hexadecimal(void **) {
+    expect_sp({{".raw 12", "expected bytes in hexadecimal, in quotes"},
+               {".raw \"1g\"", ".raw takes up to 128 bytes"},
+               {".raw \"123\"", "odd number"},
+               {".raw \"" + std::string(258, '0') + "\"", ".raw takes up to 128 bytes"}});
+}
+
+void definitions_must_have_an_option(void **) {
+    const std::string_view source = ".option M, 1\n.option N\n.engine sp\nend\n";
+    expect_part(bad(source), "test.s:2:9: error: N has no default: give -D N=VALUE");
+    expect_part(bad(source, {{"N", "1"}, {"X", "2"}}), "test.s: error: -D X: the source has no .option X; it has M, N");
+    expect_part(bad(source, {{"N", "1 +"}}), "test.s: error: -D N=1 +: the value is not a constant expression");
+    expect_part(bad(source, {{"N", ""}}), "-D N=: the value is not a constant expression");
+    expect_part(bad(source, {{"N", "1"}, {"N", "2"}}), "-D N is given twice");
+    expect_no_part(bad(source), "undefined symbol");
+}
+
+} // namespace
+
+int main() {
+    const CMUnitTest tests[] = {
+        cmocka_unit_test(an_error_shows_file_line_column_and_caret),
+        cmocka_unit_test(an_error_in_a_macro_shows_the_calls),
+        cmocka_unit_test(several_errors_come_in_one_go),
+        cmocka_unit_test(the_number_of_errors_is_limited),
+        cmocka_unit_test(words_that_are_nearly_right_get_a_hint),
+        cmocka_unit_test(malformed_tokens_are_named),
+        cmocka_unit_test(bad_expressions_are_named),
+        cmocka_unit_test(operands_out_of_range_are_named),
+        cmocka_unit_test(wrong_operands_are_named),
+        cmocka_unit_test(instructions_stay_on_their_engines),
+        cmocka_unit_test(tiles_obey_the_rules_of_the_hardware),
+        cmocka_unit_test(memory_blocks_match_their_tile),
+        cmocka_unit_test(waits_and_updates_have_one_form),
+        cmocka_unit_test(names_are_defined_once),
+        cmocka_unit_test(parameters_are_checked),
+        cmocka_unit_test(blocks_must_be_closed),
+        cmocka_unit_test(macro_calls_are_checked),
+        cmocka_unit_test(endless_expansion_stops),
+        cmocka_unit_test(error_directive_stops_with_its_text),
+        cmocka_unit_test(raw_wants_hexadecimal),
+        cmocka_unit_test(definitions_must_have_an_option),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests_name("asm_error", tests, nullptr, nullptr);
+}

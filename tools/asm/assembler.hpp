@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file
+ * Text to kernel. docs/reference/assembly.md describes the language.
+ */
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "diagnostics.hpp"
+#include "image.hpp"
+
+namespace neuron::assembler {
+
+/** `-D NAME=VALUE`; the value is a constant expression. */
+struct Definition {
+    std::string name;
+    std::string value;
+};
+
+/** All errors found, in the order of the text, at least one. */
+using Errors = std::vector<Diagnostic>;
+
+/**
+ * Assembles a source text. Has no state: any thread may call it. Memory is bounded: repetitions and macros stop at a
+ * limit of expanded statements.
+ */
+tl::expected<KernelImage, Errors> assemble(std::string_view source, const std::vector<Definition> &definitions = {});
+
+/** Assembles one instruction of an engine, without labels, against parameters. For the disassembler's self-check. */
+tl::expected<InstructionBytes, Errors> assemble_one(std::string_view text, spec::Engine engine,
+                                                    const std::vector<KernelParam> &params);
+
+/** All errors as text; see render(). */
+std::string render(const Errors &errors, std::string_view file, std::string_view source);
+
+} // namespace neuron::assembler

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#include "mnemonics.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "symbols.hpp"
+
+namespace neuron::assembler {
+namespace {
+
+using spec::EnumId;
+using spec::InsnDesc;
+using spec::OperandDesc;
+using spec::OperandKind;
+
+// Enums whose values make short forms: `add` for `alu add`, `blt` for `branch lt`.
+struct ShortForm {
+    EnumId enum_id;
+    std::string_view prefix;
+};
+constexpr std::array<ShortForm, 2> short_forms = {{{EnumId::ALU_OP, ""}, {EnumId::COND, "b"}}};
+
+// A condition that ignores its operands: they are not written.
+constexpr std::string_view unconditional = "jump";
+
+// A register operand of the first name followed by an immediate of the second is written as one sum.
+constexpr std::string_view sum_register = "rb";
+constexpr std::string_view sum_addend = "imm";
+
+// Operands whose field holds more values than the hardware has.
+constexpr std::string_view ring_operand = "ring";
+
+void add_short_forms(std::vector<Mnemonic> &out, const InsnDesc &instruction, const OperandDesc &operand) {
+    const auto form = std::ranges::find(short_forms, operand.enum_id, &ShortForm::enum_id);
+    if (operand.kind != OperandKind::ENUM || form == short_forms.end())
+        return;
+    for (const spec::EnumValueDesc &value : operand.enum_desc->values) {
+        Mnemonic mnemonic{std::string(form->prefix) + lower(value.name), &instruction, {}};
+        mnemonic.implied.push_back({&operand, static_cast<std::int64_t>(value.value)});
+        if (operand.enum_id == EnumId::COND && value.value == spec::raw(spec::Cond::ALWAYS)) {
+            mnemonic.word = unconditional;
+            for (const OperandDesc &other : instruction.operands)
+                if (other.kind == OperandKind::REG || other.kind == OperandKind::IMM)
+                    mnemonic.implied.push_back({&other, 0});
+        }
+        out.push_back(std::move(mnemonic));
+    }
+}
+
+std::vector<Mnemonic> make_mnemonics() {
+    std::vector<Mnemonic> out;
+    for (const InsnDesc &instruction : spec::instructions()) {
+        out.push_back({lower(instruction.name), &instruction, {}});
+        for (const OperandDesc &operand : instruction.operands)
+            add_short_forms(out, instruction, operand);
+    }
+    return out;
+}
+
+bool is_implied(const Mnemonic &mnemonic, const OperandDesc &operand) {
+    return std::ranges::find(mnemonic.implied, &operand, &Implied::operand) != mnemonic.implied.end();
+}
+
+bool is_sum(const OperandDesc &first, const OperandDesc &second) {
+    return first.kind == OperandKind::REG && first.name == sum_register && second.kind == OperandKind::IMM &&
+           second.name == sum_addend;
+}
+
+} // namespace
+
+const std::vector<Mnemonic> &mnemonics() {
+    static const std::vector<Mnemonic> list = make_mnemonics();
+    return list;
+}
+
+const Mnemonic *find_mnemonic(std::string_view word) {
+    // An instruction's own name wins over the short form of another one.
+    const Mnemonic *found = nullptr;
+    for (const Mnemonic &mnemonic : mnemonics())
+        if (mnemonic.word == word && (found == nullptr || mnemonic.implied.empty()))
+            found = &mnemonic;
+    return found;
+}
+
+std::vector<Slot> slots(const Mnemonic &mnemonic) {
+    std::vector<Slot> out;
+    const auto operands = mnemonic.instruction->operands;
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+        const OperandDesc &operand = operands[i];
+        if (is_implied(mnemonic, operand))
+            continue;
+        const bool optional = operand.kind == OperandKind::FLAGS || operand.kind == OperandKind::BOOL;
+        const bool sum = i + 1 < operands.size() && is_sum(operand, operands[i + 1]);
+        out.push_back({&operand, sum ? &operands[i + 1] : nullptr, sum ? "b" : operand.name, optional});
+        i += sum ? 1 : 0;
+    }
+    return out;
+}
+
+std::string engine_names(const InsnDesc &instruction) {
+    std::vector<std::string_view> names;
+    for (const spec::Engine engine : spec::values<spec::Engine>())
+        if (instruction.runs_on(engine))
+            names.push_back(spec::name(engine));
+    std::string out;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (i > 0)
+            out += i + 1 == names.size() ? " and " : ", ";
+        out += names[i];
+    }
+    return out;
+}
+
+std::uint64_t value_count(const OperandDesc &operand) {
+    switch (operand.kind) {
+    case OperandKind::REG: return spec::SEQ_REGISTERS;
+    case OperandKind::ARG: return spec::LAUNCH_ARGS;
+    case OperandKind::BOOL: return 2;
+    case OperandKind::IMM: return operand.name == ring_operand ? spec::DMA_RINGS : 0;
+    case OperandKind::ENUM:
+    case OperandKind::LABEL:
+    case OperandKind::FLAGS:
+    case OperandKind::TILE:
+    case OperandKind::MEM: break;
+    }
+    return 0;
+}
+
+void store_operand(InstructionBytes &bytes, const OperandDesc &operand, std::int64_t value) {
+    for (std::uint32_t i = 0; i < operand.size; ++i)
+        bytes[operand.offset + i] = static_cast<std::byte>(static_cast<std::uint64_t>(value) >> (8 * i) & 0xff);
+}
+
+std::int64_t load_operand(const InstructionBytes &bytes, const OperandDesc &operand) {
+    std::uint64_t word = 0;
+    for (std::uint32_t i = 0; i < operand.size; ++i)
+        word |= std::to_integer<std::uint64_t>(bytes[operand.offset + i]) << (8 * i);
+    if (!operand.is_signed || operand.size == 8)
+        return static_cast<std::int64_t>(word);
+    const std::uint64_t sign = std::uint64_t{1} << (8 * operand.size - 1);
+    return static_cast<std::int64_t>((word ^ sign) - sign);
+}
+
+} // namespace neuron::assembler

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file
+ * How the instructions of the hardware contract are written: names, operand slots, operand fields. Everything follows
+ * from the generated tables; what syntax adds to them is at the top of mnemonics.cpp.
+ */
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <neuron/kernel_file.hpp>
+
+namespace neuron::assembler {
+
+/** An operand that a mnemonic implies. */
+struct Implied {
+    const spec::OperandDesc *operand = nullptr;
+    std::int64_t value = 0;
+};
+
+/** A word that starts an instruction: the instruction's own name, or a short form of it. */
+struct Mnemonic {
+    std::string word;
+    const spec::InsnDesc *instruction = nullptr;
+    std::vector<Implied> implied;
+};
+
+/** An operand as it is written. `addend` makes it a register, a number, or the sum of both. */
+struct Slot {
+    const spec::OperandDesc *operand = nullptr;
+    const spec::OperandDesc *addend = nullptr;
+    std::string_view name;
+    bool optional = false;
+};
+
+/** All of them; each short form comes after the instruction it belongs to. */
+const std::vector<Mnemonic> &mnemonics();
+
+/** nullptr if there is none. Lower case. */
+const Mnemonic *find_mnemonic(std::string_view word);
+
+/** What is written after the mnemonic, in order. */
+std::vector<Slot> slots(const Mnemonic &mnemonic);
+
+/** "PE", "ACT, POOL and SP". */
+std::string engine_names(const spec::InsnDesc &instruction);
+
+/** Number of legal values where the hardware allows fewer than the field holds, else 0. */
+std::uint64_t value_count(const spec::OperandDesc &operand);
+
+/** Integer operands in the bytes of an instruction. */
+void store_operand(InstructionBytes &bytes, const spec::OperandDesc &operand, std::int64_t value);
+std::int64_t load_operand(const InstructionBytes &bytes, const spec::OperandDesc &operand);
+
+} // namespace neuron::assembler

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+#include "program.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "expression.hpp"
+
+namespace neuron::assembler {
+namespace {
+
+std::string_view directive_of(const Line &line) {
+    return line[0].is(".") && line[1].kind == TokenKind::identifier ? std::string_view(line[1].text) : "";
+}
+
+} // namespace
+
+Program::Program(const std::vector<Definition> &definitions, Diagnostics &diagnostics) : diagnostics_(diagnostics) {
+    for (const Definition &definition : definitions)
+        if (!definitions_.emplace(definition.name, definition.value).second)
+            diagnostics_.error({}, fmt::format("-D {} is given twice", definition.name));
+}
+
+bool Program::budget(Position at) {
+    if (diagnostics_.full())
+        return false;
+    if (++statements_ <= max_statements)
+        return true;
+    if (statements_ == max_statements + 1)
+        diagnostics_.error(at, fmt::format("more than {} statements after expansion", max_statements));
+    return false;
+}
+
+void Program::run(std::span<const Line> lines) {
+    for (std::size_t at = 0; at < lines.size();) {
+        if (!budget(lines[at][0].at))
+            return;
+        const std::string_view word = directive_of(lines[at]);
+        if (word == "if")
+            at = do_if(lines, at);
+        else if (word == "macro")
+            at = do_macro(lines, at);
+        else if (word == "rept")
+            at = do_rept(lines, at);
+        else
+            statement(lines[at++]);
+    }
+}
+
+void Program::statement(const Line &line) {
+    Line tokens = line;
+    for (Token &token : tokens)
+        if (token.kind == TokenKind::local) {
+            token.kind = TokenKind::identifier;
+            token.text = fmt::format("{}${}", token.text, scope_.back());
+        }
+    Cursor cursor(tokens);
+    while (cursor.peek().kind == TokenKind::identifier && cursor.peek(1).is(":")) {
+        label(cursor.take());
+        cursor.take();
+    }
+    if (cursor.at_end())
+        return;
+    if (cursor.peek().is("."))
+        return directive(cursor);
+    if (cursor.peek().kind == TokenKind::identifier)
+        if (const auto macro = macros_.find(cursor.peek().text); macro != macros_.end()) {
+            return call(macro->second, cursor);
+        }
+    instruction(cursor);
+}
+
+void Program::directive(Cursor &cursor) {
+    cursor.take();
+    const Token &word = cursor.take();
+    const auto &known = directives();
+    const auto found = word.kind == TokenKind::identifier ? known.find(word.text) : known.end();
+    if (found != known.end())
+        return (this->*found->second)(cursor);
+    std::vector<std::string_view> names;
+    for (const auto &[name, handler] : known)
+        names.push_back(name);
+    const std::string_view near = closest(word.text, names);
+    fail(word, near.empty() ? fmt::format("unknown directive '.{}'", word.text)
+                            : fmt::format("unknown directive '.{}'; did you mean '.{}'?", word.text, near));
+}
+
+void Program::label(const Token &token) {
+    if (!symbols_.engine)
+        return fail(token, fmt::format("label '{}' before .engine", token.text));
+    if (const auto taken = symbols_.taken(token.text))
+        return fail(token, fmt::format("'{}' cannot be a label: it is {}", token.text, *taken));
+    const auto engine = static_cast<std::size_t>(*symbols_.engine);
+    const auto index = static_cast<std::uint32_t>(image_.streams[engine].size());
+    const auto [at, added] = labels_[engine].try_emplace(token.text, Label{index, label_count_++, token.at});
+    if (!added)
+        fail(token, fmt::format("label '{}' is already at line {}", token.text, at->second.where.line));
+}
+
+void Program::instruction(Cursor &cursor) {
+    const Token &word = cursor.peek();
+    if (!symbols_.engine)
+        return fail(word, fmt::format("{} before .engine: say which sequencer runs it", shown(word)));
+    auto encoded = read_instruction(cursor, symbols_, diagnostics_);
+    // A broken instruction still takes its place, so that labels behind it keep their meaning.
+    if (!encoded)
+        encoded.emplace();
+    auto &stream = image_.streams[static_cast<std::size_t>(*symbols_.engine)];
+    if (encoded->label)
+        pending_.push_back({*symbols_.engine, stream.size(), std::move(*encoded->label), diagnostics_.frames()});
+    stream.push_back(encoded->bytes);
+    sbuf_by_register_ |= encoded->sbuf_by_register;
+    sbuf_seen_ = std::max(sbuf_seen_, encoded->sbuf_end);
+    if (sbuf_declared_.value_or(0) != 0 && encoded->sbuf_end > *sbuf_declared_)
+        fail(word, fmt::format("tile ends at byte {}, but .sbuf declares {}", encoded->sbuf_end, *sbuf_declared_));
+}
+
+void Program::expand(std::span<const Line> body, Frame frame) {
+    if (scope_.size() > max_depth)
+        return diagnostics_.error(frame.where, fmt::format("macros are nested more than {} deep", max_depth));
+    diagnostics_.push_frame(std::move(frame));
+    scope_.push_back(++scopes_);
+    run(body);
+    scope_.pop_back();
+    diagnostics_.pop_frame();
+}
+
+KernelImage Program::finish() {
+    if (std::ranges::all_of(image_.streams, &std::vector<InstructionBytes>::empty) && !diagnostics_.any())
+        diagnostics_.error({}, "no engine has instructions");
+    for (const auto &[name, text] : definitions_)
+        if (!options_.contains(name)) {
+            std::string known;
+            for (const std::string &option : options_)
+                known += (known.empty() ? "" : ", ") + option;
+            diagnostics_.error({}, fmt::format("-D {}: the source has no .option {}; {}", name, name,
+                                               known.empty() ? "it has none" : "it has " + known));
+        }
+    for (Pending &pending : pending_) {
+        const auto engine = static_cast<std::size_t>(pending.engine);
+        const auto target = labels_[engine].find(pending.use.label);
+        if (target != labels_[engine].end()) {
+            auto &bytes = image_.streams[engine][pending.index];
+            const std::uint32_t index = target->second.index;
+            for (std::uint32_t i = 0; i < pending.use.operand->size; ++i)
+                bytes[pending.use.operand->offset + i] = static_cast<std::byte>(index >> (8 * i) & 0xff);
+            continue;
+        }
+        diagnostics_.error_in(
+            std::move(pending.frames), pending.use.where,
+            fmt::format("undefined label '{}' in the stream of {}", pending.use.label, spec::name(pending.engine)));
+    }
+    std::vector<std::pair<std::size_t, KernelSymbol>> symbols;
+    for (std::size_t engine = 0; engine < labels_.size(); ++engine)
+        for (const auto &[name, label] : labels_[engine])
+            symbols.push_back({label.order, {name, static_cast<spec::Engine>(engine), label.index}});
+    std::ranges::sort(symbols, {}, [](const auto &entry) {
+        return std::tuple(entry.second.engine, entry.second.instruction, entry.first);
+    });
+    for (auto &[order, symbol] : symbols)
+        image_.symbols.push_back(std::move(symbol));
+    image_.params = symbols_.params;
+    image_.sbuf_bytes = sbuf_declared_      ? static_cast<std::uint32_t>(*sbuf_declared_)
+                        : sbuf_by_register_ ? 0
+                                            : sbuf_seen_;
+    return std::move(image_);
+}
+
+} // namespace neuron::assembler

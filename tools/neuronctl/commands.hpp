@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file
+ * The commands: each adds itself to the command line, and sets `action` when it was chosen.
+ */
+#pragma once
+
+#include <functional>
+
+#include <CLI/CLI.hpp>
+
+#include "report.hpp"
+
+namespace neuronctl {
+
+/** What a command does; returns nothing or why it failed. */
+using Action = std::function<Outcome<void>()>;
+
+struct CommandLine {
+    CLI::App &app;
+    Global &global;
+    Action &action; ///< Of the chosen command.
+};
+
+void add_devices(const CommandLine &line);
+void add_info(const CommandLine &line);
+void add_run(const CommandLine &line);
+void add_asm(const CommandLine &line);
+void add_disasm(const CommandLine &line);
+
+} // namespace neuronctl

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include "device_options.hpp"
+
+#include <charconv>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include <neuron/spec.hpp>
+
+namespace neuronctl {
+namespace {
+
+void print_log(neuron::LogLevel level, std::string_view message) {
+    if (level == neuron::LogLevel::error || level == neuron::LogLevel::warning)
+        fmt::print(stderr, "neuronctl: {}: {}\n", level == neuron::LogLevel::error ? "error" : "warning", message);
+}
+
+std::string profile_names() {
+    std::string out;
+    for (const neuron::spec::ProfileDesc &profile : neuron::spec::profiles())
+        out += (out.empty() ? "" : ", ") + std::string(profile.name);
+    return out;
+}
+
+} // namespace
+
+void DeviceChoice::add_to(CLI::App &command) {
+    command_ = &command;
+    command
+        .add_option("--backend", backend_,
+                    "accel: the kernel driver's device; sim: a chip in this process, without driver or root")
+        ->capture_default_str()
+        ->group("Device");
+    command
+        .add_option("--device", node_,
+                    "accel: accel1, /dev/accel/accel1 or a bus address; default: the first usable one")
+        ->group("Device");
+    command.add_option("--sim-profile", sim_.profile, "Chip profile: " + profile_names())->group("Simulated chip");
+    command.add_option("--sim-hbm", hbm_, "HBM capacity, e.g. 4G")->group("Simulated chip");
+    command.add_option("--sim-cores", sim_.cores, "NeuronCores")->group("Simulated chip");
+    command.add_option("--sim-threads", sim_.threads, "Worker threads")->group("Simulated chip");
+    command.add_flag("--sim-stepped", sim_.stepped, "One thread, in an order that only the seed decides")
+        ->group("Simulated chip");
+    command.add_option("--sim-seed", sim_.seed, "Seed of that order")->group("Simulated chip");
+}
+
+Outcome<neuron::DeviceOptions> DeviceChoice::options() const {
+    neuron::DeviceOptions out{.backend = backend_, .node = node_, .sim = sim_, .log = print_log};
+    const auto known = neuron::Device::backends();
+    if (std::find(known.begin(), known.end(), backend_) == known.end())
+        return tl::unexpected(
+            usage_error(fmt::format("unknown backend '{}'; there is {}", backend_, fmt::join(known, ", "))));
+    const bool sim = backend_ == "sim";
+    if (sim && command_->count("--device") != 0)
+        return tl::unexpected(usage_error("--device is for --backend accel; the sim backend has no node"));
+    for (const CLI::Option *option : command_->get_options())
+        if (!sim && option->count() != 0 && option->get_name().starts_with("--sim-"))
+            return tl::unexpected(usage_error(fmt::format("{} needs --backend sim", option->get_name())));
+    if (!hbm_.empty()) {
+        const auto bytes = parse_bytes(hbm_);
+        if (!bytes || *bytes == 0)
+            return tl::unexpected(usage_error(fmt::format("--sim-hbm {}: expected bytes, e.g. 512M or 4G", hbm_)));
+        out.sim.hbm_bytes = *bytes;
+    }
+    if (!sim_.profile.empty() && neuron::spec::find_profile(sim_.profile) == nullptr)
+        return tl::unexpected(
+            usage_error(fmt::format("unknown profile '{}'; there are {}", sim_.profile, profile_names())));
+    return out;
+}
+
+Outcome<neuron::Device> DeviceChoice::open(const neuron::DeviceOptions &options) {
+    auto device = neuron::Device::open(options);
+    if (device)
+        return std::move(*device);
+    neuron::Error error = device.error();
+    // Whoever named a device wants to read its name, also where the library looked at none.
+    if (error.message.find(options.node) == std::string::npos)
+        error.message = fmt::format("{}: {}", options.node, error.message);
+    const bool input = error.code == neuron::ErrorCode::invalid_argument;
+    return tl::unexpected(input ? input_error(error) : device_error(error));
+}
+
+std::optional<std::uint64_t> parse_bytes(std::string_view text) {
+    std::uint64_t value = 0;
+    const char *last = text.data() + text.size();
+    const auto [end, status] = std::from_chars(text.data(), last, value);
+    if (status != std::errc())
+        return std::nullopt;
+    std::string_view unit(end, static_cast<std::size_t>(last - end));
+    if (unit.starts_with(' '))
+        unit.remove_prefix(1);
+    if (unit.empty())
+        return value;
+    const std::size_t power = std::string_view("KMGT").find(static_cast<char>(unit[0] & ~0x20));
+    const std::string_view rest = unit.substr(1);
+    if (power == std::string_view::npos || (!rest.empty() && rest != "iB" && rest != "B"))
+        return std::nullopt;
+    const unsigned shift = 10 * (static_cast<unsigned>(power) + 1);
+    if (value > std::numeric_limits<std::uint64_t>::max() >> shift)
+        return std::nullopt;
+    return value << shift;
+}
+
+std::string device_line(const neuron::DeviceInfo &info) {
+    return fmt::format("{}: {}, {} cores, {} HBM, hardware contract {}", info.name,
+                       neuron::spec::find_profile(info.profile) != nullptr
+                           ? neuron::spec::find_profile(info.profile)->name
+                           : "unknown profile",
+                       info.cores, bytes_text(info.hbm_bytes), version_text(info.spec_version));
+}
+
+Json device_json(const neuron::DeviceInfo &info) {
+    const neuron::spec::ProfileDesc *profile = neuron::spec::find_profile(info.profile);
+    return {{"backend", info.backend},
+            {"name", info.name},
+            {"profile", profile != nullptr ? Json(profile->name) : Json()},
+            {"spec_version", version_text(info.spec_version)},
+            {"driver_spec_version", version_text(info.driver_spec_version)},
+            {"cores", info.cores},
+            {"sbuf_bytes", info.sbuf_bytes},
+            {"psum_bytes", info.psum_bytes},
+            {"hbm_banks", info.hbm_banks},
+            {"hbm_bytes", info.hbm_bytes},
+            {"hbm_free", info.hbm_free},
+            {"aperture_bytes", info.aperture_bytes},
+            {"va_start", info.va_start},
+            {"va_end", info.va_end},
+            {"page_size", info.page_size},
+            {"max_queues", info.max_queues},
+            {"clock_ns", info.clock_ns}};
+}
+
+} // namespace neuronctl

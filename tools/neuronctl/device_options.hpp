@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file
+ * Options that say which device a command means.
+ */
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include <neuron/device.hpp>
+
+#include "report.hpp"
+
+namespace neuronctl {
+
+class DeviceChoice {
+public:
+    /** Adds the options to a command. The object must outlive the parser. */
+    void add_to(CLI::App &command);
+
+    /** Checks what belongs together. Opens nothing. */
+    Outcome<neuron::DeviceOptions> options() const;
+
+    /** Opens it. A bad option is an input error, everything else a device error. */
+    static Outcome<neuron::Device> open(const neuron::DeviceOptions &options);
+
+private:
+    std::string backend_ = "accel";
+    std::string node_;
+    neuron::SimOptions sim_;
+    std::string hbm_;
+    CLI::App *command_ = nullptr;
+};
+
+/** "96 GiB", "64M", "4096": bytes. Empty if it is none. */
+std::optional<std::uint64_t> parse_bytes(std::string_view text);
+
+/** One line: "sim: trn2, 8 cores, 96.0 GiB HBM, spec 1.0". */
+std::string device_line(const neuron::DeviceInfo &info);
+
+/** What "device" holds in the JSON. */
+Json device_json(const neuron::DeviceInfo &info);
+
+} // namespace neuronctl

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+// neuronctl run
+#include <cmath>
+#include <filesystem>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "../asm/symbols.hpp"
+#include "bindings.hpp"
+#include "commands.hpp"
+#include "device_options.hpp"
+#include "execution.hpp"
+
+namespace neuronctl {
+namespace {
+
+using neuron::assembler::lower;
+
+struct Options {
+    std::string kernel;
+    BindingTexts bindings;
+    DeviceChoice device;
+    std::string submit = "auto";
+    std::string placement = "hbm";
+    double timeout = 60;
+};
+
+// Wraps the choices that CLI11 has checked already.
+RunSettings settings_of(const Options &options, const neuron::DeviceOptions &device) {
+    RunSettings out;
+    out.device = device;
+    out.submit = options.submit == "uring"   ? neuron::SubmitPath::uring
+                 : options.submit == "ioctl" ? neuron::SubmitPath::ioctl
+                                             : neuron::SubmitPath::automatic;
+    out.placement = options.placement == "host" ? neuron::Placement::host : neuron::Placement::hbm;
+    // Rounded up: 0 would mean no limit.
+    out.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(options.timeout * 1e3)));
+    return out;
+}
+
+std::size_t instruction_count(const neuron::KernelFile &file) {
+    std::size_t out = 0;
+    for (const neuron::spec::Engine engine : neuron::spec::values<neuron::spec::Engine>())
+        out += file.stream(engine).size();
+    return out;
+}
+
+std::string streams_text(const neuron::KernelFile &file) {
+    std::string out;
+    for (const neuron::spec::Engine engine : neuron::spec::values<neuron::spec::Engine>())
+        if (!file.stream(engine).empty())
+            out += fmt::format("{}{} {}", out.empty() ? "" : ", ", lower(neuron::spec::name(engine)),
+                               file.stream(engine).size());
+    return out;
+}
+
+Json tensors_json(const std::vector<Binding> &bindings) {
+    Json out = Json::array();
+    for (const Binding &binding : bindings) {
+        const neuron::KernelParam &param = *binding.param;
+        Json entry = {{"name", param.name}, {"kind", lower(neuron::spec::name(param.kind))}};
+        if (param.is_tensor()) {
+            entry["dtype"] = lower(neuron::spec::name(param.dtype));
+            entry["shape"] = param.dims;
+            entry["bytes"] = param.bytes();
+            if (!binding.in_path.empty())
+                entry["in"] = binding.in_path;
+            if (!binding.out_path.empty())
+                entry["out"] = binding.out_path;
+        } else
+            entry["value"] = binding.scalar;
+        out.push_back(std::move(entry));
+    }
+    return out;
+}
+
+Json result_json(const std::string &kernel, const neuron::KernelFile &file, const std::vector<Binding> &bindings,
+                 const RunResult &result) {
+    Json streams = Json::object();
+    for (const neuron::spec::Engine engine : neuron::spec::values<neuron::spec::Engine>())
+        streams[lower(neuron::spec::name(engine))] = file.stream(engine).size();
+    Json steps = Json::array();
+    for (const Step &step : result.steps)
+        steps.push_back({{"name", step.name}, {"ns", step.time.count()}, {"bytes", step.bytes}});
+    return {{"device", device_json(result.device)},
+            {"kernel",
+             {{"name", kernel}, {"file", file.name()}, {"instructions", streams}, {"bytes", result.program_bytes}}},
+            {"params", tensors_json(bindings)},
+            {"submit_path", result.path},
+            {"steps", steps},
+            {"jobs", result.stats.jobs},
+            {"packets", result.stats.packets}};
+}
+
+std::string tensors_text(const std::vector<Binding> &bindings) {
+    std::vector<std::vector<std::string>> rows;
+    for (const Binding &binding : bindings) {
+        const neuron::KernelParam &param = *binding.param;
+        std::string files = binding.in_path.empty() ? "" : "<- " + binding.in_path;
+        if (!binding.out_path.empty())
+            files += (files.empty() ? "-> " : "  -> ") + binding.out_path;
+        if (param.is_tensor())
+            rows.push_back({lower(neuron::spec::name(param.kind)), param.name, tensor_text(param.dtype, param.dims),
+                            bytes_text(param.bytes()), files});
+        else
+            rows.push_back({"scalar", param.name,
+                            fmt::format("{} ({:#x})", static_cast<std::int64_t>(binding.scalar), binding.scalar), "",
+                            ""});
+    }
+    return table(rows, "<<<><", "  ");
+}
+
+std::string steps_text(const RunResult &result) {
+    std::vector<std::vector<std::string>> rows;
+    for (const Step &step : result.steps) {
+        const double seconds = std::chrono::duration<double>(step.time).count();
+        const bool moved = step.bytes != 0 && seconds > 0;
+        rows.push_back(
+            {step.name, time_text(static_cast<std::uint64_t>(step.time.count())),
+             step.bytes != 0 ? bytes_text(step.bytes) : "",
+             moved ? bytes_text(static_cast<std::uint64_t>(static_cast<double>(step.bytes) / seconds)) + "/s" : ""});
+    }
+    return table(rows, "<>>>", "  ");
+}
+
+std::string verdict(const std::string &kernel, const RunResult &result) {
+    std::uint64_t execute = 0;
+    for (const Step &step : result.steps)
+        if (step.name == "execute")
+            execute = static_cast<std::uint64_t>(step.time.count());
+    return fmt::format("OK: {} ran on {} in {}", kernel, result.device.name, time_text(execute));
+}
+
+std::string result_text(const std::string &kernel, const neuron::KernelFile &file, const std::vector<Binding> &bindings,
+                        const RunResult &result) {
+    return fmt::format("device   {}\nkernel   {}: {} instructions ({})\n{}submit   {}\n{}{}\n",
+                       device_line(result.device), kernel, instruction_count(file), streams_text(file),
+                       tensors_text(bindings), result.path, steps_text(result), verdict(kernel, result));
+}
+
+Outcome<void> run(const Global &global, const Options &options) {
+    const auto device = options.device.options();
+    if (!device)
+        return tl::unexpected(device.error());
+    const auto file = neuron::KernelFile::load(options.kernel);
+    if (!file)
+        return tl::unexpected(input_error(file.error()));
+    const std::string kernel = std::filesystem::path(options.kernel).stem().string();
+    const auto bindings = bind(*file, kernel, options.bindings);
+    if (!bindings)
+        return tl::unexpected(bindings.error());
+    const auto result = execute(*file, *bindings, settings_of(options, *device));
+    if (!result)
+        return tl::unexpected(result.error());
+    print_result(global, "run", result_json(kernel, *file, *bindings, *result),
+                 result_text(kernel, *file, *bindings, *result));
+    return {};
+}
+
+void add_bindings(CLI::App &command, BindingTexts &texts) {
+    // One value per option, so that the kernel may stand behind them.
+    const auto add = [&](const char *name, std::vector<std::string> &values, const char *type, const char *help) {
+        command.add_option(name, values, help)->type_name(type)->expected(1)->take_all()->group("Parameters");
+    };
+    add("--in", texts.inputs, "NAME=FILE.npy", "Input tensor");
+    add("--out", texts.outputs, "NAME=FILE.npy", "Where an output tensor goes");
+    add("--scalar", texts.scalars, "NAME=NUMBER", "64-bit integer, decimal or 0x");
+}
+
+} // namespace
+
+void add_run(const CommandLine &line) {
+    const auto options = std::make_shared<Options>();
+    CLI::App *command = line.app.add_subcommand("run", "Run a kernel on tensors in .npy files");
+    command->add_option("KERNEL", options->kernel, "Kernel file (.nko)")->required();
+    add_bindings(*command, options->bindings);
+    options->device.add_to(*command);
+    command->add_option("--submit", options->submit, "How jobs enter the kernel")
+        ->check(CLI::IsMember({"auto", "uring", "ioctl"}))
+        ->capture_default_str()
+        ->group("Run");
+    command->add_option("--placement", options->placement, "Where tensors and program lie")
+        ->check(CLI::IsMember({"hbm", "host"}))
+        ->capture_default_str()
+        ->group("Run");
+    command->add_option("--timeout", options->timeout, "Seconds until the run is given up; 0: never")
+        ->check(CLI::Range(0.0, 1e6))
+        ->capture_default_str()
+        ->group("Run");
+    command->footer(R"(
+Examples:
+  neuronctl run matmul.nko --in A=a.npy --in B=b.npy --out C=c.npy
+  neuronctl run --backend sim matmul.nko --in A=a.npy --in B=b.npy --out C=c.npy
+  neuronctl run scale.nko --in X=x.npy --out Y=y.npy --scalar n=5 --device accel1
+
+bf16 tensors are two-byte voids ('V2') in .npy files, as ml_dtypes writes them. All inputs are checked before a device
+is opened; outputs appear only after success.)");
+    command->callback([options, line] { line.action = [options, line] { return run(line.global, *options); }; });
+}
+
+} // namespace neuronctl
