@@ -9,7 +9,7 @@ help: ## say what there is
 	@echo
 	@echo '  make run ARGS="--help"    its options; make test SUITE=unit,lint    only these suites'
 
-run: build ## boot the guest, run a kernel on the accelerator, verify it
+run: ## boot the guest, run a kernel on the accelerator, verify it (builds what is missing)
 	@guest/first-light $(ARGS)
 
 shell: build ## boot the guest with a shell in it

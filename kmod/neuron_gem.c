@@ -56,6 +56,10 @@ static bool neuron_sgt_is_coherent(struct device *dev, struct sg_table *sgt)
 	struct scatterlist *sg;
 	int i;
 
+	/* With DMA API debugging on, all that is behind an IOMMU seems to need a sync. */
+	if (IS_ENABLED(CONFIG_DMA_API_DEBUG) && device_iommu_mapped(dev))
+		return true;
+
 	for_each_sgtable_dma_sg(sgt, sg, i)
 		if (dma_need_sync(dev, sg_dma_address(sg)))
 			return false;
