@@ -351,6 +351,11 @@ static void neuron_exit(PCIDevice *pci)
     NeuronState *s = NEURON(pci);
 
     qemu_remove_exit_notifier(&s->exit_notifier);
+    /*
+     * neuron_stop() lets go of the BQL, and a guest may power the slot off
+     * once more meanwhile: that must not free the device under this one's feet.
+     */
+    pci->partially_hotplugged = true;
     neuron_stop(s, "unplug");
     neuron_host_exit(s);
     msix_unuse_all_vectors(pci);

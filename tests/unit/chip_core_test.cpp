@@ -44,7 +44,7 @@ void all_sequencers_run_to_their_end(void **state) {
     for (const Engine engine : spec::values<Engine>())
         p.add(engine, nop(add(1, 1))).add(engine, nop(wait_ge(1, 5))).add(engine, end());
     assert_int_equal(r.run(p), Fault::NONE);
-Program once; // would never end with a count of before
+    Program once; // would never end with a count of before
     once.add(Engine::SP, nop(add(1, 1))).add(Engine::SP, end(sync(WaitOp::EQ, 1, 1)));
     assert_int_equal(r.run(once), Fault::NONE);
     assert_int_equal(r.queue.head(), 2);
@@ -260,6 +260,19 @@ void a_take_takes_once_though_its_ring_is_full(void **state) {
     assert_int_equal(r.run(p), Fault::NONE);
 }
 
+// A TAKE changes its semaphore as an update does: whoever waits for just that value must go on.
+void a_take_wakes_who_waits_for_what_it_leaves(void **state) {
+    Machine m(mode_of(state));
+    Runner r(m);
+    Program p;
+    p.add(Engine::ACT, end(sync(spec::WaitOp::EQ, 1, 2)));
+    p.add(Engine::SP, nop(add(1, 5)));
+    p.add(Engine::SP, alu(spec::AluOp::ADD, 1, 1, 0, 1)).add(Engine::SP, branch(spec::Cond::LT, 1, 5000, 1));
+    p.add(Engine::SP, end(take(1, 3))); // ACT has gone to sleep meanwhile
+    assert_int_equal(r.run(p), Fault::NONE);
+    assert_int_equal(r.queue.head(), 1);
+}
+
 void rings_and_engines_meet_at_semaphores_only(void **state) {
     Machine m(mode_of(state));
     Runner r(m);
@@ -469,6 +482,7 @@ int main() {
         IN_BOTH_MODES(dma_adds_the_shifted_register),
         IN_BOTH_MODES(a_ring_works_in_order_without_semaphores),
         IN_BOTH_MODES(a_take_takes_once_though_its_ring_is_full),
+        IN_BOTH_MODES(a_take_wakes_who_waits_for_what_it_leaves),
         IN_BOTH_MODES(rings_and_engines_meet_at_semaphores_only),
         IN_BOTH_MODES(waits_know_ge_eq_and_take),
         IN_BOTH_MODES(a_matmul_runs_through_all_engines),

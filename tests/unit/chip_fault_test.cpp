@@ -347,6 +347,8 @@ void bad_instructions_fault_where_they_stand(void **state) {
         {"argument 32", Engine::SP, bytes_of(spec::InsnLoadArg{.rd = 1, .arg = 32}), Fault::ILLEGAL_OPERAND, 17},
         {"half 2", Engine::SP, bytes_of(spec::InsnLoadArg{.rd = 1, .arg = 1, .high = 2}), Fault::ILLEGAL_OPERAND, 18},
         {"DMA ring 16", Engine::SP, ld(tile(1, 4), mem(0, 4), 16), Fault::ILLEGAL_OPERAND, 84},
+        {"DMA ring 16, before the wait", Engine::SP, bytes_of(load(tile(1, 4), mem(0, 4), 16, wait_ge(9, 1))),
+         Fault::ILLEGAL_OPERAND, 84},
         {"mem argument", Engine::SP, ld(tile(1, 4), mem_with([](auto &b) { b.arg = 32; })), Fault::ILLEGAL_OPERAND, 16},
         {"mem register", Engine::ACT, st(tile(1, 4), mem_with([](auto &b) { b.reg = 64; })), Fault::ILLEGAL_OPERAND,
          16},

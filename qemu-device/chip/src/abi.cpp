@@ -177,8 +177,7 @@ void neuron_chip_destroy(struct neuron_chip *chip) { delete chip; }
 
 void neuron_chip_reset(struct neuron_chip *chip) {
     guarded(chip, [&] {
-        chip->chip->reset();
-        chip->chip->registers().clear();
+        chip->chip->registers().reset();
         return 0;
     });
 }

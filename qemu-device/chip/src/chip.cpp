@@ -56,9 +56,9 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
 Chip::~Chip() { executor_->stop(); }
 
 void Chip::reset() {
-    control_.begin_reset();
-    events_.reset();
+    // The reset unit may be done as soon as begin_reset() lets go of its lock: nothing of before may start then.
     scrubber_.reset();
+    control_.begin_reset();
     clock_.reset();
     // After this no interrupt of before can go out; one that is on its way has arrived.
     interrupts_.close_epoch();

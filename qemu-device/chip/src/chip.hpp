@@ -43,10 +43,11 @@ public:
     const Host &host() const { return host_; }
     const ChipInfo &info() const { return info_; }
     std::byte *aperture() const { return hbm_->data(); }
-    void reset();
 
 private:
     Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, std::unique_ptr<Hbm> hbm);
+    /// Called by registers_, which lets no other access in meanwhile.
+    void reset();
 
     // Later members use earlier ones. The executor's threads end in ~Chip(), before any unit dies.
     const ChipInfo info_;

@@ -86,12 +86,13 @@ void Registers::doorbell(std::uint64_t offset, std::uint64_t value, unsigned siz
         count_bad();
 }
 
-void Registers::clear() {
+void Registers::reset() {
     const std::lock_guard lock(mutex_);
-    forget_locked();
+    reset_locked();
 }
 
-void Registers::forget_locked() {
+void Registers::reset_locked() {
+    reset_();
     bad_.store(0, std::memory_order_relaxed);
     latch_offset_ = ~0ULL;
 }
@@ -164,10 +165,8 @@ std::uint64_t Registers::load_queue(const spec::RegisterRef &where) {
 bool Registers::store(const spec::RegisterRef &where, std::uint64_t value) {
     // A reset may be asked for at any time; everything else waits for READY.
     if (where.desc->offset == reg::GLOBAL_CTRL) {
-        if (value & field::GLOBAL_CTRL_RESET.mask) {
-            reset_();
-            forget_locked();
-        }
+        if (value & field::GLOBAL_CTRL_RESET.mask)
+            reset_locked();
         return true;
     }
     if (!control_.ready())

@@ -32,8 +32,8 @@ public:
     std::uint64_t read(std::uint64_t offset, unsigned size);
     void write(std::uint64_t offset, std::uint64_t value, unsigned size);
     void doorbell(std::uint64_t offset, std::uint64_t value, unsigned size);
-    /// Back to the state after creation.
-    void clear();
+    /// Resets the device. No access is half done meanwhile: what passed its check for READY has happened before.
+    void reset();
 
 private:
     std::uint64_t load(const spec::RegisterRef &where);
@@ -43,7 +43,7 @@ private:
     bool store(const spec::RegisterRef &where, std::uint64_t value);
     bool store_context(const spec::RegisterRef &where, std::uint64_t value);
     bool store_queue(const spec::RegisterRef &where, std::uint64_t value);
-    void forget_locked();
+    void reset_locked();
     void count_bad() { bad_.fetch_add(1, std::memory_order_relaxed); }
 
     const ChipInfo &info_;

@@ -288,6 +288,7 @@ void Control::begin_reset() {
         context.root = 0;
         context.space.disable();
     }
+    events_.reset(); // under the lock, so that no fault of before is posted after it
 }
 
 bool Control::draining() const {

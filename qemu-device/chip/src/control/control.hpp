@@ -51,7 +51,7 @@ public:
     /// A doorbell write. False: no enabled queue listens there.
     bool doorbell(std::uint32_t ctx, std::uint32_t slot, std::uint32_t value);
 
-    /// Stops and forgets everything, and refuses commands until finish_reset().
+    /// Stops and forgets everything, events included, and refuses commands until finish_reset().
     void begin_reset();
     /// Whether work of before the last begin_reset() is left.
     bool draining() const;

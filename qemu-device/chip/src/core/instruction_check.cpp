@@ -37,7 +37,8 @@ bool operand_legal(Raw raw, const spec::OperandDesc &operand) {
     case OperandKind::ENUM: return operand.enum_desc->find(std::uint64_t{byte_at(raw, operand.offset)}) != nullptr;
     case OperandKind::FLAGS: return flags_known(*operand.enum_desc, byte_at(raw, operand.offset));
     case OperandKind::MEM: return mem_legal(raw, operand.offset);
-    case OperandKind::IMM:
+    // The one immediate that is a number of something. Only transfers have it.
+    case OperandKind::IMM: return operand.name != "ring" || byte_at(raw, operand.offset) < spec::DMA_RINGS;
     case OperandKind::LABEL:
     case OperandKind::TILE: return true;
     }

@@ -99,6 +99,7 @@ Step Sequencer::wait(const spec::InstructionHeader &header) {
     const auto outcome = core_.sync().wait(engine_, header, pc_);
     if (outcome.deadlock)
         core_.report_deadlock(*outcome.deadlock);
+    core_.wake(outcome.wake);
     waited_ = outcome.ready;
     return outcome.ready ? Step::MORE : Step::BLOCKED;
 }
@@ -180,9 +181,7 @@ Sequencer::Executed Sequencer::issue_dma(Launch &launch, Raw raw, Opcode opcode)
     const auto bytes = std::span<const std::byte>(raw);
     const auto tile = spec::unpack<spec::Tile>(bytes.subspan(tile_offset).first<spec::Tile::BYTES>());
     const auto mem = spec::unpack<spec::Mem>(bytes.subspan(mem_offset).first<spec::Mem::BYTES>());
-    const auto ring = static_cast<std::uint8_t>(bytes[ring_offset]);
-    if (ring >= spec::DMA_RINGS)
-        return chip::fault(spec::Fault::ILLEGAL_OPERAND, ring_offset);
+    const auto ring = static_cast<std::uint8_t>(bytes[ring_offset]); // check_instruction() has seen that it exists
     const auto view =
         resolve(tile, std::span<const std::uint32_t, spec::SEQ_REGISTERS>(regs_), tile_offset, core_.memory());
     if (!view)

@@ -45,18 +45,28 @@ std::optional<SyncBlock::Deadlock> SyncBlock::deadlock_locked() const {
     return first;
 }
 
+std::uint32_t SyncBlock::wakeable_locked(std::uint8_t semaphore) const {
+    std::uint32_t engines = 0;
+    for (std::size_t i = 0; i < ENGINES; ++i)
+        if (waits_[i].active && waits_[i].semaphore == semaphore && holds_locked(waits_[i]))
+            engines |= 1U << i;
+    return engines;
+}
+
 SyncBlock::WaitOutcome SyncBlock::wait(spec::Engine engine, const spec::InstructionHeader &header, std::uint32_t pc) {
     if (header.wait_op == WaitOp::NONE)
-        return {true, std::nullopt};
+        return {.ready = true, .deadlock = std::nullopt};
     const std::lock_guard lock(mutex_);
     Wait &wait = waits_[spec::raw(engine)];
     wait = {true, header.wait_op, header.wait_sem, header.wait_value, pc};
     if (!holds_locked(wait))
-        return {false, deadlock_locked()};
-    if (wait.op == WaitOp::TAKE)
-        semaphores_[wait.semaphore] -= wait.value;
+        return {.ready = false, .deadlock = deadlock_locked()};
     wait.active = false;
-    return {true, std::nullopt};
+    if (wait.op != WaitOp::TAKE)
+        return {.ready = true, .deadlock = std::nullopt};
+    // What is left may be just what an EQ waits for.
+    semaphores_[wait.semaphore] -= wait.value;
+    return {.ready = true, .deadlock = std::nullopt, .wake = wakeable_locked(wait.semaphore)};
 }
 
 bool SyncBlock::update(const spec::InstructionHeader &header, std::uint32_t &wake) {
@@ -79,9 +89,7 @@ bool SyncBlock::update(const spec::InstructionHeader &header, std::uint32_t &wak
         break;
     case UpdateOp::SET: semaphore = value; break;
     }
-    for (std::size_t i = 0; i < ENGINES; ++i)
-        if (waits_[i].active && waits_[i].semaphore == header.update_sem && holds_locked(waits_[i]))
-            wake |= 1U << i;
+    wake |= wakeable_locked(header.update_sem);
     return true;
 }
 

@@ -36,6 +36,7 @@ public:
     struct WaitOutcome {
         bool ready; ///< otherwise the sequencer parks, and an update() will name it
         std::optional<Deadlock> deadlock;
+        std::uint32_t wake = 0; ///< bits of the sequencers that can go on now because a TAKE took
     };
     /// Tries the wait of an instruction; TAKE takes.
     WaitOutcome wait(spec::Engine engine, const spec::InstructionHeader &header, std::uint32_t pc);
@@ -65,6 +66,8 @@ private:
 
     bool holds_locked(const Wait &wait) const;
     std::optional<Deadlock> deadlock_locked() const;
+    /// Bits of the sequencers that wait on `semaphore` and can go on.
+    std::uint32_t wakeable_locked(std::uint8_t semaphore) const;
 
     std::mutex mutex_; ///< guards all below; innermost
     std::array<std::uint32_t, spec::SEMAPHORES> semaphores_{};

@@ -121,9 +121,9 @@ MemoryResult<PhysicalRun> AddressSpace::translate(const Access &, std::uint64_t 
     std::uint64_t run = leaf.page_bytes - va % leaf.page_bytes;
     while (run < bytes) {
         const Tlb::Leaf next = tlb_.find(va + run);
-        const bool follows = next.pte != 0 && ((next.pte & field::PTE_HBM.mask) != 0) == in_hbm &&
-                             (next.pte & field::PTE_ADDR.mask) == start + run &&
-                             (!write || (next.pte & field::PTE_WRITE.mask) != 0);
+        const bool follows =
+            next.pte != 0 && (va + run) % next.page_bytes == 0 && ((next.pte & field::PTE_HBM.mask) != 0) == in_hbm &&
+            (next.pte & field::PTE_ADDR.mask) == start + run && (!write || (next.pte & field::PTE_WRITE.mask) != 0);
         if (!follows)
             break;
         run += next.page_bytes;
