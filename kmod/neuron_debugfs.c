@@ -70,10 +70,14 @@ static int neuron_debugfs_device(struct seq_file *m, void *unused)
 	if (!drm_dev_enter(&ndev->drm, &idx))
 		return -ENODEV;
 
-	seq_printf(m, "status=%#x resets=%d wedged=%d events_lost=%u bad_register=%u\n",
-		   neuron_rd32(ndev, NRN_REG_GLOBAL_STATUS), atomic_read(&ndev->reset_count),
-		   ndev->wedged, neuron_rd32(ndev, NRN_REG_GLOBAL_EVENTS_LOST),
-		   neuron_rd32(ndev, NRN_REG_GLOBAL_BAD_REGISTER));
+	down_read(&ndev->reset_sem);
+	if (!ndev->away)
+		seq_printf(m, "status=%#x resets=%d wedged=%d events_lost=%u bad_register=%u\n",
+			   neuron_rd32(ndev, NRN_REG_GLOBAL_STATUS),
+			   atomic_read(&ndev->reset_count), ndev->wedged,
+			   neuron_rd32(ndev, NRN_REG_GLOBAL_EVENTS_LOST),
+			   neuron_rd32(ndev, NRN_REG_GLOBAL_BAD_REGISTER));
+	up_read(&ndev->reset_sem);
 	drm_dev_exit(idx);
 	return 0;
 }

@@ -38,7 +38,7 @@ struct neuron_queue;
  *       neuron_device.reset_sem       read: a dialogue with the hardware that a reset must not
  *                                     tear; write: the reset
  *         neuron_events.lock          consumer of the event ring
- *         neuron_queue.stop_lock      ownership of a hardware queue
+ *         neuron_queue.stop_lock      ownership of a hardware queue and of a ring
  *           neuron_device.queues_lock table of hardware queues
  *           neuron_vector.lock        queues of one interrupt vector (hard irq)
  *             neuron_queue.irq_lock   jobs and state of one queue (hard irq)

@@ -50,7 +50,10 @@ static void neuron_query_fill(struct neuron_device *ndev, struct drm_neuron_quer
 	info->va_end = NEURON_VA_END;
 	info->page_size = NRN_PAGE_SIZE;
 	info->max_queues = min(ndev->info.queues, NEURON_FILE_QUEUES);
-	info->clock_ns = neuron_rd64(ndev, NRN_REG_GLOBAL_CLOCK_NS);
+
+	down_read(&ndev->reset_sem);
+	info->clock_ns = ndev->away ? 0 : neuron_rd64(ndev, NRN_REG_GLOBAL_CLOCK_NS);
+	up_read(&ndev->reset_sem);
 }
 
 /* Copies what fits, and clears what user space knows and we do not. */

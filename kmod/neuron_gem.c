@@ -107,6 +107,50 @@ static void neuron_host_bo_free(struct drm_gem_object *obj)
 	drm_gem_shmem_free(&bo->shmem);
 }
 
+/*
+ * Page of the buffer at an address. What was split off a mapping starts later than the buffer, so
+ * vm_start says nothing.
+ */
+static pgoff_t neuron_vma_page(struct vm_area_struct *vma, unsigned long address)
+{
+	struct drm_gem_object *obj = vma->vm_private_data;
+
+	return ((address - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff -
+	       drm_vma_node_start(&obj->vma_node);
+}
+
+/* As in the shmem helpers, which take vm_start for the start of the buffer. */
+static vm_fault_t neuron_host_bo_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct drm_gem_object *obj = vma->vm_private_data;
+	pgoff_t page = neuron_vma_page(vma, vmf->address);
+	struct drm_gem_shmem_object *shmem = to_drm_gem_shmem_obj(obj);
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+
+	dma_resv_lock(obj->resv, NULL);
+	if (page < obj->size >> PAGE_SHIFT && shmem->pages)
+		ret = vmf_insert_pfn(vma, vmf->address, page_to_pfn(shmem->pages[page]));
+	dma_resv_unlock(obj->resv);
+	return ret;
+}
+
+static void neuron_host_bo_vm_open(struct vm_area_struct *vma)
+{
+	drm_gem_shmem_vm_ops.open(vma);
+}
+
+static void neuron_host_bo_vm_close(struct vm_area_struct *vma)
+{
+	drm_gem_shmem_vm_ops.close(vma);
+}
+
+static const struct vm_operations_struct neuron_host_vm_ops = {
+	.fault = neuron_host_bo_fault,
+	.open = neuron_host_bo_vm_open,
+	.close = neuron_host_bo_vm_close,
+};
+
 static const struct drm_gem_object_funcs neuron_host_bo_funcs = {
 	.free = neuron_host_bo_free,
 	.print_info = drm_gem_shmem_object_print_info,
@@ -116,7 +160,7 @@ static const struct drm_gem_object_funcs neuron_host_bo_funcs = {
 	.vmap = drm_gem_shmem_object_vmap,
 	.vunmap = drm_gem_shmem_object_vunmap,
 	.mmap = drm_gem_shmem_object_mmap,
-	.vm_ops = &drm_gem_shmem_vm_ops,
+	.vm_ops = &neuron_host_vm_ops,
 };
 
 static struct neuron_bo *neuron_bo_alloc(void)
@@ -180,9 +224,11 @@ static bool neuron_bo_pfn(struct neuron_bo *bo, pgoff_t page, unsigned long *pfn
 static vm_fault_t neuron_hbm_bo_map_around(struct vm_fault *vmf, struct neuron_bo *bo)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	pgoff_t fault = (vmf->address - vma->vm_start) >> PAGE_SHIFT;
-	pgoff_t first = round_down(fault, NEURON_FAULT_PAGES);
-	pgoff_t last = min_t(pgoff_t, first + NEURON_FAULT_PAGES, vma_pages(vma));
+	pgoff_t start = neuron_vma_page(vma, vma->vm_start);
+	pgoff_t fault = neuron_vma_page(vma, vmf->address);
+	pgoff_t first = max(round_down(fault, NEURON_FAULT_PAGES), start);
+	pgoff_t last = min(round_down(fault, NEURON_FAULT_PAGES) + NEURON_FAULT_PAGES,
+			   start + vma_pages(vma));
 	unsigned long pfn;
 	vm_fault_t ret;
 	pgoff_t page;
@@ -194,7 +240,7 @@ static vm_fault_t neuron_hbm_bo_map_around(struct vm_fault *vmf, struct neuron_b
 	for (page = first; page < last && ret == VM_FAULT_NOPAGE; page++) {
 		if (page == fault || !neuron_bo_pfn(bo, page, &pfn))
 			continue;
-		if (vmf_insert_pfn(vma, vma->vm_start + (page << PAGE_SHIFT), pfn) !=
+		if (vmf_insert_pfn(vma, vma->vm_start + ((page - start) << PAGE_SHIFT), pfn) !=
 		    VM_FAULT_NOPAGE)
 			break; /* only a service */
 	}

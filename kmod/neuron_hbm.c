@@ -6,6 +6,7 @@
 #include <drm/neuron_accel.h>
 
 #include "neuron_hw.h"
+#include "neuron_reset.h"
 
 static void neuron_hbm_fini(struct drm_device *drm, void *arg)
 {
@@ -44,6 +45,12 @@ static int neuron_hbm_scrub(struct neuron_device *ndev, struct list_head *blocks
 			break;
 	}
 	up_read(&ndev->reset_sem);
+
+	/* It may still be writing zeroes, where the next owner of the memory will have data. */
+	if (ret == -ETIMEDOUT) {
+		neuron_device_reset(ndev, "a scrub does not end");
+		ret = -EIO;
+	}
 	return ret;
 }
 
@@ -55,7 +62,8 @@ static int neuron_hbm_scrub(struct neuron_device *ndev, struct list_head *blocks
  * @mappable: Allocate behind the aperture.
  * @blocks: Gets the blocks, in the order of the buffer's bytes.
  *
- * Return: 0, -ENOSPC, -ENOMEM, or -EIO when the device failed.
+ * Return: 0, -ENOSPC, -ENOMEM, -EAGAIN during a reset of the function, or -EIO when the device
+ * failed.
  */
 int neuron_hbm_alloc(struct neuron_device *ndev, u64 size, u32 bank, bool mappable,
 		     struct list_head *blocks)

@@ -157,9 +157,14 @@ int neuron_hw_scrub(struct neuron_device *ndev, u64 addr, u64 bytes)
 	lockdep_assert_held(&ndev->hbm.lock);
 	lockdep_assert_held(&ndev->reset_sem);
 
-	/* The reset zeroes all of HBM. */
+	if (ndev->wedged)
+		return -EIO;
+	/*
+	 * The reset zeroes all of HBM, but when is not known, and who has it mapped may write
+	 * behind it.
+	 */
 	if (ndev->away)
-		return 0;
+		return -EAGAIN;
 
 	neuron_wr64(ndev, NRN_REG_GLOBAL_SCRUB_ADDR, addr);
 	neuron_wr64(ndev, NRN_REG_GLOBAL_SCRUB_BYTES, bytes);
@@ -171,7 +176,7 @@ int neuron_hw_scrub(struct neuron_device *ndev, u64 addr, u64 bytes)
 
 	drm_err_ratelimited(&ndev->drm, "scrubbing HBM [%#llx, %#llx) failed: %s\n", addr,
 			    addr + bytes, ret ? "timeout" : "refused");
-	return -EIO;
+	return ret ?: -EIO;
 }
 
 void neuron_hw_ctx_enable(struct neuron_device *ndev, u32 ctx, dma_addr_t root)
@@ -186,12 +191,18 @@ void neuron_hw_ctx_enable(struct neuron_device *ndev, u32 ctx, dma_addr_t root)
 	neuron_wr32(ndev, NRN_REG_CTX_CTRL(ctx), NRN_CTX_CTRL_ENABLE);
 }
 
+/* Idle, or without bus mastering: it reaches no memory, and asking it would only take its time. */
+static bool neuron_hw_is_cut_off(struct neuron_device *ndev)
+{
+	return ndev->away || ndev->wedged;
+}
+
 /* When 0 is returned, nothing of the context is in flight. */
 int neuron_hw_ctx_disable(struct neuron_device *ndev, u32 ctx)
 {
 	lockdep_assert_held(&ndev->reset_sem);
 
-	if (ndev->away)
+	if (neuron_hw_is_cut_off(ndev))
 		return 0;
 
 	neuron_wr32(ndev, NRN_REG_CTX_CTRL(ctx), 0);
@@ -203,7 +214,7 @@ int neuron_hw_tlb_flush(struct neuron_device *ndev, u32 ctx)
 {
 	lockdep_assert_held(&ndev->reset_sem);
 
-	if (ndev->away)
+	if (neuron_hw_is_cut_off(ndev))
 		return 0;
 
 	neuron_wr32(ndev, NRN_REG_CTX_TLB_FLUSH(ctx), NRN_CTX_TLB_FLUSH_FLUSH);
@@ -230,7 +241,7 @@ int neuron_hw_queue_stop(struct neuron_device *ndev, u32 hw)
 {
 	lockdep_assert_held(&ndev->reset_sem);
 
-	if (ndev->away)
+	if (neuron_hw_is_cut_off(ndev))
 		return 0;
 
 	neuron_wr32(ndev, NRN_REG_QUEUE_CTRL(hw), 0);

@@ -42,11 +42,6 @@ static size_t neuron_queue_ring_bytes(const struct neuron_queue *queue)
 	return (size_t)NRN_PACKET_BYTES << queue->ring_log2;
 }
 
-static size_t neuron_queue_dma_bytes(const struct neuron_queue *queue)
-{
-	return neuron_queue_ring_bytes(queue) + NRN_PAGE_SIZE;
-}
-
 static void neuron_queue_release(struct kref *ref)
 {
 	struct neuron_queue *queue = container_of(ref, struct neuron_queue, ref);
@@ -135,7 +130,10 @@ int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock)
 	return ret ?: neuron_queue_error(queue);
 }
 
-/* Behind the tail, where the device does not look before the doorbell. */
+/*
+ * Behind the tail, where the device does not look before the doorbell. The device is entered, but
+ * the queue may be destroyed meanwhile: then there is no ring, and neuron_queue_push() says so.
+ */
 void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_packet *packets,
 			u32 count)
 {
@@ -146,11 +144,15 @@ void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_pack
 
 	lockdep_assert_held(&queue->lock);
 
-	memcpy(&queue->ring[first], packets, run * sizeof(*packets));
-	memcpy(&queue->ring[0], packets + run, (count - run) * sizeof(*packets));
+	mutex_lock(&queue->stop_lock);
+	if (queue->ring) {
+		memcpy(&queue->ring[first], packets, run * sizeof(*packets));
+		memcpy(&queue->ring[0], packets + run, (count - run) * sizeof(*packets));
 
-	last = &queue->ring[(queue->tail + count - 1) & mask];
-	last->header.flags = NRN_PACKET_FLAG_SEQNO | NRN_PACKET_FLAG_IRQ;
+		last = &queue->ring[(queue->tail + count - 1) & mask];
+		last->header.flags = NRN_PACKET_FLAG_SEQNO | NRN_PACKET_FLAG_IRQ;
+	}
+	mutex_unlock(&queue->stop_lock);
 }
 
 /**
@@ -325,20 +327,31 @@ int neuron_queue_stop_hw(struct neuron_queue *queue)
 	return ret;
 }
 
+static void neuron_queue_free_ring(struct neuron_queue *queue, void *ring, void *seqno)
+{
+	struct device *dev = neuron_dma_dev(queue->ndev);
+
+	dma_free_coherent(dev, neuron_queue_ring_bytes(queue), ring, queue->ring_dma);
+	dma_free_coherent(dev, NRN_PAGE_SIZE, seqno, queue->seqno_dma);
+}
+
 void neuron_queue_release_dma(struct neuron_queue *queue)
 {
 	struct neuron_raw_packet *ring;
+	__le64 *seqno;
 
-	/* The watchdog may still look at the seqno. */
+	/* A submitter may still write packets, and the watchdog look at the seqno. */
+	mutex_lock(&queue->stop_lock);
 	spin_lock_irq(&queue->irq_lock);
 	ring = queue->ring;
+	seqno = queue->seqno;
 	queue->ring = NULL;
 	queue->seqno = NULL;
 	spin_unlock_irq(&queue->irq_lock);
+	mutex_unlock(&queue->stop_lock);
 
 	if (ring)
-		dma_free_coherent(neuron_dma_dev(queue->ndev), neuron_queue_dma_bytes(queue), ring,
-				  queue->dma);
+		neuron_queue_free_ring(queue, ring, seqno);
 }
 
 /* Stops the hardware queue for sure, then completes its jobs. */
@@ -378,16 +391,23 @@ void neuron_queue_kill(struct neuron_queue *queue)
 
 static int neuron_queue_alloc_ring(struct neuron_queue *queue)
 {
+	struct device *dev = neuron_dma_dev(queue->ndev);
 	size_t bytes = neuron_queue_ring_bytes(queue);
-	void *ring;
+	void *ring, *seqno;
 
-	ring = dma_alloc_coherent(neuron_dma_dev(queue->ndev), neuron_queue_dma_bytes(queue),
-				  &queue->dma, GFP_KERNEL);
+	/* Without an IOMMU, the longest ring is all that the page allocator has in one piece. */
+	ring = dma_alloc_coherent(dev, bytes, &queue->ring_dma, GFP_KERNEL | __GFP_NOWARN);
 	if (!ring)
 		return -ENOMEM;
 
+	seqno = dma_alloc_coherent(dev, NRN_PAGE_SIZE, &queue->seqno_dma, GFP_KERNEL);
+	if (!seqno) {
+		dma_free_coherent(dev, bytes, ring, queue->ring_dma);
+		return -ENOMEM;
+	}
+
 	queue->ring = ring;
-	queue->seqno = ring + bytes;
+	queue->seqno = seqno;
 	return 0;
 }
 
@@ -395,15 +415,16 @@ static void neuron_queue_start(struct neuron_queue *queue)
 {
 	struct neuron_device *ndev = queue->ndev;
 	struct neuron_queue_regs regs = {
-		.ring = queue->dma,
-		.seqno = queue->dma + neuron_queue_ring_bytes(queue),
+		.ring = queue->ring_dma,
+		.seqno = queue->seqno_dma,
 		.ring_log2 = queue->ring_log2,
 		.ctx = queue->ctx,
 		.vector = queue->vector - ndev->vectors,
 	};
 
 	down_read(&ndev->reset_sem);
-	if (ndev->away)
+	/* Wedged since the ioctl looked: nothing would ever end its jobs. */
+	if (ndev->away || ndev->wedged)
 		neuron_queue_mark(queue, DRM_NEURON_QUEUE_LOST, -ECANCELED, -ECANCELED);
 	else
 		neuron_hw_queue_start(ndev, queue->hw, &regs);

@@ -45,12 +45,17 @@ struct neuron_queue {
 	/* @syncobj: Timeline of the jobs. */
 	struct drm_syncobj *syncobj;
 
-	/* @ring: Packets, followed by the seqno page; freed when the queue is destroyed. */
+	/* @ring: Packets; freed, with the page of @seqno, when the queue is destroyed. */
 	struct neuron_raw_packet *ring;
+	dma_addr_t ring_dma;
+	/* @seqno: Where the device writes how many packets it has retired. */
 	__le64 *seqno;
-	dma_addr_t dma;
+	dma_addr_t seqno_dma;
 
-	/* @stop_lock: Who stops the hardware queue must know that it is still this one's. */
+	/*
+	 * @stop_lock: Who stops the hardware queue must know that it is still this one's, and who
+	 * writes packets that the ring is still there.
+	 */
 	struct mutex stop_lock;
 	/* @owns_hw: The hardware queue @hw is ours; under @stop_lock. */
 	bool owns_hw;

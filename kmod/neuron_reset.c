@@ -56,7 +56,9 @@ void neuron_queues_flush(struct neuron_device *ndev)
 		queue = neuron_queue_get_hw(ndev, hw);
 		if (!queue)
 			continue;
-		neuron_queue_flush(queue);
+		/* One that is being created came after the mark; it starts after the reset. */
+		if (READ_ONCE(queue->marked))
+			neuron_queue_flush(queue);
 		neuron_queue_put(queue);
 	}
 }
@@ -250,8 +252,10 @@ static void neuron_reset_prepare(struct pci_dev *pdev)
 	down_write(&ndev->reset_sem);
 	trace_neuron_reset("function level reset");
 	neuron_queues_mark_lost(ndev, -ECANCELED);
-	if (neuron_hw_reset(ndev))
+	if (neuron_hw_reset(ndev)) {
 		pci_clear_master(pdev);
+		ndev->wedged = true;
+	}
 	ndev->away = true;
 	up_write(&ndev->reset_sem);
 	dma_fence_end_signalling(cookie);

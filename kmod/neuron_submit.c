@@ -77,6 +77,9 @@ static int neuron_copy_array(void *to, size_t size, const struct drm_neuron_arra
 
 	if (array->stride < size)
 		return -EINVAL;
+	/* All beyond the element is read, to see that it is zero. */
+	if (array->stride > PAGE_SIZE)
+		return -E2BIG;
 	if (array->stride == size)
 		return copy_from_user(to, from, size * array->count) ? -EFAULT : 0;
 
@@ -263,11 +266,10 @@ static void neuron_submit_publish(struct neuron_submission *sub, struct dma_fenc
 	}
 }
 
-/* Packets into the ring, job to the device, fence to the world. Takes over sub->job. */
-static int neuron_submit_push(struct neuron_submission *sub)
+/* Packets into the ring, job to the device, fence to the world. The device is entered. */
+static int neuron_submit_push(struct neuron_submission *sub, struct neuron_job *job)
 {
 	struct neuron_queue *queue = sub->queue;
-	struct neuron_job *job = sub->job;
 	struct dma_fence *fence = &job->fence;
 	bool cookie;
 	int ret;
@@ -275,10 +277,6 @@ static int neuron_submit_push(struct neuron_submission *sub)
 	lockdep_assert_held(&queue->lock);
 
 	neuron_queue_write(queue, sub->packets, sub->count);
-	neuron_job_init_fence(job, queue->fence_context, queue->submitted + 1);
-	sub->job = NULL;
-	if (sub->ioucmd)
-		neuron_uring_arm(job, sub->ioucmd, sub->issue_flags);
 
 	cookie = dma_fence_begin_signalling();
 	dma_fence_get(fence); /* the queue's */
@@ -288,16 +286,13 @@ static int neuron_submit_push(struct neuron_submission *sub)
 	else
 		dma_fence_put(fence);
 	dma_fence_end_signalling(cookie);
-
-	if (ret && sub->ioucmd)
-		neuron_uring_disarm(job, ret, sub->issue_flags);
-	dma_fence_put(fence);
 	return ret;
 }
 
 static int neuron_submit_commit_locked(struct neuron_submission *sub, u64 *seqno)
 {
 	struct drm_device *drm = &sub->nfile->ndev->drm;
+	struct neuron_job *job = sub->job;
 	int ret;
 	int idx;
 
@@ -308,11 +303,23 @@ static int neuron_submit_commit_locked(struct neuron_submission *sub, u64 *seqno
 	if (ret)
 		return ret;
 
-	if (!drm_dev_enter(drm, &idx))
-		return -ENODEV;
 	*seqno = sub->queue->submitted + 1;
-	ret = neuron_submit_push(sub);
-	drm_dev_exit(idx);
+	neuron_job_init_fence(job, sub->queue->fence_context, *seqno);
+	sub->job = NULL;
+
+	/* Outside as well: a worker takes uring_lock, whose holder may wait for user memory. */
+	if (sub->ioucmd)
+		neuron_uring_arm(job, sub->ioucmd, sub->issue_flags);
+
+	ret = -ENODEV;
+	if (drm_dev_enter(drm, &idx)) {
+		ret = neuron_submit_push(sub, job);
+		drm_dev_exit(idx);
+	}
+
+	if (ret && sub->ioucmd)
+		neuron_uring_disarm(job, ret, sub->issue_flags);
+	dma_fence_put(&job->fence);
 
 	/* An armed command completes in its own way, whether the push succeeded or not. */
 	return sub->ioucmd ? -EIOCBQUEUED : ret;

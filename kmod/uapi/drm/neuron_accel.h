@@ -23,7 +23,7 @@ extern "C" {
  * - Error codes beyond the usual: -ENOENT unknown handle or queue, -ENOSPC out of device memory,
  *   contexts, queues or address space, -ENODEV the device is gone, -EIO the queue was stopped
  *   (QUEUE_QUERY says why) or the device is out of service, -ECANCELED the queue was destroyed,
- *   -ETIME a wait has run out.
+ *   -ETIME a wait has run out, -EAGAIN the function is being reset: repeat the call (BO_CREATE).
  * - Results of jobs: 0; -EIO the job faulted; -ETIME it was stopped by the watchdog; -ECANCELED it
  *   never ran to its end because its queue was stopped; -ENODEV the device is gone.
  */
@@ -58,7 +58,7 @@ enum drm_neuron_ioctl_id {
  * struct drm_neuron_array - array in user memory
  * @stride: Size of one element as user space knows it. A larger element of the kernel reads the
  *   rest as zero; what a smaller one of the kernel does not know must be zero, else -E2BIG. Less
- *   than the size of the first version of the element gives -EINVAL.
+ *   than the size of the first version of the element gives -EINVAL, more than a page -E2BIG.
  * @count: Number of elements.
  * @ptr: User pointer to the first element.
  */

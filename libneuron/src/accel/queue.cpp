@@ -165,7 +165,7 @@ Result<std::shared_ptr<detail::QueuePort>> create_queue(std::shared_ptr<const Fd
         else if (options.path == SubmitPath::uring)
             return detail::forward_error(made);
         else if (static std::atomic_flag said; !said.test_and_set())
-            log(LogLevel::info, fmt::format("{}; jobs go through ioctls", made.error().message));
+            log(LogLevel::warning, fmt::format("{}; jobs go through ioctls", made.error().message));
     }
     drm_neuron_queue_create create{};
     create.ring_log2 = options.ring_log2;

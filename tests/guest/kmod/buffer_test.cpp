@@ -169,6 +169,26 @@ void mapping_refuses_private_and_oversize(void **) {
     }
 }
 
+// Giving back the front of a mapping moves its start: what is touched later must still be the same bytes.
+void mapping_keeps_its_bytes_when_it_is_split(void **) {
+    const File file;
+    for (const auto handle : {file.host(4 * MIB), file.hbm(4 * MIB)}) {
+        {
+            const Mapping whole(file, handle);
+            for (std::size_t i = 0; i < 4 * MIB / 8; i += 512)
+                whole.words()[i] = i;
+        }
+        const auto offset = static_cast<off_t>(file.bo(handle).mmap_offset);
+        void *pointer = ::mmap(nullptr, 4 * MIB, PROT_READ, MAP_SHARED, file.fd(), offset);
+        assert_ptr_not_equal(pointer, MAP_FAILED);
+        assert_int_equal(::munmap(pointer, MIB), 0);
+        const auto *words = static_cast<const std::uint64_t *>(pointer);
+        for (std::size_t i = MIB / 8; i < 4 * MIB / 8; i += 512)
+            assert_int_equal(words[i], i);
+        assert_int_equal(::munmap(static_cast<std::byte *>(pointer) + MIB, 3 * MIB), 0);
+    }
+}
+
 void mapping_of_another_files_buffer_is_refused(void **) {
     const File owner;
     const File stranger;
@@ -244,6 +264,7 @@ int main() {
         cmocka_unit_test(mapping_keeps_data_of_both_placements),
         cmocka_unit_test(mapping_needs_a_mappable_buffer),
         cmocka_unit_test(mapping_refuses_private_and_oversize),
+        cmocka_unit_test(mapping_keeps_its_bytes_when_it_is_split),
         cmocka_unit_test(mapping_of_another_files_buffer_is_refused),
         cmocka_unit_test(handles_belong_to_their_file),
         cmocka_unit_test(mapping_outlives_handle_and_file),

@@ -3,6 +3,7 @@
 
 #include "support.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <thread>
 
@@ -203,6 +204,50 @@ void function_reset_loses_queues_and_contexts_go_on(void **) {
     assert_int_equal(Mapping(file, handle).words()[0], 5);
 }
 
+// Everything that talks to the device meets a reset somewhere on its way, and memory is zero all the same.
+void threads_hammer_while_the_function_is_reset(void **) {
+    const std::string path = pci_path();
+    std::atomic<bool> stop = false;
+    std::atomic<int> wrong = 0;
+    std::atomic<int> dirty = 0;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 3; ++i) {
+        threads.emplace_back([&] {
+            while (!stop) {
+                const File file;
+                drm_neuron_bo_create create{};
+                create.size = MIB;
+                create.placement = DRM_NEURON_PLACE_HBM;
+                create.flags = DRM_NEURON_BO_MAPPABLE;
+                create.bank = DRM_NEURON_BO_ANY_BANK;
+                while (const int ret = file.call(DRM_IOCTL_NEURON_BO_CREATE, &create))
+                    wrong += ret != -EAGAIN;
+                const auto va = file.bind(create.handle);
+                drm_neuron_queue_create queue{};
+                wrong += file.call(DRM_IOCTL_NEURON_QUEUE_CREATE, &queue) != 0;
+                file.submit(queue.queue_id, job_of(fill(va, MIB, 1)));
+                wrong += file.unbind(va, MIB) != 0;
+                const Mapping memory(file, create.handle);
+                for (std::size_t word = 0; word < MIB / 8; word += 512) {
+                    // All ones is what memory behind a function reads as that is away.
+                    const auto value = memory.words()[word];
+                    if (value > 1 && value != ~std::uint64_t{0})
+                        ++dirty;
+                    memory.words()[word] = 1;
+                }
+            }
+        });
+    }
+    for (int i = 0; i < 10; ++i)
+        assert_int_equal(write_file(path + "/reset", "1"), 0);
+    stop = true;
+    for (auto &thread : threads)
+        thread.join();
+    assert_int_equal(wrong, 0);
+    assert_int_equal(dirty, 0);
+    device_works();
+}
+
 } // namespace
 
 int main() {
@@ -215,6 +260,7 @@ int main() {
         cmocka_unit_test(files_close_after_the_function_was_removed),
         cmocka_unit_test(threads_hammer_while_the_device_goes),
         cmocka_unit_test(function_reset_loses_queues_and_contexts_go_on),
+        cmocka_unit_test(threads_hammer_while_the_function_is_reset),
     };
     return cmocka_run_group_tests_name("kmod lifetime", tests, nullptr, nullptr);
 }

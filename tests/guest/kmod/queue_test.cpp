@@ -113,6 +113,7 @@ void submit_refuses_bad_arguments(void **) {
     assert_int_equal(refused([](S &s) { s.packets.count = ~0u; }), -EINVAL);
     assert_int_equal(refused([](S &s) { s.packets.stride = 63; }), -EINVAL);
     assert_int_equal(refused([](S &s) { s.packets.stride = 0; }), -EINVAL);
+    assert_int_equal(refused([](S &s) { s.packets.stride = 4097; }), -E2BIG);
     assert_int_equal(refused([](S &s) { s.packets.ptr = 64; }), -EFAULT);
     assert_int_equal(refused([](S &s) { s.packets.ptr = ~0ull; }), -EFAULT);
     assert_int_equal(file.state(id).submitted, 0);
@@ -344,6 +345,33 @@ void destroy_cancels_jobs_and_wakes_waiters(void **) {
     assert_int_equal(wait_point(file, queue.syncobj, 2, NOW), 0);
 }
 
+void longest_and_shortest_ring_can_be_had(void **) {
+    const File file;
+    for (const auto log2 : {neuron::spec::RING_LOG2_MIN, neuron::spec::RING_LOG2_MAX})
+        assert_int_equal(file.run(file.queue(log2).queue_id, nops(std::size_t{1} << (log2 - 1))), 0);
+}
+
+// The ring goes with the queue, and a large job takes a while to be written into it.
+void destroy_waits_for_packets_being_written(void **) {
+    const File file;
+    const auto packets = nops(1 << 15);
+    for (int i = 0; i < 60; ++i) {
+        const auto id = file.queue(16).queue_id;
+        std::atomic<bool> begun = false;
+        std::thread submitter([&] {
+            begun = true;
+            while (!file.submit(id, packets)) {
+            }
+        });
+        while (!begun)
+            std::this_thread::yield();
+        std::this_thread::sleep_for(std::chrono::microseconds(100 * i));
+        assert_int_equal(file.destroy(id), 0);
+        submitter.join();
+    }
+    assert_int_equal(file.run(file.queue().queue_id, job_of(nop())), 0);
+}
+
 // ---- syncobjs ----
 
 void timeline_point_is_the_seqno(void **) {
@@ -433,6 +461,8 @@ int main() {
         cmocka_unit_test(wait_can_be_interrupted_and_repeated),
         cmocka_unit_test(full_ring_makes_submit_wait_until_interrupted),
         cmocka_unit_test(destroy_cancels_jobs_and_wakes_waiters),
+        cmocka_unit_test(longest_and_shortest_ring_can_be_had),
+        cmocka_unit_test(destroy_waits_for_packets_being_written),
         cmocka_unit_test(timeline_point_is_the_seqno),
         cmocka_unit_test(job_signals_binary_and_timeline_points),
         cmocka_unit_test(job_waits_for_its_syncs),
