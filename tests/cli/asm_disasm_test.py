@@ -8,9 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from tap import KERNELS, bad, case, ctl, good, main
+from neuronctl import KERNELS, bad, ctl, good
+from tap import case, main
 
 SHAPE = ("-D", "M=130", "-D", "N=513", "-D", "K=257")
 

@@ -5,9 +5,10 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from tap import bad, case, ctl, good, main
+from neuronctl import bad, ctl, good
+from tap import case, main
 
 
 @case("help teaches: every command has examples, and so has the program")

@@ -2,17 +2,17 @@
 # SPDX-License-Identifier: MIT
 """kernels/matmul on the chip in the process, exact to the bit, at shapes with and without tails; and its checker."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from tap import KERNELS, case, good, main
+from matmul import FILES, MATMUL, check, expect_pass, inputs, prepare, python
+from neuronctl import good
+from tap import case, main
 
-MATMUL = KERNELS / "matmul"
 SHAPES = {
     (128, 128, 128): "one whole tile",
     (512, 512, 512): "whole tiles",
@@ -26,29 +26,9 @@ SHAPES = {
 }
 
 
-def python(*words: object) -> subprocess.CompletedProcess:
-    return subprocess.run(["/usr/bin/python3", *map(str, words)], capture_output=True, text=True, timeout=120)
-
-
-def inputs(folder: Path, m: int, n: int, k: int) -> None:
-    made = python(MATMUL / "make_inputs.py", "--seed", 42, "--m", m, "--n", n, "--k", k, "--out", folder)
-    assert made.returncode == 0 and "seed 42" in made.stdout, made.stderr
-
-
 def compute(folder: Path, m: int, n: int, k: int, *options: str, definitions: tuple = ()) -> None:
-    inputs(folder, m, n, k)
-    good(folder, "asm", MATMUL / "matmul.s", "-D", f"M={m}", "-D", f"N={n}", "-D", f"K={k}", *definitions)
-    good(folder, "run", "--backend", "sim", "--sim-hbm", "1G", *options, "matmul.nko", "--in", "A=A.npy", "--in", "B=B.npy",
-         "--out", "C=C.npy")
-
-
-def check(folder: Path) -> subprocess.CompletedProcess:
-    return python(MATMUL / "check.py", *(f"--{name.lower()}={folder / name}.npy" for name in "ABC"))
-
-
-def expect_pass(folder: Path) -> None:
-    checked = check(folder)
-    assert checked.returncode == 0 and checked.stdout.splitlines()[-1].startswith("check: PASS"), checked.stdout + checked.stderr
+    prepare(folder, m, n, k, definitions)
+    good(folder, "run", "--backend", "sim", "--sim-hbm", "1G", *options, "matmul.nko", *FILES)
 
 
 def register(shape: tuple, what: str) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from tap import KERNELS, bad, case, ctl, good, main
+import fault_kernels
+from neuronctl import KERNELS, assemble, bad, ctl, good
+from tap import case, main
 
 SIM = ("run", "--backend", "sim", "--sim-hbm", "1G")
 X_SHAPE = (128, 512)
@@ -22,12 +24,6 @@ def hello(folder: Path) -> np.ndarray:
     x = np.random.default_rng(3).standard_normal(X_SHAPE, dtype=np.float32)
     np.save(folder / "x.npy", x)
     return x
-
-
-def assemble(folder: Path, text: str, name: str = "k") -> str:
-    (folder / f"{name}.s").write_text(text)
-    good(folder, "asm", f"{name}.s")
-    return f"{name}.nko"
 
 
 def bf16(x: np.ndarray) -> np.ndarray:
@@ -171,14 +167,9 @@ def wrong_kernels(folder):
 
 @case("a fault names job, engine, instruction and reason, and leaves no output")
 def faults(folder):
-    for text, parts in ((".engine sp\nnop\n.raw \"ff\"\nend", ("ILLEGAL_INSTRUCTION", "SP instruction 1")),
-                        (".engine pe\nmatmul psum.f32[0:4, 0, 8], sbuf.bf16[0:4, 0, 8], stop\nend", ("PE instruction 0",)),
-                        (".engine act\nnop", ("PC_RANGE", "ACT")),
-                        (".engine dve\nnop wait s0>=1\nend", ("DEADLOCK", "DVE")),
-                        (".param Q, out, u8, 1\n.engine sp\ndma_store Q[(1 << 40), 1, 1], sbuf.u8[0:1, 0, 1], ring=3\nend",
-                         ("PAGE_NOT_MAPPED", "ring 3"))):
+    for text, parts in fault_kernels.FAULTS:
         assemble(folder, text)
-        out = ("--out", "Q=q.npy") if "Q" in text else ()
+        out = fault_kernels.outputs(text)
         for part in parts:
             bad(folder, 1, part, *SIM, "k.nko", *out)
         answer = ctl(folder, "--json", *SIM, "k.nko", *out).json["error"]

@@ -11,9 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
 import tap
 from contract import Contract, image, pattern
-from tap import GENERATOR, SPEC, case, equal
+from places import GENERATOR, SPEC
+from tap import case, equal
 
 CONTRACT = Contract(SPEC)
 OUT = tempfile.TemporaryDirectory(prefix="neuron-spec-")

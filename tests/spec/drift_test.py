@@ -5,8 +5,11 @@
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
 import tap
-from tap import SPEC, TOP, case, equal
+from places import SPEC
+from tap import TOP, case, equal
 
 from drift import Drift, sources
 from specgen.load import load

@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
 import tap
-from tap import GENERATOR, SPEC, case, contains, equal
+from places import GENERATOR, SPEC
+from tap import case, contains, equal
 
 OUTPUTS = {"neuron_spec.h", "neuron_spec_names.h", "neuron/spec.hpp", "neuron/spec.cpp", "neuron_spec.py"}
 

@@ -7,8 +7,11 @@ import shutil
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
 import tap
-from tap import SPEC, case, equal
+from places import SPEC
+from tap import case, equal
 
 from specgen import check, errors, load
 

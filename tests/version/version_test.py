@@ -2,17 +2,16 @@
 # SPDX-License-Identifier: MIT
 """A driver built for another major version of the contract refuses the device, says why, and harms nothing."""
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "spec"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import tap  # noqa: E402
 
 TOP = tap.TOP
-BUILD = Path(os.environ.get("NEURON_BUILD", TOP / "build"))
+BUILD = tap.BUILD
 NEURONCTL = BUILD / "user/tools/neuronctl/neuronctl"
 
 # With the wrong driver first, then with the right one.
@@ -27,7 +26,7 @@ busybox rmmod neuron_accel && busybox insmod {BUILD}/kmod/stock/neuron_accel.ko 
 def build_for_next_major(folder: Path) -> Path:
     """The driver, built for a contract that differs in nothing but its major version."""
     spec = folder / "spec"
-    shutil.copytree(tap.SPEC, spec)
+    shutil.copytree(TOP / "spec", spec)
     device = spec / "device.toml"
     text = device.read_text(encoding="utf-8")
     device.write_text(text.replace("major = 1\n", "major = 2\n", 1), encoding="utf-8")

@@ -3,26 +3,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[2]
-SPEC = TOP / "spec"
-GENERATOR = SPEC / "generate.py"
-
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(SPEC))
+TOP = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("NEURON_BUILD", TOP / "build"))
 
-_cases: list[tuple[str, Callable[..., None]]] = []
+_cases: list[tuple[str, Callable[[Path], None]]] = []
 
 
-def case(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def case(name: str) -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
     """Registers a case. It is called with a fresh temporary folder."""
 
-    def register(function: Callable[..., None]) -> Callable[..., None]:
+    def register(function: Callable[[Path], None]) -> Callable[[Path], None]:
         _cases.append((name, function))
         return function
 
@@ -44,7 +42,7 @@ def main() -> int:
     failed = 0
     for number, (name, function) in enumerate(_cases, 1):
         try:
-            with tempfile.TemporaryDirectory(prefix="neuron-spec-") as folder:
+            with tempfile.TemporaryDirectory(prefix="neuron-test-") as folder:
                 function(Path(folder))
             print(f"ok {number} - {name}", flush=True)
         except Exception:  # whatever a case raises is its verdict
