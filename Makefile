@@ -2,7 +2,7 @@
 # The front door: every target is one script. `make help` says what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run shell test bench build deps spec user qemu module guest lint format install clean distclean
+.PHONY: help run shell test bench build deps spec user qemu module guest lint tidy format install clean distclean
 
 help: ## say what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -44,6 +44,9 @@ guest: deps ## fetch the guest's kernel
 
 lint: deps ## check style, licences and the module's sources
 	@tests/run --suite lint
+
+tidy: user ## run clang-tidy over user space (minutes)
+	@tools/build/tidy.sh
 
 format: deps ## bring the C++ into style
 	@tests/lint/clang-format.sh -i

@@ -51,7 +51,7 @@ std::string dims_text(const Nums &num, const auto &step, std::int64_t &next) {
             dim += fmt::format("@{}", step[i]);
         if (num[i] != 1)
             next = std::int64_t{num[i]} * step[i];
-        out = ", " + dim + out;
+        out.insert(0, ", " + dim);
     }
     return out;
 }

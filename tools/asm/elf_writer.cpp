@@ -57,7 +57,7 @@ public:
         // libelf writes to descriptors only.
         const Fd file{memfd_create("kernel", MFD_CLOEXEC)};
         if (file.fd < 0)
-            return tl::unexpected(Error{ErrorCode::io, fmt::format("memfd_create: {}", std::strerror(errno))});
+            return tl::unexpected(Error{ErrorCode::io, fmt::format("memfd_create: {}", strerrordesc_np(errno))});
         elf_version(EV_CURRENT);
         elf_ = elf_begin(file.fd, ELF_C_WRITE, nullptr);
         Elf64_Ehdr *header = elf_ != nullptr ? elf64_newehdr(elf_) : nullptr;
@@ -204,7 +204,7 @@ private:
             const ssize_t got = pread(fd, out.data() + done, out.size() - done, static_cast<off_t>(done));
             if (got <= 0)
                 return tl::unexpected(
-                    Error{ErrorCode::io, fmt::format("reading the new kernel: {}", std::strerror(errno))});
+                    Error{ErrorCode::io, fmt::format("reading the new kernel: {}", strerrordesc_np(errno))});
             done += static_cast<std::size_t>(got);
         }
         return out;

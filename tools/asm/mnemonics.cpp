@@ -138,7 +138,7 @@ std::int64_t load_operand(const InstructionBytes &bytes, const OperandDesc &oper
         word |= std::to_integer<std::uint64_t>(bytes[operand.offset + i]) << (8 * i);
     if (!operand.is_signed || operand.size == 8)
         return static_cast<std::int64_t>(word);
-    const std::uint64_t sign = std::uint64_t{1} << (8 * operand.size - 1);
+    const std::uint64_t sign = std::uint64_t{1} << (8 * operand.size - 1); // NOLINT(clang-analyzer-*): size is never 0
     return static_cast<std::int64_t>((word ^ sign) - sign);
 }
 

@@ -80,6 +80,7 @@ void Program::directive(Cursor &cursor) {
     if (found != known.end())
         return (this->*found->second)(cursor);
     std::vector<std::string_view> names;
+    names.reserve(known.size());
     for (const auto &[name, handler] : known)
         names.push_back(name);
     const std::string_view near = closest(word.text, names);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs the Debian 12 packages that are missing: deps.sh [build] [run] [test] (default: all).
+# Installs the Debian 12 packages that are missing: deps.sh [build] [run] [test] [tidy] (default: the first three).
 # What Debian 12 does not have (QEMU's source, the 6.12 kernel) is fetched by the scripts that use it.
 set -euo pipefail
 # shellcheck source=tools/build/common.sh
@@ -14,7 +14,8 @@ declare -A packages=(
 		libattr1-dev libfdt-dev libglib2.0-dev libslirp-dev
 		bc binutils kmod pahole"
 	[run]="busybox-static qemu-system-data seabios"
-	[test]="clang-format clang-tidy shellcheck sparse"
+	[test]="clang-format shellcheck sparse"
+	[tidy]="clang-tidy"
 )
 
 wanted=()

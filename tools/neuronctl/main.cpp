@@ -2,6 +2,7 @@
 // neuronctl: the command line of the accelerator.
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -89,4 +90,11 @@ int run(int argc, char **argv) {
 } // namespace
 } // namespace neuronctl
 
-int main(int argc, char **argv) { return neuronctl::run(argc, argv); }
+int main(int argc, char **argv) {
+    try {
+        return neuronctl::run(argc, argv);
+    } catch (const std::exception &e) { // what is left is memory that ran out
+        std::fprintf(stderr, "neuronctl: error: %s\n", e.what());
+        return static_cast<int>(neuronctl::Exit::failed);
+    }
+}

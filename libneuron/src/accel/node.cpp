@@ -132,6 +132,7 @@ Result<std::vector<Node>> probe_nodes(const Roots &roots) {
         return fail(detail::code_of(error.value()), "{}: {}", roots.sys, error.message());
     std::ranges::sort(names);
     std::vector<Node> nodes;
+    nodes.reserve(names.size());
     for (const auto &[number, name] : names)
         nodes.push_back(probe(name, roots));
     return nodes;

@@ -83,7 +83,7 @@ Result<void> UringQueue::queue_entry(std::span<const Packet> packets, std::size_
     drm_neuron_uring_submit payload{};
     payload.ptr = reinterpret_cast<std::uintptr_t>(&flight->args);
     std::memcpy(sqe->cmd, &payload, sizeof(payload));
-    sqe->user_data = reinterpret_cast<std::uintptr_t>(flight.get());
+    io_uring_sqe_set_data(sqe, flight.get());
     packets_in_flight_ += packets.size();
     flights_.push_back(std::move(flight));
     ++unsubmitted_;
@@ -134,7 +134,7 @@ Result<bool> UringQueue::wait_completion(Deadline deadline) {
 void UringQueue::reap() {
     io_uring_cqe *cqe = nullptr;
     while (io_uring_peek_cqe(ring_->get(), &cqe) == 0 && cqe != nullptr) {
-        auto *flight = reinterpret_cast<Flight *>(static_cast<std::uintptr_t>(cqe->user_data));
+        auto *flight = static_cast<Flight *>(io_uring_cqe_get_data(cqe));
         const int result = cqe->res;
         const std::uint64_t seqno = cqe->big_cqe[0];
         io_uring_cqe_seen(ring_->get(), cqe);

@@ -167,7 +167,7 @@ int neuron_chip_create(const struct neuron_chip_config *config, const struct neu
         failure.code = ENOMEM;
     }
     if (error_size != 0) {
-        const char *text = !failure.message.empty() ? failure.message.c_str() : std::strerror(failure.code);
+        const char *text = !failure.message.empty() ? failure.message.c_str() : strerrordesc_np(failure.code);
         std::snprintf(error, error_size, "%s", text);
     }
     return -failure.code;
