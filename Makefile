@@ -2,7 +2,7 @@
 # The front door: every target is one script. `make help` says what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run shell test bench build deps spec user qemu module guest lint tidy format install clean distclean
+.PHONY: help run shell test bench build deps spec user qemu module guest lint fuzz tidy format install clean distclean
 
 help: ## say what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -27,8 +27,8 @@ build: ## build everything that run and test use
 deps: ## install the Debian packages that are missing
 	@tools/build/deps.sh
 
-spec: ## write the headers generated from spec/
-	@/usr/bin/python3 spec/generate.py --out build/spec
+spec: ## write the headers and documents generated from spec/
+	@/usr/bin/python3 spec/generate.py --out build/spec --docs
 
 user: deps ## build the chip, the HAL, the tools and the test programs
 	@tools/build/user.sh
@@ -44,6 +44,9 @@ guest: deps ## fetch the guest's kernel
 
 lint: deps ## check style, licences and the module's sources
 	@tests/run --suite lint
+
+fuzz: deps ## fuzz the chip for long (ARGS="TARGET SECONDS"; default: all, 10 minutes each)
+	@tests/fuzz/explore.py $(ARGS)
 
 tidy: user ## run clang-tidy over user space (minutes)
 	@tools/build/tidy.sh

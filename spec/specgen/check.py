@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from . import c, check_layout, check_names
+from . import c, check_isa, check_layout, check_names
 from .errors import Problems
-from .model import Spec
+from .load import ISA_BASE
+from .model import CORE_VERSIONS, Spec
 
 # Entries that the templates and the derived constants build on.
 NEEDED_CONSTANTS = (
@@ -21,8 +22,14 @@ NEEDED_CONSTANTS = (
     "PSUM_BANKS",
     "PSUM_BANK_BYTES",
 )
-NEEDED_ENUMS = {"dtype": "isa.toml", "engine": "isa.toml", "profile": "registers.toml"}
-NEEDED_STRUCTS = {"instruction_header": "isa.toml", "tile": "isa.toml", "mem": "isa.toml"}
+NEEDED_ENUMS = {
+    "dtype": ISA_BASE,
+    "engine": ISA_BASE,
+    "space": ISA_BASE,
+    "profile": "registers.toml",
+    "fault": "faults.toml",
+}
+NEEDED_STRUCTS = ("instruction_header", "tile", "mem")
 BAR_KINDS = ("mem32", "mem64", "mem64-prefetchable")
 
 
@@ -35,8 +42,7 @@ def check(spec: Spec) -> None:
     check_layout.check(spec, problems)
     _device(spec, problems)
     _bars(spec, problems)
-    _dtypes(spec, problems)
-    _instructions(spec, problems)
+    check_isa.check(spec, problems)
     _profiles(spec, problems)
     problems.stop_if_any()
 
@@ -48,15 +54,15 @@ def _needed(spec: Spec, problems: Problems) -> None:
     for name, file in NEEDED_ENUMS.items():
         if not spec.enum(name):
             problems.add(file, f"enum {name}", "is missing")
-    for name, file in NEEDED_STRUCTS.items():
+    for name in NEEDED_STRUCTS:
         if not spec.struct(name):
-            problems.add(file, f"struct {name}", "is missing")
+            problems.add(ISA_BASE, f"struct {name}", "is missing")
     for name in ("opcode", "flags"):
         if all(m.name != name for m in spec.packet_header.members):
             problems.add("packets.toml", "header", f"field '{name}' is missing")
     header = spec.struct("instruction_header")
     if header and all(m.name != "opcode" for m in header.members):
-        problems.add("isa.toml", "struct instruction_header", "field 'opcode' is missing")
+        problems.add(ISA_BASE, "struct instruction_header", "field 'opcode' is missing")
 
 
 def _device(spec: Spec, problems: Problems) -> None:
@@ -96,24 +102,8 @@ def _bars(spec: Spec, problems: Problems) -> None:
             problems.add(bar.file, where, f"size {bar.size:#x} is not a power of two")
 
 
-def _dtypes(spec: Spec, problems: Problems) -> None:
-    enum = spec.enum("dtype")
-    for v in enum.values:
-        if v.bytes not in (1, 2, 4, 8):
-            problems.add(enum.file, f"enum dtype, value {v.name}", "'bytes' must be 1, 2, 4 or 8")
-
-
-def _instructions(spec: Spec, problems: Problems) -> None:
-    engines = {v.name for v in spec.enum("engine").values}
-    for i in spec.instructions:
-        where = f"instruction {i.name}"
-        if not i.engines:
-            problems.add(i.file, where, "no engine runs it")
-        for name in i.engines:
-            if name not in engines:
-                problems.add(i.file, where, f"unknown engine '{name}'")
-        if len(set(map(str, i.engines))) != len(i.engines):
-            problems.add(i.file, where, "names an engine twice")
+def _list(values: tuple[int, ...]) -> str:
+    return ", ".join(map(str, values))
 
 
 def _profiles(spec: Spec, problems: Problems) -> None:
@@ -128,6 +118,8 @@ def _profiles(spec: Spec, problems: Problems) -> None:
         seen[p.id] = p.file
         if p.file != f"profiles/{p.name}.toml":
             problems.add(p.file, where, "the file is not named like the profile")
+        if p.core_version not in CORE_VERSIONS:
+            problems.add(p.file, where, f"core_version {p.core_version} is not one of {_list(CORE_VERSIONS)}")
         if not 1 <= p.cores <= spec.constant("MAX_CORES").value:
             problems.add(p.file, where, f"cores {p.cores} is outside 1..MAX_CORES")
         if p.hbm_banks < 1 or p.hbm_bytes < 1 or p.hbm_bytes % (p.hbm_banks * spec.constant("PAGE_SIZE").value):

@@ -7,7 +7,16 @@ from .errors import Problems
 from .model import ACCESS, OPERAND_KINDS, BitField, Block, Enum, Member, Register, Spec
 
 MSIX_ENTRY_BYTES = 16
-KIND_TYPES = {"reg": ("u8",), "arg": ("u8",), "bool": ("u8",), "label": ("u32",), "tile": ("tile",), "mem": ("mem",)}
+KIND_TYPES = {
+    "reg": ("u8",),
+    "arg": ("u8",),
+    "bool": ("u8",),
+    "label": ("u32",),
+    "tile": ("tile",),
+    "mem": ("mem",),
+    "scalar": ("scalar",),
+    "f32": ("u32",),
+}
 
 
 def check(spec: Spec, problems: Problems) -> None:
@@ -107,11 +116,11 @@ class _Layout:
         if m.kind not in OPERAND_KINDS:
             self.add(where, f"unknown kind '{m.kind}'")
             return
-        if m.array is not None:
-            self.add(where, "an operand is not an array")
+        if (m.kind == "array") != (m.array is not None):
+            self.add(where, "'array' belongs to kind array, and it needs it")
         if m.kind in KIND_TYPES and m.type not in KIND_TYPES[m.kind]:
             self.add(where, f"kind {m.kind} needs type {KIND_TYPES[m.kind][0]}")
-        if m.kind not in ("tile", "mem") and m.struct:
+        if m.kind not in ("tile", "mem", "scalar") and (m.struct or m.type == "char"):
             self.add(where, f"kind {m.kind} cannot be of type {m.type}")
         if (m.kind in ("enum", "flags")) != (m.enum is not None):
             self.add(where, "'enum' belongs to kinds enum and flags, and they need it")

@@ -26,7 +26,7 @@ struct switch template this throw true try typedef typeid typename union unsigne
 # Types that spec.hpp has of its own.
 CPP_TYPES = (
     "Field EnumId EnumValueDesc EnumDesc ReservedCheck FieldType FieldDesc StructDesc PacketDesc OperandKind OperandDesc "
-    "InsnDesc Access RegisterFieldDesc RegisterDesc RegisterRef ProfileDesc"
+    "InsnDesc OperandAccess Access RegisterFieldDesc RegisterDesc RegisterRef ProfileDesc"
 ).split()
 
 
@@ -72,6 +72,7 @@ class _Names:
         self.group("bar", UPPER, [(b.file, b.name) for b in spec.bars])
         self.group("block", UPPER, [(b.file, b.name) for b in spec.blocks])
         self.group("enum", LOWER, [(e.file, e.name) for e in spec.enums])
+        self.group("dtype_class", UPPER, [(c.file, c.name) for c in spec.dtype_classes])
         self.group("struct", LOWER, [(s.file, s.name) for s in spec.structs])
         self.group("packet", UPPER, [(p.file, p.name) for p in spec.packets])
         self.group("instruction", UPPER, [(i.file, i.name) for i in spec.instructions])

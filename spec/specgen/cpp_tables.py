@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .cpp_codec import structs
 from .cpp_names import enum_class
+from .example import example
 from .model import BitField, Enum, Instruction, Member, Packet, Spec
 from .text import c_string, camel
 
@@ -30,7 +31,7 @@ def tables(spec: Spec) -> str:
     )
     parts += [_packet_fields(p) for p in spec.packets if p.members]
     parts.append(_array("PacketDesc", "PACKETS", [_packet(p) for p in spec.packets]))
-    parts += [_operands(i) for i in spec.instructions if i.operands]
+    parts += [_operands(i, spec) for i in spec.instructions if i.operands]
     parts.append(_array("InsnDesc", "INSTRUCTIONS", [_instruction(i, spec) for i in spec.instructions]))
     parts += _registers(spec)
     parts.append(
@@ -38,7 +39,8 @@ def tables(spec: Spec) -> str:
             "ProfileDesc",
             "PROFILES",
             [
-                f"{{{c_string(p.name)}, Profile::{p.id}, {c_string(p.doc)}, {p.cores}, {p.hbm_bytes}, {p.hbm_banks}, {p.sbuf_bytes}}}"
+                f"{{{c_string(p.name)}, Profile::{p.id}, {c_string(p.doc)}, {p.core_version}, {p.cores}, {p.hbm_bytes}, "
+                f"{p.hbm_banks}, {p.sbuf_bytes}}}"
                 for p in spec.profiles
             ],
         )
@@ -97,7 +99,7 @@ def _enum_pointer(name: str | None) -> str:
 
 def _enum(e: Enum) -> str:
     up = e.name.upper()
-    rows = [f"{{{c_string(v.name)}, {v.value}, {c_string(v.doc)}}}" for v in e.values]
+    rows = [f"{{{c_string(v.name)}, {v.value}, {c_string(v.doc)}, {v.since}}}" for v in e.values]
     return "\n".join(
         [
             _array("EnumValueDesc", f"VALUES_{up}", rows),
@@ -126,23 +128,41 @@ def _packet(p: Packet) -> str:
     return f"{{{c_string(p.name)}, PacketOp::{p.name}, {c_string(p.doc)}, {fields}}}"
 
 
-def _operand(m: Member) -> str:
+def _mask(spec: Spec, enum: str, names: list[str]) -> int:
+    """The set of these values of `enum`, a bit for each."""
+    bits = {v.name: v.value for v in spec.enum(enum).values}
+    return sum(1 << bits[name] for name in names)
+
+
+def _operand(m: Member, spec: Spec) -> str:
     struct = f"&STRUCT_{m.struct.name.upper()}" if m.struct else "nullptr"
+    dtypes = spec.dtype_class(m.dtypes).dtypes if m.dtypes else []
     return (
         f"{{{c_string(m.name)}, OperandKind::{m.kind.upper()}, {m.offset}, {m.size}, {_bool(m.signed)}, "
-        f"EnumId::{m.enum.upper() if m.enum else 'NONE'}, {_enum_pointer(m.enum)}, {struct}, {c_string(m.doc)}}}"
+        f"EnumId::{m.enum.upper() if m.enum else 'NONE'}, {_enum_pointer(m.enum)}, {struct}, {c_string(m.doc)}, "
+        f"OperandAccess::{(m.access or 'none').upper()}, {_mask(spec, 'space', m.spaces or []):#x}, "
+        f"{_mask(spec, 'dtype', dtypes):#x}, {m.count}}}"
     )
 
 
-def _operands(i: Instruction) -> str:
-    return _array("OperandDesc", f"OPERANDS_{i.name}", [_operand(m) for m in i.operands])
+def _operands(i: Instruction, spec: Spec) -> str:
+    return _array("OperandDesc", f"OPERANDS_{i.name}", [_operand(m, spec) for m in i.operands])
 
 
 def _instruction(i: Instruction, spec: Spec) -> str:
-    bits = {v.name: v.value for v in spec.enum("engine").values}
-    mask = sum(1 << bits[name] for name in i.engines)
+    everywhere = [v.name for v in spec.enum("space").values]
+    engines = {v.value: v.name for v in spec.enum("engine").values}
+    since, reach = [], []
+    for number in range(spec.constant("ENGINE_COUNT").value):
+        name = engines.get(number, "")
+        since.append(str(i.since_on(name)))
+        spaces = i.engine_spaces.get(name, everywhere) if name in i.engines else []
+        reach.append(hex(_mask(spec, "space", spaces)))
     operands = f"OPERANDS_{i.name}" if i.operands else "{}"
-    return f"{{{c_string(i.name)}, Opcode::{i.name}, {mask:#x}, {c_string(i.doc)}, {operands}}}"
+    return (
+        f"{{{c_string(i.name)}, Opcode::{i.name}, {_mask(spec, 'engine', i.engines):#x}, {c_string(i.doc)}, {operands}, "
+        f"{{{', '.join(since)}}}, {{{', '.join(reach)}}}, {c_string(i.cost)}, {c_string(example(i, spec))}}}"
+    )
 
 
 def _register_field(f: BitField) -> str:

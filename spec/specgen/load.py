@@ -9,11 +9,13 @@ from typing import Any
 
 from .errors import Problems
 from .model import (
+    CORE_VERSIONS,
     INT_TYPES,
     Bar,
     BitField,
     Block,
     Constant,
+    DtypeClass,
     Enum,
     Instruction,
     Member,
@@ -26,7 +28,8 @@ from .model import (
     Value,
 )
 
-FILES = ("device.toml", "registers.toml", "mmu.toml", "packets.toml", "isa.toml", "faults.toml", "object.toml")
+FILES = ("device.toml", "registers.toml", "mmu.toml", "packets.toml", "faults.toml", "object.toml")
+ISA_BASE = "isa/base.toml"
 
 # What each file may hold at its top level.
 TOP_KEYS = {
@@ -34,14 +37,34 @@ TOP_KEYS = {
     "registers.toml": {"block", "enum", "doorbell", "constant"},
     "mmu.toml": {"mmu", "struct", "constant"},
     "packets.toml": {"packet_bytes", "enum", "header", "packet", "struct", "constant"},
-    "isa.toml": {"instruction_bytes", "enum", "struct", "instruction", "constant"},
     "faults.toml": {"enum", "struct", "constant"},
     "object.toml": {"enum", "struct", "constant", "string"},
 }
+ISA_KEYS = {"enum", "struct", "instruction", "constant", "dtype_class"}
+
+# What an instruction may have beside its layout.
+INSTRUCTION_FACTS = {
+    "since": int,
+    "engine_since": dict,
+    "engine_spaces": dict,
+    "limits": list,
+    "errors": list,
+    "example": str,
+}
+
+
+def isa_files(spec_dir: Path) -> list[str]:
+    """The base of the instruction set, then its groups."""
+    found = sorted(f"isa/{path.name}" for path in (spec_dir / "isa").glob("*.toml"))
+    return [ISA_BASE] + [name for name in found if name != ISA_BASE]
+
+
+def profile_files(spec_dir: Path) -> list[Path]:
+    return sorted((spec_dir / "profiles").glob("*.toml"))
 
 
 def input_files(spec_dir: Path) -> list[Path]:
-    return [spec_dir / name for name in FILES] + sorted((spec_dir / "profiles").glob("*.toml"))
+    return [spec_dir / name for name in (*FILES, *isa_files(spec_dir))] + profile_files(spec_dir)
 
 
 def load(spec_dir: Path) -> Spec:
@@ -68,9 +91,10 @@ class _Loader:
 
     def run(self) -> Spec:
         tables = {}
-        for name in FILES:
+        self.spec.isa_files = isa_files(self.dir)
+        for name in (*FILES, *self.spec.isa_files):
             tables[name] = self.read(self.dir / name, name)
-            for key in tables[name].keys() - TOP_KEYS[name]:
+            for key in tables[name].keys() - self.top_keys(name):
                 self.problems.add(name, key, "unknown key")
         self.problems.stop_if_any()
         for name, table in tables.items():
@@ -79,14 +103,20 @@ class _Loader:
         self.device(tables["device.toml"])
         self.mmu(tables["mmu.toml"])
         self.packets(tables["packets.toml"])
-        self.instructions(tables["isa.toml"])
+        self.instructions(tables)
         self.registers(tables["registers.toml"])
-        for path in input_files(self.dir)[len(FILES) :]:
+        for path in profile_files(self.dir):
             self.profile(path)
         self.resolve()
         self.problems.stop_if_any()
         self.derive()
         return self.spec
+
+    @staticmethod
+    def top_keys(name: str) -> set[str]:
+        if name in TOP_KEYS:
+            return TOP_KEYS[name]
+        return ISA_KEYS | ({"instruction_bytes"} if name == ISA_BASE else set())
 
     def read(self, path: Path, name: str) -> dict[str, Any]:
         try:
@@ -148,12 +178,23 @@ class _Loader:
                 )
         for where, t in self.each(table.get("struct", []), "struct"):
             self.structure(where, t)
+        for where, t in self.each(table.get("dtype_class", []), "dtype_class"):
+            if self.take(t, where, {"name": str, "doc": str, "dtypes": list}):
+                names = self.texts(t["dtypes"], where, "dtypes")
+                self.spec.dtype_classes.append(DtypeClass(t["name"], t["doc"], names, self.file))
+
+    def texts(self, entries: list, where: str, key: str) -> list[str]:
+        """The entries of an array of strings."""
+        for entry in entries:
+            if not isinstance(entry, str) or not entry.strip():
+                self.problems.add(self.file, where, f"'{key}' holds {entry!r}, which is not a text")
+        return [entry for entry in entries if isinstance(entry, str)]
 
     def values(self, tables: list, where: str) -> list[Value]:
         out = []
         for sub, t in self.each(tables, "value"):
-            if self.take(t, f"{where}, {sub}", {"name": str, "value": int, "doc": str}, {"bytes": int}):
-                out.append(Value(t["name"], t["value"], t["doc"], t.get("bytes")))
+            if self.take(t, f"{where}, {sub}", {"name": str, "value": int, "doc": str}, {"bytes": int, "since": int}):
+                out.append(Value(t["name"], t["value"], t["doc"], t.get("bytes"), t.get("since", CORE_VERSIONS[0])))
         return out
 
     def structure(self, where: str, t: dict) -> None:
@@ -169,13 +210,15 @@ class _Loader:
     def members(self, tables: list, where: str, kind: str) -> list[Member]:
         out = []
         required: dict[str, type] = {"name": str, "offset": int, "type": str, "doc": str}
+        optional: dict[str, type] = {"array": int, "enum": str}
         if kind == "operand":
             required["kind"] = str
+            optional |= {"access": str, "spaces": list, "dtypes": str}
         for sub, t in self.each(tables, kind):
-            if self.take(t, f"{where}, {sub}", required, {"array": int, "enum": str}):
-                out.append(
-                    Member(t["name"], t["offset"], t["type"], t["doc"], t.get("array"), t.get("enum"), t.get("kind"))
-                )
+            if self.take(t, f"{where}, {sub}", required, optional):
+                if "spaces" in t:
+                    self.texts(t["spaces"], f"{where}, {sub}", "spaces")
+                out.append(Member(**{key: t[key] for key in (*required, *optional) if key in t}))
         return out
 
     def bitfields(self, tables: list, where: str) -> list[BitField]:
@@ -236,17 +279,37 @@ class _Loader:
         values = [Value(p.name, p.opcode, p.doc) for p in self.spec.packets]
         self.spec.enums.append(Enum("packet_op", "Opcodes of queue packets.", values, self.file))
 
-    def instructions(self, table: dict) -> None:
-        self.file = "isa.toml"
-        self.spec.instruction_bytes = self.size_key(table, "instruction_bytes")
-        for where, t in self.each(table.get("instruction", []), "instruction"):
-            if self.take(t, where, {"name": str, "opcode": int, "engines": list, "doc": str, "operands": list}):
-                operands = self.members(t["operands"], where, "operand")
-                self.spec.instructions.append(
-                    Instruction(t["name"], t["opcode"], t["doc"], t["engines"], operands, self.file)
-                )
-        values = [Value(i.name, i.opcode, i.doc) for i in self.spec.instructions]
-        self.spec.enums.append(Enum("opcode", "Opcodes of instructions.", values, self.file))
+    def instructions(self, tables: dict[str, dict]) -> None:
+        for name in self.spec.isa_files:
+            self.file = name
+            if name == ISA_BASE:
+                self.spec.instruction_bytes = self.size_key(tables[name], "instruction_bytes")
+            for where, t in self.each(tables[name].get("instruction", []), "instruction"):
+                self.instruction(where, t)
+        values = [Value(i.name, i.opcode, i.doc, since=i.since) for i in self.spec.instructions]
+        self.spec.enums.append(Enum("opcode", "Opcodes of instructions.", values, ISA_BASE))
+
+    def instruction(self, where: str, t: dict) -> None:
+        required = {"name": str, "opcode": int, "engines": list, "doc": str, "operands": list}
+        required |= {"meaning": list, "cost": str}
+        if not self.take(t, where, required, INSTRUCTION_FACTS):
+            return
+        for key in ("limits", "meaning", "errors"):
+            self.texts(t.get(key, []), where, key)
+        for engine, spaces in t.get("engine_spaces", {}).items():
+            if not isinstance(spaces, list):
+                self.problems.add(self.file, where, f"'engine_spaces' of {engine} is not a list")
+                return
+            self.texts(spaces, where, "engine_spaces")
+        for engine, since in t.get("engine_since", {}).items():
+            if not isinstance(since, int) or isinstance(since, bool):
+                self.problems.add(self.file, where, f"'engine_since' of {engine} is not a number")
+                return
+        facts = {key: t[key] for key in ("meaning", "cost", *INSTRUCTION_FACTS) if key in t}
+        operands = self.members(t["operands"], where, "operand")
+        self.spec.instructions.append(
+            Instruction(t["name"], t["opcode"], t["doc"], t["engines"], operands, self.file, **facts)
+        )
 
     def size_key(self, table: dict, key: str) -> int:
         if not isinstance(table.get(key), int):
@@ -306,7 +369,8 @@ class _Loader:
     def profile(self, path: Path) -> None:
         self.file = f"profiles/{path.name}"
         t = self.read(path, self.file)
-        keys = {"name": str, "id": str, "doc": str, "cores": int, "hbm_bytes": int, "hbm_banks": int, "sbuf_bytes": int}
+        numbers = ("core_version", "cores", "hbm_bytes", "hbm_banks", "sbuf_bytes")
+        keys = {"name": str, "id": str, "doc": str, **{key: int for key in numbers}}
         if t and self.take(t, f"profile {t.get('name', '?')}", keys):
             self.spec.profiles.append(Profile(**{key: t[key] for key in keys}, file=self.file))
 
@@ -363,7 +427,10 @@ class _Loader:
         if banks and bank_bytes:
             add("PSUM_BYTES", banks.value * bank_bytes.value, "PSUM bytes per partition.", "device.toml")
         add("PACKET_BYTES", spec.packet_bytes, "Bytes of a queue packet.", "packets.toml")
-        add("INSTRUCTION_BYTES", spec.instruction_bytes, "Bytes of an instruction.", "isa.toml")
+        add("INSTRUCTION_BYTES", spec.instruction_bytes, "Bytes of an instruction.", ISA_BASE)
+        if engines := spec.enum("engine"):
+            count = 1 + max((v.value for v in engines.values), default=0)
+            add("ENGINE_COUNT", count, "Sequencers of a core.", ISA_BASE)
         for block in spec.blocks:
             add(
                 f"BLOCK_{block.name}_OFFSET",

@@ -10,6 +10,7 @@ from pathlib import Path
 from . import c, check, cpp, markdown, python
 from .errors import SpecError
 from .load import input_files, load
+from .markdown_isa import FOLDER as ISA_FOLDER
 from .output import write_if_changed
 
 SPEC_DIR = Path(__file__).resolve().parents[1]
@@ -50,6 +51,19 @@ def list_inputs(spec_dir: Path) -> None:
         print(path)
 
 
+def leftovers(folder: Path, docs: dict[str, str]) -> list[str]:
+    """Pages of instructions that are gone."""
+    found = (f"{ISA_FOLDER}/{path.name}" for path in (folder / ISA_FOLDER).glob("*.md"))
+    return sorted(name for name in found if name not in docs)
+
+
+def write_docs(folder: Path, docs: dict[str, str]) -> None:
+    for name, text in docs.items():
+        write_if_changed(folder / name, text)
+    for name in leftovers(folder, docs):
+        (folder / name).unlink()
+
+
 def check_docs(folder: Path, docs: dict[str, str]) -> int:
     stale = [
         name
@@ -58,7 +72,10 @@ def check_docs(folder: Path, docs: dict[str, str]) -> int:
     ]
     for name in stale:
         print(f"{folder / name}: stale; run spec/generate.py --docs", file=sys.stderr)
-    return 1 if stale else 0
+    gone = leftovers(folder, docs)
+    for name in gone:
+        print(f"{folder / name}: there is no such instruction; run spec/generate.py --docs", file=sys.stderr)
+    return 1 if stale or gone else 0
 
 
 def main() -> int:
@@ -77,6 +94,5 @@ def main() -> int:
         for name, text in {**c.emit(spec), **cpp.emit(spec), **python.emit(spec)}.items():
             write_if_changed(options.out / name, text)
     if options.docs:
-        for name, text in markdown.emit(spec).items():
-            write_if_changed(options.docs / name, text)
+        write_docs(options.docs, markdown.emit(spec))
     return check_docs(options.check_docs, markdown.emit(spec)) if options.check_docs else 0

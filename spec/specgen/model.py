@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 INT_TYPES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "i8": 1, "i16": 2, "i32": 4, "i64": 8, "char": 1}
 ACCESS = ("ro", "rw", "w1", "rw1c")
-OPERAND_KINDS = ("reg", "imm", "enum", "arg", "bool", "label", "flags", "tile", "mem")
+OPERAND_KINDS = ("reg", "imm", "enum", "arg", "bool", "label", "flags", "tile", "mem", "scalar", "f32", "array")
+OPERAND_ACCESS = ("read", "write", "update")
+CORE_VERSIONS = (2, 3, 4)  # generations of the NeuronCore
 
 
 @dataclass
@@ -33,6 +35,7 @@ class Value:
     value: int
     doc: str
     bytes: int | None = None
+    since: int = 2  # core version that brought it
 
 
 @dataclass
@@ -46,6 +49,16 @@ class Enum:
 
 
 @dataclass
+class DtypeClass:
+    """Element types that operands may have."""
+
+    name: str
+    doc: str
+    dtypes: list[str]
+    file: str
+
+
+@dataclass
 class Member:
     """A field of a struct, packet or packet header, or an operand of an instruction."""
 
@@ -56,6 +69,9 @@ class Member:
     array: int | None = None
     enum: str | None = None
     kind: str | None = None
+    access: str | None = None  # of tile, mem and scalar operands
+    spaces: list[str] | None = None  # memories that a tile or a column may lie in; None: any
+    dtypes: str | None = None  # dtype class; None: any type
     struct: Struct | None = None
 
     @property
@@ -131,6 +147,18 @@ class Instruction:
     engines: list[str]
     operands: list[Member]
     file: str
+    since: int = 2  # core version that brought it
+    engine_since: dict[str, int] = field(default_factory=dict)  # engines that learnt it later
+    engine_spaces: dict[str, list[str]] = field(default_factory=dict)  # engines that reach only these memories
+    limits: list[str] = field(default_factory=list)
+    meaning: list[str] = field(default_factory=list)  # step by step
+    cost: str = ""
+    errors: list[str] = field(default_factory=list)  # "FAULT_NAME: when"
+    example: str = ""
+
+    def since_on(self, engine: str) -> int:
+        """The core version from which on `engine` runs it; 0: it never does."""
+        return self.engine_since.get(engine, self.since) if engine in self.engines else 0
 
 
 @dataclass
@@ -176,6 +204,7 @@ class Profile:
     name: str
     id: str
     doc: str
+    core_version: int
     cores: int
     hbm_bytes: int
     hbm_banks: int
@@ -196,9 +225,11 @@ class Spec:
     derived: list[Constant] = field(default_factory=list)
     strings: list[String] = field(default_factory=list)
     enums: list[Enum] = field(default_factory=list)
+    dtype_classes: list[DtypeClass] = field(default_factory=list)
     structs: list[Struct] = field(default_factory=list)  # a nested struct comes before the one that holds it
     packet_header: Struct | None = None
     packets: list[Packet] = field(default_factory=list)
+    isa_files: list[str] = field(default_factory=list)  # base.toml, then the groups of instructions
     instructions: list[Instruction] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
@@ -210,11 +241,19 @@ class Spec:
     def struct(self, name: str) -> Struct | None:
         return next((s for s in self.structs if s.name == name), None)
 
+    def dtype_class(self, name: str) -> DtypeClass | None:
+        return next((c for c in self.dtype_classes if c.name == name), None)
+
     def constant(self, name: str) -> Constant | None:
         return next((c for c in self.constants + self.derived if c.name == name), None)
 
     def all_constants(self) -> list[Constant]:
         return self.derived + self.constants
+
+    @property
+    def profiles_by_id(self) -> list[Profile]:
+        order = {v.name: v.value for v in self.enum("profile").values}
+        return sorted(self.profiles, key=lambda p: order[p.id])
 
     @property
     def plain_structs(self) -> list[Struct]:

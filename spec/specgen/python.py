@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .model import Block, Enum, Member, Spec
+from .model import Block, Enum, Instruction, Member, Spec
 from .text import c_string, camel, fill, number, one_line, wrap
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -21,15 +21,20 @@ def emit(spec: Spec) -> dict[str, str]:
             "REGISTERS": "\n".join(_registers(b) for b in spec.blocks),
             "FIELDS": _fields(spec),
             "PROFILES": "\n".join(
-                f"    {p.name!r}: ProfileData({p.name!r}, Profile.{p.id}, {p.cores}, {p.hbm_bytes}, {p.hbm_banks}, "
-                f"{p.sbuf_bytes}),"
+                f"    {p.name!r}: ProfileData({p.name!r}, Profile.{p.id}, {p.core_version}, {p.cores}, {p.hbm_bytes}, "
+                f"{p.hbm_banks}, {p.sbuf_bytes}),"
                 for p in spec.profiles
             ),
             "DTYPE_BYTES": "\n".join(f"    Dtype.{v.name}: {v.bytes}," for v in spec.enum("dtype").values),
+            "DTYPE_SINCE": "\n".join(f"    Dtype.{v.name}: {v.since}," for v in spec.enum("dtype").values),
+            "DTYPE_CLASSES": "\n".join(f"    {c.name!r}: {_set('Dtype', c.dtypes)}," for c in spec.dtype_classes),
             "STRUCTS": "\n".join(f"    {s.name!r}: ({s.size}, {_members(s.members, '    ')})," for s in header),
             "PACKETS": "\n".join(f"    {p.name!r}: {_members(p.members, '    ')}," for p in spec.packets),
             "INSTRUCTIONS": "\n".join(f"    {i.name!r}: {_members(i.operands, '    ')}," for i in spec.instructions),
             "ENGINES": "\n".join(f"    {i.name!r}: {tuple(i.engines)!r}," for i in spec.instructions),
+            "INSN_SINCE": "\n".join(_since(i) for i in spec.instructions),
+            "ENGINE_SPACES": "\n".join(_engine_spaces(i) for i in spec.instructions if i.engine_spaces),
+            "OPERANDS": "\n".join(_operands(i, spec) for i in spec.instructions),
         },
     )
     return {"neuron_spec.py": text}
@@ -84,3 +89,27 @@ def _members(members: list[Member], indent: str) -> str:
         kind = m.struct.name if m.struct else "c" if m.type == "char" else "i" if m.signed else "u"
         rows.append(f"{indent}    ({m.name!r}, {m.offset}, {m.element_size}, {m.array}, {kind!r}),")
     return "\n".join(["("] + rows + [f"{indent})"])
+
+
+def _set(enum: str, names: list[str]) -> str:
+    return "(" + "".join(f"{enum}.{name}, " for name in names).rstrip() + ")"
+
+
+def _since(i: Instruction) -> str:
+    return f"    {i.name!r}: {{" + ", ".join(f"{e!r}: {i.since_on(e)}" for e in i.engines) + "},"
+
+
+def _engine_spaces(i: Instruction) -> str:
+    spaces = ", ".join(f"{engine!r}: {_set('Space', names)}" for engine, names in i.engine_spaces.items())
+    return f"    {i.name!r}: {{{spaces}}},"
+
+
+def _operands(i: Instruction, spec: Spec) -> str:
+    if not i.operands:
+        return f"    {i.name!r}: {{}},"
+    rows = [
+        f"        {m.name!r}: ({m.kind!r}, {m.access!r}, {_set('Space', m.spaces or [])}, "
+        f"{_set('Dtype', spec.dtype_class(m.dtypes).dtypes if m.dtypes else [])}),"
+        for m in i.operands
+    ]
+    return "\n".join([f"    {i.name!r}: {{", *rows, "    },"])

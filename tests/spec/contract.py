@@ -12,7 +12,8 @@ SIZES = {"u8": 1, "i8": 1, "char": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4, "u
 
 class Contract:
     def __init__(self, spec: Path):
-        self.files = {p.name: tomllib.loads(p.read_text()) for p in sorted(spec.glob("*.toml"))}
+        paths = sorted(spec.glob("*.toml")) + sorted(spec.glob("isa/*.toml"))
+        self.files = {str(p.relative_to(spec)): tomllib.loads(p.read_text()) for p in paths}
         self.constants = {c["name"]: c["value"] for c in self.all("constant")}
         self.enums = {e["name"]: {v["name"]: v["value"] for v in e["values"]} for e in self.all("enum")}
         self.enums["packet_op"] = {p["name"]: p["opcode"] for p in self.all("packet")}

@@ -40,7 +40,8 @@ def copy_spec(folder: Path) -> Path:
     target.mkdir()
     for path in SPEC.glob("*.toml"):
         shutil.copy(path, target)
-    shutil.copytree(SPEC / "profiles", target / "profiles")
+    for part in ("isa", "profiles"):
+        shutil.copytree(SPEC / part, target / part)
     return target
 
 
@@ -112,10 +113,88 @@ def docs_stale(folder: Path) -> None:
     equal(generate("--check-docs", folder).returncode, 0)
     (folder / "isa.md").write_text("old")
     (folder / "mmu.md").unlink()
+    (folder / "isa/move.md").write_text("old")
+    (folder / "isa/gone.md").write_text("of an instruction that was")
     result = generate("--check-docs", folder)
     equal(result.returncode, 1)
     contains(result.stderr, "isa.md: stale")
     contains(result.stderr, "mmu.md: stale")
+    contains(result.stderr, "isa/move.md: stale")
+    contains(result.stderr, "isa/gone.md: there is no such instruction")
+    equal(generate("--docs", folder).returncode, 0)
+    equal((folder / "isa/gone.md").exists(), False)
+    equal(generate("--check-docs", folder).returncode, 0)
+
+
+GROUP = """# SPDX-License-Identifier: MIT
+# A group of its own.
+[[dtype_class]]
+name = "TRIAL_TYPES"
+doc = "Two types."
+dtypes = ["F32", "I32"]
+[[instruction]]
+name = "TRIAL"
+opcode = 0xfe
+engines = ["ACT", "POOL"]
+since = 3
+engine_since = { POOL = 4 }
+engine_spaces = { POOL = ["SBUF"] }
+doc = "A trial. It does nothing."
+limits = ["None at all."]
+meaning = ["First this.", "Then that."]
+cost = "One cycle."
+errors = ["ILLEGAL_OPERAND: when it is tried"]
+operands = [
+  { name = "dst", offset = 16, type = "tile", kind = "tile", access = "write", spaces = ["PSUM"], dtypes = "TRIAL_TYPES", doc = "Out." },
+  { name = "factor", offset = 44, type = "u32", kind = "f32", doc = "Factor." },
+  { name = "list", offset = 48, type = "i16", array = 3, kind = "array", doc = "Numbers." },
+]
+"""
+
+
+@case("a new file in isa/ is a group of instructions with a page for each")
+def group(folder: Path) -> None:
+    spec = copy_spec(folder)
+    (spec / "isa/trial_group.toml").write_text(GROUP)
+    result = generate("--spec", spec, "--out", folder / "out", "--docs", folder / "docs")
+    equal(result.returncode, 0, result.stderr)
+    overview = (folder / "docs/isa.md").read_text()
+    contains(overview, "### Trial group\n\nA group of its own.\n")
+    contains(overview, "| 0xfe | [`TRIAL`](isa/trial.md) | ACT, POOL | 3, POOL 4 | A trial. |")
+    contains(overview, "| `TRIAL_TYPES` | `F32` `I32` | Two types. |")
+    text = (folder / "docs/isa/trial.md").read_text()
+    contains(text, "```\ntrial psum.f32[0:32, 0, 16], 1.5, [0, 0, 0]\n```")
+    contains(text, "| POOL | 4 | `trn3` | SBUF |")
+    contains(text, "| `dst` | tile | write | PSUM | [`TRIAL_TYPES`](../isa.md#classes-of-element-types) | Out. |")
+    contains(text, "- None at all.")
+    contains(text, "1. First this.\n2. Then that.")
+    contains(text, "## Cost\n\nOne cycle.")
+    contains(text, "| `ILLEGAL_OPERAND` | when it is tried |")
+    contains(text, "| 48 | 6 | `list` | i16[3] | Numbers. |")
+    profiles = (folder / "docs/profiles.md").read_text()
+    contains(profiles, "| [`TRIAL`](isa/trial.md) |  |  | ACT | ACT POOL |")
+
+
+@case("the facts of an instruction reach C++ and Python")
+def facts(folder: Path) -> None:
+    spec = copy_spec(folder)
+    (spec / "isa/trial_group.toml").write_text(GROUP)
+    equal(generate("--spec", spec, "--out", folder / "out").returncode, 0)
+    source = (folder / "out/neuron/spec.cpp").read_text()
+    contains(source, 'OPERANDS_TRIAL, {0, 3, 0, 4, 0}, {0x0, 0x3, 0x0, 0x1, 0x0}, "One cycle."')
+    contains(source, "OperandAccess::WRITE, 0x2, 0x108, 1}")
+    contains(source, "OperandAccess::NONE, 0x0, 0x0, 3}")
+    contains((folder / "out/neuron/spec.hpp").read_text(), "std::array<std::int16_t, 3> list{};")
+    found: dict = {}
+    exec((folder / "out/neuron_spec.py").read_text(), found)
+    equal(found["INSN_SINCE"]["TRIAL"], {"ACT": 3, "POOL": 4})
+    equal(found["ENGINE_SPACES"]["TRIAL"], {"POOL": (found["Space"].SBUF,)})
+    types = (found["Dtype"].F32, found["Dtype"].I32)
+    equal(found["DTYPE_CLASSES"]["TRIAL_TYPES"], types)
+    equal(found["OPERANDS"]["TRIAL"]["dst"], ("tile", "write", (found["Space"].PSUM,), types))
+    equal(found["OPERANDS"]["TRIAL"]["list"], ("array", None, (), ()))
+    raw = found["pack_insn"]("TRIAL", factor=7, list=[1, -2, 3])
+    equal(found["unpack_insn"](raw)[1]["list"], [1, -2, 3])
 
 
 @case("the list of inputs has every TOML file, module and template of the generator")
@@ -125,6 +204,7 @@ def inputs(folder: Path) -> None:
     want = [
         GENERATOR,
         *SPEC.glob("*.toml"),
+        *SPEC.glob("isa/*.toml"),
         *SPEC.glob("profiles/*.toml"),
         *package.glob("*.py"),
         *package.glob("templates/*"),

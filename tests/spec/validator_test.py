@@ -16,7 +16,46 @@ from tap import case, equal
 from specgen import check, errors, load
 
 PACKAGE = SPEC / "specgen"
-CHECKED = [PACKAGE / name for name in ("load.py", "check.py", "check_names.py", "check_layout.py")]
+CHECKED = [PACKAGE / name for name in ("load.py", "check.py", "check_names.py", "check_layout.py", "check_isa.py")]
+
+# A group of instructions for mistakes, so that the cases do not depend on what the others say.
+GROUP = "isa/trial.toml"
+TRIAL = """# SPDX-License-Identifier: MIT
+[[dtype_class]]
+name = "TRIAL_TYPES"
+doc = "Types."
+dtypes = ["F32", "I32"]
+
+[[instruction]]
+name = "TRIAL"
+opcode = 0xfd
+engines = ["ACT", "POOL"]
+since = 3
+engine_since = { POOL = 4 }
+engine_spaces = { POOL = ["SBUF"] }
+doc = "A trial."
+limits = ["None."]
+meaning = ["It is tried."]
+cost = "None."
+errors = ["ILLEGAL_OPERAND: never"]
+operands = [
+  { name = "cond", offset = 16, type = "u8", kind = "enum", enum = "cond", doc = "Condition." },
+  { name = "ra", offset = 17, type = "u8", kind = "reg", doc = "Register." },
+  { name = "target", offset = 20, type = "u32", kind = "label", doc = "Target." },
+  { name = "list", offset = 24, type = "u16", array = 2, kind = "array", doc = "Numbers." },
+  { name = "dst", offset = 28, type = "tile", kind = "tile", access = "write", spaces = ["PSUM"], dtypes = "TRIAL_TYPES", doc = "Out." },
+  { name = "src", offset = 56, type = "mem", kind = "mem", access = "read", doc = "In." },
+]
+
+[[instruction]]
+name = "TRIAL2"
+opcode = 0xfe
+engines = ["ACT"]
+doc = "Another one."
+meaning = ["It is tried."]
+cost = "None."
+operands = []
+"""
 
 # name of the case, file, text to replace (None: append), its replacement, the error.
 MISTAKES = [
@@ -110,10 +149,16 @@ MISTAKES = [
         'name = "PSUM_BONKS"',
         "constant PSUM_BANKS: is missing",
     ),
-    ("a needed enum is gone", "isa.toml", 'name = "engine"', 'name = "motor"', "isa.toml: enum engine: is missing"),
+    (
+        "a needed enum is gone",
+        "isa/base.toml",
+        'name = "engine"',
+        'name = "motor"',
+        "isa/base.toml: enum engine: is missing",
+    ),
     (
         "a needed struct is gone",
-        "isa.toml",
+        "isa/base.toml",
         'name = "instruction_header"',
         'name = "insn_header"',
         "struct instruction_header: is missing",
@@ -127,7 +172,7 @@ MISTAKES = [
     ),
     (
         "an instruction header without opcode",
-        "isa.toml",
+        "isa/base.toml",
         'name = "opcode"',
         'name = "code"',
         "struct instruction_header: field 'opcode' is missing",
@@ -194,33 +239,195 @@ MISTAKES = [
     ),
     (
         "an element type without a size",
-        "isa.toml",
+        "isa/base.toml",
         'name = "F16", value = 2, bytes = 2',
         'name = "F16", value = 2',
         "enum dtype, value F16: 'bytes' must be 1, 2, 4 or 8",
     ),
     (
         "an instruction that nobody runs",
-        "isa.toml",
-        'engines = ["PE"]',
+        GROUP,
+        'engines = ["ACT"]',
         "engines = []",
-        "instruction LDWEIGHTS: no engine runs it",
+        "instruction TRIAL2: names no engine",
     ),
     (
         "an unknown engine",
-        "isa.toml",
-        'engines = ["PE"]',
+        GROUP,
+        'engines = ["ACT"]',
         'engines = ["TPE"]',
-        "instruction LDWEIGHTS: unknown engine 'TPE'",
+        "instruction TRIAL2: unknown engine 'TPE'",
     ),
     (
         "an engine twice",
-        "isa.toml",
-        'engines = ["PE"]',
-        'engines = ["PE", "PE"]',
-        "instruction LDWEIGHTS: names an engine twice",
+        GROUP,
+        'engines = ["ACT"]',
+        'engines = ["ACT", "ACT"]',
+        "instruction TRIAL2: names an engine twice",
+    ),
+    (
+        "a type of number 0",
+        "isa/base.toml",
+        'name = "BF16", value = 1,',
+        'name = "BF16", value = 0,',
+        "BF16: 0 is outside 1..31",
+    ),
+    ("a class without types", GROUP, '["F32", "I32"]', "[]", "dtype_class TRIAL_TYPES: names no dtype"),
+    ("a class of an unknown type", GROUP, '"I32"]', '"I33"]', "dtype_class TRIAL_TYPES: unknown dtype 'I33'"),
+    ("a type twice in its class", GROUP, '"I32"]', '"F32"]', "dtype_class TRIAL_TYPES: names a dtype twice"),
+    ("a class of numbers", GROUP, '"I32"]', "3]", "dtype_class TRIAL_TYPES: 'dtypes' holds 3, which is not a text"),
+    ("an empty limit", GROUP, 'limits = ["None."]', 'limits = [""]', "instruction TRIAL: 'limits' holds ''"),
+    (
+        "the size in a group",
+        GROUP,
+        "[[dtype_class]]",
+        "instruction_bytes = 128\n[[dtype_class]]",
+        "trial.toml: instruction_bytes: unknown key",
+    ),
+    (
+        "an unknown core version",
+        GROUP,
+        "since = 3\n",
+        "since = 5\n",
+        "instruction TRIAL: 'since' 5 is no core version (2, 3, 4)",
+    ),
+    (
+        "an unknown core version of a value",
+        "isa/base.toml",
+        'name = "F16", value = 2, bytes = 2,',
+        'name = "F16", value = 2, bytes = 2, since = 1,',
+        "value F16: 'since' 1 is no core version",
+    ),
+    (
+        "an unknown core version of an engine",
+        GROUP,
+        "{ POOL = 4 }",
+        "{ POOL = 9 }",
+        "instruction TRIAL: 'engine_since of POOL' 9 is no core version",
+    ),
+    (
+        "an engine that had it all along",
+        GROUP,
+        "{ POOL = 4 }",
+        "{ POOL = 3 }",
+        "'engine_since' of POOL is 3, but the instruction is there since 3",
+    ),
+    (
+        "an engine version that is no number",
+        GROUP,
+        "{ POOL = 4 }",
+        '{ POOL = "4" }',
+        "'engine_since' of POOL is not a number",
+    ),
+    (
+        "a version of an engine that does not run it",
+        GROUP,
+        "{ POOL = 4 }",
+        "{ DVE = 4 }",
+        "'engine_since' names DVE, which does not run it",
+    ),
+    (
+        "an engine with an unknown memory",
+        GROUP,
+        '{ POOL = ["SBUF"] }',
+        '{ POOL = ["SBUG"] }',
+        "engine_spaces of POOL: unknown space 'SBUG'",
+    ),
+    (
+        "an engine without memories",
+        GROUP,
+        '{ POOL = ["SBUF"] }',
+        "{ POOL = [] }",
+        "engine_spaces of POOL: names no space",
+    ),
+    (
+        "memories that are no list",
+        GROUP,
+        '{ POOL = ["SBUF"] }',
+        '{ POOL = "SBUF" }',
+        "'engine_spaces' of POOL is not a list",
+    ),
+    (
+        "an error without its condition",
+        GROUP,
+        '"ILLEGAL_OPERAND: never"',
+        '"ILLEGAL_OPERAND"',
+        "error 'ILLEGAL_OPERAND' is not of the form 'FAULT: when'",
+    ),
+    (
+        "an error that is no fault",
+        GROUP,
+        '"ILLEGAL_OPERAND: never"',
+        '"WRONG: always"',
+        "instruction TRIAL: unknown fault 'WRONG'",
+    ),
+    (
+        "access to a register",
+        GROUP,
+        'kind = "reg"',
+        'kind = "reg", access = "read"',
+        "field ra: 'access' does not belong to kind reg",
+    ),
+    ("a tile without access", GROUP, 'access = "write", ', "", "field dst: 'access' is missing; kind tile needs it"),
+    (
+        "an instruction without a cost",
+        GROUP,
+        'cost = "None."',
+        "",
+        "instruction TRIAL: 'cost' is missing",
+    ),
+    ("an empty cost", GROUP, 'cost = "None."', 'cost = " "', "instruction TRIAL: 'cost' is empty"),
+    (
+        "an instruction without a meaning",
+        GROUP,
+        'meaning = ["It is tried."]',
+        "",
+        "instruction TRIAL: 'meaning' is missing",
+    ),
+    (
+        "a meaning without steps",
+        GROUP,
+        'meaning = ["It is tried."]',
+        "meaning = []",
+        "instruction TRIAL: 'meaning' has no step",
+    ),
+    (
+        "an unknown access of an operand",
+        GROUP,
+        'access = "write"',
+        'access = "writ"',
+        "field dst: unknown access 'writ'",
+    ),
+    (
+        "an operand in an unknown memory",
+        GROUP,
+        'spaces = ["PSUM"]',
+        'spaces = ["HBM"]',
+        "field dst: unknown space 'HBM'",
+    ),
+    ("a memory that is no text", GROUP, 'spaces = ["PSUM"]', "spaces = [1]", "operand dst: 'spaces' holds 1"),
+    (
+        "an unknown class of types",
+        GROUP,
+        'dtypes = "TRIAL_TYPES"',
+        'dtypes = "TYPES"',
+        "field dst: unknown dtype class 'TYPES'",
+    ),
+    (
+        "a class twice",
+        GROUP,
+        'name = "TRIAL_TYPES"',
+        'name = "TRIAL_TYPES"\ndoc = "x"\ndtypes = ["F32"]\n[[dtype_class]]\nname = "TRIAL_TYPES"',
+        "dtype_class TRIAL_TYPES: the name is used twice",
     ),
     # --- profiles
+    (
+        "a profile of unknown cores",
+        "profiles/trn2.toml",
+        "core_version = 3",
+        "core_version = 5",
+        "profile trn2: core_version 5 is not one of 2, 3, 4",
+    ),
     (
         "a profile with an unknown id",
         "profiles/trn2.toml",
@@ -301,10 +508,10 @@ MISTAKES = [
     ),
     (
         "an operand called header",
-        "isa.toml",
+        GROUP,
         'name = "target"',
         'name = "header"',
-        "instruction BRANCH, field header: the name is taken by the header",
+        "instruction TRIAL, field header: the name is taken by the header",
     ),
     (
         "a member called by a keyword",
@@ -351,10 +558,10 @@ MISTAKES = [
     ),
     (
         "two instructions of one opcode",
-        "isa.toml",
-        "opcode = 0x21",
-        "opcode = 0x20",
-        "instruction MATMUL: has the value 32 of LDWEIGHTS",
+        GROUP,
+        "opcode = 0xfe",
+        "opcode = 0xfd",
+        "instruction TRIAL2: has the value 253 of TRIAL",
     ),
     (
         "an unknown enum",
@@ -365,9 +572,9 @@ MISTAKES = [
     ),
     (
         "an opcode beyond its byte",
-        "isa.toml",
-        "opcode = 0x30",
-        "opcode = 0x130",
+        GROUP,
+        "opcode = 0xfe",
+        "opcode = 0x1fe",
         "struct instruction_header, field opcode: values of enum opcode do not fit in 8 bits",
     ),
     (
@@ -380,10 +587,10 @@ MISTAKES = [
     # --- bytes
     (
         "two fields on one byte",
-        "isa.toml",
-        'name = "rb", offset = 18',
-        'name = "rb", offset = 17',
-        "instruction ALU, field rb: overlaps ra at byte 17",
+        GROUP,
+        'name = "ra", offset = 17',
+        'name = "ra", offset = 16',
+        "instruction TRIAL, field ra: overlaps cond at byte 16",
     ),
     (
         "an array of nothing",
@@ -401,10 +608,10 @@ MISTAKES = [
     ),
     (
         "an operand on the header",
-        "isa.toml",
+        GROUP,
         'name = "cond", offset = 16',
         'name = "cond", offset = 15',
-        "instruction BRANCH, field cond: offset 15 lies before byte 16",
+        "instruction TRIAL, field cond: offset 15 lies before byte 16",
     ),
     (
         "a packet field beyond 64 bytes",
@@ -415,10 +622,10 @@ MISTAKES = [
     ),
     (
         "an operand beyond 128 bytes",
-        "isa.toml",
-        'name = "flags", offset = 72',
-        'name = "flags", offset = 128',
-        "instruction MATMUL, field flags: ends at byte 129, beyond byte 128",
+        GROUP,
+        'name = "ra", offset = 17',
+        'name = "ra", offset = 128',
+        "instruction TRIAL, field ra: ends at byte 129, beyond byte 128",
     ),
     (
         "a field beyond its struct",
@@ -436,10 +643,10 @@ MISTAKES = [
     ),
     (
         "a misaligned struct",
-        "isa.toml",
-        'name = "moving", offset = 44',
-        'name = "moving", offset = 46',
-        "instruction MATMUL, field moving: offset 46 is not aligned to 4",
+        GROUP,
+        'name = "dst", offset = 28',
+        'name = "dst", offset = 30',
+        "instruction TRIAL, field dst: offset 30 is not aligned to 4",
     ),
     (
         "a struct size that C would pad",
@@ -465,42 +672,63 @@ MISTAKES = [
     # --- operands
     (
         "an operand of an unknown kind",
-        "isa.toml",
+        GROUP,
         'kind = "label"',
         'kind = "lable"',
-        "instruction BRANCH, field target: unknown kind 'lable'",
+        "instruction TRIAL, field target: unknown kind 'lable'",
     ),
     (
         "an operand that is an array",
-        "isa.toml",
-        'name = "target", offset = 24, type = "u32"',
-        'name = "target", offset = 24, type = "u32", array = 2',
-        "field target: an operand is not an array",
+        GROUP,
+        'name = "target", offset = 20, type = "u32"',
+        'name = "target", offset = 20, type = "u32", array = 1',
+        "field target: 'array' belongs to kind array",
+    ),
+    (
+        "an array operand without its length",
+        GROUP,
+        'type = "u16", array = 2, kind = "array"',
+        'type = "u16", kind = "array"',
+        "field list: 'array' belongs to kind array, and it needs it",
+    ),
+    (
+        "a scalar that is a number",
+        GROUP,
+        'type = "u8", kind = "reg"',
+        'type = "u8", kind = "scalar"',
+        "field ra: kind scalar needs type scalar",
+    ),
+    (
+        "an fp32 number of 8 bits",
+        GROUP,
+        'type = "u8", kind = "reg"',
+        'type = "u8", kind = "f32"',
+        "field ra: kind f32 needs type u32",
     ),
     (
         "a register operand of 32 bits",
-        "isa.toml",
-        'name = "target", offset = 24, type = "u32", kind = "label"',
-        'name = "target", offset = 24, type = "u32", kind = "reg"',
+        GROUP,
+        'name = "target", offset = 20, type = "u32", kind = "label"',
+        'name = "target", offset = 20, type = "u32", kind = "reg"',
         "field target: kind reg needs type u8",
     ),
     (
         "an immediate that is a struct",
-        "isa.toml",
+        GROUP,
         'type = "mem", kind = "mem"',
         'type = "mem", kind = "imm"',
         "field src: kind imm cannot be of type mem",
     ),
     (
         "an enum operand without its enum",
-        "isa.toml",
+        GROUP,
         'kind = "enum", enum = "cond"',
         'kind = "enum"',
         "field cond: 'enum' belongs to kinds enum and flags",
     ),
     (
         "flags from an enum that has none",
-        "isa.toml",
+        GROUP,
         'kind = "enum", enum = "cond"',
         'kind = "flags", enum = "cond"',
         "field cond: enum cond has no flags, kind is flags",
@@ -614,7 +842,9 @@ def copy_spec(folder: Path) -> Path:
     target.mkdir()
     for path in SPEC.glob("*.toml"):
         shutil.copy(path, target)
-    shutil.copytree(SPEC / "profiles", target / "profiles")
+    for part in ("isa", "profiles"):
+        shutil.copytree(SPEC / part, target / part)
+    (target / GROUP).write_text(TRIAL)
     return target
 
 

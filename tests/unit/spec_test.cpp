@@ -335,6 +335,47 @@ void operands_say_how_they_are_written(void **) {
     assert_int_equal(load.operands[1].size, Mem::BYTES);
 }
 
+void an_engine_runs_an_instruction_from_some_version_on_and_reaches_some_memory(void **) {
+    for (const InsnDesc &insn : instructions())
+        for (Engine engine : values<Engine>()) {
+            assert_int_equal(insn.since[raw(engine)] != 0, insn.runs_on(engine));
+            assert_int_equal(insn.spaces_of(engine) != 0, insn.runs_on(engine));
+            assert_int_equal(supports(insn, engine, 4), insn.runs_on(engine));
+            assert_false(supports(insn, engine, 1));
+        }
+    const InsnDesc &matmul = *find_instruction(Opcode::MATMUL);
+    assert_true(supports(matmul, Engine::PE, 2));
+    assert_false(supports(matmul, Engine::ACT, 4));
+    assert_int_equal(matmul.spaces_of(static_cast<Engine>(200)), 0);
+    assert_false(supports(matmul, static_cast<Engine>(31), 4));
+}
+
+void types_come_with_a_core_version(void **) {
+    assert_true(supports(Dtype::BF16, 2));
+    assert_false(supports(Dtype::BF16, 1));
+    assert_false(supports(static_cast<Dtype>(0), 4));
+    for (Dtype type : values<Dtype>())
+        assert_true(supports(type, 4));
+}
+
+void operands_say_what_they_may_be(void **) {
+    std::uint32_t spaces = 0;
+    std::uint32_t types = 0;
+    for (Space space : values<Space>())
+        spaces |= 1u << raw(space);
+    for (Dtype type : values<Dtype>())
+        types |= 1u << raw(type);
+    for (const InsnDesc &insn : instructions())
+        for (const OperandDesc &operand : insn.operands) {
+            assert_int_equal(operand.spaces & ~spaces, 0);
+            assert_int_equal(operand.dtypes & ~types, 0);
+            assert_int_equal(operand.size % operand.count, 0);
+            assert_true(operand.count == 1 || operand.kind == OperandKind::ARRAY);
+            if (operand.kind == OperandKind::REG || operand.kind == OperandKind::LABEL)
+                assert_true(operand.access == OperandAccess::NONE);
+        }
+}
+
 void packets_are_found_by_name_and_opcode(void **) {
     for (const PacketDesc &packet : packets()) {
         assert_ptr_equal(find_packet(packet.name), &packet);
@@ -356,6 +397,7 @@ void profiles_are_found_by_name_and_id(void **) {
     const ProfileDesc *trn2 = find_profile("trn2");
     assert_non_null(trn2);
     assert_ptr_equal(find_profile(Profile::TRN2), trn2);
+    assert_int_equal(trn2->core_version, 3);
     assert_int_equal(trn2->cores, 8);
     assert_true(trn2->hbm_bytes == 96ull << 30);
     assert_int_equal(trn2->sbuf_bytes, 224 << 10);
@@ -396,6 +438,9 @@ int main() {
         cmocka_unit_test(instructions_are_found_by_name_and_opcode),
         cmocka_unit_test(engines_run_what_the_contract_says),
         cmocka_unit_test(operands_say_how_they_are_written),
+        cmocka_unit_test(an_engine_runs_an_instruction_from_some_version_on_and_reaches_some_memory),
+        cmocka_unit_test(types_come_with_a_core_version),
+        cmocka_unit_test(operands_say_what_they_may_be),
         cmocka_unit_test(packets_are_found_by_name_and_opcode),
         cmocka_unit_test(struct_tables_cover_their_struct),
         cmocka_unit_test(profiles_are_found_by_name_and_id),
