@@ -158,6 +158,150 @@ void memory_addresses_shift_a_register(void **) {
     assert_int_equal(store.ring, 15);
 }
 
+void memory_may_have_a_type_of_its_own(void **) {
+    const auto load = one<spec::InsnDmaLoad>("dma_load sbuf.f32[0:8, 0, 12], A.bf16[0, 8, 12]");
+    assert_int_equal(load.src.dtype, spec::raw(spec::Dtype::BF16));
+    assert_int_equal(load.src.stride[0], 2);
+    assert_int_equal(load.src.partition_stride, 24);
+    assert_int_equal(one<spec::InsnDmaLoad>("dma_load sbuf.f32[0:8, 0, 12], A[0, 8, 12]").src.dtype, 0);
+}
+
+void memory_takes_its_rows_from_the_data_not_from_the_indices(void **) {
+    const auto gather = one<spec::InsnDmaGather>(
+        "dma_gather sbuf.f32[0:8, 0, 12], A[0, 8@256, 12], sbuf.u32[0:8, 512, 1], ring=1, bound=100");
+    assert_int_equal(gather.src.partition_stride, 256);
+    assert_int_equal(gather.src.num[0], 12);
+    assert_int_equal(gather.bound, 100);
+    const auto scatter = one<spec::InsnDmaScatter>(
+        "dma_scatter A[0, 8@256, 12], sbuf.f32[0:8, 0, 12], sbuf.u32[0:8, 512, 1], oob=skip, bound=100");
+    assert_int_equal(scatter.dst.num[0], 12);
+    assert_int_equal(spec::raw(scatter.oob), spec::raw(spec::OobMode::SKIP));
+}
+
+void blocks_of_memory_store_their_rows(void **) {
+    const auto copy = one<spec::InsnDmaCopy>("dma_copy B.f32[0, 300, 2, 4], A.bf16[64, 300@-16, 8], ring=2, op=add");
+    assert_int_equal(copy.rows, 300);
+    assert_int_equal(copy.dst.dtype, spec::raw(spec::Dtype::F32));
+    assert_int_equal(copy.dst.partition_stride, 32);
+    assert_int_equal(copy.src.partition_stride, -16);
+    assert_int_equal(copy.ring, 2);
+    assert_int_equal(spec::raw(copy.op), spec::raw(spec::DmaOp::ADD));
+}
+
+void one_element_of_memory_needs_no_shape(void **) {
+    const auto load = one<spec::InsnMemLoad>("mem_load r1, A.u16[r2<<1 + 4]");
+    assert_int_equal(load.src.reg, 2);
+    assert_int_equal(load.src.shift, 1);
+    assert_int_equal(load.src.offset, 4);
+    assert_int_equal(load.src.num[0], 1);
+    assert_int_equal(load.src.num[2], 1);
+    assert_int_equal(load.src.partition_stride, 0);
+    assert_int_equal(one<spec::InsnMemStore>("mem_store A.u16[0, 1, 1], r3").ra, 3);
+}
+
+spec::Scalar scalar(const std::string &text) {
+    return one<spec::InsnMemset>("memset sbuf.f32[0:64, 0, 8], " + text, "dve", ".equ N, 3\n.reg k, r7").value;
+}
+
+void expect_number(const std::string &text, spec::Dtype type, std::uint32_t bits) {
+    spec::Scalar want;
+    want.kind = spec::ScalarKind::IMM;
+    want.dtype = type;
+    want.value = bits;
+    if (!(scalar(text) == want))
+        fail_msg("%s: got %#x", text.c_str(), scalar(text).value);
+}
+
+void scalars_are_numbers_in_fp32(void **) {
+    const auto f32 = [](const std::string &text, std::uint32_t bits) { expect_number(text, spec::Dtype::F32, bits); };
+    f32("1.5", 0x3fc00000);
+    f32("+1.5", 0x3fc00000);
+    f32("-0.25", 0xbe800000);
+    f32("1e-5", 0x3727c5ac);
+    f32("1E+2", 0x42c80000);
+    f32("1_0.2_5", 0x41240000);
+    f32("0.1", 0x3dcccccd); // the nearest
+    f32("3", 0x40400000);
+    f32("-(N + 1) * 2", 0xc1000000);
+    f32("-0.0", 0x80000000);
+    f32("0", 0);
+    f32("16777216", 0x4b800000);
+    f32("16777217.0", 0x4b800000);
+    f32("inf", 0x7f800000);
+    f32("-inf", 0xff800000);
+    f32("nan", 0x7fc00000);
+    f32("1e-45", 1);
+    f32("3.4028235e38", 0x7f7fffff);
+    f32("f32:0x7fc00001", 0x7fc00001);
+}
+
+void scalars_are_integers_by_their_type(void **) {
+    expect_number("i32:-N", spec::Dtype::I32, 0xfffffffd);
+    expect_number("u32:0xffffffff", spec::Dtype::U32, 0xffffffff);
+}
+
+void scalars_are_registers_by_their_type(void **) {
+    for (const auto &[text, type] : {std::pair("f32:r5", spec::Dtype::F32), std::pair("i32:r[N + 2]", spec::Dtype::I32),
+                                     std::pair("u32:r5", spec::Dtype::U32)}) {
+        spec::Scalar want;
+        want.kind = spec::ScalarKind::REG;
+        want.dtype = type;
+        want.reg = 5;
+        assert_true(scalar(text) == want);
+    }
+    assert_int_equal(scalar("f32:k").reg, 7);
+}
+
+void scalars_are_columns(void **) {
+    spec::Scalar want;
+    want.kind = spec::ScalarKind::VECTOR;
+    want.dtype = spec::Dtype::BF16;
+    want.space = spec::Space::PSUM;
+    want.partition = 64;
+    want.reg = 7;
+    want.value = 6;
+    assert_true(scalar("psum.bf16[64:128, k + N * 2]") == want);
+    assert_int_equal(good(".engine dve\nmemset psum.f32[0:4, 0, 8], sbuf.f32[0:4, 64]\n").sbuf_bytes, 68);
+    assert_int_equal(good(".engine dve\nmemset sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, r1]\n").sbuf_bytes, 0);
+}
+
+void a_scalar_that_is_left_out_is_zero_in_fp32(void **) {
+    const auto insn =
+        one<spec::InsnTensorScalar>("tensor_scalar sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], add, 2.0", "dve");
+    assert_int_equal(insn.operand0.value, 0x40000000);
+    assert_int_equal(spec::raw(insn.op1), spec::raw(spec::TensorOp::BYPASS));
+    assert_int_equal(insn.operand1.value, 0);
+    assert_int_equal(spec::raw(insn.operand1.dtype), spec::raw(spec::Dtype::F32));
+}
+
+void fp32_operands_are_numbers(void **) {
+    const std::string tile = "sbuf.f32[0:4, 0, 8]";
+    const auto insn = one<spec::InsnMatchReplace8>(
+        "match_replace8 " + tile + ", " + tile + ", " + tile + ", imm=-3.4028235e38", "dve");
+    assert_int_equal(insn.imm, 0xff7fffff);
+}
+
+void arrays_are_lists(void **) {
+    const auto insn = one<spec::InsnIota>("iota sbuf.i32[0:4, 0, 8], 5, channel=-1, steps=[1, -2, 1 << 4, 0]", "pool");
+    const std::array<std::int32_t, 4> want = {1, -2, 16, 0};
+    assert_memory_equal(insn.steps.data(), want.data(), sizeof want);
+    assert_int_equal(insn.base, 5);
+    assert_int_equal(insn.channel, -1);
+}
+
+void semaphores_that_are_operands_have_their_names(void **) {
+    assert_int_equal(one<spec::InsnCoreBarrier>("core_barrier s7").sem, 7);
+    assert_int_equal(one<spec::InsnCoreBarrier>("core_barrier 7").sem, 7);
+    assert_int_equal(one<spec::InsnCoreBarrier>("core_barrier full", "sp", ".sem full, s9").sem, 9);
+}
+
+void macros_take_numbers_and_columns(void **) {
+    const KernelImage image = good(".macro fill dst, x\nmemset dst, x\n.endm\n.engine dve\n"
+                                   "fill sbuf.f32[0:4, 0, 8], -0.25\nfill sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 64]\n");
+    assert_int_equal(spec::unpack<spec::InsnMemset>(stream(image, Engine::DVE)[0]).value.value, 0xbe800000);
+    assert_int_equal(spec::unpack<spec::InsnMemset>(stream(image, Engine::DVE)[1]).value.value, 64);
+}
+
 void waits_and_updates_go_to_the_header(void **) {
     const auto header = [](const char *text) { return one<spec::InsnNop>(text).header; };
     auto h = header("nop wait s1>=2 then s3+=4");
@@ -307,6 +451,19 @@ int main() {
         cmocka_unit_test(tile_steps_can_be_given),
         cmocka_unit_test(memory_strides_default_to_dense),
         cmocka_unit_test(memory_addresses_shift_a_register),
+        cmocka_unit_test(memory_may_have_a_type_of_its_own),
+        cmocka_unit_test(memory_takes_its_rows_from_the_data_not_from_the_indices),
+        cmocka_unit_test(blocks_of_memory_store_their_rows),
+        cmocka_unit_test(one_element_of_memory_needs_no_shape),
+        cmocka_unit_test(scalars_are_numbers_in_fp32),
+        cmocka_unit_test(scalars_are_integers_by_their_type),
+        cmocka_unit_test(scalars_are_registers_by_their_type),
+        cmocka_unit_test(scalars_are_columns),
+        cmocka_unit_test(a_scalar_that_is_left_out_is_zero_in_fp32),
+        cmocka_unit_test(fp32_operands_are_numbers),
+        cmocka_unit_test(arrays_are_lists),
+        cmocka_unit_test(semaphores_that_are_operands_have_their_names),
+        cmocka_unit_test(macros_take_numbers_and_columns),
         cmocka_unit_test(waits_and_updates_go_to_the_header),
         cmocka_unit_test(aliases_stand_for_registers_and_semaphores),
         cmocka_unit_test(register_aliases_belong_to_their_engine),

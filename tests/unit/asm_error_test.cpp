@@ -159,9 +159,145 @@ void memory_blocks_match_their_tile(void **) {
          {"dma_load sbuf.bf16[0:4, 0, 8], A[r1<<32, 4, 8], ring=0", "shift 32 is not in 0..31"},
          {"dma_load sbuf.bf16[0:4, 0, 8], A[0, 4@0x80000000, 8], ring=0", "stride 2147483648 is not in"},
          {"dma_load sbuf.bf16[0:4, 0, 8], A[0, 4, 1, 1, 1, 8], ring=0", "too many dimensions; there are at most 3"},
-         {"dma_load sbuf.bf16[0:4, 0, 8], A[0, 4, 8]", "'dma_load' needs operand 'ring'"},
+         {"dma_load sbuf.bf16[0:4, 0, 8]", "'dma_load' needs operand 'src': Source."},
          {"dma_load sbuf.bf16[0:4, 0, 8], A[1 << 4, 4, 8], ring=0", "put constants in parentheses"},
          {"dma_load sbuf.bf16[0:4, 0, 8], 5[0, 4, 8], ring=0", "expected a parameter, found '5'"}});
+}
+
+void blocks_without_a_tile_agree_with_each_other(void **) {
+    expect_sp(
+        {{"dma_copy A[0, 4, 8], A.f32[0, 4, 8]",
+          "test.s:3:10: error: dst of 'dma_copy' needs its element type: PARAM.f32[…]"},
+         {"dma_copy A.f32[0, 4, 8], A[0, 4, 8]", "test.s:3:26: error: src of 'dma_copy' needs its element type"},
+         {"dma_copy A.f32[0, 4, 8], A.f32[0, 5, 8]", "test.s:3:35: error: 5 rows here, but the other block has 4"},
+         {"dma_copy A.f32[0, 4, 8], A.bf16[0, 4, 2, 3]",
+          "test.s:3:26: error: 6 elements per row here, but the other block has 8 per row"},
+         {"dma_copy A.f32[0, 0, 8], A.f32[0, 0, 8]", "0 rows are not in 1..65535"},
+         {"dma_copy A.f32[0, 65536, 8], A.f32[0, 65536, 8]", "65536 rows are not in 1..65535"},
+         {"dma_copy A.f32[0, 4, 8], A.f32[0, 4, 8], rows=4", "'dma_copy' has no operand 'rows'"},
+         {"dma_copy A.f99[0, 4, 8], A.f32[0, 4, 8]", "test.s:3:12: error: expected an element type (bf16,"},
+         {"mem_load r1, A[8]", "test.s:3:14: error: src of 'mem_load' needs its element type"},
+         {"mem_load r1, A.u32[8, 2, 1]", "2 rows here, but there is 1: one element"},
+         {"mem_load r1, A.u32[8, 1, 4]", "4 elements per row here, but there is 1: one element"},
+         {"mem_load r1, A.u32[8, 1]", "expected ',' and a dimension, found ']'"},
+         {"dma_load sbuf.bf16[0:4, 0, 8], A[0]", "test.s:3:35: error: expected ',', found ']'"}});
+}
+
+void scalars_are_checked(void **) {
+    const auto memset = [](const std::string &value, std::string_view message) {
+        expect_part(bad(".engine dve\nmemset sbuf.f32[0:64, 0, 8], " + value + "\n"), message);
+    };
+    memset("r5", "test.s:2:30: error: register 'r5' needs its type: f32:r5, i32:r5 or u32:r5");
+    memset("16777217", "test.s:2:30: error: fp32 has no 16777217; write 16777217.0 for the nearest number");
+    memset("0x7fffffffffffffff", "fp32 has no 9223372036854775807");
+    memset("1e99", "test.s:2:30: error: '1e99' is out of the range of fp32");
+    memset("1e-99", "'1e-99' is out of the range of fp32");
+    memset("-nan", "test.s:2:31: error: nan has no sign; write its bits: f32:0xffc00000");
+    memset("1.5 + 1", "expected ',', wait, take, then or end of line, found '+'");
+    memset("1 + 1.5", "test.s:2:34: error: '1.5' is no whole number; one is needed here");
+    memset("1.5e", "test.s:2:30: error: '1.5e' is not a number");
+    memset("f32:1.5", "test.s:2:34: error: f32: takes bits or a register; write 1.5 alone");
+    memset("f32:-1", "test.s:2:34: error: f32:-1 is not in 0..4294967295");
+    memset("f32:0x100000000", "is not in 0..4294967295");
+    memset("i32:0x80000000", "test.s:2:34: error: i32:2147483648 is not in -2147483648..2147483647");
+    memset("u32:-1", "test.s:2:34: error: u32:-1 is not in 0..4294967295");
+    memset("u32:r64", "test.s:2:34: error: there is no register r64");
+    memset("bf16:r5", "undefined symbol 'bf16'");
+    memset("\"x\"", "test.s:2:30: error: expected an expression, found \"x\"");
+    memset("sbuf.f32[0:32, 0]", "test.s:2:30: error: 32 partitions here, but the tile has 64");
+    memset("sbuf.f32[32:96, 0]", "64 partitions may not start at 32: the start must be a multiple of 64");
+    memset("sbuf.f32[0:64, 0, 8]", "test.s:2:46: error: a column has no dimensions: it is one element per partition");
+    memset("sbuf.f32[0:64, 2]", "test.s:2:30: error: byte offset 2 is not a multiple of the element size 4");
+    memset("psum.f32[0:64, 16384]", "tile covers bytes 16384..16387 of each partition, outside PSUM");
+    memset("sbuf.f32[0:64]", "expected ',', found ']'");
+    memset("sbuf.f31[0:64, 0]", "test.s:2:35: error: expected an element type (bf16,");
+    expect({{".sbuf 64\n.engine dve\nmemset sbuf.f32[0:64, 0, 8], sbuf.f32[0:64, 64]",
+             "tile ends at byte 68, but .sbuf declares 64"}});
+}
+
+void fp32_numbers_are_checked(void **) {
+    const auto fill = [](const std::string &value, std::string_view message) {
+        expect_part(bad(".engine dve\nmatch_replace8 sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], " +
+                        value + "\n"),
+                    message);
+    };
+    fill("f32:r5", "test.s:2:83: error: 'r5' is a register; a constant is needed here");
+    fill("33554433", "test.s:2:79: error: fp32 has no 33554433");
+    fill("i32:5", "undefined symbol 'i32'");
+    fill("1e39", "test.s:2:79: error: '1e39' is out of the range of fp32");
+    fill("", "expected an expression, found end of line");
+}
+
+void arrays_have_their_length(void **) {
+    const auto iota = [](const std::string &value, std::string_view message) {
+        expect_part(bad(".engine pool\niota sbuf.i32[0:4, 0, 8], 0, 1, " + value + "\n"), message);
+    };
+    iota("[1, 2, 3]", "test.s:2:33: error: steps takes 4 numbers, found 3");
+    iota("[1, 2, 3, 4, 5]", "test.s:2:33: error: steps takes 4 numbers, found 5");
+    iota("1", "test.s:2:33: error: expected '[', found '1'");
+    iota("[1, 2, 3, 4", "expected ']', found end of line");
+    iota("[]", "test.s:2:34: error: expected an expression, found ']'");
+    iota("[1, 2, 0x80000000, 4]", "test.s:2:40: error: steps 2147483648 is not in -2147483648..2147483647");
+    iota("[1, 2.5, 3, 4]", "test.s:2:37: error: '2.5' is no whole number");
+    expect_part(bad(".engine dve\nstream_shuffle sbuf.f32[0:32, 0, 8], sbuf.f32[0:32, 0, 8], [256]\n"),
+                "mask 256 is not in 0..255");
+}
+
+void operands_stay_in_their_memory_and_type(void **) {
+    expect_pe({{"ldweights psum.bf16[0:4, 0, 8]", "test.s:2:11: error: src of 'ldweights' lies in sbuf, not in psum"},
+               {"matmul sbuf.f32[0:4, 0, 8], sbuf.bf16[0:4, 0, 8]", "dst of 'matmul' lies in psum, not in sbuf"},
+               {"matmul psum.bf16[0:4, 0, 8], sbuf.bf16[0:4, 0, 8]",
+                "test.s:2:8: error: dst of 'matmul' is of type f32, not bf16"},
+               {"ldweights sbuf.i8[0:4, 0, 8]", "src of 'ldweights' is of type bf16, f16, f32, tf32, "}});
+    expect({{".engine pool\ncopy sbuf.f32[0:4, 0, 8], psum.f32[0:4, 0, 8]",
+             "test.s:2:27: error: 'copy' on POOL reaches sbuf only; src lies in psum"},
+            {".engine pool\nmemset sbuf.f32[0:4, 0, 8], psum.f32[0:4, 0]",
+             "'memset' on POOL reaches sbuf only; value lies in psum"},
+            {".engine dve\nrange_select sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], is_ge, i32:0, is_lt, 4.0",
+             "bound0 of 'range_select' is of type f32, not i32"},
+            {".engine dve\ncopy_predicated sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], sbuf.i8[0:4, 0, 8]",
+             "pred of 'copy_predicated' is of type u8, u16 or u32, not i8"}});
+}
+
+void a_profile_excludes_what_its_cores_lack(void **) {
+    const auto on = [](std::string_view profile, std::string_view engine, std::string_view line) {
+        return fmt::format(".profile {}\n.engine {}\n{}\n", profile, engine, line);
+    };
+    const std::string_view transpose = "pe_transpose psum.bf16[0:8, 0, 4], sbuf.bf16[0:4, 0, 8]";
+    const std::string_view copy = "copy sbuf.bf16[0:4, 0, 8], sbuf.bf16[0:4, 64, 8]";
+    const std::string_view type = "copy sbuf.f32[0:4, 0, 8], sbuf.f8e4m3fn[0:4, 64, 8]";
+    const std::string_view value = "tensor_scalar sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], square, 0";
+    const std::string_view column = "memset sbuf.f32[0:4, 0, 8], sbuf.f8e4m3fn[0:4, 64]";
+    const std::string_view block = "dma_copy arg0.f8e4m3fn[0, 4, 8], arg1.f32[0, 4, 8]";
+    expect({{on("trn1", "pe", transpose),
+             "test.s:3:1: error: 'pe_transpose' on PE needs NeuronCore-v3; trn1 has NeuronCore-v2"},
+            {on("inf2", "act", copy), "test.s:3:1: error: 'copy' on ACT needs NeuronCore-v3; inf2 has NeuronCore-v2"},
+            {on("trn2", "dve", type), "test.s:3:27: error: type f8e4m3fn needs NeuronCore-v4; trn2 has NeuronCore-v3"},
+            {on("trn2", "dve", value), "test.s:3:57: error: op0 square needs NeuronCore-v4; trn2 has NeuronCore-v3"},
+            {on("trn2", "dve", column), "test.s:3:29: error: type f8e4m3fn needs NeuronCore-v4"},
+            {on("trn2", "sp", block), "test.s:3:10: error: type f8e4m3fn needs NeuronCore-v4"},
+            {on("trn9", "pe", "end"), "test.s:1:10: error: expected a chip profile (inf2, trn1, trn2, trn3), found "},
+            {on("trn1\n.profile trn1", "pe", "end"), "test.s:2:10: error: .profile is already given at line 1"},
+            {".engine pe\nend\n.profile trn1", "test.s:3:10: error: .profile comes before the first instruction"}});
+    (void)good(on("trn2", "pe", transpose));
+    (void)good(on("trn2", "act", copy));
+    (void)good(on("trn1", "dve", copy));
+    for (const std::string_view line : {type, value, column})
+        (void)good(on("trn3", "dve", line));
+    (void)good(fmt::format(".engine dve\n{}\n", type)); // for any chip
+}
+
+void a_profile_may_come_from_outside(void **) {
+    const auto outside = [](std::string_view source, std::string_view profile) {
+        const auto image = assembler::assemble(source, {}, spec::find_profile(profile));
+        return image ? std::string() : assembler::render(image.error(), "test.s", source);
+    };
+    const std::string_view source = ".engine act\ncopy sbuf.bf16[0:4, 0, 8], sbuf.bf16[0:4, 64, 8]\n";
+    expect_part(outside(source, "trn1"), "'copy' on ACT needs NeuronCore-v3; trn1 has NeuronCore-v2");
+    assert_string_equal(outside(source, "trn2").c_str(), "");
+    assert_string_equal(outside(".profile trn2\n.engine sp\nend\n", "trn2").c_str(), "");
+    expect_part(outside(".profile trn2\n.engine sp\nend\n", "trn1"),
+                "test.s:1:10: error: the kernel is for trn2, but --profile says trn1");
 }
 
 void waits_and_updates_have_one_form(void **) {
@@ -257,6 +393,13 @@ int main() {
         cmocka_unit_test(instructions_stay_on_their_engines),
         cmocka_unit_test(tiles_obey_the_rules_of_the_hardware),
         cmocka_unit_test(memory_blocks_match_their_tile),
+        cmocka_unit_test(blocks_without_a_tile_agree_with_each_other),
+        cmocka_unit_test(scalars_are_checked),
+        cmocka_unit_test(fp32_numbers_are_checked),
+        cmocka_unit_test(arrays_have_their_length),
+        cmocka_unit_test(operands_stay_in_their_memory_and_type),
+        cmocka_unit_test(a_profile_excludes_what_its_cores_lack),
+        cmocka_unit_test(a_profile_may_come_from_outside),
         cmocka_unit_test(waits_and_updates_have_one_form),
         cmocka_unit_test(names_are_defined_once),
         cmocka_unit_test(parameters_are_checked),

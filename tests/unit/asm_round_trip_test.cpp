@@ -7,6 +7,7 @@
 
 #include "asm_support.hpp"
 #include "mnemonics.hpp"
+#include "symbols.hpp"
 
 namespace {
 
@@ -25,15 +26,31 @@ E any_value() {
     return values[below(values.size())];
 }
 
-spec::Tile random_tile() {
+// A value of E out of a set of bits; 0: any.
+template<class E>
+E any_of(std::uint32_t set) {
+    for (;;)
+        if (const E value = any_value<E>(); set == 0 || (set >> spec::raw(value) & 1) != 0)
+            return value;
+}
+
+std::uint32_t both(std::uint32_t a, std::uint32_t b) { return a == 0 ? b : b == 0 ? a : a & b; }
+
+// A first partition that so many may have.
+std::uint8_t random_start(std::uint32_t partitions) {
+    const std::uint32_t quarter = spec::PARTITIONS / 4;
+    const std::uint32_t unit = partitions <= quarter ? quarter : partitions <= 2 * quarter ? 2 * quarter : 0;
+    return static_cast<std::uint8_t>(unit == 0 ? 0 : below(spec::PARTITIONS / unit) * unit);
+}
+
+// What the operand may be on the engine.
+spec::Tile random_tile(const OperandDesc &operand, std::uint32_t reach) {
     spec::Tile tile;
-    tile.space = any_value<spec::Space>();
-    tile.dtype = any_value<spec::Dtype>();
+    tile.space = any_of<spec::Space>(both(operand.spaces, reach));
+    tile.dtype = any_of<spec::Dtype>(operand.dtypes);
     const std::uint32_t size = spec::bytes(tile.dtype);
-    const std::uint64_t quarter = spec::PARTITIONS / 4;
-    tile.partitions = static_cast<std::uint8_t>(1 + below(often() ? quarter : spec::PARTITIONS));
-    const std::uint64_t unit = tile.partitions <= quarter ? quarter : tile.partitions <= 2 * quarter ? 2 * quarter : 0;
-    tile.partition = static_cast<std::uint8_t>(unit == 0 ? 0 : below(spec::PARTITIONS / unit) * unit);
+    tile.partitions = static_cast<std::uint8_t>(1 + below(often() ? spec::PARTITIONS / 4 : spec::PARTITIONS));
+    tile.partition = random_start(tile.partitions);
     tile.num.fill(1);
     for (std::size_t i = 0; i < tile.num.size(); ++i) {
         if (often())
@@ -52,17 +69,41 @@ spec::Tile random_tile() {
     return tile;
 }
 
-spec::Mem random_mem(const spec::Tile &tile) {
+// As many elements per row as a tile with these dimensions has per partition.
+spec::Mem random_mem(const std::array<std::uint16_t, 4> &num, bool has_tile) {
     spec::Mem mem;
     mem.offset = static_cast<std::int64_t>(rng());
     mem.arg = static_cast<std::uint8_t>(below(spec::LAUNCH_ARGS));
     mem.reg = often() ? static_cast<std::uint8_t>(below(spec::SEQ_REGISTERS)) : 0;
     mem.shift = often() ? static_cast<std::uint8_t>(below(32)) : 0;
+    mem.dtype = has_tile && !often() ? 0 : spec::raw(any_value<spec::Dtype>());
     mem.partition_stride = often() ? static_cast<std::int32_t>(rng()) : 0;
-    mem.num = {tile.num[0], std::uint32_t{tile.num[1]} * tile.num[2], tile.num[3]};
+    mem.num = {num[0], std::uint32_t{num[1]} * num[2], num[3]};
     for (auto &stride : mem.stride)
         stride = often() ? static_cast<std::int32_t>(rng()) : 0;
     return mem;
+}
+
+spec::Scalar random_scalar(const OperandDesc &operand, std::uint32_t reach, std::uint32_t partitions) {
+    const std::uint32_t words =
+        1u << spec::raw(spec::Dtype::F32) | 1u << spec::raw(spec::Dtype::I32) | 1u << spec::raw(spec::Dtype::U32);
+    spec::Scalar out;
+    out.kind = any_value<spec::ScalarKind>();
+    if (out.kind == spec::ScalarKind::VECTOR) {
+        out.dtype = any_of<spec::Dtype>(operand.dtypes);
+        out.space = any_of<spec::Space>(both(operand.spaces, reach));
+        out.partition = random_start(partitions);
+        out.reg = static_cast<std::uint8_t>(below(spec::SEQ_REGISTERS));
+        out.value = out.reg != 0 ? static_cast<std::uint32_t>(rng())
+                                 : static_cast<std::uint32_t>(below(1024)) * spec::bytes(out.dtype);
+        return out;
+    }
+    out.dtype = any_of<spec::Dtype>(both(operand.dtypes, words));
+    if (out.kind == spec::ScalarKind::REG)
+        out.reg = static_cast<std::uint8_t>(below(spec::SEQ_REGISTERS));
+    else if (often())
+        out.value = static_cast<std::uint32_t>(rng());
+    return out;
 }
 
 template<class T>
@@ -84,10 +125,9 @@ std::int64_t random_integer(const OperandDesc &operand) {
     return often() ? static_cast<std::int64_t>(rng()) : 0;
 }
 
-InstructionBytes random_instruction(const spec::InsnDesc &instruction) {
-    InstructionBytes bytes{};
+spec::InstructionHeader random_header(spec::Opcode opcode) {
     spec::InstructionHeader header;
-    header.opcode = instruction.opcode;
+    header.opcode = opcode;
     header.wait_op = any_value<spec::WaitOp>();
     header.update_op = any_value<spec::UpdateOp>();
     if (header.wait_op != spec::WaitOp::NONE) {
@@ -98,15 +138,32 @@ InstructionBytes random_instruction(const spec::InsnDesc &instruction) {
         header.update_sem = static_cast<std::uint8_t>(rng());
         header.update_value = static_cast<std::uint32_t>(rng());
     }
-    put(bytes, 0, header);
-    const spec::Tile tile = random_tile();
+    return header;
+}
+
+// Anything that the tables allow.
+InstructionBytes random_instruction(const spec::InsnDesc &instruction, spec::Engine engine) {
+    InstructionBytes bytes{};
+    put(bytes, 0, random_header(instruction.opcode));
+    const std::uint32_t reach = instruction.spaces_of(engine);
+    const OperandDesc *main = assembler::main_tile(instruction);
+    const OperandDesc *rows = assembler::rows_operand(instruction);
+    // Of the main tile if there is one; blocks of memory that are alone have some shape, or one element.
+    spec::Tile tile = random_tile(main != nullptr ? *main : OperandDesc{}, reach);
+    if (assembler::moves_one_element(instruction))
+        tile.num.fill(1);
     for (const OperandDesc &operand : instruction.operands) {
         if (operand.kind == OperandKind::TILE)
-            put(bytes, operand.offset, tile);
+            put(bytes, operand.offset, &operand == main ? tile : random_tile(operand, reach));
         else if (operand.kind == OperandKind::MEM)
-            put(bytes, operand.offset, random_mem(tile));
+            put(bytes, operand.offset, random_mem(tile.num, main != nullptr));
+        else if (operand.kind == OperandKind::SCALAR)
+            put(bytes, operand.offset, random_scalar(operand, reach, tile.partitions));
+        else if (operand.kind == OperandKind::ARRAY)
+            for (std::uint32_t i = 0; i < operand.count; ++i)
+                assembler::store_operand(bytes, assembler::element(operand, i), static_cast<std::int64_t>(rng()));
         else
-            assembler::store_operand(bytes, operand, random_integer(operand));
+            assembler::store_operand(bytes, operand, &operand == rows ? 1 + below(65535) : random_integer(operand));
     }
     return bytes;
 }
@@ -124,9 +181,10 @@ std::string expect_round_trip(const KernelImage &image) {
     const auto first = elf(image);
     const KernelImage read = assembler::to_image(parse(first));
     const std::string text = assembler::disassemble(read, {.addresses = true, .bytes = true});
-    const auto second = elf(good(text));
-    if (first != second)
+    const KernelImage again = good(text);
+    if (first != elf(again))
         fail_msg("different bytes from: %s", text.c_str());
+    assert_string_equal(assembler::disassemble(again, {.addresses = true, .bytes = true}).c_str(), text.c_str());
     return text;
 }
 
@@ -138,7 +196,7 @@ void every_instruction_survives_with_random_operands(void **) {
             KernelImage image = with_params();
             auto &code = image.streams[spec::raw(engine)];
             for (int i = 0; i < 300; ++i)
-                code.push_back(random_instruction(instruction));
+                code.push_back(random_instruction(instruction, engine));
             image.symbols.push_back({"begin", engine, 0});
             image.symbols.push_back({"loop$7", engine, 12});
             image.symbols.push_back({"done", engine, 300});
@@ -153,7 +211,7 @@ void bytes_without_a_text_survive_as_raw(void **) {
         InstructionBytes bytes{};
         for (std::byte &byte : bytes)
             byte = often() ? std::byte{0} : static_cast<std::byte>(rng());
-        bytes[0] = static_cast<std::byte>(below(64));
+        bytes[0] = static_cast<std::byte>(below(128));
         code.push_back(bytes);
     }
     expect_part(expect_round_trip(image), ".raw");
@@ -192,6 +250,88 @@ void text_uses_names_and_short_forms(void **) {
     expect_part(text, "blt       r2, r5 - 1, loop\n");
     expect_part(text, "jump      loop\n");
     expect_part(text, "\nloop:\n");
+}
+
+// The instruction of a line on an engine, as the disassembler writes it.
+std::string shortest(const std::string &engine, const std::string &line) {
+    const std::string text = assembler::disassemble(good(".engine " + engine + "\n" + line + "\n"));
+    const std::size_t from = text.find("\n    ") + 5;
+    return text.substr(from, text.size() - from - 1);
+}
+
+void expect_text(const std::string &engine, const std::string &line, const std::string &want) {
+    assert_string_equal(shortest(engine, line).c_str(), want.c_str());
+    assert_string_equal(shortest(engine, want).c_str(), want.c_str());
+}
+
+void what_is_zero_and_means_nothing_is_left_out(void **) {
+    expect_text("pe", "ldweights sbuf.bf16[0:4, 0, 8], normal, whole, whole, 0", "ldweights sbuf.bf16[0:4, 0, 8]");
+    expect_text("pe", "ldweights sbuf.bf16[0:4, 0, 8], normal, half", "ldweights sbuf.bf16[0:4, 0, 8], rows=half");
+    expect_text("pe", "matmul psum.f32[0:4, 0, 8], sbuf.bf16[0:4, 0, 8], 0, double_row",
+                "matmul    psum.f32[0:4, 0, 8], sbuf.bf16[0:4, 0, 8], mode=double_row");
+    expect_text("sp", "dma_load sbuf.f32[0:4, 0, 8], arg0[0, 4, 8], 0, write",
+                "dma_load  sbuf.f32[0:4, 0, 8], arg0[0, 4, 8]");
+    expect_text("act", "activate sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], exp, 1.0, 0, 0, reset_reduce",
+                "activate  sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], exp, 1, acc=reset_reduce");
+    expect_text("dve", "tensor_scalar sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], add, 2, bypass, 0, reverse0",
+                "tensor_scalar sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], add, 2, flags=reverse0");
+    // A number that means something is written, zero or not.
+    expect_text("sp", "move r1, 0", "move      r1, 0");
+    expect_text("dve", "tensor_tensor sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], bypass",
+                "tensor_tensor sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], bypass");
+}
+
+void scalars_have_one_text(void **) {
+    const auto memset = [](const std::string &value, const std::string &want) {
+        expect_text("dve", "memset sbuf.f32[0:64, 0, 8], " + value, "memset    sbuf.f32[0:64, 0, 8], " + want);
+    };
+    memset("1.50", "1.5");
+    memset("3", "3");
+    memset("-0.25", "-0.25");
+    memset("-0.0", "-0.0");
+    memset("0x10 + 1", "17");
+    memset("0.00001", "1e-05");
+    memset("f32:0x3f800000", "1");
+    memset("f32:0x7fc00001", "f32:0x7fc00001");
+    memset("nan", "nan");
+    memset("-inf", "-inf");
+    memset("f32:0xffc00000", "f32:0xffc00000");
+    memset("i32:-3", "i32:-3");
+    memset("u32:0xffffffff", "u32:4294967295");
+    memset("i32:r5", "i32:r5");
+    memset("sbuf.bf16[64:128, r3 + 4]", "sbuf.bf16[64:128, 4 + r3]");
+}
+
+void a_scalar_with_bytes_that_it_does_not_use_is_raw(void **) {
+    KernelImage image = good(".engine dve\nmemset sbuf.f32[0:64, 0, 8], f32:r5\n");
+    expect_no_part(expect_round_trip(image), ".raw");
+    const std::uint32_t at = spec::find_instruction(spec::Opcode::MEMSET)->operands[1].offset;
+    InstructionBytes &bytes = image.streams[spec::raw(spec::Engine::DVE)][0];
+    bytes[at] = std::byte{1}; // value, which a register does not use
+    expect_part(expect_round_trip(image), ".raw");
+    bytes[at] = std::byte{0};
+    bytes[at + 8] = std::byte{0}; // no type
+    expect_part(expect_round_trip(image), ".raw");
+    bytes[at + 8] = static_cast<std::byte>(spec::Dtype::BF16); // a register of a type that registers have not
+    expect_part(expect_round_trip(image), ".raw");
+}
+
+void a_column_outside_the_declared_sbuf_is_raw(void **) {
+    KernelImage image = good(".engine dve\nmemset psum.f32[0:64, 0, 8], sbuf.f32[0:64, 60]\n");
+    expect_no_part(expect_round_trip(image), ".raw");
+    image.sbuf_bytes = 60;
+    expect_part(expect_round_trip(image), ".raw");
+}
+
+void every_example_of_the_contract_assembles(void **) {
+    for (const spec::InsnDesc &instruction : spec::instructions())
+        for (const spec::Engine engine : spec::values<spec::Engine>())
+            if (instruction.runs_on(engine)) {
+                const auto image = good(".engine " + assembler::lower(spec::name(engine)) + "\n" +
+                                        std::string(instruction.example) + "\n");
+                assert_int_equal(std::to_integer<int>(stream(image, engine)[0][0]), spec::raw(instruction.opcode));
+                break;
+            }
 }
 
 void the_same_source_gives_the_same_file(void **) {
@@ -233,6 +373,11 @@ int main() {
         cmocka_unit_test(an_instruction_on_a_foreign_engine_is_raw),
         cmocka_unit_test(a_tile_outside_the_declared_sbuf_is_raw),
         cmocka_unit_test(text_uses_names_and_short_forms),
+        cmocka_unit_test(what_is_zero_and_means_nothing_is_left_out),
+        cmocka_unit_test(scalars_have_one_text),
+        cmocka_unit_test(a_scalar_with_bytes_that_it_does_not_use_is_raw),
+        cmocka_unit_test(a_column_outside_the_declared_sbuf_is_raw),
+        cmocka_unit_test(every_example_of_the_contract_assembles),
         cmocka_unit_test(the_same_source_gives_the_same_file),
         cmocka_unit_test(the_file_is_what_the_contract_says),
         cmocka_unit_test(a_kernel_without_parameters_and_labels_is_a_file),

@@ -7,10 +7,11 @@
 
 namespace neuron::assembler {
 
-tl::expected<KernelImage, Errors> assemble(std::string_view source, const std::vector<Definition> &definitions) {
+tl::expected<KernelImage, Errors> assemble(std::string_view source, const std::vector<Definition> &definitions,
+                                           const spec::ProfileDesc *profile) {
     Diagnostics diagnostics;
     const std::vector<Line> lines = lex(source, diagnostics);
-    Program program(definitions, diagnostics);
+    Program program(definitions, profile, diagnostics);
     program.run(lines);
     KernelImage image = program.finish();
     if (diagnostics.any())
@@ -36,6 +37,13 @@ tl::expected<InstructionBytes, Errors> assemble_one(std::string_view text, spec:
     if (!encoded || diagnostics.any())
         return tl::unexpected(diagnostics.list());
     return encoded->bytes;
+}
+
+std::string profile_names() {
+    std::string out;
+    for (const spec::ProfileDesc &profile : spec::profiles())
+        out += (out.empty() ? "" : ", ") + std::string(profile.name);
+    return out;
 }
 
 std::string render(const Errors &errors, std::string_view file, std::string_view source) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Directives of one line.
+#include <algorithm>
 #include <limits>
 
 #include <fmt/format.h>
@@ -12,11 +13,12 @@ namespace neuron::assembler {
 
 const std::map<std::string, Program::Handler, std::less<>> &Program::directives() {
     static const std::map<std::string, Handler, std::less<>> table = {
-        {"param", &Program::do_param},  {"option", &Program::do_option}, {"equ", &Program::do_equ},
-        {"set", &Program::do_set},      {"engine", &Program::do_engine}, {"reg", &Program::do_reg},
-        {"sem", &Program::do_sem},      {"sbuf", &Program::do_sbuf},     {"raw", &Program::do_raw},
-        {"error", &Program::do_error},  {"elif", &Program::stray_end},   {"else", &Program::stray_end},
-        {"endif", &Program::stray_end}, {"endm", &Program::stray_end},   {"endr", &Program::stray_end},
+        {"param", &Program::do_param},     {"option", &Program::do_option}, {"equ", &Program::do_equ},
+        {"set", &Program::do_set},         {"engine", &Program::do_engine}, {"reg", &Program::do_reg},
+        {"sem", &Program::do_sem},         {"sbuf", &Program::do_sbuf},     {"raw", &Program::do_raw},
+        {"error", &Program::do_error},     {"elif", &Program::stray_end},   {"else", &Program::stray_end},
+        {"profile", &Program::do_profile}, {"endif", &Program::stray_end},  {"endm", &Program::stray_end},
+        {"endr", &Program::stray_end},
     };
     return table;
 }
@@ -239,6 +241,25 @@ void Program::do_raw(Cursor &cursor) {
         return fail(token, ".raw has an odd number of hexadecimal digits");
     if (cursor.expect_end(diagnostics_))
         image_.streams[static_cast<std::size_t>(*symbols_.engine)].push_back(bytes);
+}
+
+// .profile NAME: the chip that the kernel is for.
+void Program::do_profile(Cursor &cursor) {
+    const Token &token = cursor.take();
+    const spec::ProfileDesc *profile =
+        token.kind == TokenKind::identifier ? spec::find_profile(std::string_view(token.text)) : nullptr;
+    if (profile == nullptr)
+        return fail(token, fmt::format("expected a chip profile ({}), found {}", profile_names(), shown(token)));
+    if (profile_where_.line != 0)
+        return fail(token, fmt::format(".profile is already given at line {}", profile_where_.line));
+    profile_where_ = token.at;
+    if (symbols_.profile != nullptr && symbols_.profile != profile)
+        return fail(token,
+                    fmt::format("the kernel is for {}, but --profile says {}", profile->name, symbols_.profile->name));
+    if (!std::ranges::all_of(image_.streams, &std::vector<InstructionBytes>::empty))
+        return fail(token, ".profile comes before the first instruction");
+    symbols_.profile = profile;
+    cursor.expect_end(diagnostics_);
 }
 
 void Program::do_error(Cursor &cursor) {

@@ -2,14 +2,16 @@
 #include "disassembler.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <span>
 
 #include <fmt/format.h>
 
 #include "assembler.hpp"
+#include "fp32.hpp"
 #include "mnemonics.hpp"
+#include "operand_text.hpp"
 #include "operands.hpp"
+#include "scalar.hpp"
 #include "symbols.hpp"
 
 namespace neuron::assembler {
@@ -32,44 +34,6 @@ bool is_name(std::string_view text) {
 
 bool usable_name(std::string_view text) { return is_name(text) && !reserved(text); }
 
-template<class Nums>
-std::size_t rank_of(const Nums &num, const auto &step) {
-    std::size_t rank = num.size();
-    while (rank > 1 && num[rank - 1] == 1 && step[rank - 1] == 0)
-        --rank;
-    return rank;
-}
-
-// Dimensions with only those steps that the assembler would not fill in itself; `next` becomes the following default.
-template<class Nums>
-std::string dims_text(const Nums &num, const auto &step, std::int64_t &next) {
-    std::string out;
-    const std::size_t rank = rank_of(num, step);
-    for (std::size_t i = 0; i < rank; ++i) {
-        std::string dim = std::to_string(num[i]);
-        if (step[i] != (num[i] == 1 ? 0 : next))
-            dim += fmt::format("@{}", step[i]);
-        if (num[i] != 1)
-            next = std::int64_t{num[i]} * step[i];
-        out.insert(0, ", " + dim);
-    }
-    return out;
-}
-
-std::string address_text(std::int64_t offset, std::uint32_t reg, std::uint32_t shift = 0) {
-    if (reg == 0 && shift == 0)
-        return std::to_string(offset);
-    const std::string term = shift == 0 ? fmt::format("r{}", reg) : fmt::format("r{}<<{}", reg, shift);
-    return offset == 0 ? term : fmt::format("{} + {}", offset, term);
-}
-
-std::string tile_text(const spec::Tile &tile) {
-    std::int64_t next = 1;
-    return fmt::format("{}.{}[{}:{}, {}{}]", lower(spec::name(tile.space)), lower(spec::name(tile.dtype)),
-                       tile.partition, tile.partition + tile.partitions, address_text(tile.offset, tile.reg),
-                       dims_text(tile.num, tile.step, next));
-}
-
 /** Text of one instruction. */
 class Text {
 public:
@@ -81,11 +45,8 @@ public:
         const Mnemonic *mnemonic = best_mnemonic(header.opcode);
         if (mnemonic == nullptr)
             return {};
-        find_tile(*mnemonic->instruction);
-        std::string operands;
-        for (const Slot &slot : slots(*mnemonic))
-            if (const std::string text = slot_text(slot); !text.empty())
-                operands += (operands.empty() ? "" : ", ") + text;
+        find_partner(*mnemonic->instruction);
+        const std::string operands = operands_text(*mnemonic);
         std::string out = operands.empty() ? mnemonic->word : fmt::format("{:<9} {}", mnemonic->word, operands);
         return out + wait_text(header) + update_text(header);
     }
@@ -106,14 +67,43 @@ private:
         return best;
     }
 
-    // Rows and element size of a memory operand are those of the tile.
-    void find_tile(const spec::InsnDesc &instruction) {
+    // Blocks of memory and columns take rows and element type from elsewhere.
+    void find_partner(const spec::InsnDesc &instruction) {
+        mem_.one_element = moves_one_element(instruction);
+        if (const OperandDesc *rows = rows_operand(instruction))
+            mem_.rows = load_operand(bytes_, *rows);
+        if (const OperandDesc *operand = main_tile(instruction)) {
+            const auto tile = unpack_at<spec::Tile>(bytes_, operand->offset);
+            mem_.rows = tile.partitions;
+            mem_.dtype = tile.dtype;
+        }
         for (const OperandDesc &operand : instruction.operands)
-            if (operand.kind == OperandKind::TILE)
-                tile_ = unpack_at<spec::Tile>(bytes_, operand.offset);
+            has_blocks_ |= operand.kind == OperandKind::TILE || operand.kind == OperandKind::MEM;
     }
 
-    // Small operands behind the first tile are easier to read with their name.
+    std::string operands_text(const Mnemonic &mnemonic) const {
+        std::string out;
+        bool skipped = false; // what follows an operand that is left out needs its name
+        for (const Slot &slot : slots(mnemonic)) {
+            if (slot.optional && is_left_out(*slot.operand)) {
+                skipped = true;
+                continue;
+            }
+            const std::string text = slot_text(slot);
+            const bool named = text.find('=') != std::string::npos || text == slot.name;
+            out += out.empty() ? "" : ", ";
+            out += skipped && !named ? fmt::format("{}={}", slot.name, text) : text;
+        }
+        return out;
+    }
+
+    bool is_left_out(const OperandDesc &operand) const {
+        if (operand.kind == OperandKind::SCALAR)
+            return unpack_at<spec::Scalar>(bytes_, operand.offset) == no_scalar();
+        return load_operand(bytes_, operand) == 0;
+    }
+
+    // Numbers next to tiles and memory are easier to read with their name.
     std::string slot_text(const Slot &slot) const {
         const OperandDesc &operand = *slot.operand;
         const std::int64_t value = slot.operand->size <= 8 ? load_operand(bytes_, operand) : 0;
@@ -121,16 +111,32 @@ private:
         case OperandKind::REG:
             return slot.addend != nullptr ? sum_text(value, load_operand(bytes_, *slot.addend))
                                           : fmt::format("r{}", value);
-        case OperandKind::IMM: return tile_ ? fmt::format("{}={}", operand.name, value) : std::to_string(value);
+        case OperandKind::IMM: return number_text(operand, value);
         case OperandKind::ENUM: return enum_text(operand, value);
         case OperandKind::ARG: return argument(static_cast<std::uint64_t>(value));
         case OperandKind::BOOL: return bool_text(operand, value);
         case OperandKind::LABEL: return label_text(value);
         case OperandKind::FLAGS: return flags_text(operand, static_cast<std::uint64_t>(value));
         case OperandKind::TILE: return tile_text(unpack_at<spec::Tile>(bytes_, operand.offset));
-        case OperandKind::MEM: return mem_text(unpack_at<spec::Mem>(bytes_, operand.offset));
+        case OperandKind::MEM: return block_text(unpack_at<spec::Mem>(bytes_, operand.offset));
+        case OperandKind::SCALAR:
+            return scalar_text(unpack_at<spec::Scalar>(bytes_, operand.offset), static_cast<std::uint32_t>(mem_.rows));
+        case OperandKind::F32: return fp32_text(static_cast<std::uint32_t>(value));
+        case OperandKind::ARRAY: return array_text(operand);
         }
         return "?";
+    }
+
+    std::string number_text(const OperandDesc &operand, std::int64_t value) const {
+        const std::string number = is_semaphore(operand) ? fmt::format("s{}", value) : std::to_string(value);
+        return has_blocks_ ? fmt::format("{}={}", operand.name, number) : number;
+    }
+
+    std::string array_text(const OperandDesc &operand) const {
+        std::string out;
+        for (std::uint32_t i = 0; i < operand.count; ++i)
+            out += fmt::format("{}{}", i == 0 ? "" : ", ", load_operand(bytes_, element(operand, i)));
+        return "[" + out + "]";
     }
 
     static std::string sum_text(std::int64_t reg, std::int64_t addend) {
@@ -147,8 +153,6 @@ private:
     }
 
     static std::string bool_text(const OperandDesc &operand, std::int64_t value) {
-        if (value == 0)
-            return "";
         return value == 1 ? std::string(operand.name) : fmt::format("{}={}", operand.name, value);
     }
 
@@ -179,17 +183,7 @@ private:
         return std::to_string(target);
     }
 
-    std::string mem_text(const spec::Mem &mem) const {
-        if (!tile_)
-            return "?";
-        std::int64_t next = spec::bytes(tile_->dtype);
-        const std::string dims = dims_text(mem.num, mem.stride, next);
-        const std::int64_t rows = tile_->partitions;
-        std::string row = std::to_string(rows);
-        if (mem.partition_stride != (rows == 1 ? 0 : next))
-            row += fmt::format("@{}", mem.partition_stride);
-        return fmt::format("{}[{}, {}{}]", argument(mem.arg), address_text(mem.offset, mem.reg, mem.shift), row, dims);
-    }
+    std::string block_text(const spec::Mem &mem) const { return mem_text(mem, argument(mem.arg), mem_); }
 
     static std::string wait_text(const spec::InstructionHeader &header) {
         switch (header.wait_op) {
@@ -214,7 +208,8 @@ private:
     const InstructionBytes &bytes_;
     const KernelImage &image_;
     spec::Engine engine_;
-    std::optional<spec::Tile> tile_;
+    MemContext mem_;
+    bool has_blocks_ = false; ///< A tile or a block of memory is among the operands.
 };
 
 std::string hex(const InstructionBytes &bytes) {
@@ -299,11 +294,15 @@ private:
             return true;
         const spec::InsnDesc *instruction =
             spec::find_instruction(static_cast<spec::Opcode>(std::to_integer<std::uint8_t>(bytes[0])));
-        for (const OperandDesc &operand : instruction->operands)
-            if (operand.kind == OperandKind::TILE &&
-                sbuf_end(unpack_at<spec::Tile>(bytes, operand.offset)) > image_.sbuf_bytes)
-                return false;
-        return true;
+        const auto inside = [&](const OperandDesc &operand) {
+            if (operand.kind == OperandKind::TILE)
+                return sbuf_end(unpack_at<spec::Tile>(bytes, operand.offset)) <= image_.sbuf_bytes;
+            if (operand.kind != OperandKind::SCALAR)
+                return true;
+            const auto scalar = unpack_at<spec::Scalar>(bytes, operand.offset);
+            return scalar.kind != spec::ScalarKind::VECTOR || sbuf_end(column_tile(scalar, 1)) <= image_.sbuf_bytes;
+        };
+        return std::ranges::all_of(instruction->operands, inside);
     }
 
     const KernelImage &image_;

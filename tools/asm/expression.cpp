@@ -73,6 +73,8 @@ public:
             return parenthesis();
         if (token.kind == TokenKind::identifier)
             return cursor_.peek(1).is("(") ? call() : name();
+        if (token.kind == TokenKind::real)
+            return fail(token, fmt::format("{} is no whole number; one is needed here", shown(token)));
         diagnostics_.error(token.at, fmt::format("expected an expression, found {}", shown(token)));
         return std::nullopt;
     }

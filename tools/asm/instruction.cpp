@@ -7,9 +7,13 @@
 
 #include <fmt/format.h>
 
+#include "agreement.hpp"
 #include "expression.hpp"
+#include "limits.hpp"
 #include "mnemonics.hpp"
 #include "operands.hpp"
+#include "scalar.hpp"
+#include "suffix.hpp"
 
 namespace neuron::assembler {
 namespace {
@@ -17,18 +21,14 @@ namespace {
 using spec::OperandDesc;
 using spec::OperandKind;
 
-bool at_suffix(const Cursor &cursor) {
-    const Token &token = cursor.peek();
-    return token.is_word("wait") || token.is_word("take") || token.is_word("then");
-}
-
 class Reader {
 public:
     Reader(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics)
         : cursor_(cursor), symbols_(symbols), diagnostics_(diagnostics) {}
 
     std::optional<Encoded> run() {
-        if (!mnemonic() || !operands() || !all_given() || !memory() || !suffixes() || !cursor_.expect_end(diagnostics_))
+        if (!mnemonic() || !operands() || !all_given() || !join_operands(*mnemonic_, read_, out_.bytes, diagnostics_) ||
+            !read_suffixes(cursor_, symbols_, diagnostics_, header_) || !cursor_.expect_end(diagnostics_))
             return std::nullopt;
         spec::pack(header_, std::span(out_.bytes).first<spec::InstructionHeader::BYTES>());
         return std::move(out_);
@@ -46,11 +46,10 @@ private:
         mnemonic_ = token.kind == TokenKind::identifier ? find_mnemonic(token.text) : nullptr;
         if (mnemonic_ == nullptr)
             return unknown_mnemonic(token);
-        const spec::InsnDesc &instruction = *mnemonic_->instruction;
-        if (!instruction.runs_on(*symbols_.engine))
-            return fail(token, fmt::format("'{}' does not run on {}; it runs on {}", token.text,
-                                           spec::name(*symbols_.engine), engine_names(instruction)));
-        header_.opcode = instruction.opcode;
+        limits_.emplace(*mnemonic_, symbols_, diagnostics_);
+        if (!limits_->instruction(token.at))
+            return false;
+        header_.opcode = mnemonic_->instruction->opcode;
         for (const Implied &implied : mnemonic_->implied)
             store_operand(out_.bytes, *implied.operand, implied.value);
         slots_ = slots(*mnemonic_);
@@ -122,10 +121,13 @@ private:
     }
 
     bool all_given() {
-        for (std::size_t i = 0; i < slots_.size(); ++i)
+        for (std::size_t i = 0; i < slots_.size(); ++i) {
             if (!given_[i] && !slots_[i].optional)
                 return fail(cursor_.peek(), fmt::format("'{}' needs operand '{}': {}", start_->text, slots_[i].name,
                                                         slots_[i].operand->doc));
+            if (!given_[i] && slots_[i].operand->kind == OperandKind::SCALAR)
+                store_struct(*slots_[i].operand, no_scalar());
+        }
         return true;
     }
 
@@ -140,6 +142,9 @@ private:
         case OperandKind::FLAGS: return flags(*slot.operand);
         case OperandKind::TILE: return tile(*slot.operand);
         case OperandKind::MEM: return mem(*slot.operand);
+        case OperandKind::SCALAR: return scalar(*slot.operand);
+        case OperandKind::F32: return fp32(*slot.operand);
+        case OperandKind::ARRAY: return array(*slot.operand);
         }
         return fail(cursor_.peek(), fmt::format("operand '{}' is of a kind unknown here", slot.name));
     }
@@ -168,8 +173,36 @@ private:
 
     bool immediate(const OperandDesc &operand) {
         const Token &token = cursor_.peek();
+        if (is_semaphore(operand) && at_semaphore(cursor_, symbols_)) {
+            const auto semaphore = read_semaphore(cursor_, symbols_, diagnostics_);
+            return semaphore && store(operand, *semaphore, token);
+        }
         const auto value = evaluate(cursor_, symbols_, diagnostics_);
         return value && store(operand, *value, token);
+    }
+
+    bool fp32(const OperandDesc &operand) {
+        const auto bits = read_fp32(cursor_, symbols_, diagnostics_);
+        if (bits)
+            store_operand(out_.bytes, operand, *bits);
+        return bits.has_value();
+    }
+
+    bool array(const OperandDesc &operand) {
+        const Token &start = cursor_.peek();
+        if (!cursor_.expect("[", diagnostics_))
+            return false;
+        std::uint32_t found = 0;
+        do {
+            const Token &token = cursor_.peek();
+            const auto value = evaluate(cursor_, symbols_, diagnostics_);
+            if (!value || (found < operand.count && !store(element(operand, found), *value, token)))
+                return false;
+            ++found;
+        } while (cursor_.accept(","));
+        if (found != operand.count)
+            return fail(start, fmt::format("{} takes {} numbers, found {}", operand.name, operand.count, found));
+        return cursor_.expect("]", diagnostics_);
     }
 
     bool sum(const Slot &slot) {
@@ -212,7 +245,7 @@ private:
             return fail(token, fmt::format("{}: expected one of {}, found {}", operand.name, value_names(operand),
                                            shown(token)));
         store_operand(out_.bytes, operand, static_cast<std::int64_t>(value->value));
-        return true;
+        return limits_->value(operand, *value, token.at);
     }
 
     static std::string value_names(const OperandDesc &operand) {
@@ -263,97 +296,53 @@ private:
             if (value == nullptr && !none)
                 return fail(token, fmt::format("{}: expected any of {} joined by '|', or 0, found {}", operand.name,
                                                value_names(operand), shown(token)));
+            if (value != nullptr && !limits_->value(operand, *value, token.at))
+                return false;
             bits |= none ? 0 : value->value;
         } while (cursor_.accept("|"));
         store_operand(out_.bytes, operand, static_cast<std::int64_t>(bits));
         return true;
     }
 
+    template<class T>
+    void store_struct(const OperandDesc &operand, const T &value) {
+        spec::pack(value, std::span<std::byte, T::BYTES>(out_.bytes.data() + operand.offset, T::BYTES));
+    }
+
+    // What the kernel needs of SBUF, as far as it can be seen.
+    void note_use(const spec::Tile &tile) {
+        out_.sbuf_end = std::max(out_.sbuf_end, sbuf_end(tile));
+        out_.sbuf_by_register |= tile.space == spec::Space::SBUF && tile.reg != 0;
+    }
+
     bool tile(const OperandDesc &operand) {
+        const Position at = cursor_.peek().at;
         const auto value = read_tile(cursor_, symbols_, diagnostics_);
-        if (!value)
+        if (!value || !limits_->space(operand, value->space, at) || !limits_->dtype(operand, value->dtype, at))
             return false;
-        spec::pack(*value,
-                   std::span<std::byte, spec::Tile::BYTES>(out_.bytes.data() + operand.offset, spec::Tile::BYTES));
-        tile_ = *value;
-        out_.sbuf_end = std::max(out_.sbuf_end, sbuf_end(*value));
-        out_.sbuf_by_register |= value->space == spec::Space::SBUF && value->reg != 0;
+        store_struct(operand, *value);
+        read_.tiles.emplace_back(&operand, *value);
+        note_use(*value);
         return true;
+    }
+
+    bool scalar(const OperandDesc &operand) {
+        const auto text = read_scalar(cursor_, symbols_, diagnostics_);
+        if (!text || !limits_->dtype(operand, text->scalar.dtype, text->where))
+            return false;
+        store_struct(operand, text->scalar);
+        if (text->scalar.kind != spec::ScalarKind::VECTOR)
+            return true;
+        read_.columns.emplace_back(&operand, *text);
+        note_use(column_tile(text->scalar, text->partitions));
+        return limits_->space(operand, text->scalar.space, text->where);
     }
 
     bool mem(const OperandDesc &operand) {
-        auto text = read_mem(cursor_, symbols_, diagnostics_);
-        if (!text)
+        auto text = read_mem(cursor_, symbols_, diagnostics_, moves_one_element(*mnemonic_->instruction));
+        if (!text || (text->dtype && !limits_->dtype(operand, *text->dtype, text->where)))
             return false;
-        mem_operand_ = &operand;
-        mem_ = std::move(*text);
-        return true;
-    }
-
-    // Memory operands take element size and rows from the tile, which may come after them.
-    bool memory() {
-        if (mem_operand_ == nullptr)
-            return true;
-        if (!tile_)
-            return fail(*start_, fmt::format("'{}' has a memory operand but no tile", start_->text));
-        const auto value = resolve_mem(mem_, *tile_, diagnostics_);
-        if (!value)
-            return false;
-        spec::pack(*value,
-                   std::span<std::byte, spec::Mem::BYTES>(out_.bytes.data() + mem_operand_->offset, spec::Mem::BYTES));
-        return true;
-    }
-
-    bool suffixes() {
-        if (cursor_.peek().is_word("wait") || cursor_.peek().is_word("take"))
-            if (!wait(cursor_.take()))
-                return false;
-        if (cursor_.peek().is_word("then"))
-            return update();
-        if (at_suffix(cursor_))
-            return fail(cursor_.peek(), "only one wait or take, and it comes before then");
-        return true;
-    }
-
-    bool wait(const Token &keyword) {
-        const auto semaphore = read_semaphore(cursor_, symbols_, diagnostics_);
-        if (!semaphore)
-            return false;
-        const Token &op = cursor_.take();
-        const bool take = keyword.text == "take";
-        if (!op.is(">=") && !(op.is("==") && !take))
-            return fail(op, fmt::format("expected {}, found {}", take ? "'>='" : "'>=' or '=='", shown(op)));
-        header_.wait_op = take ? spec::WaitOp::TAKE : op.is("==") ? spec::WaitOp::EQ : spec::WaitOp::GE;
-        header_.wait_sem = static_cast<std::uint8_t>(*semaphore);
-        return semaphore_value(header_.wait_value);
-    }
-
-    bool update() {
-        cursor_.take();
-        const auto semaphore = read_semaphore(cursor_, symbols_, diagnostics_);
-        if (!semaphore)
-            return false;
-        const Token &op = cursor_.take();
-        if (!op.is("+=") && !op.is("-=") && !op.is("="))
-            return fail(op, fmt::format("expected '+=', '-=' or '=', found {}", shown(op)));
-        header_.update_op = op.is("+=") ? spec::UpdateOp::ADD : op.is("-=") ? spec::UpdateOp::SUB : spec::UpdateOp::SET;
-        header_.update_sem = static_cast<std::uint8_t>(*semaphore);
-        if (!semaphore_value(header_.update_value))
-            return false;
-        if (at_suffix(cursor_))
-            return fail(cursor_.peek(), "only one then, and nothing after it");
-        return true;
-    }
-
-    bool semaphore_value(std::uint32_t &out) {
-        const Token &token = cursor_.peek();
-        const auto value = evaluate(cursor_, symbols_, diagnostics_);
-        if (!value)
-            return false;
-        if (*value < 0 || *value > std::numeric_limits<std::uint32_t>::max())
-            return fail(token, fmt::format("semaphore value {} is not in 0..{}", *value,
-                                           std::numeric_limits<std::uint32_t>::max()));
-        out = static_cast<std::uint32_t>(*value);
+        read_.mems.emplace_back(&operand, std::move(*text));
         return true;
     }
 
@@ -366,9 +355,8 @@ private:
     std::vector<bool> given_;
     spec::InstructionHeader header_{};
     Encoded out_;
-    std::optional<spec::Tile> tile_;
-    const OperandDesc *mem_operand_ = nullptr;
-    MemText mem_;
+    std::optional<Limits> limits_; ///< Of the mnemonic.
+    ReadOperands read_;
 };
 
 } // namespace

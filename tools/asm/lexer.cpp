@@ -74,12 +74,40 @@ private:
         push(out, local ? TokenKind::local : TokenKind::identifier, from, line_.substr(start, at_ - start));
     }
 
+    char next(std::size_t ahead = 0) const { return at_ + ahead < line_.size() ? line_[at_ + ahead] : '\0'; }
+
+    void skip_digits() {
+        while (is_digit(next()) || next() == '_')
+            ++at_;
+    }
+
+    // Behind the digits of a decimal number: a fraction, an exponent, or both.
+    bool skip_real() {
+        const std::size_t from = at_;
+        if (next() == '.' && is_digit(next(1))) {
+            ++at_;
+            skip_digits();
+        }
+        const std::size_t sign = next(1) == '+' || next(1) == '-' ? 1 : 0;
+        if ((next() == 'e' || next() == 'E') && is_digit(next(1 + sign))) {
+            at_ += 1 + sign;
+            skip_digits();
+        }
+        return at_ != from;
+    }
+
     void number(Line &out) {
         const std::size_t from = at_;
-        while (at_ < line_.size() && (is_name(line_[at_]) && line_[at_] != '$'))
+        skip_digits();
+        bool is_real = skip_real();
+        while (is_name(next()) && next() != '$') {
             ++at_;
+            is_real = false;
+        }
         std::string text(line_.substr(from, at_ - from));
         std::erase(text, '_');
+        if (is_real)
+            return push(out, TokenKind::real, from, text);
         int base = 10;
         std::string_view digits = text;
         if (digits.starts_with("0x") || digits.starts_with("0X"))
@@ -160,6 +188,7 @@ std::string shown(const Token &token) {
     case TokenKind::string: return "\"" + token.text + "\"";
     case TokenKind::identifier:
     case TokenKind::integer:
+    case TokenKind::real:
     case TokenKind::punctuation: break;
     }
     return "'" + token.text + "'";

@@ -21,6 +21,7 @@ enum class TokenKind : std::uint8_t {
     identifier, ///< name
     local,      ///< $name, a label of the innermost macro call or repetition; the text has no '$'
     integer,    ///< value is set
+    real,       ///< 1.5, 1e-5; the text is without '_'
     string,     ///< text without the quotes
     punctuation,
 };

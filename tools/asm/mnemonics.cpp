@@ -31,6 +31,21 @@ constexpr std::string_view sum_addend = "imm";
 // Operands whose field holds more values than the hardware has.
 constexpr std::string_view ring_operand = "ring";
 
+// Operands that may be left out: they are zero then, and zero asks for nothing.
+constexpr std::array<std::string_view, 7> neutral_operands = {"ring",  "col",      "init", "bias",
+                                                              "param", "operand1", "start"};
+// The tile whose partitions count, if there are several.
+constexpr std::array<std::string_view, 2> main_tiles = {"dst", "src"};
+constexpr std::string_view rows_name = "rows";
+
+constexpr std::array<std::string_view, 2> semaphore_operands = {"sem", "first"};
+
+// Enums by the name of their value 0, for the same.
+constexpr std::array<std::string_view, 6> neutral_values = {"NONE", "IDLE", "NORMAL", "WHOLE", "WRITE", "FAULT"};
+// A second operation that is not there.
+constexpr std::string_view second_operation = "op1";
+constexpr std::string_view no_operation = "BYPASS";
+
 void add_short_forms(std::vector<Mnemonic> &out, const InsnDesc &instruction, const OperandDesc &operand) {
     const auto form = std::ranges::find(short_forms, operand.enum_id, &ShortForm::enum_id);
     if (operand.kind != OperandKind::ENUM || form == short_forms.end())
@@ -67,6 +82,34 @@ bool is_sum(const OperandDesc &first, const OperandDesc &second) {
            second.name == sum_addend;
 }
 
+bool is_neutral_at_zero(const OperandDesc &operand) {
+    if (operand.kind != OperandKind::ENUM)
+        return std::ranges::find(neutral_operands, operand.name) != neutral_operands.end();
+    const spec::EnumValueDesc *zero = operand.enum_desc->find(std::uint64_t{0});
+    if (zero == nullptr)
+        return false;
+    return std::ranges::find(neutral_values, zero->name) != neutral_values.end() ||
+           (operand.name == second_operation && zero->name == no_operation);
+}
+
+bool may_be_left_out(const OperandDesc &operand) {
+    switch (operand.kind) {
+    case OperandKind::FLAGS:
+    case OperandKind::BOOL: return true;
+    case OperandKind::IMM:
+    case OperandKind::ENUM:
+    case OperandKind::SCALAR:
+    case OperandKind::F32: return is_neutral_at_zero(operand);
+    case OperandKind::REG:
+    case OperandKind::ARG:
+    case OperandKind::LABEL:
+    case OperandKind::TILE:
+    case OperandKind::MEM:
+    case OperandKind::ARRAY: break;
+    }
+    return false;
+}
+
 } // namespace
 
 const std::vector<Mnemonic> &mnemonics() {
@@ -88,13 +131,46 @@ std::vector<Slot> slots(const Mnemonic &mnemonic) {
     const auto operands = mnemonic.instruction->operands;
     for (std::size_t i = 0; i < operands.size(); ++i) {
         const OperandDesc &operand = operands[i];
-        if (is_implied(mnemonic, operand))
+        if (is_implied(mnemonic, operand) || &operand == rows_operand(*mnemonic.instruction))
             continue;
-        const bool optional = operand.kind == OperandKind::FLAGS || operand.kind == OperandKind::BOOL;
         const bool sum = i + 1 < operands.size() && is_sum(operand, operands[i + 1]);
-        out.push_back({&operand, sum ? &operands[i + 1] : nullptr, sum ? "b" : operand.name, optional});
+        out.push_back({&operand, sum ? &operands[i + 1] : nullptr, sum ? "b" : operand.name, may_be_left_out(operand)});
         i += sum ? 1 : 0;
     }
+    return out;
+}
+
+const OperandDesc *main_tile(const InsnDesc &instruction) {
+    for (const std::string_view name : main_tiles)
+        for (const OperandDesc &operand : instruction.operands)
+            if (operand.kind == OperandKind::TILE && operand.name == name)
+                return &operand;
+    const auto first = std::ranges::find(instruction.operands, OperandKind::TILE, &OperandDesc::kind);
+    return first == instruction.operands.end() ? nullptr : &*first;
+}
+
+const OperandDesc *rows_operand(const InsnDesc &instruction) {
+    if (main_tile(instruction) != nullptr ||
+        std::ranges::find(instruction.operands, OperandKind::MEM, &OperandDesc::kind) == instruction.operands.end())
+        return nullptr;
+    const auto rows = std::ranges::find(instruction.operands, rows_name, &OperandDesc::name);
+    return rows == instruction.operands.end() || rows->kind != OperandKind::IMM ? nullptr : &*rows;
+}
+
+bool moves_one_element(const InsnDesc &instruction) {
+    return main_tile(instruction) == nullptr && rows_operand(instruction) == nullptr;
+}
+
+bool is_semaphore(const OperandDesc &operand) {
+    return operand.kind == OperandKind::IMM &&
+           std::ranges::find(semaphore_operands, operand.name) != semaphore_operands.end();
+}
+
+OperandDesc element(const OperandDesc &operand, std::uint32_t index) {
+    OperandDesc out = operand;
+    out.size = operand.size / operand.count;
+    out.offset = operand.offset + index * out.size;
+    out.count = 1;
     return out;
 }
 
@@ -122,7 +198,10 @@ std::uint64_t value_count(const OperandDesc &operand) {
     case OperandKind::LABEL:
     case OperandKind::FLAGS:
     case OperandKind::TILE:
-    case OperandKind::MEM: break;
+    case OperandKind::MEM:
+    case OperandKind::SCALAR:
+    case OperandKind::F32:
+    case OperandKind::ARRAY: break;
     }
     return 0;
 }

@@ -45,6 +45,23 @@ const Mnemonic *find_mnemonic(std::string_view word);
 /** What is written after the mnemonic, in order. */
 std::vector<Slot> slots(const Mnemonic &mnemonic);
 
+/** The tile that gives blocks of memory and columns their partitions; nullptr
+ * if the instruction has no tile. */
+const spec::OperandDesc *main_tile(const spec::InsnDesc &instruction);
+
+/** Where an instruction without a tile keeps the rows of its blocks of memory:
+ * it is not written. nullptr if nowhere. */
+const spec::OperandDesc *rows_operand(const spec::InsnDesc &instruction);
+
+/** Whether its block of memory is a single element: there is neither a tile nor a number of rows. */
+bool moves_one_element(const spec::InsnDesc &instruction);
+
+/** Whether the number is a semaphore. */
+bool is_semaphore(const spec::OperandDesc &operand);
+
+/** Element `index` of an array, as an operand of its own. */
+spec::OperandDesc element(const spec::OperandDesc &operand, std::uint32_t index);
+
 /** "PE", "ACT, POOL and SP". */
 std::string engine_names(const spec::InsnDesc &instruction);
 

@@ -51,6 +51,14 @@ std::optional<std::uint32_t> read_numbered(Cursor &cursor, const Symbols &symbol
     return std::nullopt;
 }
 
+bool at_numbered(const Cursor &cursor, const FileOfNames &file, const Alias *alias) {
+    const Token &token = cursor.peek();
+    if (token.kind != TokenKind::identifier)
+        return false;
+    return alias != nullptr || numbered(token.text, file.prefix) ||
+           (token.text == file.prefix && cursor.peek(1).is("["));
+}
+
 template<class E>
 std::optional<E> read_enum(Cursor &cursor, Diagnostics &diagnostics, std::string_view what) {
     const Token &token = cursor.take();
@@ -148,33 +156,9 @@ bool check_partitions(std::int64_t first, std::int64_t count, Position at, Diagn
     const std::int64_t unit = count > all / 2 ? all : count > all / 4 ? all / 2 : all / 4;
     if (first % unit == 0)
         return true;
-    diagnostics.error(
-        at, fmt::format("{} partitions may not start at {}: the start must be a multiple of {}", count, first, unit));
-    return false;
-}
-
-// Offset in PSUM or SBUF: what can be said without the register and without the chip's size.
-bool check_tile(const spec::Tile &tile, Position at, Diagnostics &diagnostics) {
-    const std::uint32_t size = spec::bytes(tile.dtype);
-    if (tile.reg != 0)
-        return true;
-    if (tile.offset % size != 0) {
-        diagnostics.error(at,
-                          fmt::format("byte offset {} is not a multiple of the element size {}", tile.offset, size));
-        return false;
-    }
-    std::int64_t low = 0, high = 0;
-    for (std::size_t i = 0; i < tile.num.size(); ++i) {
-        const std::int64_t span = std::int64_t{tile.num[i] - 1} * tile.step[i] * size;
-        (span < 0 ? low : high) += span;
-    }
-    low += tile.offset;
-    high += std::int64_t{tile.offset} + size;
-    const bool psum = tile.space == spec::Space::PSUM;
-    if (low >= 0 && (!psum || high <= spec::PSUM_BYTES))
-        return true;
-    diagnostics.error(at, fmt::format("tile covers bytes {}..{} of each partition, outside {}", low, high - 1,
-                                      spec::name(tile.space)));
+    diagnostics.error(at, fmt::format("{} partitions may not start at {}: the "
+                                      "start must be a multiple of {}",
+                                      count, first, unit));
     return false;
 }
 
@@ -197,11 +181,11 @@ std::optional<std::uint32_t> read_semaphore(Cursor &cursor, const Symbols &symbo
 }
 
 bool at_register(const Cursor &cursor, const Symbols &symbols) {
-    const Token &token = cursor.peek();
-    if (token.kind != TokenKind::identifier)
-        return false;
-    return symbols.find_register(token.text) != nullptr || numbered(token.text, register_file.prefix) ||
-           (token.text == register_file.prefix && cursor.peek(1).is("["));
+    return at_numbered(cursor, register_file, symbols.find_register(cursor.peek().text));
+}
+
+bool at_semaphore(const Cursor &cursor, const Symbols &symbols) {
+    return at_numbered(cursor, semaphore_file, symbols.find_semaphore(cursor.peek().text));
 }
 
 std::optional<Address> read_address(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics,
@@ -226,7 +210,8 @@ std::optional<Address> read_address(Cursor &cursor, const Symbols &symbols, Diag
                 return std::nullopt;
             }
             if (const Token &next = cursor.peek(); next.is("<<") || next.is(">>")) {
-                diagnostics.error(next.at, "in an address only a register is shifted; put constants in parentheses");
+                diagnostics.error(next.at, "in an address only a register is shifted; "
+                                           "put constants in parentheses");
                 return std::nullopt;
             }
             continue;
@@ -257,9 +242,9 @@ std::optional<Address> read_address(Cursor &cursor, const Symbols &symbols, Diag
     }
 }
 
-std::optional<spec::Tile> read_tile(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
+std::optional<spec::Tile> read_tile_head(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
     spec::Tile tile;
-    const Position start = cursor.peek().at;
+    tile.num.fill(1);
     const auto space = read_enum<spec::Space>(cursor, diagnostics, "a tile's memory");
     if (!space || !cursor.expect(".", diagnostics))
         return std::nullopt;
@@ -280,16 +265,46 @@ std::optional<spec::Tile> read_tile(Cursor &cursor, const Symbols &symbols, Diag
     if (!address || !in_range(address->offset, 0, std::numeric_limits<std::uint32_t>::max(), "byte offset",
                               address->where, diagnostics))
         return std::nullopt;
-    const auto dims = read_dimensions(cursor, symbols, diagnostics, tile.num.size());
-    if (!dims || !place(*dims, 1, "step", tile.num, tile.step, diagnostics))
-        return std::nullopt;
     tile.space = *space;
     tile.dtype = *dtype;
     tile.partition = static_cast<std::uint8_t>(*first);
     tile.partitions = static_cast<std::uint8_t>(*end - *first);
     tile.offset = static_cast<std::uint32_t>(address->offset);
     tile.reg = static_cast<std::uint8_t>(address->reg);
-    if (!check_tile(tile, start, diagnostics))
+    return tile;
+}
+
+bool check_tile(const spec::Tile &tile, Position at, Diagnostics &diagnostics) {
+    const std::uint32_t size = spec::bytes(tile.dtype);
+    if (tile.reg != 0)
+        return true;
+    if (tile.offset % size != 0) {
+        diagnostics.error(at,
+                          fmt::format("byte offset {} is not a multiple of the element size {}", tile.offset, size));
+        return false;
+    }
+    std::int64_t low = 0, high = 0;
+    for (std::size_t i = 0; i < tile.num.size(); ++i) {
+        const std::int64_t span = std::int64_t{tile.num[i] - 1} * tile.step[i] * size;
+        (span < 0 ? low : high) += span;
+    }
+    low += tile.offset;
+    high += std::int64_t{tile.offset} + size;
+    const bool psum = tile.space == spec::Space::PSUM;
+    if (low >= 0 && (!psum || high <= spec::PSUM_BYTES))
+        return true;
+    diagnostics.error(at, fmt::format("tile covers bytes {}..{} of each partition, outside {}", low, high - 1,
+                                      spec::name(tile.space)));
+    return false;
+}
+
+std::optional<spec::Tile> read_tile(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
+    const Position start = cursor.peek().at;
+    auto tile = read_tile_head(cursor, symbols, diagnostics);
+    if (!tile)
+        return std::nullopt;
+    const auto dims = read_dimensions(cursor, symbols, diagnostics, tile->num.size());
+    if (!dims || !place(*dims, 1, "step", tile->num, tile->step, diagnostics) || !check_tile(*tile, start, diagnostics))
         return std::nullopt;
     return tile;
 }
@@ -331,7 +346,7 @@ std::optional<std::uint32_t> read_argument(Cursor &cursor, const Symbols &symbol
     return in_file(*value, {"arg", "launch argument", spec::LAUNCH_ARGS}, token.at, diagnostics);
 }
 
-std::optional<MemText> read_mem(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
+std::optional<MemText> read_mem(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics, bool one_element) {
     MemText out;
     out.where = cursor.peek().at;
     if (cursor.peek().kind != TokenKind::identifier) {
@@ -339,10 +354,26 @@ std::optional<MemText> read_mem(Cursor &cursor, const Symbols &symbols, Diagnost
         return std::nullopt;
     }
     const auto arg = read_argument(cursor, symbols, diagnostics);
-    if (!arg || !cursor.expect("[", diagnostics))
+    if (!arg)
+        return std::nullopt;
+    out.arg = *arg;
+    if (cursor.accept(".")) {
+        out.dtype = read_enum<spec::Dtype>(cursor, diagnostics, "an element type");
+        if (!out.dtype)
+            return std::nullopt;
+    }
+    if (!cursor.expect("[", diagnostics))
         return std::nullopt;
     const auto address = read_address(cursor, symbols, diagnostics, true);
-    if (!address || !cursor.expect(",", diagnostics))
+    if (!address)
+        return std::nullopt;
+    out.address = *address;
+    if (one_element && cursor.accept("]")) {
+        out.rows = {1, std::nullopt, out.where};
+        out.dims = {out.rows};
+        return out;
+    }
+    if (!cursor.expect(",", diagnostics))
         return std::nullopt;
     const auto rows = read_dimension(cursor, symbols, diagnostics);
     if (!rows)
@@ -350,30 +381,17 @@ std::optional<MemText> read_mem(Cursor &cursor, const Symbols &symbols, Diagnost
     auto dims = read_dimensions(cursor, symbols, diagnostics, spec::Mem{}.num.size());
     if (!dims)
         return std::nullopt;
-    out.arg = *arg;
-    out.address = *address;
     out.rows = *rows;
     out.dims = std::move(*dims);
     return out;
 }
 
-std::optional<spec::Mem> resolve_mem(const MemText &text, const spec::Tile &tile, Diagnostics &diagnostics) {
+std::optional<spec::Mem> place_mem(const MemText &text, spec::Dtype type, Diagnostics &diagnostics) {
     spec::Mem mem;
-    const std::int64_t element = spec::bytes(tile.dtype);
+    const std::int64_t element = spec::bytes(text.dtype.value_or(type));
     const auto next = place(text.dims, element, "stride", mem.num, mem.stride, diagnostics);
     if (!next)
         return std::nullopt;
-    if (text.rows.num != tile.partitions) {
-        diagnostics.error(text.rows.where,
-                          fmt::format("{} rows here, but the tile has {} partitions", text.rows.num, tile.partitions));
-        return std::nullopt;
-    }
-    const std::uint64_t here = elements(mem.num), there = elements(tile.num);
-    if (here != there) {
-        diagnostics.error(text.where,
-                          fmt::format("{} elements per row here, but the tile has {} per partition", here, there));
-        return std::nullopt;
-    }
     const std::int64_t stride = text.rows.step ? *text.rows.step : text.rows.num == 1 ? 0 : *next;
     if (!in_range(stride, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max(), "stride",
                   text.rows.where, diagnostics))
@@ -382,8 +400,27 @@ std::optional<spec::Mem> resolve_mem(const MemText &text, const spec::Tile &tile
     mem.arg = static_cast<std::uint8_t>(text.arg);
     mem.reg = static_cast<std::uint8_t>(text.address.reg);
     mem.shift = static_cast<std::uint8_t>(text.address.shift);
+    mem.dtype = text.dtype ? spec::raw(*text.dtype) : 0;
     mem.partition_stride = static_cast<std::int32_t>(stride);
     return mem;
 }
+
+bool check_mem(const MemText &text, const spec::Mem &mem, const BlockShape &shape, Diagnostics &diagnostics) {
+    if (text.rows.num != shape.rows) {
+        diagnostics.error(text.rows.where, fmt::format("{} rows here, but {}", text.rows.num,
+                                                       fmt::format(fmt::runtime(shape.rows_text), shape.rows)));
+        return false;
+    }
+    const std::uint64_t here = elements_of(mem);
+    if (here == shape.elements)
+        return true;
+    diagnostics.error(text.where, fmt::format("{} elements per row here, but {}", here,
+                                              fmt::format(fmt::runtime(shape.elements_text), shape.elements)));
+    return false;
+}
+
+std::uint64_t elements_of(const spec::Mem &mem) { return elements(mem.num); }
+
+std::uint64_t elements_of(const spec::Tile &tile) { return elements(tile.num); }
 
 } // namespace neuron::assembler

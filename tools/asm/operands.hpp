@@ -22,6 +22,7 @@ std::optional<std::uint32_t> read_register(Cursor &cursor, const Symbols &symbol
 std::optional<std::uint32_t> read_semaphore(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics);
 /** Whether a register stands next. */
 bool at_register(const Cursor &cursor, const Symbols &symbols);
+bool at_semaphore(const Cursor &cursor, const Symbols &symbols);
 
 /** What an address is the sum of. */
 struct Address {
@@ -42,24 +43,48 @@ struct Dimension {
     Position where;
 };
 
+/** `space.dtype[first:end, address` of a tile of one element per partition. */
+std::optional<spec::Tile> read_tile_head(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics);
+
+/** Whether the tile lies in its memory, as far as can be said without the
+ * register and without the chip's size. */
+bool check_tile(const spec::Tile &tile, Position at, Diagnostics &diagnostics);
+
 /** `space.dtype[first:end, address, dims…]`. */
 std::optional<spec::Tile> read_tile(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics);
 
 /** First byte behind what the tile covers in SBUF without its register; 0 for a tile in PSUM. */
 std::uint32_t sbuf_end(const spec::Tile &tile);
 
-/** `PARAM[address, rows@stride, dims…]` before the tile of the instruction is known. */
+/** `PARAM.dtype[address, rows@stride, dims…]` before the tile of the
+ * instruction is known. */
 struct MemText {
     std::uint32_t arg = 0;
+    std::optional<spec::Dtype> dtype; ///< Empty: that of the tile.
     Address address;
     Dimension rows;
     std::vector<Dimension> dims; ///< Outermost first.
     Position where;
 };
-std::optional<MemText> read_mem(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics);
+/** Rows and dimensions may be left out where only `one_element` makes sense. */
+std::optional<MemText> read_mem(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics, bool one_element);
 
-/** Fills in the default strides, and checks the block against the tile it is moved to or from. */
-std::optional<spec::Mem> resolve_mem(const MemText &text, const spec::Tile &tile, Diagnostics &diagnostics);
+/** What a block of memory must agree with. */
+struct BlockShape {
+    std::int64_t rows = 0;
+    std::uint64_t elements = 0; ///< Per row.
+    std::string_view rows_text; ///< "the tile has {} partitions", for messages.
+    std::string_view elements_text;
+};
+
+/** The block with its default strides, for elements of `type` where it names
+ * none itself. */
+std::optional<spec::Mem> place_mem(const MemText &text, spec::Dtype type, Diagnostics &diagnostics);
+bool check_mem(const MemText &text, const spec::Mem &mem, const BlockShape &shape, Diagnostics &diagnostics);
+
+/** Elements per row, or per partition. */
+std::uint64_t elements_of(const spec::Mem &mem);
+std::uint64_t elements_of(const spec::Tile &tile);
 
 /** Number of a launch argument: a parameter's name, `argN`, or a number. */
 std::optional<std::uint32_t> read_argument(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics);

@@ -17,7 +17,9 @@ std::string_view directive_of(const Line &line) {
 
 } // namespace
 
-Program::Program(const std::vector<Definition> &definitions, Diagnostics &diagnostics) : diagnostics_(diagnostics) {
+Program::Program(const std::vector<Definition> &definitions, const spec::ProfileDesc *profile, Diagnostics &diagnostics)
+    : diagnostics_(diagnostics) {
+    symbols_.profile = profile;
     for (const Definition &definition : definitions)
         if (!definitions_.emplace(definition.name, definition.value).second)
             diagnostics_.error({}, fmt::format("-D {} is given twice", definition.name));

@@ -21,7 +21,8 @@ namespace neuron::assembler {
 
 class Program {
 public:
-    Program(const std::vector<Definition> &definitions, Diagnostics &diagnostics);
+    /** `profile` as of assemble(). */
+    Program(const std::vector<Definition> &definitions, const spec::ProfileDesc *profile, Diagnostics &diagnostics);
 
     /** Statements of a file, or of a macro. */
     void run(std::span<const Line> lines);
@@ -64,6 +65,7 @@ private:
     void do_sbuf(Cursor &cursor);
     void do_raw(Cursor &cursor);
     void do_error(Cursor &cursor);
+    void do_profile(Cursor &cursor);
     void stray_end(Cursor &cursor);
     static const std::map<std::string, Handler, std::less<>> &directives();
 
@@ -100,6 +102,7 @@ private:
     std::uint32_t sbuf_seen_ = 0;
     Position sbuf_where_;
     bool sbuf_by_register_ = false;
+    Position profile_where_; ///< Of .profile; line 0 without one.
 };
 
 } // namespace neuron::assembler

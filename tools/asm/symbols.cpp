@@ -15,8 +15,8 @@ auto *find_in(Map &map, std::string_view name) {
     return at == map.end() ? nullptr : &at->second;
 }
 
-constexpr std::array<std::string_view, 11> words = {"r",   "s",    "wait",  "take",    "then", "min",
-                                                    "max", "cdiv", "align", "defined", "arg"};
+constexpr std::array<std::string_view, 13> words = {"r",    "s",     "wait",    "take", "then", "min", "max",
+                                                    "cdiv", "align", "defined", "arg",  "inf",  "nan"};
 
 char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 char to_upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }

@@ -37,7 +37,8 @@ struct Symbols {
     /** Registers belong to a sequencer, so each engine has its own aliases; the last entry holds those of no engine. */
     std::array<std::map<std::string, Alias, std::less<>>, KernelFile::engines + 1> registers;
     std::vector<KernelParam> params;
-    std::optional<spec::Engine> engine; ///< Of .engine.
+    std::optional<spec::Engine> engine;         ///< Of .engine.
+    const spec::ProfileDesc *profile = nullptr; ///< The chip that the kernel is for; nullptr: any.
 
     /** Aliases that a new one goes to. */
     auto &register_scope() { return registers[engine ? static_cast<std::size_t>(*engine) : KernelFile::engines]; }

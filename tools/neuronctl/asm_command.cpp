@@ -19,6 +19,7 @@ struct Options {
     std::string source;
     std::string output;
     std::vector<std::string> definitions;
+    std::string profile;
 };
 
 Outcome<std::vector<assembler::Definition>> definitions_of(const std::vector<std::string> &texts) {
@@ -31,6 +32,16 @@ Outcome<std::vector<assembler::Definition>> definitions_of(const std::vector<std
         out.push_back({text.substr(0, equals), equals == std::string::npos ? "1" : text.substr(equals + 1)});
     }
     return out;
+}
+
+// nullptr without a name.
+Outcome<const neuron::spec::ProfileDesc *> profile_of(const std::string &name) {
+    if (name.empty())
+        return nullptr;
+    if (const neuron::spec::ProfileDesc *profile = neuron::spec::find_profile(std::string_view(name)))
+        return profile;
+    return tl::unexpected(usage_error(
+        fmt::format("--profile {}: there is no such chip; there are {}", name, assembler::profile_names())));
 }
 
 Failure source_errors(const assembler::Errors &errors, const std::string &file, std::string_view source) {
@@ -67,11 +78,14 @@ Outcome<void> assemble(const Global &global, Options options) {
     const auto definitions = definitions_of(options.definitions);
     if (!definitions)
         return tl::unexpected(definitions.error());
+    const auto profile = profile_of(options.profile);
+    if (!profile)
+        return tl::unexpected(profile.error());
     const auto bytes = neuron::support::read_file(options.source);
     if (!bytes)
         return tl::unexpected(input_error(bytes.error()));
     const std::string_view source(reinterpret_cast<const char *>(bytes->data()), bytes->size());
-    const auto image = assembler::assemble(source, *definitions);
+    const auto image = assembler::assemble(source, *definitions, *profile);
     if (!image)
         return tl::unexpected(source_errors(image.error(), options.source, source));
     const auto elf = assembler::write_elf(*image);
@@ -96,9 +110,14 @@ void add_asm(const CommandLine &line) {
         ->type_name("NAME=VALUE")
         ->expected(1)
         ->take_all();
+    command
+        ->add_option("--profile", options->profile,
+                     "Chip that the kernel is for: what it does not have is an error; default: any")
+        ->type_name("NAME");
     command->footer(R"(
 Examples:
   neuronctl asm hello.s                          make hello.nko
+  neuronctl asm hello.s --profile trn1           only what a trn1 has
   neuronctl asm matmul.s -D M=96 -D N=200 -D K=72 -o small.nko
   readelf -a small.nko                           kernels are ELF files
 

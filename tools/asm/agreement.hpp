@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file
+ * Operands that depend on each other: blocks of memory on the tile they are
+ * moved to or from, columns on the partitions of the tile.
+ */
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "mnemonics.hpp"
+#include "operands.hpp"
+#include "scalar.hpp"
+
+namespace neuron::assembler {
+
+/** Operands of an instruction as they were read, in any order. */
+struct ReadOperands {
+    std::vector<std::pair<const spec::OperandDesc *, spec::Tile>> tiles;
+    std::vector<std::pair<const spec::OperandDesc *, MemText>> mems;
+    std::vector<std::pair<const spec::OperandDesc *, ScalarText>> columns;
+};
+
+/** Checks them against each other and stores the blocks of memory. False: an
+ * error was reported. */
+bool join_operands(const Mnemonic &mnemonic, const ReadOperands &read, InstructionBytes &bytes,
+                   Diagnostics &diagnostics);
+
+} // namespace neuron::assembler

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "limits.hpp"
+
+#include <fmt/format.h>
+
+namespace neuron::assembler {
+namespace {
+
+// "sbuf", "f32, bf16 or f16": the values of E in a set of bits.
+template<class E>
+std::string names_in(std::uint32_t set) {
+    std::vector<std::string> names;
+    for (const E value : spec::values<E>())
+        if ((set >> spec::raw(value) & 1) != 0)
+            names.push_back(lower(spec::name(value)));
+    std::string out;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (i > 0)
+            out += i + 1 == names.size() ? " or " : ", ";
+        out += names[i];
+    }
+    return out;
+}
+
+template<class E>
+bool contains(std::uint32_t set, E value) {
+    return set == 0 || (set >> spec::raw(value) & 1) != 0;
+}
+
+} // namespace
+
+bool Limits::fail(Position at, std::string message) {
+    diagnostics_.error(at, std::move(message));
+    return false;
+}
+
+bool Limits::version(const std::string &what, unsigned since, Position at) {
+    if (symbols_.profile == nullptr || symbols_.profile->core_version >= since)
+        return true;
+    return fail(at, fmt::format("{} needs NeuronCore-v{}; {} has NeuronCore-v{}", what, since, symbols_.profile->name,
+                                symbols_.profile->core_version));
+}
+
+bool Limits::instruction(Position at) {
+    const spec::InsnDesc &instruction = *mnemonic_.instruction;
+    const spec::Engine engine = *symbols_.engine;
+    if (!instruction.runs_on(engine))
+        return fail(at, fmt::format("'{}' does not run on {}; it runs on {}", mnemonic_.word, spec::name(engine),
+                                    engine_names(instruction)));
+    return version(fmt::format("'{}' on {}", mnemonic_.word, spec::name(engine)), instruction.since[spec::raw(engine)],
+                   at);
+}
+
+bool Limits::space(const spec::OperandDesc &operand, spec::Space space, Position at) {
+    const spec::Engine engine = *symbols_.engine;
+    const std::uint32_t reach = mnemonic_.instruction->spaces_of(engine);
+    if (!contains(operand.spaces, space))
+        return fail(at, fmt::format("{} of '{}' lies in {}, not in {}", operand.name, mnemonic_.word,
+                                    names_in<spec::Space>(operand.spaces), lower(spec::name(space))));
+    if (!contains(reach, space))
+        return fail(at, fmt::format("'{}' on {} reaches {} only; {} lies in {}", mnemonic_.word, spec::name(engine),
+                                    names_in<spec::Space>(reach), operand.name, lower(spec::name(space))));
+    return true;
+}
+
+bool Limits::dtype(const spec::OperandDesc &operand, spec::Dtype type, Position at) {
+    const std::string name = lower(spec::name(type));
+    if (!contains(operand.dtypes, type))
+        return fail(at, fmt::format("{} of '{}' is of type {}, not {}", operand.name, mnemonic_.word,
+                                    names_in<spec::Dtype>(operand.dtypes), name));
+    const spec::EnumValueDesc *found = spec::enum_desc<spec::Dtype>().find(std::uint64_t{spec::raw(type)});
+    return found == nullptr || version(fmt::format("type {}", name), found->since, at);
+}
+
+bool Limits::value(const spec::OperandDesc &operand, const spec::EnumValueDesc &value, Position at) {
+    return version(fmt::format("{} {}", operand.name, lower(value.name)), value.since, at);
+}
+
+} // namespace neuron::assembler
