@@ -261,21 +261,6 @@ void shapes_must_agree(void **) {
     assert_legal(core->run(Engine::DVE, spec::InsnCopy{.dst = dst, .src = reshaped}));
 }
 
-void pool_does_not_reach_psum(void **) {
-    const auto core = make_core();
-    const spec::Tile sbuf = tile(Space::SBUF, Dtype::F32, 4, 8);
-    const spec::Tile psum = tile(Space::PSUM, Dtype::F32, 4, 8);
-    const spec::InsnCopy to_psum{.dst = psum, .src = sbuf};
-    const spec::InsnCopy from_psum{.dst = sbuf, .src = psum};
-    assert_fault(core->run(Engine::POOL, to_psum), spec::Fault::ILLEGAL_OPERAND, DST);
-    assert_fault(core->run(Engine::POOL, from_psum), spec::Fault::ILLEGAL_OPERAND, SRC);
-    assert_legal(core->run(Engine::POOL, spec::InsnCopy{.dst = sbuf, .src = sbuf}));
-    for (const Engine engine : {Engine::ACT, Engine::DVE}) {
-        assert_legal(core->run(engine, to_psum));
-        assert_legal(core->run(engine, from_psum));
-    }
-}
-
 void moves_across_partitions_and_spaces(void **) {
     const auto core = make_core();
     for (unsigned p = 0; p < 32; ++p) {
@@ -411,7 +396,6 @@ int main() {
         cmocka_unit_test(equal_types_keep_their_bits),
         cmocka_unit_test(bad_operands_are_refused_by_name),
         cmocka_unit_test(shapes_must_agree),
-        cmocka_unit_test(pool_does_not_reach_psum),
         cmocka_unit_test(moves_across_partitions_and_spaces),
         cmocka_unit_test(overlapping_tiles_read_before_they_write),
         cmocka_unit_test(host_rounding_mode_and_flush_to_zero_do_not_matter),

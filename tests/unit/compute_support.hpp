@@ -36,14 +36,22 @@ inline constexpr std::uint32_t F32_NAN = 0x7fc00000;
 struct Core {
     neuron::chip::CoreMemory memory{SBUF_BYTES};
     neuron::chip::TensorEngine tensor_engine;
+    std::array<neuron::chip::EngineState, spec::raw(spec::Engine::SP) + 1> states{};
     std::array<std::uint32_t, spec::SEQ_REGISTERS> regs{};
+    unsigned version = 4; ///< of the NeuronCore: the newest has all
 
     Core() { tensor_engine.reset(); }
 
     template<class Insn>
     ExecResult run(spec::Engine engine, const Insn &insn) {
         const auto bytes = spec::packed(insn);
-        return neuron::chip::execute_compute(engine, Insn::OPCODE, bytes, regs, memory, tensor_engine);
+        neuron::chip::ExecContext context{engine, version, regs, memory, state(engine), tensor_engine};
+        return neuron::chip::execute_compute(context, Insn::OPCODE, bytes);
+    }
+
+    neuron::chip::EngineState &state(spec::Engine engine) { return states[spec::raw(engine)]; }
+    const neuron::chip::EngineState &state(spec::Engine engine) const {
+        return states[spec::raw(engine)];
     }
 
     /// Element `index` (counted from `byte`) of a partition.

@@ -57,7 +57,7 @@ void unknown_space_and_dtype_are_illegal(void **) {
     spec::Tile t = f32_tile();
     t.space = static_cast<spec::Space>(2);
     assert_illegal(t);
-    for (const unsigned dtype : {0u, 10u, 255u}) {
+    for (const unsigned dtype : {0u, 100u, 255u}) {
         t = f32_tile();
         t.dtype = static_cast<spec::Dtype>(dtype);
         assert_illegal(t);

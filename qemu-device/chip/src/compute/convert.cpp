@@ -14,7 +14,7 @@
 
 #include "compute/convert.hpp"
 
-#include "compute/fp_environment.hpp"
+#include "compute/small_float-inl.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -26,58 +26,17 @@ namespace neuron::chip {
 namespace HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-constexpr std::size_t MAX_LANES = 16;
-using F32 = hn::CappedTag<float, MAX_LANES>;
-using I32 = hn::RebindToSigned<F32>;
-using U32 = hn::RebindToUnsigned<F32>;
-template<class T>
-using Narrow = hn::Rebind<T, F32>;
-using VecF32 = hn::Vec<F32>;
-using VecI32 = hn::Vec<I32>;
-using VecU32 = hn::Vec<U32>;
-
-constexpr std::uint32_t QUIET_NAN_F32 = 0x7fc00000;
-constexpr std::int32_t INFINITY_F32 = 0x7f800000;
-
-HWY_INLINE VecF32 canonical_nan(VecF32 v) {
-    const F32 d;
-    return hn::IfThenElse(hn::Eq(v, v), v, hn::BitCast(d, hn::Set(U32(), QUIET_NAN_F32)));
-}
+constexpr int TF32_SHIFT = 13;
+constexpr std::uint32_t TF32_UNUSED = (1u << TF32_SHIFT) - 1;
 
 // ---- to fp32: one struct per source type, each turns one vector of elements into one of floats
 // ----
 
-struct FromF32 {
-    using Raw = float;
-    static HWY_INLINE VecF32 load(const Raw *p) { return hn::LoadU(F32(), p); }
-};
-
-struct FromBf16 {
-    using Raw = std::uint16_t;
-    static HWY_INLINE VecF32 load(const Raw *p) {
-        const VecU32 wide = hn::PromoteTo(U32(), hn::LoadU(Narrow<Raw>(), p));
-        return canonical_nan(hn::BitCast(F32(), hn::ShiftLeft<16>(wide)));
-    }
-};
-
-// By arithmetic, not by the host's conversion instruction: the same code serves all instruction
-// sets.
-struct FromF16 {
-    using Raw = std::uint16_t;
+struct FromTf32 {
+    using Raw = std::uint32_t;
     static HWY_INLINE VecF32 load(const Raw *p) {
         const U32 du;
-        const F32 d;
-        const VecU32 code = hn::PromoteTo(du, hn::LoadU(Narrow<Raw>(), p));
-        const VecU32 sign = hn::ShiftLeft<16>(hn::And(code, hn::Set(du, 0x8000)));
-        const VecU32 magnitude = hn::ShiftLeft<13>(hn::And(code, hn::Set(du, 0x7fff)));
-        // Scaling by 2^112 moves the exponent bias from 15 to 127, subnormals included, exactly.
-        const VecF32 finite = hn::Mul(hn::BitCast(d, magnitude), hn::Set(d, 0x1p112f));
-        const VecU32 special = hn::Or(magnitude, hn::Set(du, INFINITY_F32));
-        const auto is_special = hn::Gt(magnitude, hn::Set(du, (0x7bffu << 13)));
-        const VecU32 bits = hn::IfThenElse(is_special, special, hn::BitCast(du, finite));
-        return canonical_nan(hn::BitCast(d, hn::Or(bits, sign)));
+        return canonical_nan(hn::BitCast(F32(), hn::And(hn::LoadU(du, p), hn::Set(du, ~TF32_UNUSED))));
     }
 };
 
@@ -111,50 +70,19 @@ struct FromU32 {
 
 // ---- from fp32: one struct per destination type ----
 
-struct ToF32 {
+struct ToF32 { // NaNs as they are: equal types, or the source has made them canonical
     using Raw = float;
     static HWY_INLINE void store(VecF32 v, Raw *p) { hn::StoreU(v, F32(), p); }
 };
 
-struct ToBf16 {
-    using Raw = std::uint16_t;
+struct ToTf32 {
+    using Raw = std::uint32_t;
     static HWY_INLINE void store(VecF32 v, Raw *p) {
         const U32 du;
         const VecU32 bits = hn::BitCast(du, canonical_nan(v));
-        // Nearest even: half an ulp, minus one unless the kept part is odd. A carry out of the
-        // mantissa is right: the next binade, or infinity. Canonical NaN has zeros where the sum
-        // could carry.
-        const VecU32 odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1));
-        const VecU32 rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7fff))));
-        hn::StoreU(hn::DemoteTo(Narrow<Raw>(), hn::BitCast(I32(), rounded)), Narrow<Raw>(), p);
-    }
-};
-
-struct ToF16 {
-    using Raw = std::uint16_t;
-    static HWY_INLINE void store(VecF32 v, Raw *p) {
-        const I32 di;
-        const F32 d;
-        const VecI32 bits = hn::BitCast(di, v);
-        const VecI32 magnitude = hn::And(bits, hn::Set(di, 0x7fffffff));
-        const VecI32 sign = hn::BitCast(di, hn::ShiftRight<16>(hn::BitCast(U32(), hn::Xor(bits, magnitude))));
-
-        // Normal results: rebias, then round to nearest even as for bf16. Anything above is
-        // infinity.
-        const VecI32 odd = hn::And(hn::ShiftRight<13>(magnitude), hn::Set(di, 1));
-        const VecI32 biased = hn::Sub(hn::Add(magnitude, hn::Add(odd, hn::Set(di, 0xfff))), hn::Set(di, 112 << 23));
-        const VecI32 normal = hn::Min(hn::ShiftRight<13>(biased), hn::Set(di, 0x7c00));
-        // Subnormal results: the ulp of 0.5 is the smallest subnormal, so the addition does the
-        // rounding.
-        const VecF32 half = hn::Set(d, 0.5f);
-        const VecI32 aligned = hn::BitCast(di, hn::Add(hn::BitCast(d, magnitude), half));
-        const VecI32 subnormal = hn::Sub(aligned, hn::BitCast(di, half));
-
-        const auto is_subnormal = hn::Lt(magnitude, hn::Set(di, (127 - 14) << 23));
-        const auto is_nan = hn::Gt(magnitude, hn::Set(di, INFINITY_F32));
-        const VecI32 number = hn::Or(hn::IfThenElse(is_subnormal, subnormal, normal), sign);
-        const VecI32 code = hn::IfThenElse(is_nan, hn::Set(di, 0x7e00), number);
-        hn::StoreU(hn::DemoteTo(Narrow<Raw>(), code), Narrow<Raw>(), p);
+        const VecU32 odd = hn::And(hn::ShiftRight<TF32_SHIFT>(bits), hn::Set(du, 1));
+        const VecU32 rounded = hn::Add(bits, hn::Add(odd, hn::Set(du, TF32_UNUSED / 2)));
+        hn::StoreU(hn::And(rounded, hn::Set(du, ~TF32_UNUSED)), du, p);
     }
 };
 
@@ -208,9 +136,15 @@ struct ToU32 {
 
 // ---- loops ----
 
-template<class From, class To>
-HWY_INLINE void convert_vector(const typename From::Raw *in, typename To::Raw *out) {
-    To::store(From::load(in), out);
+// A type may know how to store two vectors at once.
+template<class To>
+HWY_INLINE void store_two(VecF32 first, VecF32 second, typename To::Raw *out) {
+    if constexpr (requires { To::store(first, second, out); }) {
+        To::store(first, second, out);
+    } else {
+        To::store(first, out);
+        To::store(second, out + hn::Lanes(F32()));
+    }
 }
 
 template<class From, class To>
@@ -219,23 +153,29 @@ void convert_loop(const std::byte *in, std::byte *out, std::size_t count) {
     const auto *const from = reinterpret_cast<const typename From::Raw *>(in);
     auto *const to = reinterpret_cast<typename To::Raw *>(out);
     std::size_t i = 0;
-    for (; i + lanes <= count; i += lanes) {
-        convert_vector<From, To>(from + i, to + i);
+    for (; i + 2 * lanes <= count; i += 2 * lanes) {
+        store_two<To>(From::load(from + i), From::load(from + i + lanes), to + i);
     }
-    if (i < count) {
+    for (; i < count; i += lanes) {
+        const std::size_t rest = std::min(lanes, count - i);
         typename From::Raw last_in[MAX_LANES] = {};
         typename To::Raw last_out[MAX_LANES];
-        std::memcpy(last_in, from + i, (count - i) * sizeof(last_in[0]));
-        convert_vector<From, To>(last_in, last_out);
-        std::memcpy(to + i, last_out, (count - i) * sizeof(last_out[0]));
+        std::memcpy(last_in, from + i, rest * sizeof(last_in[0]));
+        To::store(From::load(last_in), last_out);
+        std::memcpy(to + i, last_out, rest * sizeof(last_out[0]));
     }
 }
 
 void widen(spec::Dtype from, const std::byte *in, float *out, std::size_t count) {
     auto *const to = reinterpret_cast<std::byte *>(out);
     switch (from) {
-    case spec::Dtype::BF16: return convert_loop<FromBf16, ToF32>(in, to, count);
-    case spec::Dtype::F16: return convert_loop<FromF16, ToF32>(in, to, count);
+    case spec::Dtype::BF16: return convert_loop<Bf16Elements, ToF32>(in, to, count);
+    case spec::Dtype::F16: return convert_loop<SmallFloat<F16Format>, ToF32>(in, to, count);
+    case spec::Dtype::TF32: return convert_loop<FromTf32, ToF32>(in, to, count);
+    case spec::Dtype::F8E4M3: return convert_loop<SmallFloat<F8E4M3Format>, ToF32>(in, to, count);
+    case spec::Dtype::F8E5M2: return convert_loop<SmallFloat<F8E5M2Format>, ToF32>(in, to, count);
+    case spec::Dtype::F8E3M4: return convert_loop<SmallFloat<F8E3M4Format>, ToF32>(in, to, count);
+    case spec::Dtype::F8E4M3FN: return convert_loop<SmallFloat<F8E4M3FNFormat>, ToF32>(in, to, count);
     case spec::Dtype::F32: break;
     case spec::Dtype::I8: return convert_loop<FromSmallInt<std::int8_t>, ToF32>(in, to, count);
     case spec::Dtype::U8: return convert_loop<FromSmallInt<std::uint8_t>, ToF32>(in, to, count);
@@ -250,17 +190,90 @@ void widen(spec::Dtype from, const std::byte *in, float *out, std::size_t count)
 void narrow(spec::Dtype to, const float *in, std::byte *out, std::size_t count) {
     const auto *const from = reinterpret_cast<const std::byte *>(in);
     switch (to) {
-    case spec::Dtype::BF16: return convert_loop<FromF32, ToBf16>(from, out, count);
-    case spec::Dtype::F16: return convert_loop<FromF32, ToF16>(from, out, count);
+    case spec::Dtype::BF16: return convert_loop<F32Elements, Bf16Elements>(from, out, count);
+    case spec::Dtype::F16: return convert_loop<F32Elements, SmallFloat<F16Format>>(from, out, count);
+    case spec::Dtype::TF32: return convert_loop<F32Elements, ToTf32>(from, out, count);
+    case spec::Dtype::F8E4M3: return convert_loop<F32Elements, SmallFloat<F8E4M3Format>>(from, out, count);
+    case spec::Dtype::F8E5M2: return convert_loop<F32Elements, SmallFloat<F8E5M2Format>>(from, out, count);
+    case spec::Dtype::F8E3M4: return convert_loop<F32Elements, SmallFloat<F8E3M4Format>>(from, out, count);
+    case spec::Dtype::F8E4M3FN: return convert_loop<F32Elements, SmallFloat<F8E4M3FNFormat>>(from, out, count);
     case spec::Dtype::F32: break;
-    case spec::Dtype::I8: return convert_loop<FromF32, ToSmallInt<std::int8_t>>(from, out, count);
-    case spec::Dtype::U8: return convert_loop<FromF32, ToSmallInt<std::uint8_t>>(from, out, count);
-    case spec::Dtype::I16: return convert_loop<FromF32, ToSmallInt<std::int16_t>>(from, out, count);
-    case spec::Dtype::U16: return convert_loop<FromF32, ToSmallInt<std::uint16_t>>(from, out, count);
-    case spec::Dtype::I32: return convert_loop<FromF32, ToI32>(from, out, count);
-    case spec::Dtype::U32: return convert_loop<FromF32, ToU32>(from, out, count);
+    case spec::Dtype::I8: return convert_loop<F32Elements, ToSmallInt<std::int8_t>>(from, out, count);
+    case spec::Dtype::U8: return convert_loop<F32Elements, ToSmallInt<std::uint8_t>>(from, out, count);
+    case spec::Dtype::I16: return convert_loop<F32Elements, ToSmallInt<std::int16_t>>(from, out, count);
+    case spec::Dtype::U16: return convert_loop<F32Elements, ToSmallInt<std::uint16_t>>(from, out, count);
+    case spec::Dtype::I32: return convert_loop<F32Elements, ToI32>(from, out, count);
+    case spec::Dtype::U32: return convert_loop<F32Elements, ToU32>(from, out, count);
     }
     std::memcpy(out, in, count * sizeof(float));
+}
+
+void canonical(float *values, std::size_t count) {
+    const F32 d;
+    const std::size_t lanes = hn::Lanes(d);
+    std::size_t i = 0;
+    for (; i + lanes <= count; i += lanes) {
+        hn::StoreU(canonical_nan(hn::LoadU(d, values + i)), d, values + i);
+    }
+    for (; i < count; ++i) {
+        values[i] = values[i] == values[i] ? values[i] : hn::GetLane(canonical_nan(hn::Set(d, values[i])));
+    }
+}
+
+template<class To>
+void stochastic_loop(const float *in, const std::uint32_t *words, std::byte *out, std::size_t count) {
+    const std::size_t lanes = hn::Lanes(F32());
+    auto *const to = reinterpret_cast<typename To::Raw *>(out);
+    std::size_t i = 0;
+    for (; i + lanes <= count; i += lanes) {
+        To::store_stochastic(hn::LoadU(F32(), in + i), hn::LoadU(U32(), words + i), to + i);
+    }
+    if (i < count) {
+        float last_in[MAX_LANES] = {};
+        std::uint32_t last_words[MAX_LANES] = {};
+        typename To::Raw last_out[MAX_LANES];
+        std::memcpy(last_in, in + i, (count - i) * sizeof(last_in[0]));
+        std::memcpy(last_words, words + i, (count - i) * sizeof(last_words[0]));
+        To::store_stochastic(hn::LoadU(F32(), last_in), hn::LoadU(U32(), last_words), last_out);
+        std::memcpy(to + i, last_out, (count - i) * sizeof(last_out[0]));
+    }
+}
+
+// The formats with the exponents of fp32: the bits above SHIFT stay, plus one where the random
+// number is below the part that goes. Both are taken as integers of SHIFT bits.
+template<int SHIFT>
+HWY_INLINE VecU32 cut_stochastically(VecF32 v, VecU32 word) {
+    const U32 du;
+    const VecU32 draw = hn::ShiftRight<32 - SHIFT>(word);
+    return hn::Add(hn::BitCast(du, canonical_nan(v)), hn::Sub(hn::Set(du, (1u << SHIFT) - 1), draw));
+}
+
+struct StochasticBf16 {
+    using Raw = std::uint16_t;
+    static HWY_INLINE void store_stochastic(VecF32 v, VecU32 word, Raw *p) {
+        store_low_halves(hn::ShiftRight<16>(cut_stochastically<16>(v, word)), p);
+    }
+};
+
+struct StochasticTf32 {
+    using Raw = std::uint32_t;
+    static HWY_INLINE void store_stochastic(VecF32 v, VecU32 word, Raw *p) {
+        const U32 du;
+        hn::StoreU(hn::And(cut_stochastically<TF32_SHIFT>(v, word), hn::Set(du, ~TF32_UNUSED)), du, p);
+    }
+};
+
+void narrow_stochastic(spec::Dtype to, const float *in, const std::uint32_t *words, std::byte *out, std::size_t count) {
+    switch (to) {
+    case spec::Dtype::BF16: return stochastic_loop<StochasticBf16>(in, words, out, count);
+    case spec::Dtype::TF32: return stochastic_loop<StochasticTf32>(in, words, out, count);
+    case spec::Dtype::F16: return stochastic_loop<SmallFloat<F16Format>>(in, words, out, count);
+    case spec::Dtype::F8E4M3: return stochastic_loop<SmallFloat<F8E4M3Format>>(in, words, out, count);
+    case spec::Dtype::F8E5M2: return stochastic_loop<SmallFloat<F8E5M2Format>>(in, words, out, count);
+    case spec::Dtype::F8E3M4: return stochastic_loop<SmallFloat<F8E3M4Format>>(in, words, out, count);
+    case spec::Dtype::F8E4M3FN: return stochastic_loop<SmallFloat<F8E4M3FNFormat>>(in, words, out, count);
+    default: return; // not narrower
+    }
 }
 
 } // namespace
@@ -273,6 +286,12 @@ namespace neuron::chip {
 
 HWY_EXPORT(widen);
 HWY_EXPORT(narrow);
+HWY_EXPORT(canonical);
+HWY_EXPORT(narrow_stochastic);
+
+namespace {
+constexpr std::size_t BLOCK = 1024; // floats: stays in the first-level cache
+}
 
 void convert_to_f32(float *out, spec::Dtype from, const std::byte *in, std::size_t count) {
     HWY_DYNAMIC_DISPATCH(widen)(from, in, out, count);
@@ -291,12 +310,39 @@ void convert(spec::Dtype to, std::byte *out, spec::Dtype from, const std::byte *
         HWY_DYNAMIC_DISPATCH(narrow)(to, reinterpret_cast<const float *>(in), out, count);
         return;
     }
-    constexpr std::size_t BLOCK = 1024; // stays in the first-level cache
     alignas(64) float block[BLOCK];
     for (std::size_t done = 0; done < count; done += BLOCK) {
         const std::size_t part = std::min(BLOCK, count - done);
         convert_to_f32(block, from, in + done * spec::bytes(from), part);
         HWY_DYNAMIC_DISPATCH(narrow)(to, block, out + done * spec::bytes(to), part);
+    }
+}
+
+void canonicalize(float *values, std::size_t count) { HWY_DYNAMIC_DISPATCH(canonical)(values, count); }
+
+bool rounds_stochastically(const EngineState &state, spec::Dtype to) {
+    if (state.rounding != spec::Rounding::STOCHASTIC) {
+        return false;
+    }
+    switch (to) {
+    case spec::Dtype::BF16:
+    case spec::Dtype::TF32:
+    case spec::Dtype::F16:
+    case spec::Dtype::F8E4M3:
+    case spec::Dtype::F8E5M2:
+    case spec::Dtype::F8E3M4:
+    case spec::Dtype::F8E4M3FN: return true;
+    default: return false;
+    }
+}
+
+void convert_stochastic(spec::Dtype to, std::byte *out, const float *in, std::size_t count,
+                        const RandomStream &random) {
+    alignas(64) std::uint32_t words[BLOCK];
+    for (std::size_t done = 0; done < count; done += BLOCK) {
+        const std::size_t part = std::min(BLOCK, count - done);
+        random_words(random.from(done), words, part);
+        HWY_DYNAMIC_DISPATCH(narrow_stochastic)(to, in + done, words, out + done * spec::bytes(to), part);
     }
 }
 

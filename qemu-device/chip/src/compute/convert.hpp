@@ -3,6 +3,8 @@
 #ifndef NEURON_CHIP_COMPUTE_CONVERT_HPP
 #define NEURON_CHIP_COMPUTE_CONVERT_HPP
 
+#include "compute/engine_state.hpp"
+#include "compute/random.hpp"
 #include "neuron/spec.hpp"
 
 #include <cstddef>
@@ -17,6 +19,17 @@ void convert(spec::Dtype to, std::byte *out, spec::Dtype from, const std::byte *
 
 /// The first half of convert(): to fp32, NaN canonical unless `from` is F32 itself.
 void convert_to_f32(float *out, spec::Dtype from, const std::byte *in, std::size_t count);
+
+/// Replaces every NaN by the canonical one.
+void canonicalize(float *values, std::size_t count);
+
+/// Whether an engine in this state rounds results of type `to` stochastically.
+bool rounds_stochastically(const EngineState &state, spec::Dtype to);
+
+/// From fp32 to a narrower float type (rounds_stochastically() tells which), with STOCHASTIC
+/// rounding and word i of `random` for element i. The ranges do not overlap. Needs
+/// DefaultFpEnvironment. Same bits on every host.
+void convert_stochastic(spec::Dtype to, std::byte *out, const float *in, std::size_t count, const RandomStream &random);
 
 } // namespace neuron::chip
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "compute/copy.hpp"
-
+// Instruction COPY.
 #include "compute/convert.hpp"
 #include "compute/dma_tile.hpp"
+#include "compute/instructions.hpp"
 #include "compute/operand_offset.hpp"
+#include "compute/rows.hpp"
 #include "compute/tile_view.hpp"
 
 namespace neuron::chip {
@@ -12,10 +13,6 @@ namespace {
 
 const std::uint32_t COPY_DST = operand_offset(spec::Opcode::COPY, "dst");
 const std::uint32_t COPY_SRC = operand_offset(spec::Opcode::COPY, "src");
-
-bool reaches(spec::Engine engine, spec::Space space) {
-    return engine != spec::Engine::POOL || space == spec::Space::SBUF;
-}
 
 // Whether the rows of the two tiles can touch the same bytes. Tiles of equal partition count start
 // at the same partition or share none (the start rule), so looking at one row is enough.
@@ -28,65 +25,81 @@ bool may_overlap(const TileView &a, const TileView &b) {
 // the two sides share bytes: all of a row is read before any of it is written.
 class RowCopy {
 public:
-    RowCopy(spec::Engine engine, const TileView &dst, const TileView &src, CoreMemory &memory)
-        : dst_(dst),
+    RowCopy(ExecContext &context, const TileView &dst, const TileView &src)
+        : context_(context),
+          dst_(dst),
           src_(src),
-          memory_(memory),
-          gathered_(memory.scratch(engine, 0).first(src.row_bytes())),
-          converted_(memory.scratch(engine, 1).first(dst.row_bytes())),
-          overlap_(may_overlap(dst, src)) {}
+          gathered_(context.memory.scratch(context.engine, 0).first(src.row_bytes())),
+          converted_(context.memory.scratch(context.engine, 1).first(dst.row_bytes())),
+          widened_(scratch_floats(context, 2, src.elements())),
+          overlap_(may_overlap(dst, src)),
+          stochastic_(rounds_stochastically(context.state, dst.dtype())) {}
 
     void run(unsigned row) {
-        std::span<const std::byte> in = row_in_place(memory_, src_, row);
+        std::span<const std::byte> in = row_in_place(context_.memory, src_, row);
         if (in.empty()) {
-            gather(memory_, src_, row, gathered_);
+            gather(context_.memory, src_, row, gathered_);
             in = gathered_;
         }
         const bool in_is_safe = !overlap_ || in.data() == gathered_.data();
-        std::span<std::byte> out = row_in_place(memory_, dst_, row);
+        std::span<std::byte> out = row_in_place(context_.memory, dst_, row);
         if (!out.empty() && in_is_safe) {
-            convert(dst_.dtype(), out.data(), src_.dtype(), in.data(), src_.elements());
+            convert_row(row, out.data(), in.data());
             return;
         }
         if (src_.dtype() != dst_.dtype() || !in_is_safe) {
-            convert(dst_.dtype(), converted_.data(), src_.dtype(), in.data(), src_.elements());
+            convert_row(row, converted_.data(), in.data());
             in = converted_;
         }
-        scatter(memory_, dst_, row, in);
+        scatter(context_.memory, dst_, row, in);
+    }
+
+    // All rows are done: counts the random words.
+    void finish() {
+        if (stochastic_) {
+            context_.state.words += dst_.elements();
+        }
     }
 
 private:
+    void convert_row(unsigned row, std::byte *out, const std::byte *in) {
+        if (!stochastic_ || src_.dtype() == dst_.dtype()) {
+            convert(dst_.dtype(), out, src_.dtype(), in, src_.elements());
+            return;
+        }
+        convert_to_f32(widened_.data(), src_.dtype(), in, src_.elements());
+        convert_stochastic(dst_.dtype(), out, widened_.data(), src_.elements(), row_stream(context_, dst_, row));
+    }
+
+    ExecContext &context_;
     const TileView &dst_;
     const TileView &src_;
-    CoreMemory &memory_;
     std::span<std::byte> gathered_;
     std::span<std::byte> converted_;
+    std::span<float> widened_;
     bool overlap_;
+    bool stochastic_;
 };
 
 } // namespace
 
-ExecResult copy_tile(spec::Engine engine, const spec::InsnCopy &insn,
-                     std::span<const std::uint32_t, spec::SEQ_REGISTERS> regs, CoreMemory &memory) {
-    const auto dst = resolve(insn.dst, regs, COPY_DST, memory);
+ExecResult execute(ExecContext &context, const spec::InsnCopy &insn) {
+    const auto dst = resolve(insn.dst, context.regs, COPY_DST, context.memory);
     if (!dst) {
         return tl::unexpected(dst.error());
     }
-    const auto src = resolve(insn.src, regs, COPY_SRC, memory);
+    const auto src = resolve(insn.src, context.regs, COPY_SRC, context.memory);
     if (!src) {
         return tl::unexpected(src.error());
     }
-    if (!reaches(engine, dst->space())) {
-        return fault(spec::Fault::ILLEGAL_OPERAND, COPY_DST);
-    }
-    const bool same_shape = src->partitions() == dst->partitions() && src->elements() == dst->elements();
-    if (!reaches(engine, src->space()) || !same_shape) {
+    if (src->partitions() != dst->partitions() || src->elements() != dst->elements()) {
         return fault(spec::Fault::ILLEGAL_OPERAND, COPY_SRC);
     }
-    RowCopy rows(engine, *dst, *src, memory);
+    RowCopy rows(context, *dst, *src);
     for (unsigned row = 0; row < src->partitions(); ++row) {
         rows.run(row);
     }
+    rows.finish();
     return {};
 }
 

@@ -31,7 +31,9 @@ constexpr std::size_t stride_of(std::uint32_t bytes) {
 } // namespace
 
 CoreMemory::CoreMemory(std::uint32_t sbuf_bytes_per_partition) noexcept {
-    const std::uint32_t scratch_bytes = std::max(sbuf_bytes_per_partition, spec::PSUM_BYTES);
+    // A row of 8-bit elements takes four times its size as fp32.
+    const auto scratch_bytes =
+        static_cast<std::uint32_t>(sizeof(float) * std::max(sbuf_bytes_per_partition, spec::PSUM_BYTES));
     const Region sbuf{0, stride_of(sbuf_bytes_per_partition), sbuf_bytes_per_partition};
     const Region psum{spec::PARTITIONS * sbuf.stride, stride_of(spec::PSUM_BYTES), spec::PSUM_BYTES};
     const Region scratch{psum.offset + spec::PARTITIONS * psum.stride, stride_of(scratch_bytes), scratch_bytes};

@@ -48,11 +48,11 @@ public:
         return space == spec::Space::PSUM ? psum_.stride : sbuf_.stride;
     }
 
-    /// Working memory that only the sequencer of `engine` uses: SCRATCH_ROWS rows, each as long as
-    /// the largest partition, 64-byte aligned. It is reserved here so that no instruction can fail
-    /// for lack of memory.
+    /// Working memory that only the sequencer of `engine` uses: SCRATCH_ROWS rows, each of a float
+    /// per byte of the largest partition, 64-byte aligned. It is reserved here so that no
+    /// instruction can fail for lack of memory.
     std::span<std::byte> scratch(spec::Engine engine, unsigned which) noexcept;
-    static constexpr unsigned SCRATCH_ROWS = 2;
+    static constexpr unsigned SCRATCH_ROWS = 8;
 
     /// Zero everything. Costs next to nothing when little was touched.
     void clear() noexcept;

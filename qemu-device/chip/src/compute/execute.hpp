@@ -3,9 +3,8 @@
 #ifndef NEURON_CHIP_COMPUTE_EXECUTE_HPP
 #define NEURON_CHIP_COMPUTE_EXECUTE_HPP
 
-#include "compute/core_memory.hpp"
+#include "compute/exec_context.hpp"
 #include "compute/exec_fault.hpp"
-#include "compute/tensor_engine.hpp"
 #include "neuron/spec.hpp"
 
 #include <cstddef>
@@ -14,16 +13,13 @@
 
 namespace neuron::chip {
 
-/// Execute a LDWEIGHTS, MATMUL or COPY of sequencer `engine` with its registers `regs`. The caller
-/// has checked that the engine runs the opcode and that reserved bytes are zero; operands are
-/// checked here. Errors: ILLEGAL_OPERAND, TILE_RANGE, PSUM_GROUP, and ILLEGAL_INSTRUCTION for other
-/// opcodes. A faulting instruction has changed nothing. Never throws, never allocates. Threading:
-/// one thread per engine at a time; the engines of a core may run at once. `tensor_engine` is
-/// touched for PE only.
-ExecResult execute_compute(spec::Engine engine, spec::Opcode opcode,
-                           std::span<const std::byte, spec::INSTRUCTION_BYTES> insn,
-                           std::span<const std::uint32_t, spec::SEQ_REGISTERS> regs, CoreMemory &memory,
-                           TensorEngine &tensor_engine);
+/// Execute one instruction that computes: all but those of control and DMA. The caller has run
+/// check_instruction(); what depends on registers and shapes is checked here. Errors:
+/// ILLEGAL_OPERAND, TILE_RANGE, PSUM_GROUP, INDEX_RANGE, and ILLEGAL_INSTRUCTION for other opcodes. A
+/// faulting instruction has changed nothing. Never throws, never allocates. Threading: one thread
+/// per engine at a time; the engines of a core may run at once.
+ExecResult execute_compute(ExecContext &context, spec::Opcode opcode,
+                           std::span<const std::byte, spec::INSTRUCTION_BYTES> insn);
 
 } // namespace neuron::chip
 

@@ -149,7 +149,7 @@ HWY_INLINE void block(const MatmulArgs &args, const float *a, const float *b, fl
             }
         }
         a += MATMUL_STATIONARY_STRIDE;
-        b += MATMUL_MOVING_STRIDE;
+        b += args.moving_stride;
     }
     const VecF32 nan = hn::BitCast(d, hn::Set(hn::RebindToUnsigned<F32>(), QUIET_NAN_F32));
     NEURON_UNROLL
@@ -193,6 +193,8 @@ void edge_block(unsigned rows, unsigned columns, const MatmulArgs &args, const f
 
 void matmul(const MatmulArgs &args) {
     const unsigned block_columns = static_cast<unsigned>(COLUMN_VECTORS * hn::Lanes(F32()));
+    // No edge_block() where the operand may lie in place. 16: the lanes of F32, at most.
+    static_assert(MATMUL_COLUMN_GRAIN % (COLUMN_VECTORS * 16) == 0);
     // Columns outside: a column block of the moving operand stays in the first-level cache while
     // the rows go by.
     for (unsigned n = 0; n < args.n; n += block_columns) {

@@ -15,13 +15,19 @@ namespace neuron::chip {
 inline constexpr std::size_t MATMUL_STATIONARY_STRIDE = spec::MATMUL_MAX_ROWS + 16;
 inline constexpr std::size_t MATMUL_MOVING_STRIDE = spec::MATMUL_MAX_COLS + 16;
 
+/// A multiple of the columns of a block of any instruction set.
+inline constexpr unsigned MATMUL_COLUMN_GRAIN = 32;
+
 struct MatmulArgs {
     const float *stationary; ///< [k][m], row stride MATMUL_STATIONARY_STRIDE
-    const float *moving;     ///< [k][n], row stride MATMUL_MOVING_STRIDE
+    const float *moving;     ///< [k][n], row stride moving_stride
     float *acc;              ///< [m][n], the accumulator
     std::size_t acc_stride;  ///< floats from row to row of acc
     unsigned k, m, n;        ///< 1..PARTITIONS, 1..MATMUL_MAX_ROWS, 1..MATMUL_MAX_COLS
     bool start;              ///< accumulate from +0; acc is only written
+    /// Floats from row to row of moving. Where n is a multiple of MATMUL_COLUMN_GRAIN nothing beyond the end of a row is
+    /// read, so the operand may lie in place.
+    std::size_t moving_stride = MATMUL_MOVING_STRIDE;
 };
 
 /// acc[i][j] = stationary[k-1][i] * moving[k-1][j] + (... + (stationary[0][i] * moving[0][j] +

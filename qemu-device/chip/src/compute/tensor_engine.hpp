@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The PE array: its stationary operand, and which PSUM banks have an accumulation group open.
+// The PE array: its stationary operands, and which PSUM banks have an accumulation group open.
 #ifndef NEURON_CHIP_COMPUTE_TENSOR_ENGINE_HPP
 #define NEURON_CHIP_COMPUTE_TENSOR_ENGINE_HPP
 
 #include "compute/core_memory.hpp"
 #include "compute/exec_fault.hpp"
 #include "compute/matmul_kernel.hpp"
+#include "compute/pe_array.hpp"
 #include "compute/tile_view.hpp"
 #include "neuron/spec.hpp"
 
@@ -22,7 +23,7 @@ class TensorEngine {
 public:
     using Registers = std::span<const std::uint32_t, spec::SEQ_REGISTERS>;
 
-    /// Forget the stationary operand and close all groups.
+    /// Forget the stationary operands and close all groups.
     void reset();
 
     /// LDWEIGHTS. Keeps a copy of the operand.
@@ -33,20 +34,29 @@ public:
     /// value before, and the last one stays.
     ExecResult matmul(const spec::InsnMatmul &insn, Registers regs, CoreMemory &memory);
 
-    /// Whether an accumulation group is open in PSUM bank `bank`.
-    bool group_open(unsigned bank) const { return open_groups_[bank]; }
+    /// PE_TRANSPOSE.
+    ExecResult transpose(const spec::InsnPeTranspose &insn, Registers regs, CoreMemory &memory);
+
+    /// Whether an accumulation group is open in PSUM bank `bank`, in any quadrant.
+    bool group_open(unsigned bank) const { return (open_groups_ & quadrants(bank, 0, QUADRANTS - 1)).any(); }
 
 private:
-    ExecResult check_moving(const TileView &moving) const;
-    ExecResult check_accumulator(const TileView &dst, const TileView &moving) const;
-    void compute(const TileView &dst, const TileView &moving, bool start, CoreMemory &memory);
+    static constexpr unsigned QUADRANT_PARTITIONS = 32;
+    static constexpr unsigned QUADRANTS = spec::PARTITIONS / QUADRANT_PARTITIONS;
+    /// A bit for each bank and quadrant.
+    using Groups = std::bitset<std::size_t{spec::PSUM_BANKS} * QUADRANTS>;
 
-    std::bitset<spec::PSUM_BANKS> open_groups_;
-    unsigned k_ = 0; ///< rows of the stationary operand; 0: none is loaded
-    unsigned m_ = 0; ///< its columns
-    spec::Dtype stationary_dtype_{};
-    alignas(64) float stationary_[spec::PARTITIONS * MATMUL_STATIONARY_STRIDE];
-    alignas(64) float moving_[spec::PARTITIONS * MATMUL_MOVING_STRIDE];
+    static Groups quadrants(unsigned bank, unsigned first, unsigned last);
+    static Groups touched(const TileView &dst);
+    ExecResult check_moving(const TileView &moving, const PeArray::Stationary *stationary) const;
+    ExecResult check_accumulator(const TileView &dst, std::uint32_t columns, unsigned m) const;
+    /// moving as the kernel wants it: in place if it can be, else a copy in moving_.
+    void load_moving(const TileView &moving, bool double_row, CoreMemory &memory, MatmulArgs &args);
+    void compute(const TileView &dst, MatmulArgs args, CoreMemory &memory);
+
+    Groups open_groups_;
+    PeArray array_;
+    alignas(64) float moving_[2 * spec::PARTITIONS * MATMUL_MOVING_STRIDE];
     alignas(64) float acc_[spec::MATMUL_MAX_ROWS * spec::MATMUL_MAX_COLS];
 };
 

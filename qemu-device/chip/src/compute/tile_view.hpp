@@ -74,7 +74,7 @@ private:
     std::array<Loop, 3> outer_;
 };
 
-/// Check `tile` against the rules of struct tile in spec/isa.toml. `reg_value` is r[tile.reg] and
+/// Check `tile` against the rules of struct tile in spec/isa/base.toml. `reg_value` is r[tile.reg] and
 /// is ignored for register 0. `field_offset` is where the operand sits in its instruction; faults
 /// carry it. Errors: TILE_RANGE if an element lies outside the partition, ILLEGAL_OPERAND for every
 /// other broken rule.

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "compute/instructions.hpp"
+#include "compute/operand_checks.hpp"
+#include "compute/walk.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+namespace neuron::chip {
+
+namespace {
+
+constexpr std::uint8_t UNCHANGED = 255;
+
+using Mask = std::array<std::uint8_t, QUADRANT>;
+
+bool is_legal(const Mask &mask) {
+    return std::ranges::all_of(mask, [](std::uint8_t from) { return from < QUADRANT || from == UNCHANGED; });
+}
+
+void shuffle_quadrant(ExecContext &context, const TileView &dst, const TileView &src, const Mask &mask, unsigned q) {
+    const bool shared = may_share_bytes(dst, src);
+    if (shared) { // a row of dst may be one that src still needs
+        for (unsigned row = 0; row < QUADRANT; ++row) {
+            gather_part(context.memory, src, q * QUADRANT + row, 0, src.elements(),
+                        quadrant_row(context, row, src.row_bytes()));
+        }
+    }
+    for (unsigned i = 0; i < QUADRANT; ++i) {
+        if (mask[i] != UNCHANGED) {
+            const std::byte *const in = shared ? quadrant_row(context, mask[i], src.row_bytes())
+                                               : row_bytes_of(context, src, q * QUADRANT + mask[i], 0, true);
+            store_row(context, dst, q * QUADRANT + i, in);
+        }
+    }
+}
+
+} // namespace
+
+ExecResult execute(ExecContext &context, const spec::InsnStreamShuffle &insn) {
+    OperandChecks checks(context, insn.OPCODE);
+    const auto dst = checks.tile(insn.dst, "dst");
+    const auto src = checks.tile(insn.src, "src");
+    if (checks.ok()) {
+        checks.require(dst->partitions() % QUADRANT == 0, "dst");
+        checks.require(same_shape(*dst, *src) && same_element_size(*dst, *src), "src");
+        checks.require(is_legal(insn.mask), "mask");
+    }
+    if (!checks.ok()) {
+        return checks.failure();
+    }
+    for (unsigned q = 0; q < dst->partitions() / QUADRANT; ++q) {
+        shuffle_quadrant(context, *dst, *src, insn.mask, q);
+    }
+    return {};
+}
+
+} // namespace neuron::chip
