@@ -212,6 +212,7 @@ static bool neuron_create_chip(NeuronState *s, Error **errp)
         .threads = s->threads,
         .stepped = s->stepped,
         .seed = s->seed,
+        .hazards = s->hazards,
     };
     char message[256] = "";
     sigset_t all, old;
@@ -395,6 +396,7 @@ static const Property neuron_properties[] = {
     DEFINE_PROP_UINT32("threads", NeuronState, threads, 0),
     DEFINE_PROP_BOOL("stepped", NeuronState, stepped, false),
     DEFINE_PROP_UINT64("seed", NeuronState, seed, 0),
+    DEFINE_PROP_BOOL("hazards", NeuronState, hazards, false),
 };
 
 /* What -device neuron,help says. */
@@ -411,6 +413,7 @@ static void neuron_describe_properties(ObjectClass *oc)
         { "threads", "Worker threads (0: one per host CPU, at most 8)" },
         { "stepped", "Deterministic single-threaded mode" },
         { "seed", "Seed of the order of work in stepped mode" },
+        { "hazards", "Fault on accesses to on-chip memory that no semaphore orders" },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {

@@ -42,6 +42,7 @@ struct NeuronState {
     uint32_t cores;
     uint32_t threads;
     bool stepped;
+    bool hazards;
     uint64_t seed;
 
     /*

@@ -245,7 +245,11 @@ Outcome busy_scene(const Mode &mode) {
     p.add(Engine::DVE, spec::InsnCopy{.header = pong, .dst = tile(32, n, 4096), .src = tile(32, n)});
     p.add(Engine::DVE, alu(spec::AluOp::ADD, 1, 1, 0, 1)).add(Engine::DVE, branch(spec::Cond::LT, 1, 4, 0));
     p.add(Engine::DVE, end(add(2, 1)));
-    p.add(Engine::ACT, store(mem(0, n, 4, MiB), tile(32, n, 4096), 1, wait_ge(2, 1))).add(Engine::ACT, end());
+    spec::Mem to = mem(0, n, 4, MiB); // each core has its own 256 KiB
+    to.reg = 5;
+    to.shift = 18;
+    p.add(Engine::ACT, spec::InsnCoreId{.rd = 5});
+    p.add(Engine::ACT, store(to, tile(32, n, 4096), 1, wait_ge(2, 1))).add(Engine::ACT, end());
     const Bytes data = random_bytes(64 * 1024, 8);
     for (Runner *r : {&a, &b}) {
         std::copy(data.begin(), data.end(), r->data(0));

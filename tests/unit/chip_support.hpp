@@ -147,6 +147,7 @@ struct Mode {
     std::uint32_t threads = 3;
     std::uint32_t cores = 2;
     std::uint64_t hbm_bytes = 64 * MiB;
+    const char *profile = nullptr; ///< of the chip; nullptr: the default
 };
 inline const Mode THREADED{};
 inline const Mode STEPPED{.stepped = true};
@@ -171,6 +172,7 @@ public:
         neuron_chip_config config{};
         config.size = sizeof config;
         config.abi_major = NEURON_CHIP_ABI_MAJOR;
+        config.profile = mode.profile;
         config.hbm_bytes = mode.hbm_bytes;
         config.aperture_bytes = 32 * MiB;
         config.cores = mode.cores;
@@ -373,12 +375,15 @@ public:
         push(packet);
         ring();
     }
-    /// Submits, waits, and returns the fault that stopped the queue, if any.
+    /// Submits, waits, and returns the fault that stopped the queue, if any; otherwise all packets have retired.
     template<class Packet>
     spec::Fault run(const Packet &packet) {
         submit(packet);
         machine_.settle();
-        return machine_.fault(index_);
+        const spec::Fault fault = machine_.fault(index_);
+        if (fault == spec::Fault::NONE && head() != tail_)
+            fail_msg("queue %u hangs", index_);
+        return fault;
     }
 
     std::uint64_t slot(std::uint64_t packet) const { return ring_ + packet % (1ULL << log2_) * spec::PACKET_BYTES; }

@@ -44,6 +44,9 @@ private:
         const auto device = DeviceChoice::open(settings_.device);
         if (!device)
             return tl::unexpected(device.error());
+        if (settings_.cores > device->info().cores)
+            return tl::unexpected(usage_error(fmt::format("--cores {}: {} has {} cores", settings_.cores,
+                                                          device->info().name, device->info().cores)));
         auto context = neuron::Context::create(*device);
         if (!context)
             return tl::unexpected(device_error(context.error()));
@@ -89,7 +92,8 @@ private:
     }
 
     Outcome<void> launch() {
-        const auto job = program_->launch(*queue_, arguments_);
+        const auto job =
+            program_->launch(*queue_, arguments_, static_cast<std::uint32_t>((1ULL << settings_.cores) - 1));
         if (!job)
             return tl::unexpected(device_error(job.error()));
         const auto limit =

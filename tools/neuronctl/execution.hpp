@@ -20,6 +20,7 @@ struct RunSettings {
     neuron::DeviceOptions device;
     neuron::SubmitPath submit = neuron::SubmitPath::automatic;
     neuron::Placement placement = neuron::Placement::hbm;
+    std::uint32_t cores = 1;              ///< The first so many of the device.
     std::chrono::milliseconds timeout{0}; ///< Of the job; 0: none.
 };
 

@@ -23,6 +23,7 @@ struct Options {
     DeviceChoice device;
     std::string submit = "auto";
     std::string placement = "hbm";
+    std::uint32_t cores = 1;
     double timeout = 60;
 };
 
@@ -34,6 +35,7 @@ RunSettings settings_of(const Options &options, const neuron::DeviceOptions &dev
                  : options.submit == "ioctl" ? neuron::SubmitPath::ioctl
                                              : neuron::SubmitPath::automatic;
     out.placement = options.placement == "host" ? neuron::Placement::host : neuron::Placement::hbm;
+    out.cores = options.cores;
     // Rounded up: 0 would mean no limit.
     out.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(options.timeout * 1e3)));
     return out;
@@ -182,6 +184,10 @@ void add_run(const CommandLine &line) {
         ->group("Run");
     command->add_option("--placement", options->placement, "Where tensors and program lie")
         ->check(CLI::IsMember({"hbm", "host"}))
+        ->capture_default_str()
+        ->group("Run");
+    command->add_option("--cores", options->cores, "NeuronCores that run the kernel together: the first so many")
+        ->check(CLI::Range(1U, neuron::spec::MAX_CORES))
         ->capture_default_str()
         ->group("Run");
     command->add_option("--timeout", options->timeout, "Seconds until the run is given up; 0: never")

@@ -59,6 +59,7 @@ struct SimOptions {
     std::uint32_t threads = 0;        ///< Worker threads.
     bool stepped = false;             ///< One thread, in an order that only the seed decides.
     std::uint64_t seed = 0;           ///< Seed of the stepped order.
+    bool hazards = false;             ///< Unordered accesses to on-chip memory are faults. Slow.
 };
 
 struct DeviceOptions {

@@ -53,6 +53,7 @@ Result<std::unique_ptr<Chip>> Chip::create(const SimOptions &options, HostMemory
     config.cores = options.cores;
     config.threads = options.threads;
     config.stepped = options.stepped;
+    config.hazards = options.hazards;
     config.seed = options.seed;
     std::array<char, 256> message{};
     const auto ops = host_ops();

@@ -89,6 +89,17 @@ struct neuron_chip_config {
     bool stepped;
     /** Seed of the stepped order. */
     uint64_t seed;
+    /**
+     * Hazard detection: accesses to SBUF and PSUM that no semaphore orders, and reads of what nothing wrote, become faults
+     * (HAZARD_ORDER, HAZARD_UNWRITTEN). Slow; for tests of programs.
+     */
+    bool hazards;
+    /**
+     * Instruction set of the host that the engines run on: "auto" or NULL (what other chips of the process run with, or the
+     * best one), "avx512", "avx2", or "scalar" (no vectors). Results are the same on all of them. One for the whole process:
+     * creation fails if the host lacks it, or while another chip runs with another one.
+     */
+    const char *simd;
 };
 
 /**

@@ -6,6 +6,7 @@
 #pragma GCC visibility pop
 
 #include "chip.hpp"
+#include "compute/simd_choice.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -16,6 +17,7 @@
 #include <thread>
 
 struct neuron_chip {
+    neuron::chip::SimdChoice simd; // outlives the chip
     std::unique_ptr<neuron::chip::Chip> chip;
 };
 
@@ -88,6 +90,7 @@ Checked check_config(const neuron_chip_config &config) {
     }
     ChipInfo info;
     info.profile = profile->id;
+    info.core_version = profile->core_version;
     info.sbuf_bytes = profile->sbuf_bytes;
     info.cores = config.cores != 0 ? config.cores : profile->cores;
     if (info.cores > spec::MAX_CORES)
@@ -96,6 +99,7 @@ Checked check_config(const neuron_chip_config &config) {
         return invalid(fmt::format("threads: {} is more than {}", config.threads, MAX_THREADS));
     info.stepped = config.stepped;
     info.seed = config.seed;
+    info.hazards = config.hazards;
     info.threads = config.stepped ? 0 : thread_count(config);
     return check_memory(config, *profile, info);
 }
@@ -126,10 +130,13 @@ tl::expected<neuron_chip *, CreateError> create(const neuron_chip_config *given,
     const auto info = check_config(config);
     if (!info)
         return tl::unexpected(info.error());
+    auto simd = neuron::chip::SimdChoice::acquire(config.simd != nullptr ? config.simd : "auto");
+    if (!simd)
+        return invalid(std::move(simd.error()));
     auto chip = neuron::chip::Chip::create(*info, *ops, opaque);
     if (!chip)
         return tl::unexpected(chip.error());
-    return new neuron_chip{std::move(*chip)};
+    return new neuron_chip{std::move(*simd), std::move(*chip)};
 }
 
 // Calls `f`. Should the host run out of memory, the access is lost, the log says so, and the process lives on.

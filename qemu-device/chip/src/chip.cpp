@@ -42,13 +42,14 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
       events_(host_, interrupts_, *executor_, reset_unit_),
       scrubber_(*hbm_, *executor_, reset_unit_),
       control_(*hbm_, host_, *executor_, events_, clock_),
-      services_{host_, *executor_, control_, interrupts_},
+      hazards_(info.hazards ? std::make_unique<hazard::Monitor>(info.cores) : nullptr),
+      services_{host_, *executor_, control_, interrupts_, clock_, hazards_.get()},
       pool_(*executor_, spec::MAX_QUEUES),
       registers_(info_, control_, events_, scrubber_, clock_, [this] { reset(); }) {
     reset_unit_.attach(events_, scrubber_);
     control_.attach_reset(reset_unit_);
     for (std::uint32_t i = 0; i < info.cores; ++i)
-        cores_.emplace_back(services_, static_cast<std::uint8_t>(i), info.sbuf_bytes);
+        cores_.emplace_back(services_, static_cast<std::uint8_t>(i), info_);
     for (std::uint32_t i = 0; i < spec::MAX_QUEUES; ++i)
         control_.attach(i, queues_.emplace_back(services_, pool_, cores_, i));
 }

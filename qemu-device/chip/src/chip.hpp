@@ -10,6 +10,7 @@
 #include "control/scrubber.hpp"
 #include "core/core.hpp"
 #include "exec/executor.hpp"
+#include "hazard/monitor.hpp"
 #include "hbm.hpp"
 #include "host.hpp"
 #include "queue/queue.hpp"
@@ -60,6 +61,7 @@ private:
     EventRing events_;
     Scrubber scrubber_;
     Control control_;
+    std::unique_ptr<hazard::Monitor> hazards_;
     Services services_;
     CorePool pool_;
     std::deque<Core> cores_;

@@ -10,6 +10,7 @@ namespace neuron::chip {
 /// The geometry of one chip, fixed at creation.
 struct ChipInfo {
     spec::Profile profile{};
+    unsigned core_version = 0; ///< generation of the cores: what they can do
     std::uint32_t cores = 0;
     std::uint64_t hbm_bytes = 0;
     std::uint32_t hbm_banks = 0;
@@ -18,6 +19,7 @@ struct ChipInfo {
     unsigned threads = 0;         ///< workers; 0 in stepped mode
     bool stepped = false;
     std::uint64_t seed = 0;
+    bool hazards = false; ///< look for accesses that no semaphore orders
 };
 
 } // namespace neuron::chip

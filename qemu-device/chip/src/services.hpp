@@ -3,7 +3,12 @@
 
 namespace neuron::chip {
 
+namespace hazard {
+class Monitor;
+}
+
 class Control;
+class DeviceClock;
 class Executor;
 class Host;
 class InterruptGate;
@@ -14,6 +19,8 @@ struct Services {
     Executor &executor;
     Control &control;
     InterruptGate &interrupts;
+    const DeviceClock &clock;
+    hazard::Monitor *hazards; ///< nullptr: nobody looks
 };
 
 } // namespace neuron::chip

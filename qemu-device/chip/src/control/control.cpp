@@ -36,6 +36,7 @@ std::uint32_t Control::queue_status(std::uint32_t index) const {
     const std::lock_guard lock(mutex_);
     const QueueControl &queue = queues_[index];
     return field::QUEUE_STATUS_STATE.set(spec::raw(queue.state)) | field::QUEUE_STATUS_BUSY.set(queue.busy) |
+           field::QUEUE_STATUS_WAITING.set(queue.waiting.load(std::memory_order_relaxed)) |
            field::QUEUE_STATUS_FAULT.set(spec::raw(queue.fault));
 }
 

@@ -36,6 +36,8 @@ struct QueueControl {
     /// Written under the mutex, read without it: all work for the queue stops at its next step. Cleared with `busy`.
     std::atomic<bool> abort{false};
     std::atomic<std::uint64_t> progress{0};
+    /// The packet in flight waits for cores of another launch. Written by the unit.
+    std::atomic<bool> waiting{false};
 
     bool runnable() const { return state == spec::QueueState::IDLE || state == spec::QueueState::RUNNING; }
     void made_progress() { progress.fetch_add(1, std::memory_order_relaxed); }

@@ -7,8 +7,10 @@
 
 namespace neuron::chip {
 
-Core::Core(Services &services, std::uint8_t index, std::uint32_t sbuf_bytes)
-    : services_(services), index_(index), memory_(sbuf_bytes) {
+using Verdict = SyncBlock::Verdict;
+
+Core::Core(Services &services, std::uint8_t index, const ChipInfo &info)
+    : services_(services), index_(index), version_(info.core_version), memory_(info.sbuf_bytes) {
     const std::uint32_t max_row = std::max(memory_.bytes(spec::Space::SBUF), memory_.bytes(spec::Space::PSUM));
     for (const spec::Engine engine : spec::values<spec::Engine>())
         sequencers_.emplace_back(services, *this, engine);
@@ -18,28 +20,34 @@ Core::Core(Services &services, std::uint8_t index, std::uint32_t sbuf_bytes)
 }
 
 void Core::prepare(const Launch &launch) {
-    if (owner_ != launch.owner)
+    const bool scrub = owner_ != launch.owner;
+    if (scrub)
         memory_.clear();
+    if (services_.hazards != nullptr)
+        services_.hazards->begin(index_, scrub);
     owner_ = launch.owner;
     tensor_engine_.reset();
 }
 
-void Core::start(Launch &launch) {
+void Core::arm(Launch &launch) {
     launch_ = &launch;
-    std::uint32_t engines = 0;
+    engines_ = 0;
     for (std::size_t i = 0; i < ENGINES; ++i)
         if (launch.program.streams[i].count != 0)
-            engines |= 1U << i;
-    sync_.start(engines);
-    if (engines == 0) {
-        end_launch();
-        return;
-    }
-    // The launch may be over as soon as the last sequencer is awake: nothing of it is read after that.
+            engines_ |= 1U << i;
+    sync_.start(engines_, launch.census);
     for (std::size_t i = 0; i < ENGINES; ++i)
-        if ((engines >> i & 1) != 0)
-            sequencers_[i].start(launch.program.streams[i]);
-    wake(engines);
+        if ((engines_ >> i & 1) != 0)
+            sequencers_[i].start(launch);
+}
+
+void Core::run() {
+    // The launch may be over as soon as the last sequencer is awake: nothing of it is read after that.
+    Unit &waiter = *launch_->waiter;
+    if (engines_ != 0)
+        wake(engines_);
+    else if (launch_->census.end(true, false) == Verdict::OVER)
+        services_.executor.wake(waiter);
 }
 
 void Core::wake_all() {
@@ -61,39 +69,57 @@ void Core::wake(std::uint32_t engines) {
             services_.executor.wake(sequencers_[i]);
 }
 
-void Core::end_launch() {
-    Unit *waiter = launch_->waiter;
-    if (launch_->cores_left.fetch_sub(1, std::memory_order_acq_rel) == 1)
-        services_.executor.wake(*waiter);
+bool Core::signal(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value) {
+    std::uint32_t engines = 0;
+    const bool done = sync_.update_from_outside(op, semaphore, value, engines);
+    wake(engines);
+    return done;
 }
 
 void Core::sequencer_done(spec::Engine engine, bool aborted) {
-    auto outcome = sync_.sequencer_done(engine, aborted);
-    if (outcome.deadlock) {
-        report_deadlock(*outcome.deadlock);
-        outcome = sync_.sequencer_done(engine, true);
+    Unit &waiter = *launch_->waiter;
+    Verdict verdict = sync_.sequencer_done(engine, aborted);
+    if (verdict == Verdict::DEADLOCK) {
+        report_deadlock();
+        verdict = sync_.sequencer_done(engine, true);
     }
-    if (outcome.done)
-        end_launch();
+    if (verdict == Verdict::OVER)
+        services_.executor.wake(waiter);
 }
 
-void Core::dma_done(std::uint32_t count, bool aborted) {
-    auto outcome = sync_.dma_done(count, aborted);
-    if (outcome.deadlock) {
-        report_deadlock(*outcome.deadlock);
-        outcome = sync_.dma_done(count, true);
-    }
-    if (outcome.done)
-        end_launch();
+void Core::dma_done(spec::Engine engine, bool aborted) {
+    SyncBlock::Transfers ended{};
+    ended[spec::raw(engine)] = 1;
+    end_transfers(ended, aborted);
 }
 
-void Core::report_deadlock(const SyncBlock::Deadlock &deadlock) {
-    services_.control.fault(launch_->queue_index,
-                            {.code = spec::Fault::DEADLOCK,
-                             .unit = static_cast<spec::Unit>(spec::raw(spec::Unit::PE) + spec::raw(deadlock.engine)),
-                             .core = index_,
-                             .pc = deadlock.pc,
-                             .info = deadlock.semaphore});
+void Core::dma_dropped(const SyncBlock::Transfers &dropped) { end_transfers(dropped, true); }
+
+void Core::end_transfers(const SyncBlock::Transfers &ended, bool aborted) {
+    Unit &waiter = *launch_->waiter;
+    auto outcome = sync_.dma_done(ended, aborted);
+    if (outcome.verdict == Verdict::DEADLOCK) {
+        report_deadlock();
+        outcome = sync_.dma_done(ended, true);
+    }
+    if (outcome.verdict == Verdict::OVER)
+        services_.executor.wake(waiter);
+    wake(outcome.wake);
+}
+
+void Core::report_deadlock() {
+    for (const Core *core : launch_->cores()) {
+        const auto waiter = core->sync_.first_waiter();
+        if (!waiter)
+            continue;
+        services_.control.fault(launch_->queue_index,
+                                {.code = spec::Fault::DEADLOCK,
+                                 .unit = static_cast<spec::Unit>(spec::raw(spec::Unit::PE) + spec::raw(waiter->engine)),
+                                 .core = core->index_,
+                                 .pc = waiter->pc,
+                                 .info = waiter->semaphore});
+        return;
+    }
 }
 
 } // namespace neuron::chip

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "../chip_info.hpp"
 #include "../services.hpp"
 #include "compute/core_memory.hpp"
 #include "compute/tensor_engine.hpp"
@@ -20,40 +21,54 @@ namespace neuron::chip {
 /// that); all that is not a unit is called by the queue of that launch.
 class Core {
 public:
-    Core(Services &services, std::uint8_t index, std::uint32_t sbuf_bytes);
+    Core(Services &services, std::uint8_t index, const ChipInfo &info);
 
     /// Whether the host had memory for it.
     bool ok() const { return memory_.ok(); }
     std::uint8_t index() const { return index_; }
+    /// Generation: 2, 3 or 4.
+    unsigned version() const { return version_; }
 
     /// Readies the core for a launch: what another owner left behind is scrubbed.
     void prepare(const Launch &launch);
-    /// Starts the sequencers: semaphores and registers are 0. The core counts itself off launch.cores_left when it is done.
-    void start(Launch &launch);
+    /// Readies semaphores and sequencers: all are 0. Before the first core of the launch runs, for from then on cores
+    /// change each other.
+    void arm(Launch &launch);
+    /// Lets the sequencers run. The core counts itself off launch.census when it is done.
+    void run();
     /// The launch is aborted: lets every unit notice.
     void wake_all();
     /// Forgets owner and contents. No launch may be running.
     void scrub();
 
-    // ---- for the units of the core, while a launch is running ----
+    // ---- for the units of the core, and for those of the launch's other cores, while a launch is running ----
     Launch &launch() { return *launch_; }
     CoreMemory &memory() { return memory_; }
-    TensorEngine &tensor_engine() { return tensor_engine_; }
     SyncBlock &sync() { return sync_; }
-    DmaRing &ring(std::uint8_t index) { return rings_[index]; }
     void wake(std::uint32_t engines);
-    /// Sequencer `engine` has ended, or `count` DMA transfers have. The launch may be over with that: the caller touches
-    /// nothing of it afterwards.
+    /// Changes a semaphore on behalf of an instruction or transfer that has not ended yet, of any core of the launch, and
+    /// wakes who waited for it. False: it would leave its range, nothing has changed.
+    [[nodiscard]] bool signal(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value);
+
+    // ---- for the units of the core ----
+    TensorEngine &tensor_engine() { return tensor_engine_; }
+    DmaRing &ring(std::uint8_t index) { return rings_[index]; }
+    /// Sequencer `engine` has ended, or a transfer that `engine` issued, or several have been dropped. The launch may be
+    /// over with that: the caller touches nothing of it afterwards.
     void sequencer_done(spec::Engine engine, bool aborted);
-    void dma_done(std::uint32_t count, bool aborted);
-    void report_deadlock(const SyncBlock::Deadlock &deadlock);
+    void dma_done(spec::Engine engine, bool aborted);
+    void dma_dropped(const SyncBlock::Transfers &dropped);
+    /// Reports the first sequencer of the launch that waits in vain. The caller keeps the launch alive.
+    void report_deadlock();
 
 private:
-    void end_launch();
+    void end_transfers(const SyncBlock::Transfers &ended, bool aborted);
 
     Services &services_;
     const std::uint8_t index_;
+    const unsigned version_;
     Launch *launch_ = nullptr;
+    std::uint32_t engines_ = 0; ///< bits of those that the program uses
     CoreOwner owner_;
     SyncBlock sync_;
     CoreMemory memory_;

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "dma_ring.hpp"
 
+#include "../clock.hpp"
 #include "../control/control.hpp"
 #include "../memory/transfer.hpp"
-#include "compute/dma_tile.hpp"
 #include "core.hpp"
 
-#include <algorithm>
+#include <utility>
 
 namespace neuron::chip {
 
 DmaRing::DmaRing(Services &services, Core &core, std::uint8_t index, std::uint32_t max_row_bytes)
-    : services_(services),
-      core_(core),
-      index_(index),
-      buffer_(std::make_unique_for_overwrite<std::byte[]>(max_row_bytes)) {}
+    : services_(services), core_(core), index_(index), transfer_(max_row_bytes), watch_(services.hazards, core.index(), index) {}
 
 bool DmaRing::push(const DmaJob &job, spec::Engine engine) {
     {
@@ -25,6 +22,7 @@ bool DmaRing::push(const DmaJob &job, spec::Engine engine) {
         }
         jobs_[(first_ + count_) % DEPTH].emplace(job);
         ++count_;
+        watch_.issued(engine);
     }
     services_.executor.wake(*this);
     return true;
@@ -36,17 +34,25 @@ DmaJob *DmaRing::front() {
 }
 
 Step DmaRing::step() {
-    DmaJob *job = front();
+    const DmaJob *job = front();
     if (job == nullptr)
         return Step::BLOCKED;
-    // A job in line keeps the launch alive.
+    // A job in line keeps the launch alive, on all its cores.
     Launch &launch = core_.launch();
     if (launch.aborted()) {
         drop_all();
         return Step::BLOCKED;
     }
-    const auto complete = move(*job, launch);
+    if (!begun_)
+        if (const auto hazard = begin(*job, launch)) {
+            fault(*job, launch, *hazard);
+            return Step::MORE;
+        }
+    auto complete = move(*job, launch);
     launch.queue->made_progress();
+    if (complete && *complete)
+        if (const auto noted = notify(*job, launch); !noted)
+            complete = tl::unexpected(noted.error());
     if (!complete)
         fault(*job, launch, complete.error());
     else if (*complete)
@@ -54,59 +60,46 @@ Step DmaRing::step() {
     return Step::MORE;
 }
 
-std::span<std::byte> DmaRing::begin_row(DmaJob &job) {
-    if (const auto place = row_in_place(core_.memory(), job.tile, row_); !place.empty())
-        return place;
-    const std::span<std::byte> row(buffer_.get(), job.tile.row_bytes());
-    if (!job.load && row_done_ == 0 && run_done_ == 0)
-        gather(core_.memory(), job.tile, row_, row);
-    return row;
+std::optional<FaultInfo> DmaRing::begin(const DmaJob &job, const Launch &launch) {
+    begun_ = true;
+    if (auto hazard = watch_.start(job))
+        return hazard;
+    start_ns_ = launch.notifier.traces_dma() ? services_.clock.now_ns() : 0;
+    transfer_.begin(job);
+    return std::nullopt;
 }
 
-void DmaRing::end_row(DmaJob &job) {
-    if (job.load && !job.tile.contiguous())
-        scatter(core_.memory(), job.tile, row_, {buffer_.get(), job.tile.row_bytes()});
-    ++row_;
-    row_done_ = 0;
-}
-
-MemoryResult<bool> DmaRing::move(DmaJob &job, Launch &launch) {
+MemoryResult<bool> DmaRing::move(const DmaJob &job, Launch &launch) {
     const Access access(*launch.space);
-    std::size_t budget = CHUNK;
-    unsigned runs = 0;
-    while (row_ < job.tile.partitions()) {
-        const std::span<std::byte> row = begin_row(job);
-        while (row_done_ < row.size()) {
-            if (budget == 0 || runs == MAX_RUNS)
-                return false;
-            const std::size_t bytes = std::min<std::uint64_t>(job.memory.run_bytes() - run_done_, budget);
-            const auto va = job.memory.address(run_done_, bytes, !job.load);
-            if (!va)
-                return tl::unexpected(va.error());
-            const auto part = row.subspan(row_done_, bytes);
-            const auto moved =
-                job.load ? read(access, services_.host, *va, part) : write(access, services_.host, *va, part);
-            if (!moved)
-                return tl::unexpected(moved.error());
-            budget -= bytes;
-            ++runs;
-            row_done_ += static_cast<std::uint32_t>(bytes);
-            run_done_ += bytes;
-            if (run_done_ == job.memory.run_bytes()) {
-                run_done_ = 0;
-                job.memory.next_run();
-            }
-        }
-        end_row(job);
-    }
-    return true;
+    return transfer_.advance(job, access, services_.host);
 }
 
-void DmaRing::finish(DmaJob &job, Launch &launch) {
-    const spec::InstructionHeader header = job.header;
-    const std::uint32_t pc = job.pc;
+MemoryResult<void> DmaRing::notify(const DmaJob &job, Launch &launch) {
+    if (!launch.notifier.traces_dma())
+        return {};
+    return launch.notify(services_.host, {.kind = spec::NotificationKind::DMA,
+                                          .core = core_.index(),
+                                          .engine = job.engine,
+                                          .opcode = job.header.opcode,
+                                          .pc = job.pc,
+                                          .start_ns = start_ns_,
+                                          .end_ns = services_.clock.now_ns(),
+                                          .value = index_});
+}
+
+void DmaRing::finish(const DmaJob &job, Launch &launch) {
+    // Before there is room for others in the line: they would take the job's place.
+    const DmaJob done = job;
+    pop();
+    signal(done, launch);
+    watch_.completed(done.engine);
+    // Last, for the launch may be over with it.
+    core_.dma_done(done.engine, launch.aborted());
+}
+
+void DmaRing::pop() {
     std::uint32_t waiting = 0;
-    row_ = 0;
+    begun_ = false;
     {
         const std::lock_guard lock(mutex_);
         jobs_[first_].reset();
@@ -115,37 +108,41 @@ void DmaRing::finish(DmaJob &job, Launch &launch) {
         waiting = std::exchange(waiting_, 0);
     }
     core_.wake(waiting);
+}
+
+void DmaRing::signal(const DmaJob &job, const Launch &launch) {
+    const auto out_of_range = [&](std::uint8_t semaphore) {
+        fault(job, launch, FaultInfo{.code = spec::Fault::SEMAPHORE, .info = semaphore});
+    };
+    if (const auto &peer = job.peer; peer && peer->value != 0) {
+        watch_.updating(peer->core->index(), spec::UpdateOp::ADD, peer->semaphore, peer->value);
+        if (!peer->core->signal(spec::UpdateOp::ADD, peer->semaphore, peer->value))
+            return out_of_range(peer->semaphore);
+    }
+    const spec::InstructionHeader &header = job.header;
     std::uint32_t wake = 0;
-    if (!core_.sync().update(header, wake))
-        services_.control.fault(launch.queue_index, {.code = spec::Fault::SEMAPHORE,
-                                                     .unit = spec::Unit::DMA,
-                                                     .core = core_.index(),
-                                                     .ring = index_,
-                                                     .pc = pc,
-                                                     .info = header.update_sem});
+    watch_.updating(core_.index(), header.update_op, header.update_sem, header.update_value);
+    if (!core_.sync().update(header.update_op, header.update_sem, header.update_value, wake))
+        return out_of_range(header.update_sem);
     core_.wake(wake);
-    // Last, for the launch may be over with it.
-    core_.dma_done(1, launch.aborted());
 }
 
 void DmaRing::drop_all() {
-    std::uint32_t dropped = 0;
-    row_ = 0;
-    row_done_ = 0;
-    run_done_ = 0;
+    SyncBlock::Transfers dropped{};
+    begun_ = false;
     {
         const std::lock_guard lock(mutex_);
-        for (; count_ != 0; --count_, ++dropped) {
+        for (; count_ != 0; --count_) {
+            ++dropped[spec::raw(jobs_[first_]->engine)];
             jobs_[first_].reset();
             first_ = (first_ + 1) % DEPTH;
         }
         waiting_ = 0;
     }
-    core_.dma_done(dropped, true);
+    core_.dma_dropped(dropped);
 }
 
-void DmaRing::fault(const DmaJob &job, const Launch &launch, const MemoryFault &fault) {
-    FaultInfo info = FaultInfo::of_memory(fault);
+void DmaRing::fault(const DmaJob &job, const Launch &launch, FaultInfo info) {
     info.unit = spec::Unit::DMA;
     info.core = core_.index();
     info.ring = index_;
@@ -153,9 +150,13 @@ void DmaRing::fault(const DmaJob &job, const Launch &launch, const MemoryFault &
     services_.control.fault(launch.queue_index, info);
 }
 
+void DmaRing::fault(const DmaJob &job, const Launch &launch, const MemoryFault &fault) {
+    this->fault(job, launch, FaultInfo::of_memory(fault));
+}
+
 void DmaRing::failed() noexcept {
     if (const DmaJob *job = front())
-        fault(*job, core_.launch(), {spec::Fault::HOST_BUS, 0});
+        fault(*job, core_.launch(), MemoryFault{spec::Fault::HOST_BUS, 0});
 }
 
 } // namespace neuron::chip

@@ -3,31 +3,22 @@
 
 #include "../exec/unit.hpp"
 #include "../services.hpp"
-#include "compute/tile_view.hpp"
-#include "memory_block.hpp"
+#include "dma_job.hpp"
+#include "dma_transfer.hpp"
+#include "hazard_watch.hpp"
 
 #include <neuron/spec.hpp>
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 
 namespace neuron::chip {
 
 class Core;
+struct FaultInfo;
 struct Launch;
-
-/// A DMA_LOAD or DMA_STORE on its way through a ring.
-struct DmaJob {
-    bool load; ///< memory to tile
-    TileView tile;
-    MemoryBlock memory;
-    spec::InstructionHeader header; ///< its update fires at the end
-    std::uint32_t pc;
-};
 
 /// One DMA ring of a core: transfers in order, one chunk per step.
 class DmaRing final : public Unit {
@@ -42,16 +33,20 @@ public:
 
 private:
     static constexpr std::size_t DEPTH = 32;
-    /// Runs of one step: bounds a step over single elements.
-    static constexpr unsigned MAX_RUNS = 256;
 
     DmaJob *front();
-    void drop_all();
+    /// Takes up the job in front. A fault if hazard detection says that it should not have begun.
+    std::optional<FaultInfo> begin(const DmaJob &job, const Launch &launch);
     /// Moves a chunk. True: the job is complete.
-    MemoryResult<bool> move(DmaJob &job, Launch &launch);
-    std::span<std::byte> begin_row(DmaJob &job);
-    void end_row(DmaJob &job);
-    void finish(DmaJob &job, Launch &launch);
+    MemoryResult<bool> move(const DmaJob &job, Launch &launch);
+    /// Leaves a record of the transfer, if the launch traces them.
+    MemoryResult<void> notify(const DmaJob &job, Launch &launch);
+    void pop();
+    void finish(const DmaJob &job, Launch &launch);
+    /// What the cores hear of the end of a transfer.
+    void signal(const DmaJob &job, const Launch &launch);
+    void drop_all();
+    void fault(const DmaJob &job, const Launch &launch, FaultInfo info);
     void fault(const DmaJob &job, const Launch &launch, const MemoryFault &fault);
 
     Services &services_;
@@ -65,10 +60,10 @@ private:
     std::uint32_t waiting_ = 0; ///< engines that found the ring full
 
     // Progress of the job in front; only step() touches it.
-    unsigned row_ = 0;
-    std::uint32_t row_done_ = 0;          ///< bytes
-    std::uint64_t run_done_ = 0;          ///< bytes
-    std::unique_ptr<std::byte[]> buffer_; ///< one row; untouched until a tile with gaps needs it
+    DmaTransfer transfer_;
+    RingWatch watch_;
+    bool begun_ = false;
+    std::uint64_t start_ns_ = 0;
 };
 
 } // namespace neuron::chip

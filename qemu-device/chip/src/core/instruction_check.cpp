@@ -2,47 +2,152 @@
 #include "instruction_check.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstddef>
+#include <cstring>
+#include <endian.h>
+#include <limits>
+#include <string_view>
 
 namespace neuron::chip {
 
 namespace {
 
 using Raw = std::span<const std::byte, spec::INSTRUCTION_BYTES>;
+using spec::OperandDesc;
 using spec::OperandKind;
 
 constexpr unsigned MAX_SHIFT = 31;
+constexpr std::uint32_t ANY = ~0U;
+
+/// What comes of an operand, worst last.
+enum class Verdict : std::uint8_t { GOOD, UNSUPPORTED, ILLEGAL };
+
+Verdict legal_if(bool good) { return good ? Verdict::GOOD : Verdict::ILLEGAL; }
 
 std::uint8_t byte_at(Raw raw, std::uint32_t offset) { return static_cast<std::uint8_t>(raw[offset]); }
 
-bool flags_known(const spec::EnumDesc &desc, std::uint8_t flags) {
-    std::uint64_t known = 0;
-    for (const spec::EnumValueDesc &value : desc.values)
-        known |= value.value;
-    return (flags & ~known) == 0;
+/// The part of a check that is the same for all operands of the instruction.
+struct Scope {
+    Raw raw;
+    unsigned core_version;
+    std::uint32_t spaces; ///< that the engine reaches with the instruction
+    bool has_tile;
+};
+
+template<class T>
+T unpack_at(const Scope &scope, const OperandDesc &operand) {
+    return spec::unpack<T>(std::span<const std::byte>(scope.raw).subspan(operand.offset).template first<T::BYTES>());
 }
 
-bool mem_legal(Raw raw, std::uint32_t offset) {
-    const auto bytes = std::span<const std::byte>(raw).subspan(offset).first<spec::Mem::BYTES>();
-    const auto mem = spec::unpack<spec::Mem>(bytes);
-    return mem.arg < spec::LAUNCH_ARGS && mem.reg < spec::SEQ_REGISTERS && mem.shift <= MAX_SHIFT &&
-           std::ranges::count(mem.num, 0U) == 0;
+Verdict check_value(const spec::EnumDesc &desc, std::uint64_t value, unsigned core_version) {
+    const spec::EnumValueDesc *known = desc.find(value);
+    if (known == nullptr)
+        return Verdict::ILLEGAL;
+    return known->since <= core_version ? Verdict::GOOD : Verdict::UNSUPPORTED;
 }
 
-bool operand_legal(Raw raw, const spec::OperandDesc &operand) {
-    switch (operand.kind) {
-    case OperandKind::REG: return byte_at(raw, operand.offset) < spec::SEQ_REGISTERS;
-    case OperandKind::ARG: return byte_at(raw, operand.offset) < spec::LAUNCH_ARGS;
-    case OperandKind::BOOL: return byte_at(raw, operand.offset) <= 1;
-    case OperandKind::ENUM: return operand.enum_desc->find(std::uint64_t{byte_at(raw, operand.offset)}) != nullptr;
-    case OperandKind::FLAGS: return flags_known(*operand.enum_desc, byte_at(raw, operand.offset));
-    case OperandKind::MEM: return mem_legal(raw, operand.offset);
-    // The one immediate that is a number of something. Only transfers have it.
-    case OperandKind::IMM: return operand.name != "ring" || byte_at(raw, operand.offset) < spec::DMA_RINGS;
-    case OperandKind::LABEL:
-    case OperandKind::TILE: return true;
+Verdict check_flags(const spec::EnumDesc &desc, std::uint64_t flags, unsigned core_version) {
+    Verdict verdict = Verdict::GOOD;
+    for (const spec::EnumValueDesc &flag : desc.values) {
+        if ((flags & flag.value) != 0 && flag.since > core_version)
+            verdict = Verdict::UNSUPPORTED;
+        flags &= ~flag.value;
     }
-    return true;
+    return flags == 0 ? verdict : Verdict::ILLEGAL;
+}
+
+/// `set`: bits of the values that may be; 0: any.
+bool is_in(std::uint32_t set, std::uint32_t value) {
+    return set == 0 || (value < std::numeric_limits<std::uint32_t>::digits && (set >> value & 1) != 0);
+}
+
+Verdict check_dtype(const OperandDesc &operand, spec::Dtype dtype, unsigned core_version) {
+    if (!is_in(operand.dtypes, spec::raw(dtype)))
+        return Verdict::ILLEGAL;
+    return check_value(spec::enum_desc<spec::Dtype>(), spec::raw(dtype), core_version);
+}
+
+Verdict check_space(const Scope &scope, const OperandDesc &operand, spec::Space space) {
+    const std::uint32_t reached = scope.spaces & (operand.spaces != 0 ? operand.spaces : ANY);
+    return legal_if(reached != 0 && is_in(reached, spec::raw(space)));
+}
+
+Verdict check_tile(const Scope &scope, const OperandDesc &operand) {
+    const auto tile = unpack_at<spec::Tile>(scope, operand);
+    return std::max({legal_if(tile.reg < spec::SEQ_REGISTERS), check_space(scope, operand, tile.space),
+                     check_dtype(operand, tile.dtype, scope.core_version)});
+}
+
+Verdict check_mem(const Scope &scope, const OperandDesc &operand) {
+    const auto mem = unpack_at<spec::Mem>(scope, operand);
+    const bool shape = mem.arg < spec::LAUNCH_ARGS && mem.reg < spec::SEQ_REGISTERS && mem.shift <= MAX_SHIFT &&
+                       std::ranges::count(mem.num, 0U) == 0;
+    const auto dtype = static_cast<spec::Dtype>(mem.dtype);
+    const Verdict type =
+        spec::raw(dtype) == 0 ? legal_if(scope.has_tile) : check_dtype(operand, dtype, scope.core_version);
+    return std::max(legal_if(shape), type);
+}
+
+Verdict check_scalar(const Scope &scope, const OperandDesc &operand) {
+    const auto scalar = unpack_at<spec::Scalar>(scope, operand);
+    const Verdict kind = check_value(spec::enum_desc<spec::ScalarKind>(), spec::raw(scalar.kind), scope.core_version);
+    const Verdict space = scalar.kind == spec::ScalarKind::VECTOR ? check_space(scope, operand, scalar.space)
+                                                                  : legal_if(scalar.space == spec::Space{});
+    return std::max({kind, space, legal_if(scalar.reg < spec::SEQ_REGISTERS),
+                     check_dtype(operand, scalar.dtype, scope.core_version)});
+}
+
+std::uint64_t number_at(Raw raw, const OperandDesc &operand) {
+    std::uint64_t number = 0;
+    std::memcpy(&number, raw.data() + operand.offset, std::min<std::size_t>(operand.size, sizeof number));
+    return le64toh(number);
+}
+
+/// Immediates that are a number of something, in whatever instruction they are; all others may have any value.
+struct Range {
+    std::string_view name;
+    std::uint64_t first;
+    std::uint64_t last;
+};
+constexpr std::uint64_t MAX_RUN = 32;
+constexpr std::array<Range, 7> RANGES = {{
+    {"ring", 0, spec::DMA_RINGS - 1},
+    {"sem", 0, spec::SEMAPHORES - 1},
+    {"count", 1, spec::SEMAPHORES},
+    {"rows", 1, ANY},
+    {"sources", 1, 16},
+    {"axes", 1, 4},
+    {"run", 1, MAX_RUN},
+}};
+
+Verdict check_number(Raw raw, const OperandDesc &operand) {
+    const auto range = std::ranges::find(RANGES, operand.name, &Range::name);
+    if (range == RANGES.end())
+        return Verdict::GOOD;
+    const std::uint64_t number = number_at(raw, operand);
+    const bool power = operand.name != "run" || std::has_single_bit(number);
+    return legal_if(number >= range->first && number <= range->last && power);
+}
+
+Verdict check_operand(const Scope &scope, const OperandDesc &operand) {
+    const Raw raw = scope.raw;
+    switch (operand.kind) {
+    case OperandKind::REG: return legal_if(byte_at(raw, operand.offset) < spec::SEQ_REGISTERS);
+    case OperandKind::ARG: return legal_if(byte_at(raw, operand.offset) < spec::LAUNCH_ARGS);
+    case OperandKind::BOOL: return legal_if(byte_at(raw, operand.offset) <= 1);
+    case OperandKind::ENUM: return check_value(*operand.enum_desc, byte_at(raw, operand.offset), scope.core_version);
+    case OperandKind::FLAGS: return check_flags(*operand.enum_desc, byte_at(raw, operand.offset), scope.core_version);
+    case OperandKind::IMM: return check_number(raw, operand);
+    case OperandKind::TILE: return check_tile(scope, operand);
+    case OperandKind::MEM: return check_mem(scope, operand);
+    case OperandKind::SCALAR: return check_scalar(scope, operand);
+    case OperandKind::LABEL:
+    case OperandKind::F32:
+    case OperandKind::ARRAY: return Verdict::GOOD;
+    }
+    return Verdict::GOOD;
 }
 
 ExecResult check_header(Raw raw) {
@@ -53,21 +158,47 @@ ExecResult check_header(Raw raw) {
     return {};
 }
 
+/// What the rules of one operand cannot say.
+ExecResult check_together(spec::Opcode opcode, Raw raw) {
+    if (opcode != spec::Opcode::SEM_CLEAR)
+        return {};
+    const auto insn = spec::unpack<spec::InsnSemClear>(raw);
+    if (std::uint32_t{insn.first} + insn.count <= spec::SEMAPHORES)
+        return {};
+    const auto &operands = spec::find_instruction(opcode)->operands;
+    return fault(spec::Fault::ILLEGAL_OPERAND,
+                 std::ranges::find(operands, std::string_view("count"), &OperandDesc::name)->offset);
+}
+
+ExecResult check_operands(const spec::InsnDesc &desc, const Scope &scope) {
+    for (const OperandDesc &operand : desc.operands) {
+        const Verdict verdict = check_operand(scope, operand);
+        if (verdict != Verdict::GOOD)
+            return fault(verdict == Verdict::ILLEGAL ? spec::Fault::ILLEGAL_OPERAND : spec::Fault::UNSUPPORTED_OPERAND,
+                         operand.offset);
+    }
+    return {};
+}
+
 } // namespace
 
-ExecResult check_instruction(spec::Engine engine, Raw raw) {
+ExecResult check_instruction(spec::Engine engine, unsigned core_version, Raw raw) {
     const auto opcode = static_cast<spec::Opcode>(raw[0]);
     const spec::InsnDesc *desc = spec::find_instruction(opcode);
     if (desc == nullptr || !desc->runs_on(engine))
         return fault(spec::Fault::ILLEGAL_INSTRUCTION, spec::raw(opcode));
+    if (!spec::supports(*desc, engine, core_version))
+        return fault(spec::Fault::UNSUPPORTED, spec::raw(opcode));
     if (const auto reserved = spec::reserved_clear(opcode, raw); !reserved)
         return fault(spec::Fault::ILLEGAL_OPERAND, reserved.offset);
     if (const auto header = check_header(raw); !header)
         return header;
-    for (const spec::OperandDesc &operand : desc->operands)
-        if (!operand_legal(raw, operand))
-            return fault(spec::Fault::ILLEGAL_OPERAND, operand.offset);
-    return {};
+    const bool has_tile = std::ranges::count(desc->operands, OperandKind::TILE, &OperandDesc::kind) != 0;
+    const Scope scope{
+        .raw = raw, .core_version = core_version, .spaces = desc->spaces_of(engine), .has_tile = has_tile};
+    if (const auto operands = check_operands(*desc, scope); !operands)
+        return operands;
+    return check_together(opcode, raw);
 }
 
 } // namespace neuron::chip

@@ -7,21 +7,34 @@
 
 namespace neuron::chip {
 
+MemoryResult<std::uint64_t> context_address(WideAddress address, std::uint64_t bytes, bool write) {
+    const auto va = static_cast<std::uint64_t>(address);
+    if (address < 0 || address >> spec::MMU_VA_BITS != 0)
+        return tl::unexpected(MemoryFault{spec::Fault::BAD_ADDRESS, va, 0, write});
+    if (const auto range = check_range(va, bytes, write); !range)
+        return tl::unexpected(range.error());
+    return va;
+}
+
 MemoryBlock::MemoryBlock(const spec::Mem &mem, std::span<const std::uint64_t, spec::LAUNCH_ARGS> args,
                          std::uint32_t reg_value, std::uint32_t element_bytes)
-    : row_(args[mem.arg]), row_stride_(mem.partition_stride), run_bytes_(element_bytes) {
+    : base_(args[mem.arg]), row_stride_(mem.partition_stride), element_bytes_(element_bytes) {
     const auto sign_extended = static_cast<std::int64_t>(static_cast<std::int32_t>(reg_value));
-    row_ += mem.offset;
-    row_ += static_cast<Wide>(mem.reg == 0 ? 0 : sign_extended) * (static_cast<Wide>(1) << mem.shift);
-    run_ = row_;
+    base_ += mem.offset;
+    base_ += static_cast<WideAddress>(mem.reg == 0 ? 0 : sign_extended) * (static_cast<WideAddress>(1) << mem.shift);
     std::size_t used = 0;
     for (std::size_t i = 0; i < mem.num.size(); ++i) {
-        const bool follows = used == 0 && mem.stride[i] == static_cast<std::int64_t>(run_bytes_);
-        if (mem.num[i] == 1 || follows)
-            run_bytes_ *= mem.num[i];
+        const Loop next{mem.num[i], mem.stride[i]};
+        if (next.count == 1)
+            continue;
+        if (used > 0 && static_cast<WideAddress>(next.stride) ==
+                            static_cast<WideAddress>(loops_[used - 1].stride) * loops_[used - 1].count)
+            loops_[used - 1].count *= next.count;
         else
-            loops_[used++] = {mem.num[i], 0, mem.stride[i]};
+            loops_[used++] = next;
     }
+    if (used == 0)
+        loops_[0].stride = element_bytes_; // one element is contiguous whatever its strides say
 }
 
 std::uint64_t MemoryBlock::elements(const spec::Mem &mem) {
@@ -31,28 +44,33 @@ std::uint64_t MemoryBlock::elements(const spec::Mem &mem) {
     return inner * mem.num[2];
 }
 
-MemoryResult<std::uint64_t> MemoryBlock::address(std::uint64_t offset, std::uint64_t bytes, bool write) const {
-    const Wide at = run_ + offset;
-    const auto va = static_cast<std::uint64_t>(at);
-    if (at < 0 || at >> spec::MMU_VA_BITS != 0)
-        return tl::unexpected(MemoryFault{spec::Fault::BAD_ADDRESS, va, 0, write});
-    if (const auto range = check_range(va, bytes, write); !range)
-        return tl::unexpected(range.error());
-    return va;
+MemoryBlock::Segment MemoryBlock::at(std::uint64_t row, std::uint64_t element) const {
+    Segment segment{base_ + static_cast<WideAddress>(row_stride_) * row, lane().stride, lane().count};
+    std::uint64_t index = element;
+    if (loops_[1].count != 1) {
+        const std::uint64_t outer = element / lane().count;
+        index = element % lane().count;
+        segment.address += static_cast<WideAddress>(loops_[1].stride) * (outer % loops_[1].count);
+        segment.address += static_cast<WideAddress>(loops_[2].stride) * (outer / loops_[1].count);
+    }
+    segment.address += static_cast<WideAddress>(lane().stride) * index;
+    segment.count -= index;
+    return segment;
 }
 
-bool MemoryBlock::next_run() {
-    for (Loop &loop : loops_) {
-        if (++loop.index < loop.count) {
-            run_ += loop.stride;
-            return true;
-        }
-        run_ -= static_cast<Wide>(loop.stride) * (loop.count - 1);
-        loop.index = 0;
-    }
-    row_ += row_stride_;
-    run_ = row_;
-    return false;
+MemoryResult<std::uint64_t> MemoryBlock::address(std::uint64_t offset, std::uint64_t bytes, bool write) const {
+    return context_address(base_ + offset, bytes, write);
+}
+
+MemoryBlock MemoryBlock::moved(WideAddress bytes) const {
+    MemoryBlock block = *this;
+    block.base_ += bytes;
+    return block;
+}
+
+bool MemoryBlock::rows_follow(std::uint64_t rows) const {
+    return rows == 1 || (contiguous() && static_cast<WideAddress>(row_stride_) ==
+                                             static_cast<WideAddress>(lane().count) * element_bytes_);
 }
 
 } // namespace neuron::chip

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "sequencer.hpp"
 
+#include "../clock.hpp"
 #include "../control/control.hpp"
 #include "compute/execute.hpp"
-#include "compute/operand_offset.hpp"
 #include "core.hpp"
+#include "dma_issue.hpp"
 #include "instruction_check.hpp"
+
+#include <utility>
 
 namespace neuron::chip {
 
@@ -18,50 +21,23 @@ spec::Unit unit_of(spec::Engine engine) {
     return static_cast<spec::Unit>(spec::raw(spec::Unit::PE) + spec::raw(engine));
 }
 
-template<class T>
-T decode(std::span<const std::byte, spec::INSTRUCTION_BYTES> raw) {
-    return spec::unpack<T>(raw);
-}
-
-bool condition_holds(spec::Cond cond, std::int32_t a, std::int32_t b) {
-    switch (cond) {
-    case spec::Cond::ALWAYS: return true;
-    case spec::Cond::EQ: return a == b;
-    case spec::Cond::NE: return a != b;
-    case spec::Cond::LT: return a < b;
-    case spec::Cond::LE: return a <= b;
-    case spec::Cond::GT: return a > b;
-    case spec::Cond::GE: return a >= b;
-    }
-    return false;
-}
-
-std::uint32_t compute(spec::AluOp op, std::uint32_t a, std::uint32_t b) {
-    constexpr std::uint32_t SHIFT_MASK = 31;
-    switch (op) {
-    case spec::AluOp::ADD: return a + b;
-    case spec::AluOp::SUB: return a - b;
-    case spec::AluOp::MUL: return a * b;
-    case spec::AluOp::AND: return a & b;
-    case spec::AluOp::OR: return a | b;
-    case spec::AluOp::XOR: return a ^ b;
-    case spec::AluOp::SHL: return a << (b & SHIFT_MASK);
-    case spec::AluOp::SHR: return a >> (b & SHIFT_MASK);
-    }
-    return 0;
-}
+FaultInfo info_of(const ExecFault &fault) { return {.code = fault.code, .info = fault.info}; }
 
 } // namespace
 
 Sequencer::Sequencer(Services &services, Core &core, spec::Engine engine)
-    : services_(services), core_(core), engine_(engine) {}
+    : services_(services), core_(core), engine_(engine), watch_(services.hazards, core.index(), engine) {}
 
-void Sequencer::start(const spec::StreamRef &stream) {
+void Sequencer::start(const Launch &launch) {
+    const spec::StreamRef &stream = launch.program.streams[spec::raw(engine_)];
     cache_.reset(stream);
     regs_.fill(0);
+    state_ = {};
     pc_ = 0;
     count_ = stream.count;
     waited_ = false;
+    barrier_told_ = false;
+    tracing_ = launch.notifier.traces(engine_);
     active_.store(true, std::memory_order_release);
 }
 
@@ -75,8 +51,8 @@ Step Sequencer::step() {
     if (!entry)
         return fault(FaultInfo::of_memory(entry.error()));
     if (!entry->checked) {
-        if (const auto good = check_instruction(engine_, entry->bytes); !good)
-            return fault(good.error());
+        if (const auto good = check_instruction(engine_, core_.version(), entry->bytes); !good)
+            return fault(info_of(good.error()));
         cache_.set_checked(pc_);
     }
     return execute(launch, entry->bytes);
@@ -90,115 +66,96 @@ Step Sequencer::execute(Launch &launch, Raw raw) {
     const Executed executed = dispatch(launch, raw, header.opcode);
     if (!executed)
         return fault(executed.error());
-    if (*executed == Flow::RETRY)
+    if (*executed == Flow::PARK)
         return Step::BLOCKED;
     return advance(launch, header, *executed);
 }
 
-Step Sequencer::wait(const spec::InstructionHeader &header) {
-    const auto outcome = core_.sync().wait(engine_, header, pc_);
+bool Sequencer::settle(const SyncBlock::WaitOutcome &outcome) {
     if (outcome.deadlock)
-        core_.report_deadlock(*outcome.deadlock);
+        core_.report_deadlock();
     core_.wake(outcome.wake);
-    waited_ = outcome.ready;
-    return outcome.ready ? Step::MORE : Step::BLOCKED;
+    return outcome.ready;
 }
 
-// Update, then on to the next instruction.
+Step Sequencer::wait(const spec::InstructionHeader &header) {
+    waited_ = settle(core_.sync().wait(engine_, header, pc_));
+    if (waited_)
+        watch_.waited(header);
+    if (tracing_ && waited_)
+        start_ns_ = services_.clock.now_ns();
+    return waited_ ? Step::MORE : Step::BLOCKED;
+}
+
+// Trace, update, then on to the next instruction: who sees the update finds the record.
 Step Sequencer::advance(Launch &launch, const spec::InstructionHeader &header, Flow flow) {
     waited_ = false;
     launch.queue->made_progress();
-    const bool dma = header.opcode == Opcode::DMA_LOAD || header.opcode == Opcode::DMA_STORE;
-    if (!dma) { // the ring updates when the data has arrived
+    if (tracing_)
+        if (const auto traced = trace(launch, header.opcode); !traced)
+            return fault(traced.error());
+    if (!is_dma(header.opcode)) { // the ring updates when the data has arrived
         std::uint32_t wake = 0;
-        if (!core_.sync().update(header, wake))
-            return fault(ExecFault{spec::Fault::SEMAPHORE, header.update_sem});
+        watch_.updating(core_.index(), header.update_op, header.update_sem, header.update_value);
+        if (!core_.sync().update(header.update_op, header.update_sem, header.update_value, wake))
+            return fault({.code = spec::Fault::SEMAPHORE, .info = header.update_sem});
         core_.wake(wake);
     }
     if (flow == Flow::END)
         return finish(false);
     if (next_pc_ >= count_)
-        return fault(ExecFault{spec::Fault::PC_RANGE, next_pc_});
+        return fault({.code = spec::Fault::PC_RANGE, .info = next_pc_});
     pc_ = next_pc_;
     return Step::MORE;
 }
 
-Sequencer::Executed Sequencer::dispatch(Launch &launch, Raw raw, Opcode opcode) {
-    switch (opcode) {
-    case Opcode::NOP: return Flow::NEXT;
-    case Opcode::END: return Flow::END;
-    case Opcode::MOVE: {
-        const auto insn = decode<spec::InsnMove>(raw);
-        set_register(insn.rd, static_cast<std::uint32_t>(insn.imm));
-        return Flow::NEXT;
-    }
-    case Opcode::ALU: alu(decode<spec::InsnAlu>(raw)); return Flow::NEXT;
-    case Opcode::LOAD_ARG: {
-        const auto insn = decode<spec::InsnLoadArg>(raw);
-        set_register(insn.rd, static_cast<std::uint32_t>(launch.args[insn.arg] >> (insn.high != 0 ? 32 : 0)));
-        return Flow::NEXT;
-    }
-    case Opcode::BRANCH: return branch(decode<spec::InsnBranch>(raw));
-    case Opcode::CORE_ID: set_register(decode<spec::InsnCoreId>(raw).rd, core_.index()); return Flow::NEXT;
-    case Opcode::DMA_LOAD:
-    case Opcode::DMA_STORE: return issue_dma(launch, raw, opcode);
-    case Opcode::LDWEIGHTS:
-    case Opcode::MATMUL:
-    case Opcode::COPY: break;
-    }
-    return execute_compute(engine_, opcode, raw, regs_, core_.memory(), core_.tensor_engine()).map([] {
-        return Flow::NEXT;
-    });
+spec::Notification Sequencer::record(spec::NotificationKind kind, Opcode opcode) const {
+    return {.kind = kind, .core = core_.index(), .engine = engine_, .opcode = opcode, .pc = pc_};
 }
 
-void Sequencer::set_register(std::uint8_t reg, std::uint32_t value) {
-    if (reg != 0)
-        regs_[reg] = value;
-}
-
-void Sequencer::alu(const spec::InsnAlu &insn) {
-    const std::uint32_t b = regs_[insn.rb] + static_cast<std::uint32_t>(insn.imm);
-    set_register(insn.rd, compute(insn.op, regs_[insn.ra], b));
-}
-
-Sequencer::Executed Sequencer::branch(const spec::InsnBranch &insn) {
-    const std::uint32_t b = regs_[insn.rb] + static_cast<std::uint32_t>(insn.imm);
-    if (condition_holds(insn.cond, static_cast<std::int32_t>(regs_[insn.ra]), static_cast<std::int32_t>(b)))
-        next_pc_ = insn.target;
+Sequencer::Executed Sequencer::trace(Launch &launch, Opcode opcode) {
+    spec::Notification traced = record(spec::NotificationKind::TRACE, opcode);
+    traced.start_ns = start_ns_;
+    traced.end_ns = services_.clock.now_ns();
+    if (const auto done = launch.notify(services_.host, traced); !done)
+        return tl::unexpected(FaultInfo::of_memory(done.error()));
     return Flow::NEXT;
 }
 
-Sequencer::Executed Sequencer::issue_dma(Launch &launch, Raw raw, Opcode opcode) {
-    // Loads and stores differ in the names of their operands, and in nothing else.
-    static const std::uint32_t ring_offset = operand_offset(Opcode::DMA_LOAD, "ring");
-    static const std::uint32_t load_tile = operand_offset(Opcode::DMA_LOAD, "dst");
-    static const std::uint32_t load_mem = operand_offset(Opcode::DMA_LOAD, "src");
-    static const std::uint32_t store_tile = operand_offset(Opcode::DMA_STORE, "src");
-    static const std::uint32_t store_mem = operand_offset(Opcode::DMA_STORE, "dst");
-    const bool load = opcode == Opcode::DMA_LOAD;
-    const std::uint32_t tile_offset = load ? load_tile : store_tile;
-    const std::uint32_t mem_offset = load ? load_mem : store_mem;
-    const auto bytes = std::span<const std::byte>(raw);
-    const auto tile = spec::unpack<spec::Tile>(bytes.subspan(tile_offset).first<spec::Tile::BYTES>());
-    const auto mem = spec::unpack<spec::Mem>(bytes.subspan(mem_offset).first<spec::Mem::BYTES>());
-    const auto ring = static_cast<std::uint8_t>(bytes[ring_offset]); // check_instruction() has seen that it exists
-    const auto view =
-        resolve(tile, std::span<const std::uint32_t, spec::SEQ_REGISTERS>(regs_), tile_offset, core_.memory());
-    if (!view)
-        return tl::unexpected(view.error());
-    if (MemoryBlock::elements(mem) != view->elements())
-        return chip::fault(spec::Fault::ILLEGAL_OPERAND, mem_offset);
-    const DmaJob job{.load = load,
-                     .tile = *view,
-                     .memory = MemoryBlock(mem, launch.args, regs_[mem.reg], view->element_bytes()),
-                     .header = spec::unpack<spec::InstructionHeader>(raw.first<spec::InstructionHeader::BYTES>()),
-                     .pc = pc_};
+Sequencer::Executed Sequencer::dispatch(Launch &launch, Raw raw, Opcode opcode) {
+    if (const auto hazard = watch_.access(context(), pc_, opcode, raw))
+        return tl::unexpected(*hazard);
+    if (opcode < Opcode::DMA_LOAD || (opcode > Opcode::DMA_REDUCE && opcode < Opcode::LDWEIGHTS))
+        return control(launch, raw, opcode);
+    return is_dma(opcode) ? issue_dma(launch, raw, opcode) : compute(raw, opcode);
+}
+
+ExecContext Sequencer::context() {
+    return {.engine = engine_,
+            .core_version = core_.version(),
+            .regs = regs_,
+            .memory = core_.memory(),
+            .state = state_,
+            .tensor_engine = core_.tensor_engine()};
+}
+
+Sequencer::Executed Sequencer::compute(Raw raw, Opcode opcode) {
+    ExecContext context = this->context();
+    if (const auto done = execute_compute(context, opcode, raw); !done)
+        return tl::unexpected(info_of(done.error()));
+    return Flow::NEXT;
+}
+
+Sequencer::Executed Sequencer::issue_dma(Launch &, Raw raw, Opcode opcode) {
+    const auto issued = make_transfer({.engine = engine_, .pc = pc_, .regs = regs_, .core = core_}, opcode, raw);
+    if (!issued)
+        return tl::unexpected(info_of(issued.error()));
     // In flight before the ring has it: no look at the core may find it idle in between.
-    core_.sync().dma_begin();
-    if (core_.ring(ring).push(job, engine_))
+    core_.sync().dma_begin(engine_);
+    if (core_.ring(issued->ring).push(issued->job, engine_))
         return Flow::NEXT;
-    core_.sync().dma_cancel();
-    return Flow::RETRY;
+    core_.sync().dma_cancel(engine_);
+    return Flow::PARK;
 }
 
 Step Sequencer::finish(bool aborted) {
@@ -218,7 +175,7 @@ Step Sequencer::fault(FaultInfo info) {
 
 void Sequencer::failed() noexcept {
     if (active_.load(std::memory_order_acquire))
-        fault(FaultInfo{.code = spec::Fault::HOST_BUS});
+        fault({.code = spec::Fault::HOST_BUS});
 }
 
 } // namespace neuron::chip

@@ -4,8 +4,11 @@
 #include "../control/fault_info.hpp"
 #include "../exec/unit.hpp"
 #include "../services.hpp"
+#include "compute/engine_state.hpp"
 #include "compute/exec_fault.hpp"
+#include "hazard_watch.hpp"
 #include "instruction_cache.hpp"
+#include "sync_block.hpp"
 
 #include <neuron/spec.hpp>
 
@@ -24,8 +27,9 @@ class Sequencer final : public Unit {
 public:
     Sequencer(Services &services, Core &core, spec::Engine engine);
 
-    /// Begins a stream. The sequencer must be at rest; wake it afterwards.
-    void start(const spec::StreamRef &stream);
+    /// Begins its stream of the launch with registers and engine state of zero. The sequencer must be at rest; wake it
+    /// afterwards.
+    void start(const Launch &launch);
 
     Step step() override;
     void failed() noexcept override;
@@ -35,24 +39,42 @@ private:
 
     /// How an instruction went.
     enum class Flow : std::uint8_t {
-        NEXT,  ///< go on at next_pc_
-        RETRY, ///< the ring is full
+        NEXT, ///< go on at next_pc_
+        PARK, ///< not done yet: whoever changes what it needs wakes the sequencer, which executes it again
         END,
     };
-    using Executed = tl::expected<Flow, ExecFault>;
+    /// The fault lacks only where it arose.
+    using Executed = tl::expected<Flow, FaultInfo>;
 
     Step execute(Launch &launch, Raw raw);
     Executed dispatch(Launch &launch, Raw raw, spec::Opcode opcode);
-    Executed branch(const spec::InsnBranch &insn);
+    ExecContext context();
+    Executed compute(Raw raw, spec::Opcode opcode);
     Executed issue_dma(Launch &launch, Raw raw, spec::Opcode opcode);
+
+    // Control instructions: control_instructions.cpp.
+    Executed control(Launch &launch, Raw raw, spec::Opcode opcode);
     void alu(const spec::InsnAlu &insn);
+    void branch(const spec::InsnBranch &insn);
+    Executed tensor_load(const spec::InsnTensorLoad &insn);
+    Executed tensor_store(const spec::InsnTensorStore &insn);
+    Executed mem_load(Launch &launch, const spec::InsnMemLoad &insn);
+    Executed mem_store(Launch &launch, const spec::InsnMemStore &insn);
+    Executed sem_remote(Launch &launch, const spec::InsnSemRemote &insn);
+    Executed core_barrier(Launch &launch, const spec::InsnCoreBarrier &insn);
+    Executed drain();
+    Executed notify(Launch &launch, const spec::InsnNotify &insn);
     void set_register(std::uint8_t reg, std::uint32_t value);
+
     Step wait(const spec::InstructionHeader &header);
+    /// Wakes and reports what follows from a wait. Whether it is over.
+    bool settle(const SyncBlock::WaitOutcome &outcome);
     Step advance(Launch &launch, const spec::InstructionHeader &header, Flow flow);
+    Executed trace(Launch &launch, spec::Opcode opcode);
+    spec::Notification record(spec::NotificationKind kind, spec::Opcode opcode) const;
     Step finish(bool aborted);
     /// Reports the fault; the launch is aborting afterwards.
     Step fault(FaultInfo info);
-    Step fault(const ExecFault &fault) { return this->fault(FaultInfo{.code = fault.code, .info = fault.info}); }
 
     Services &services_;
     Core &core_;
@@ -62,12 +84,17 @@ private:
     std::atomic<bool> active_{false};
 
     // Only start() and step() touch what follows.
+    SequencerWatch watch_;
     InstructionCache cache_;
     std::array<std::uint32_t, spec::SEQ_REGISTERS> regs_{};
+    EngineState state_;
     std::uint32_t pc_ = 0;
     std::uint32_t next_pc_ = 0;
     std::uint32_t count_ = 0;
-    bool waited_ = false; ///< the wait of the present instruction is over; TAKE must not take twice
+    bool waited_ = false;       ///< the wait of the present instruction is over; TAKE must not take twice
+    bool barrier_told_ = false; ///< the other cores know that the present CORE_BARRIER was reached
+    bool tracing_ = false;
+    std::uint64_t start_ns_ = 0; ///< of the present instruction, if tracing_
 };
 
 } // namespace neuron::chip

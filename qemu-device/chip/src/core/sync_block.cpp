@@ -1,22 +1,31 @@
 // SPDX-License-Identifier: MIT
 #include "sync_block.hpp"
 
+#include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace neuron::chip {
 
 using spec::UpdateOp;
 using spec::WaitOp;
 
-void SyncBlock::start(std::uint32_t engines) {
+void SyncBlock::start(std::uint32_t engines, Census &census) {
     const std::lock_guard lock(mutex_);
+    census_ = &census;
     semaphores_.fill(0);
     waits_.fill({});
     running_ = engines;
+    in_flight_.fill(0);
     dma_ = 0;
+    active_ = true;
+    ended_ = false;
 }
 
-bool SyncBlock::holds_locked(const Wait &wait) const {
+bool SyncBlock::holds_locked(std::size_t engine) const {
+    const Wait &wait = waits_[engine];
+    if (wait.drain)
+        return in_flight_[engine] == 0;
     const std::uint32_t value = semaphores_[wait.semaphore];
     switch (wait.op) {
     case WaitOp::NONE: return true;
@@ -27,55 +36,81 @@ bool SyncBlock::holds_locked(const Wait &wait) const {
     return true;
 }
 
-// Exact, because a sequencer marks its wait under the lock and leaves it under the lock: one whose condition holds is on
-// its way, whether it knows already or not.
-std::optional<SyncBlock::Deadlock> SyncBlock::deadlock_locked() const {
-    if (dma_ != 0)
-        return std::nullopt;
-    std::optional<Deadlock> first;
-    for (std::size_t i = 0; i < ENGINES; ++i) {
-        if ((running_ >> i & 1) == 0)
-            continue;
-        const Wait &wait = waits_[i];
-        if (!wait.active || holds_locked(wait))
-            return std::nullopt;
-        if (!first)
-            first = Deadlock{static_cast<spec::Engine>(i), wait.semaphore, wait.pc};
-    }
-    return first;
+bool SyncBlock::waits_in_vain_locked(std::size_t engine) const {
+    return waits_[engine].active && !holds_locked(engine);
 }
 
-std::uint32_t SyncBlock::wakeable_locked(std::uint8_t semaphore) const {
-    std::uint32_t engines = 0;
+// Exact, because a sequencer marks its wait under the lock and leaves it under the lock: one whose condition holds is on
+// its way, whether it knows already or not.
+bool SyncBlock::at_rest_locked() const {
+    if (dma_ != 0)
+        return false;
     for (std::size_t i = 0; i < ENGINES; ++i)
-        if (waits_[i].active && waits_[i].semaphore == semaphore && holds_locked(waits_[i]))
+        if ((running_ >> i & 1) != 0 && !waits_in_vain_locked(i))
+            return false;
+    return true;
+}
+
+SyncBlock::Verdict SyncBlock::settle_locked(bool aborted) {
+    if (ended_)
+        return Verdict::GOES_ON;
+    if (running_ == 0 && dma_ == 0) {
+        const Verdict verdict = census_->end(std::exchange(active_, false), aborted);
+        ended_ = verdict != Verdict::DEADLOCK;
+        return verdict;
+    }
+    const bool active = !at_rest_locked();
+    if (aborted || active == active_)
+        return Verdict::GOES_ON;
+    active_ = active;
+    if (!active)
+        return census_->rest();
+    census_->wake();
+    return Verdict::GOES_ON;
+}
+
+std::uint32_t SyncBlock::wakeable_locked(std::uint32_t first, std::uint32_t last) const {
+    std::uint32_t engines = 0;
+    for (std::size_t i = 0; i < ENGINES; ++i) {
+        const Wait &wait = waits_[i];
+        if (wait.active && !wait.drain && wait.semaphore >= first && wait.semaphore <= last && holds_locked(i))
             engines |= 1U << i;
+    }
     return engines;
+}
+
+// A sequencer that was woken and finds its semaphore changed again changes nothing itself: whoever changed it settles.
+SyncBlock::WaitOutcome SyncBlock::park_locked(std::size_t engine, const Wait &wait) {
+    const bool known = std::exchange(waits_[engine], wait).active;
+    if (!holds_locked(engine))
+        return {.ready = false, .deadlock = !known && settle_locked(false) == Verdict::DEADLOCK};
+    waits_[engine].active = false;
+    return {.ready = true};
 }
 
 SyncBlock::WaitOutcome SyncBlock::wait(spec::Engine engine, const spec::InstructionHeader &header, std::uint32_t pc) {
     if (header.wait_op == WaitOp::NONE)
-        return {.ready = true, .deadlock = std::nullopt};
+        return {.ready = true};
     const std::lock_guard lock(mutex_);
-    Wait &wait = waits_[spec::raw(engine)];
-    wait = {true, header.wait_op, header.wait_sem, header.wait_value, pc};
-    if (!holds_locked(wait))
-        return {.ready = false, .deadlock = deadlock_locked()};
-    wait.active = false;
-    if (wait.op != WaitOp::TAKE)
-        return {.ready = true, .deadlock = std::nullopt};
-    // What is left may be just what an EQ waits for.
-    semaphores_[wait.semaphore] -= wait.value;
-    return {.ready = true, .deadlock = std::nullopt, .wake = wakeable_locked(wait.semaphore)};
+    WaitOutcome outcome = park_locked(
+        spec::raw(engine),
+        {.active = true, .op = header.wait_op, .semaphore = header.wait_sem, .value = header.wait_value, .pc = pc});
+    if (outcome.ready && header.wait_op == WaitOp::TAKE) {
+        // What is left may be just what an EQ waits for.
+        semaphores_[header.wait_sem] -= header.wait_value;
+        outcome.wake = wakeable_locked(header.wait_sem, header.wait_sem);
+    }
+    return outcome;
 }
 
-bool SyncBlock::update(const spec::InstructionHeader &header, std::uint32_t &wake) {
-    if (header.update_op == UpdateOp::NONE)
-        return true;
+SyncBlock::WaitOutcome SyncBlock::drain(spec::Engine engine, std::uint32_t pc) {
     const std::lock_guard lock(mutex_);
-    std::uint32_t &semaphore = semaphores_[header.update_sem];
-    const std::uint32_t value = header.update_value;
-    switch (header.update_op) {
+    return park_locked(spec::raw(engine), {.active = true, .drain = true, .pc = pc});
+}
+
+bool SyncBlock::update_locked(UpdateOp op, std::uint8_t index, std::uint32_t value, std::uint32_t &wake) {
+    std::uint32_t &semaphore = semaphores_[index];
+    switch (op) {
     case UpdateOp::NONE: return true;
     case UpdateOp::ADD:
         if (value > std::numeric_limits<std::uint32_t>::max() - semaphore)
@@ -89,38 +124,82 @@ bool SyncBlock::update(const spec::InstructionHeader &header, std::uint32_t &wak
         break;
     case UpdateOp::SET: semaphore = value; break;
     }
-    wake |= wakeable_locked(header.update_sem);
+    wake |= wakeable_locked(index, index);
     return true;
 }
 
-SyncBlock::Outcome SyncBlock::sequencer_done(spec::Engine engine, bool aborted) {
+bool SyncBlock::update(UpdateOp op, std::uint8_t semaphore, std::uint32_t value, std::uint32_t &wake) {
+    if (op == UpdateOp::NONE)
+        return true;
+    const std::lock_guard lock(mutex_);
+    return update_locked(op, semaphore, value, wake);
+}
+
+bool SyncBlock::update_from_outside(UpdateOp op, std::uint8_t semaphore, std::uint32_t value, std::uint32_t &wake) {
+    if (op == UpdateOp::NONE)
+        return true;
+    const std::lock_guard lock(mutex_);
+    if (!update_locked(op, semaphore, value, wake))
+        return false;
+    settle_locked(false); // no deadlock: the caller's core is active
+    return true;
+}
+
+std::uint32_t SyncBlock::clear(std::uint32_t first, std::uint32_t count) {
+    const std::lock_guard lock(mutex_);
+    std::ranges::fill(std::span(semaphores_).subspan(first, count), 0U);
+    return wakeable_locked(first, first + count - 1);
+}
+
+SyncBlock::Verdict SyncBlock::sequencer_done(spec::Engine engine, bool aborted) {
     const std::lock_guard lock(mutex_);
     const std::uint32_t self = 1U << spec::raw(engine);
     running_ &= ~self;
     waits_[spec::raw(engine)].active = false;
-    const auto deadlock = aborted ? std::nullopt : deadlock_locked();
-    if (deadlock)
+    const Verdict verdict = settle_locked(aborted);
+    if (verdict == Verdict::DEADLOCK)
         running_ |= self;
-    return {.done = running_ == 0 && dma_ == 0, .deadlock = deadlock};
+    return verdict;
 }
 
-void SyncBlock::dma_begin() {
+void SyncBlock::dma_begin(spec::Engine engine) {
     const std::lock_guard lock(mutex_);
+    ++in_flight_[spec::raw(engine)];
     ++dma_;
 }
 
-void SyncBlock::dma_cancel() {
+void SyncBlock::dma_cancel(spec::Engine engine) {
     const std::lock_guard lock(mutex_);
+    --in_flight_[spec::raw(engine)];
     --dma_;
 }
 
-SyncBlock::Outcome SyncBlock::dma_done(std::uint32_t count, bool aborted) {
+SyncBlock::DmaOutcome SyncBlock::dma_done(const Transfers &ended, bool aborted) {
     const std::lock_guard lock(mutex_);
+    std::uint32_t wake = 0;
+    std::uint32_t count = 0;
+    for (std::size_t i = 0; i < ENGINES; ++i) {
+        in_flight_[i] -= ended[i];
+        count += ended[i];
+        if (waits_[i].active && waits_[i].drain && in_flight_[i] == 0)
+            wake |= 1U << i;
+    }
     dma_ -= count;
-    const auto deadlock = aborted ? std::nullopt : deadlock_locked();
-    if (deadlock)
+    const Verdict verdict = settle_locked(aborted);
+    if (verdict == Verdict::DEADLOCK) {
+        for (std::size_t i = 0; i < ENGINES; ++i)
+            in_flight_[i] += ended[i];
         dma_ += count;
-    return {.done = running_ == 0 && dma_ == 0, .deadlock = deadlock};
+    }
+    return {verdict, wake};
+}
+
+std::optional<SyncBlock::Waiter> SyncBlock::first_waiter() const {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < ENGINES; ++i)
+        if ((running_ >> i & 1) != 0 && waits_in_vain_locked(i))
+            return Waiter{static_cast<spec::Engine>(i), waits_[i].semaphore, waits_[i].pc};
+    return std::nullopt;
 }
 
 } // namespace neuron::chip

@@ -1,79 +1,106 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "census.hpp"
+
 #include <neuron/spec.hpp>
 
 #include <array>
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <span>
 
 namespace neuron::chip {
 
-inline constexpr std::size_t ENGINES = 5;
+inline constexpr std::size_t ENGINES = spec::ENGINE_COUNT;
 
 /// The semaphores of a core, and who of its sequencers and DMA rings still has work. Knows nothing of units: every call
-/// tells its caller whom to wake. Any thread.
+/// tells its caller whom to wake (bits by engine). Any thread; calls for several cores never nest.
 class SyncBlock {
 public:
-    struct Deadlock {
-        spec::Engine engine; ///< the lowest one that waits
+    using Verdict = Census::Verdict;
+
+    /// A sequencer that waits in vain.
+    struct Waiter {
+        spec::Engine engine;
         std::uint8_t semaphore;
         std::uint32_t pc;
     };
 
-    /// What follows from the end of a sequencer or a transfer.
-    struct Outcome {
-        bool done = false; ///< the launch has just ended on this core
-        /// Nobody can go on. Nothing has changed: report it, and call again with `aborted`. So the launch cannot end, and
-        /// another one begin, before the report is made.
-        std::optional<Deadlock> deadlock;
-    };
-
-    /// All semaphores 0; the sequencers of `engines` (bits) are at work, no DMA is.
-    void start(std::uint32_t engines);
+    /// All semaphores 0; the sequencers of `engines` (bits) are at work, no DMA is. `census` outlives the launch.
+    void start(std::uint32_t engines, Census &census);
 
     struct WaitOutcome {
-        bool ready; ///< otherwise the sequencer parks, and an update() will name it
-        std::optional<Deadlock> deadlock;
-        std::uint32_t wake = 0; ///< bits of the sequencers that can go on now because a TAKE took
+        bool ready;             ///< otherwise the sequencer parks, and somebody will name it in a `wake`
+        bool deadlock = false;  ///< with it the last active core of the launch has come to rest
+        std::uint32_t wake = 0; ///< who can go on now because a TAKE took
     };
     /// Tries the wait of an instruction; TAKE takes.
     WaitOutcome wait(spec::Engine engine, const spec::InstructionHeader &header, std::uint32_t pc);
+    /// Waits until no transfer of `engine` is in flight.
+    WaitOutcome drain(spec::Engine engine, std::uint32_t pc);
 
-    /// Applies the update of an instruction. False: the semaphore would leave its range, nothing has changed.
-    /// Sets in `wake` the bits of the sequencers that can go on now.
-    [[nodiscard]] bool update(const spec::InstructionHeader &header, std::uint32_t &wake);
+    /// A change by an instruction or transfer of this core. False: the semaphore would leave its range, nothing has
+    /// changed. Adds to `wake` who can go on now.
+    [[nodiscard]] bool update(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value, std::uint32_t &wake);
+    /// The same by an instruction or transfer of another core, which is active until the call has returned. Harmless if
+    /// this core has ended.
+    [[nodiscard]] bool update_from_outside(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value,
+                                           std::uint32_t &wake);
+    /// Semaphores `first` to `first + count - 1`, which exist, become 0 in one step. Returns who can go on now.
+    std::uint32_t clear(std::uint32_t first, std::uint32_t count);
 
-    /// Sequencer `engine` has ended, or has given up if `aborted`.
-    Outcome sequencer_done(spec::Engine engine, bool aborted);
+    /// Sequencer `engine` has ended, or has given up if `aborted`. DEADLOCK: nothing has changed. Report it, and call
+    /// again with `aborted`; so the launch cannot end, and another one begin, before the report is made.
+    Verdict sequencer_done(spec::Engine engine, bool aborted);
 
-    /// A DMA transfer was handed to a ring; it counts as in flight from here on.
-    void dma_begin();
+    /// Transfers by the engine that issued them.
+    using Transfers = std::array<std::uint32_t, ENGINES>;
+    /// A transfer was handed to a ring; it counts as in flight from here on.
+    void dma_begin(spec::Engine engine);
     /// It was not handed over after all.
-    void dma_cancel();
-    /// `count` transfers have ended, or were dropped if `aborted`.
-    Outcome dma_done(std::uint32_t count, bool aborted);
+    void dma_cancel(spec::Engine engine);
+    struct DmaOutcome {
+        Verdict verdict;        ///< as of sequencer_done()
+        std::uint32_t wake = 0; ///< who can go on now because it has drained
+    };
+    /// Transfers have ended, or were dropped if `aborted`.
+    DmaOutcome dma_done(const Transfers &ended, bool aborted);
+
+    /// The lowest engine that waits in vain, if any does.
+    std::optional<Waiter> first_waiter() const;
 
 private:
     struct Wait {
         bool active = false;
+        bool drain = false; ///< for transfers, not for a semaphore
         spec::WaitOp op{};
         std::uint8_t semaphore = 0;
         std::uint32_t value = 0;
         std::uint32_t pc = 0;
     };
 
-    bool holds_locked(const Wait &wait) const;
-    std::optional<Deadlock> deadlock_locked() const;
-    /// Bits of the sequencers that wait on `semaphore` and can go on.
-    std::uint32_t wakeable_locked(std::uint8_t semaphore) const;
+    bool holds_locked(std::size_t engine) const;
+    bool waits_in_vain_locked(std::size_t engine) const;
+    /// No sequencer and no transfer can go on by itself.
+    bool at_rest_locked() const;
+    /// Bits of the sequencers that wait on semaphores `first` to `last` and can go on.
+    std::uint32_t wakeable_locked(std::uint32_t first, std::uint32_t last) const;
+    WaitOutcome park_locked(std::size_t engine, const Wait &wait);
+    bool update_locked(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value, std::uint32_t &wake);
+    /// Tells the census what has become of this core.
+    Verdict settle_locked(bool aborted);
 
-    std::mutex mutex_; ///< guards all below; innermost
+    mutable std::mutex mutex_; ///< guards all below; innermost
+    Census *census_ = nullptr;
     std::array<std::uint32_t, spec::SEMAPHORES> semaphores_{};
     std::array<Wait, ENGINES> waits_{};
     std::uint32_t running_ = 0; ///< bits of the sequencers that have not ended
-    std::uint32_t dma_ = 0;     ///< transfers in flight
+    Transfers in_flight_{};
+    std::uint32_t dma_ = 0; ///< sum of in_flight_
+    bool active_ = false;   ///< as the census has it
+    bool ended_ = true;
 };
 
 } // namespace neuron::chip

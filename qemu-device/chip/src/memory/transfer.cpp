@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "transfer.hpp"
 
+#include "stream_copy.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -10,6 +12,16 @@
 namespace neuron::chip {
 
 namespace {
+
+// What is left of a COPY that is long enough to stream: more than a host's core has caches of its own for.
+constexpr std::uint64_t STREAM_COPY_BYTES = 4ULL << 20;
+// A piece of a DMA row that is: tiles of such rows have megabytes.
+constexpr std::size_t STREAM_PIECE_BYTES = 32 * 1024;
+
+bool overlap(const std::byte *a, const std::byte *b, std::size_t bytes) {
+    const auto x = reinterpret_cast<std::uintptr_t>(a), y = reinterpret_cast<std::uintptr_t>(b);
+    return x < y + bytes && y < x + bytes;
+}
 
 tl::unexpected<MemoryFault> bus_fault(std::uint64_t va, const PhysicalRun &run, bool write) {
     return tl::unexpected(MemoryFault{spec::Fault::HOST_BUS, va, run.bus, write});
@@ -25,7 +37,10 @@ bool load(const Host &host, const PhysicalRun &run, std::span<std::byte> out) {
 bool store(const Host &host, const PhysicalRun &run, std::span<const std::byte> in) {
     if (run.hbm == nullptr)
         return host.write(run.bus, in);
-    std::memcpy(run.hbm, in.data(), in.size());
+    if (in.size() >= STREAM_PIECE_BYTES)
+        stream_copy({run.hbm, in.size()}, in);
+    else
+        std::memcpy(run.hbm, in.data(), in.size());
     return true;
 }
 
@@ -91,6 +106,7 @@ MemoryResult<void> write_u64(const Access &access, const Host &host, std::uint64
 
 MemoryResult<std::size_t> copy(const Access &access, const Host &host, std::uint64_t dst, std::uint64_t src,
                                std::uint64_t bytes, std::span<std::byte> bounce) {
+    const bool stream = bytes >= STREAM_COPY_BYTES;
     bytes = std::min<std::uint64_t>(bytes, CHUNK);
     const auto from = access.space().translate(access, src, bytes, false);
     if (!from)
@@ -101,7 +117,10 @@ MemoryResult<std::size_t> copy(const Access &access, const Host &host, std::uint
     const std::size_t count = to->bytes;
     if (from->hbm != nullptr && to->hbm != nullptr) {
         // Two addresses may lead to the same page, so this may overlap even where the addresses do not.
-        std::memmove(to->hbm, from->hbm, count);
+        if (stream && !overlap(to->hbm, from->hbm, count))
+            stream_copy({to->hbm, count}, {from->hbm, count});
+        else
+            std::memmove(to->hbm, from->hbm, count);
     } else if (from->hbm != nullptr) {
         if (!host.write(to->bus, {from->hbm, count}))
             return bus_fault(dst, *to, true);

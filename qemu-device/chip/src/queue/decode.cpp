@@ -13,6 +13,7 @@ using spec::PacketFlag;
 using spec::PacketOp;
 
 constexpr std::uint64_t PROGRAM_ALIGN = 64;
+constexpr std::uint64_t NOTIFY_ALIGN = 64;
 
 tl::unexpected<FaultInfo> illegal(PacketOp op) {
     return tl::unexpected(FaultInfo{.code = spec::Fault::ILLEGAL_PACKET, .info = spec::raw(op)});
@@ -48,13 +49,30 @@ Decoded decode_fill(Raw raw) {
     return FillJob{packet.dst, packet.bytes, packet.pattern};
 }
 
+bool trace_known(std::uint8_t trace) {
+    std::uint64_t known = 0;
+    for (const spec::TraceFlag flag : spec::values<spec::TraceFlag>())
+        known |= spec::raw(flag);
+    return (trace & ~known) == 0;
+}
+
+bool notify_legal(const spec::PacketLaunch &packet) {
+    if (packet.notify == 0)
+        return packet.notify_log2 == 0 && packet.trace == 0;
+    return packet.notify % NOTIFY_ALIGN == 0 && packet.notify_log2 <= spec::NOTIFY_LOG2_MAX &&
+           trace_known(packet.trace);
+}
+
 Decoded decode_launch(Raw raw, std::uint32_t cores, Launch &launch) {
     const auto packet = spec::unpack<spec::PacketLaunch>(raw);
     const std::uint64_t existing = (1ULL << cores) - 1;
     const bool args_aligned = packet.arg_count == 0 || packet.args % sizeof(std::uint64_t) == 0;
     if (packet.core_mask == 0 || (packet.core_mask & ~existing) != 0 || packet.arg_count > spec::LAUNCH_ARGS ||
-        !args_aligned)
+        !args_aligned || !notify_legal(packet))
         return illegal(packet.OPCODE);
+    const std::uint64_t ring_bytes = std::uint64_t{spec::Notification::BYTES} << packet.notify_log2;
+    if (const auto range = check_range(packet.notify, ring_bytes, true); packet.notify != 0 && !range)
+        return packet_fault(range.error());
     if (packet.program % PROGRAM_ALIGN != 0)
         return tl::unexpected(FaultInfo{.code = spec::Fault::PROGRAM_HEADER, .info = packet.program});
     return LaunchJob(packet, launch);

@@ -32,6 +32,12 @@ MemoryResult<void> LaunchJob::read_args(PacketContext &context) {
     return {};
 }
 
+void LaunchJob::rank_cores(PacketContext &context) {
+    auto next = launch_.by_rank.begin();
+    for (std::uint32_t left = packet_.core_mask; left != 0; left &= left - 1)
+        *next++ = &context.cores[static_cast<std::size_t>(std::countr_zero(left))];
+}
+
 JobStep LaunchJob::prepare_one(PacketContext &context) {
     const int core = std::countr_zero(unprepared_);
     context.cores[static_cast<std::size_t>(core)].prepare(launch_);
@@ -43,9 +49,13 @@ JobStep LaunchJob::prepare_one(PacketContext &context) {
 
 void LaunchJob::start(PacketContext &context) {
     phase_ = Phase::RUN;
-    launch_.cores_left.store(static_cast<std::uint32_t>(std::popcount(packet_.core_mask)));
+    launch_.census.start(launch_.core_count());
+    launch_.notifier.start(packet_);
+    for (Core *core : launch_.cores())
+        core->arm(launch_);
+    // From here on the launch may be over at any time, but not before its last core has been told to run.
     for (std::uint32_t left = packet_.core_mask; left != 0; left &= left - 1)
-        context.cores[static_cast<std::size_t>(std::countr_zero(left))].start(launch_);
+        context.cores[static_cast<std::size_t>(std::countr_zero(left))].run();
 }
 
 JobResult LaunchJob::step(PacketContext &context) {
@@ -63,17 +73,22 @@ JobResult LaunchJob::step(PacketContext &context) {
         launch_.space = &context.space;
         launch_.waiter = &context.self;
         launch_.owner = {context.queue.active.ctx(), context.generation};
+        launch_.core_mask = packet_.core_mask;
+        rank_cores(context);
         phase_ = Phase::ACQUIRE;
         return JobStep::MORE;
     case Phase::ACQUIRE:
-        if (!context.pool.acquire(context.self, packet_.core_mask))
+        if (!context.pool.acquire(context.self, packet_.core_mask)) {
+            context.queue.waiting.store(true, std::memory_order_relaxed);
             return JobStep::BLOCKED;
+        }
+        context.queue.waiting.store(false, std::memory_order_relaxed);
         unprepared_ = packet_.core_mask;
         phase_ = Phase::PREPARE;
         return JobStep::MORE;
     case Phase::PREPARE: return prepare_one(context);
     case Phase::RUN:
-        if (launch_.cores_left.load(std::memory_order_acquire) != 0)
+        if (!launch_.census.over())
             return JobStep::BLOCKED;
         context.pool.release(context.self);
         return JobStep::DONE;
@@ -82,7 +97,7 @@ JobResult LaunchJob::step(PacketContext &context) {
 }
 
 bool LaunchJob::abandon(PacketContext &context) {
-    if (phase_ == Phase::RUN && launch_.cores_left.load(std::memory_order_acquire) != 0) {
+    if (phase_ == Phase::RUN && !launch_.census.over()) {
         if (!told_cores_) {
             told_cores_ = true;
             for (std::uint32_t left = packet_.core_mask; left != 0; left &= left - 1)
@@ -90,6 +105,7 @@ bool LaunchJob::abandon(PacketContext &context) {
         }
         return false;
     }
+    context.queue.waiting.store(false, std::memory_order_relaxed);
     context.pool.release(context.self);
     return true;
 }

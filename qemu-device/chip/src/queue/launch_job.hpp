@@ -25,6 +25,7 @@ private:
 
     MemoryResult<void> read_args(PacketContext &context);
     tl::expected<void, FaultInfo> read_header(PacketContext &context);
+    void rank_cores(PacketContext &context);
     JobStep prepare_one(PacketContext &context);
     void start(PacketContext &context);
 

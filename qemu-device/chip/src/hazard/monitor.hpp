@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// Finds accesses to on-chip memory that no semaphore orders, and reads of memory that nothing wrote.
+#pragma once
+
+#include "../control/fault_info.hpp"
+#include "access.hpp"
+#include "compute/tile_view.hpp"
+#include "semaphore_clock.hpp"
+#include "shadow.hpp"
+
+#include <neuron/spec.hpp>
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace neuron::chip::hazard {
+
+/// The happens-before order of a chip's sequencers and DMA rings, with vector clocks, and a shadow of every core's memory.
+/// Built only where a host asks for it: every instruction costs microseconds. What it finds depends on the order that the
+/// program guarantees and not on the order in which things happened to run, except where several producers raise one
+/// semaphore. Any thread. Allocates; throws std::bad_alloc.
+class Monitor {
+public:
+    explicit Monitor(std::size_t cores);
+
+    static constexpr Agent sequencer(std::uint8_t core, spec::Engine engine) {
+        return static_cast<Agent>(core * AGENTS_PER_CORE + spec::raw(engine));
+    }
+    static constexpr Agent ring(std::uint8_t core, std::uint8_t index) {
+        return static_cast<Agent>(core * AGENTS_PER_CORE + spec::ENGINE_COUNT + index);
+    }
+
+    /// A launch begins on `core`: what was before comes before all of it. `scrubbed`: its memory has just been cleared for
+    /// another owner.
+    void begin(std::uint8_t core, bool scrubbed);
+
+    /// A wait of `agent` for a semaphore of `core` is over; an update of one is about to be made.
+    void waited(Agent agent, std::uint8_t core, std::uint8_t semaphore, spec::WaitOp op, std::uint32_t value);
+    void updating(Agent agent, std::uint8_t core, std::uint8_t semaphore, spec::UpdateOp op, std::uint32_t value);
+    void cleared(std::uint8_t core, std::uint32_t first, std::uint32_t count);
+
+    /// `issuer` has handed a transfer to `ring`; the ring takes up its oldest one; it has completed it for `issuer`.
+    void issued(Agent issuer, Agent ring);
+    void started(Agent ring);
+    void completed(Agent ring, Agent issuer);
+    /// `issuer` knows that its transfers have completed (DRAIN).
+    void drained(Agent issuer);
+
+    /// How an operand is accessed.
+    enum class Mode : std::uint8_t {
+        READ,
+        READ_PARTLY, ///< only some elements, which only the data tells
+        WRITE,
+        MODIFY,       ///< read, then written
+        WRITE_PARTLY, ///< some elements may keep what they had
+    };
+    /// `agent` accesses `tile` of `core`'s memory for instruction `site`. Gives the fault to report, if there is one.
+    std::optional<FaultInfo> access(Agent agent, const Site &site, std::uint8_t core, const TileView &tile, Mode mode);
+
+private:
+    static constexpr std::size_t AGENTS_PER_CORE = spec::ENGINE_COUNT + spec::DMA_RINGS;
+    static constexpr std::size_t SPACES = 2;
+
+    struct Core {
+        std::array<SemaphoreClock, spec::SEMAPHORES> semaphores;
+        std::array<Shadow, SPACES * spec::PARTITIONS> shadow;
+    };
+
+    std::optional<Shadow::Conflict> access_row(Shadow &shadow, const TileView &tile, Mode mode, const Access &access,
+                                               const VectorClock &clock);
+
+    std::mutex mutex_; ///< guards all below; innermost
+    std::deque<Core> cores_;
+    std::vector<VectorClock> clocks_;              ///< by agent
+    std::vector<VectorClock> drain_;               ///< by agent: what its completed transfers knew
+    std::vector<std::deque<VectorClock>> in_line_; ///< by ring's agent: what the issuers of its transfers knew
+};
+
+} // namespace neuron::chip::hazard

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#include "semaphore_clock.hpp"
+
+#include <algorithm>
+
+namespace neuron::chip::hazard {
+
+void SemaphoreClock::lower(std::uint64_t amount) {
+    while (amount != 0 && !raises_.empty()) {
+        const std::uint64_t part = std::min(amount, raises_.front().amount);
+        amount -= part;
+        raises_.front().amount -= part;
+        if (raises_.front().amount == 0)
+            raises_.pop_front();
+    }
+}
+
+void SemaphoreClock::update(spec::UpdateOp op, std::uint32_t value, const VectorClock &clock) {
+    switch (op) {
+    case spec::UpdateOp::NONE: return;
+    case spec::UpdateOp::ADD: raises_.push_back({value, clock}); return;
+    case spec::UpdateOp::SUB: lower(value); return;
+    case spec::UpdateOp::SET:
+        raises_.clear();
+        raises_.push_back({value, clock});
+        return;
+    }
+}
+
+void SemaphoreClock::wait(spec::WaitOp op, std::uint32_t value, VectorClock &clock) {
+    if (op == spec::WaitOp::NONE)
+        return;
+    // EQ holds only while nothing else has come, so it knows all that has.
+    std::uint64_t needed = op == spec::WaitOp::EQ ? ~0ULL : value;
+    for (const Raise &raise : raises_) {
+        if (needed == 0)
+            break;
+        clock.join(raise.clock);
+        needed -= std::min(needed, raise.amount);
+    }
+    if (op == spec::WaitOp::TAKE)
+        lower(value);
+}
+
+} // namespace neuron::chip::hazard

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+// The notification ring of a launch: NOTIFY, traces of instructions, and what a broken ring does.
+#include "chip_program.hpp"
+
+namespace {
+
+using namespace chip_test;
+using spec::Fault;
+using spec::Notification;
+using spec::NotificationKind;
+using spec::Opcode;
+using spec::TraceFlag;
+
+constexpr std::uint64_t RING = 0x6000'0000;
+constexpr std::uint64_t IN_HBM = Runner::DATA + MiB;
+
+spec::PacketLaunch with_ring(spec::PacketLaunch packet, std::uint64_t ring, std::uint8_t log2, std::uint8_t trace = 0) {
+    packet.notify = ring;
+    packet.notify_log2 = log2;
+    packet.trace = trace;
+    return packet;
+}
+
+Notification note_at(const std::byte *ring, std::uint64_t slot) {
+    return spec::unpack<Notification>(
+        std::span<const std::byte, Notification::BYTES>(ring + slot * Notification::BYTES, Notification::BYTES));
+}
+
+// Of one ring, in order of sequence.
+std::vector<Notification> notes(const std::byte *ring, unsigned log2) {
+    std::vector<Notification> all;
+    for (std::uint64_t i = 0; i < 1ULL << log2; ++i)
+        if (const Notification note = note_at(ring, i); note.sequence != 0) {
+            assert_int_equal((note.sequence - 1) % (1ULL << log2), i);
+            all.push_back(note);
+        }
+    std::ranges::sort(all, {}, &Notification::sequence);
+    return all;
+}
+
+void notes_carry_value_and_place(void **state) {
+    Machine m(mode_of(state));
+    Runner r(m);
+    Program p;
+    p.add(Engine::POOL, move(3, -1)).add(Engine::POOL, spec::InsnNotify{.value = 100, .ra = 3});
+    p.add(Engine::POOL, spec::InsnNotify{.value = 7, .ra = 0}).add(Engine::POOL, end());
+    const std::uint64_t before = m.r64(reg::GLOBAL_CLOCK_NS);
+    // A context address in HBM, and one in host memory.
+    const std::byte *host = m.host.at(r.ctx.map_host(RING, PAGE));
+    const std::byte *hbm = r.data(MiB);
+    for (const auto &[va, at] : {std::pair{IN_HBM, hbm}, {RING, host}}) {
+        assert_int_equal(r.queue.run(with_ring(r.prepare(p, {Runner::DATA}, 2), va, 3)), Fault::NONE);
+        const auto all = notes(at, 3);
+        assert_int_equal(all.size(), 2);
+        for (const Notification &note : all) {
+            assert_int_equal(note.kind, NotificationKind::NOTIFY);
+            assert_int_equal(note.core, 1);
+            assert_int_equal(note.engine, Engine::POOL);
+            assert_int_equal(note.opcode, Opcode::NOTIFY);
+            assert_true(before <= note.start_ns && note.start_ns <= note.end_ns);
+            assert_true(note.end_ns <= m.r64(reg::GLOBAL_CLOCK_NS));
+        }
+        assert_int_equal(all[0].value, 99);
+        assert_int_equal(all[0].pc, 1);
+        assert_int_equal(all[1].value, 7);
+        assert_int_equal(all[1].pc, 2);
+        assert_int_equal(all[1].sequence, 2); // and each launch counts from 1
+    }
+}
+
+void without_a_ring_notify_does_nothing(void **state) {
+    Machine m(mode_of(state));
+    Runner r(m);
+    Program p;
+    p.add(Engine::SP, spec::InsnNotify{.header = add(0, 1), .value = 1}).add(Engine::SP, end(wait_ge(0, 1)));
+    assert_int_equal(r.run(p), Fault::NONE);
+}
+
+void the_newest_overwrite_the_oldest(void **state) {
+    Machine m(mode_of(state));
+    Runner r(m);
+    Program p; // five engines of two cores, a thousand notes
+    for (const Engine engine : spec::values<Engine>()) {
+        p.add(engine, spec::InsnNotify{.value = 0, .ra = 1}).add(engine, alu(spec::AluOp::ADD, 1, 1, 0, 1));
+        p.add(engine, branch(spec::Cond::LT, 1, 100, 0)).add(engine, end());
+    }
+    for (const std::uint8_t log2 : {std::uint8_t{0}, std::uint8_t{4}, std::uint8_t{10}}) {
+        assert_int_equal(r.queue.run(with_ring(r.prepare(p, {Runner::DATA}, 3), IN_HBM, log2)), Fault::NONE);
+        const auto all = notes(r.data(MiB), log2);
+        assert_int_equal(all.size(), std::min(1000, 1 << log2));
+        assert_int_equal(all.back().sequence, 1000);
+        assert_int_equal(all.front().sequence, 1000 - all.size() + 1);
+        std::map<std::pair<unsigned, Engine>, std::uint32_t> seen; // of an engine they come in order
+        for (const Notification &note : all) {
+            auto &last = seen[{note.core, note.engine}];
+            assert_true(note.value >= last);
+            last = note.value;
+        }
+    }
+}
+
+void traces_show_what_ran(void **state) {
+    Machine m(mode_of(state));
+    Runner r(m);
+    Program p;
+    p.add(Engine::SP, move(1, 5)).add(Engine::SP, nop(wait_ge(0, 1)));
+    p.add(Engine::SP, branch(spec::Cond::EQ, 1, 5, 4)).add(Engine::SP, nop()).add(Engine::SP, end());
+    p.add(Engine::DVE, spec::InsnCopy{.header = add(0, 1), .dst = tile(1, 1, 64), .src = tile(1, 1)});
+    p.add(Engine::DVE, end());
+    p.add(Engine::PE, nop()).add(Engine::PE, end());
+    const std::uint8_t trace = TraceFlag::SP | TraceFlag::DVE;
+    assert_int_equal(r.queue.run(with_ring(r.prepare(p), IN_HBM, 4, trace)), Fault::NONE);
+    const auto all = notes(r.data(MiB), 4);
+    std::vector<std::pair<std::uint32_t, Opcode>> sp;
+    std::vector<std::pair<std::uint32_t, Opcode>> dve;
+    for (const Notification &note : all) {
+        assert_int_equal(note.kind, NotificationKind::TRACE);
+        assert_int_equal(note.value, 0);
+        assert_true(note.start_ns <= note.end_ns);
+        assert_true(note.engine == Engine::SP || note.engine == Engine::DVE); // PE was not asked for
+        (note.engine == Engine::SP ? sp : dve).emplace_back(note.pc, note.opcode);
+    }
+    using List = std::vector<std::pair<std::uint32_t, Opcode>>;
+    assert_true((sp == List{{0, Opcode::MOVE}, {1, Opcode::NOP}, {2, Opcode::BRANCH}, {4, Opcode::END}}));
+    assert_true((dve == List{{0, Opcode::COPY}, {1, Opcode::END}}));
+    // Who waits for an instruction comes after it in the ring, and begins after it has ended.
+    const auto find = [&](Engine engine, std::uint32_t pc) {
+        return *std::ranges::find_if(all, [&](const Notification &n) { return n.engine == engine && n.pc == pc; });
+    };
+    assert_true(find(Engine::DVE, 0).sequence < find(Engine::SP, 1).sequence);
+    assert_true(find(Engine::DVE, 0).end_ns <= find(Engine::SP, 1).start_ns);
+}
+
+void notify_is_traced_like_any_other(void **state) {
+    Machine m(mode_of(state));
+    Runner r(m);
+    Program p;
+    p.add(Engine::ACT, spec::InsnNotify{.value = 3}).add(Engine::ACT, end());
+    const std::uint8_t trace = 0 | TraceFlag::ACT;
+    assert_int_equal(r.queue.run(with_ring(r.prepare(p), IN_HBM, 4, trace)), Fault::NONE);
+    const auto all = notes(r.data(MiB), 4);
+    assert_int_equal(all.size(), 3);
+    assert_int_equal(all[0].kind, NotificationKind::NOTIFY);
+    assert_int_equal(all[1].kind, NotificationKind::TRACE);
+    assert_int_equal(all[1].opcode, Opcode::NOTIFY);
+    assert_int_equal(all[2].opcode, Opcode::END);
+}
+
+void a_ring_out_of_reach_is_a_fault_of_the_instruction(void **state) {
+    const auto check = [&](bool traced, std::uint64_t ring, Fault fault, std::uint64_t va, Engine engine,
+                           std::uint32_t pc) {
+        Machine m(mode_of(state));
+        Runner r(m);
+        r.ctx.map_host(RING, PAGE, 0); // read only
+        Program p;
+        p.add(Engine::DVE, nop()).add(Engine::DVE, nop());
+        if (!traced)
+            p.add(Engine::DVE, spec::InsnNotify{});
+        p.add(Engine::DVE, end());
+        const std::uint8_t trace = traced ? 0 | TraceFlag::DVE : 0;
+        assert_int_equal(r.queue.run(with_ring(r.prepare(p), ring, 2, trace)), fault);
+        assert_int_equal(m.event_count(), 1);
+        const auto record = m.event(0);
+        assert_int_equal(record.unit, spec::raw(spec::Unit::PE) + spec::raw(engine));
+        assert_int_equal(record.pc, pc);
+        assert_int_equal(record.va, va);
+        assert_int_equal(record.write, 1);
+    };
+    check(false, RING, Fault::PAGE_READ_ONLY, RING, Engine::DVE, 2);
+    check(true, RING, Fault::PAGE_READ_ONLY, RING, Engine::DVE, 0);
+    check(false, 0x7000'0000, Fault::PAGE_NOT_MAPPED, 0x7000'0000, Engine::DVE, 2);
+    // The second record lies on the next page.
+    check(true, Runner::DATA + Runner::DATA_BYTES - 64, Fault::PAGE_NOT_MAPPED, Runner::DATA + Runner::DATA_BYTES,
+          Engine::DVE, 2);
+}
+
+void the_packet_is_checked(void **state) {
+    struct Case {
+        std::uint64_t ring;
+        std::uint8_t log2, trace;
+        Fault fault;
+    };
+    const Case cases[] = {
+        {IN_HBM, 0, 0, Fault::NONE},
+        {IN_HBM, 4, 0x3f, Fault::NONE},
+        {IN_HBM, 20, 0, Fault::NONE}, // longer than what is mapped, which nobody uses
+        {IN_HBM, 21, 0, Fault::ILLEGAL_PACKET},
+        {IN_HBM, 255, 0, Fault::ILLEGAL_PACKET},
+        {IN_HBM, 4, 0x40, Fault::ILLEGAL_PACKET},
+        {IN_HBM + 32, 4, 0, Fault::ILLEGAL_PACKET},
+        {0, 1, 0, Fault::ILLEGAL_PACKET},
+        {0, 0, 1, Fault::ILLEGAL_PACKET},
+        {(1ULL << 48) - 64, 1, 0, Fault::NONE},
+        {(1ULL << 48) - 64, 2, 0, Fault::BAD_ADDRESS},
+        {~63ULL, 4, 0, Fault::BAD_ADDRESS},
+    };
+    for (const Case &c : cases) {
+        Machine m(mode_of(state));
+        Runner r(m);
+        Program p;
+        p.add(Engine::SP, spec::InsnMove{}).add(Engine::SP, end());
+        const Fault fault = r.queue.run(with_ring(r.prepare(p), c.ring, c.log2, c.trace));
+        if (fault != c.fault)
+            fail_msg("ring %#llx, log2 %u, trace %u: %s", static_cast<unsigned long long>(c.ring), c.log2, c.trace,
+                     spec::name(fault).data());
+    }
+}
+
+} // namespace
+
+int main() {
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    const CMUnitTest tests[] = {
+        IN_BOTH_MODES(notes_carry_value_and_place),
+        IN_BOTH_MODES(without_a_ring_notify_does_nothing),
+        IN_BOTH_MODES(the_newest_overwrite_the_oldest),
+        IN_BOTH_MODES(traces_show_what_ran),
+        IN_BOTH_MODES(notify_is_traced_like_any_other),
+        IN_BOTH_MODES(a_ring_out_of_reach_is_a_fault_of_the_instruction),
+        IN_BOTH_MODES(the_packet_is_checked),
+    };
+    return cmocka_run_group_tests_name("chip notifications", tests, nullptr, nullptr);
+}
