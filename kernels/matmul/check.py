@@ -44,8 +44,8 @@ def check_shapes(a, b, c) -> None:
         raise Mismatch(f"C is {list(c.shape)}, A^T B is {want}")
 
 
-def check_bits(a, b, c, c_dtype: str) -> None:
-    want = from_f32(matmul(a, b, "BF16", "BF16"), c_dtype)
+def check_bits(a, b, c, in_dtype: str, c_dtype: str) -> None:
+    want = from_f32(matmul(a, b, in_dtype, in_dtype), c_dtype)
     bits = f"<u{want.dtype.itemsize}"
     wrong = np.argwhere(c.view(bits) != want.view(bits))
     if wrong.size:
@@ -55,8 +55,8 @@ def check_bits(a, b, c, c_dtype: str) -> None:
     print(f"bits: all {c.size} elements equal the oracle's")
 
 
-def check_error(a, b, c, c_dtype: str) -> None:
-    a64, b64 = (to_f32(x, "BF16").astype(np.float64) for x in (a, b))
+def check_error(a, b, c, in_dtype: str, c_dtype: str) -> None:
+    a64, b64 = (to_f32(x, in_dtype).astype(np.float64) for x in (a, b))
     got, want = to_f32(c, c_dtype).astype(np.float64), a64.T @ b64
     # One fp32 rounding per step of K, relative to the size of the sums on the way; one more to C's type.
     steps = a.shape[0] * 2.0**-24 * (np.abs(a64).T @ np.abs(b64))
@@ -77,11 +77,11 @@ def main(argv) -> int:
         a_dtype, a = load(options.a, "A")
         b_dtype, b = load(options.b, "B")
         c_dtype, c = load(options.c, "C")
-        if (a_dtype, b_dtype) != ("BF16", "BF16"):
-            raise Mismatch(f"A is {a_dtype} and B is {b_dtype}; both must be BF16")
+        if a_dtype != b_dtype:
+            raise Mismatch(f"A is {a_dtype} and B is {b_dtype}; both must be of one type")
         check_shapes(a, b, c)
-        check_bits(a, b, c, c_dtype)
-        check_error(a, b, c, c_dtype)
+        check_bits(a, b, c, a_dtype, c_dtype)
+        check_error(a, b, c, a_dtype, c_dtype)
     except Mismatch as mismatch:
         print(f"check: FAIL: {mismatch}")
         return 1

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Inputs of kernels/matmul: A [K, M] and B [K, N], normally distributed, as bf16.
+"""Inputs of kernels/matmul: A [K, M] and B [K, N], normally distributed, as bf16 or f32.
 
 A file of bf16 holds two-byte voids (V2), as ml_dtypes writes it: NumPy itself has no such type.
 """
@@ -31,15 +31,16 @@ def main(argv) -> int:
     parser.add_argument("--seed", type=int, help="of the numbers (default: a new one)")
     for name in "mnk":
         parser.add_argument(f"--{name}", type=positive, default=512, help=f"{name.upper()} (default 512)")
+    parser.add_argument("--dtype", choices=("bf16", "f32"), default="bf16", help="default bf16; f32 is for -D IN_F32=1")
     parser.add_argument("--out", type=Path, default=Path("."), help="folder for A.npy and B.npy (default: here)")
     options = parser.parse_args(argv)
     seed = secrets.randbelow(2**32) if options.seed is None else options.seed
     rng = np.random.default_rng(seed)
     options.out.mkdir(parents=True, exist_ok=True)
     for name, columns in (("A", options.m), ("B", options.n)):
-        codes = to_bf16(rng.standard_normal((options.k, columns), dtype=np.float32))
-        np.save(options.out / f"{name}.npy", codes.view("V2"))
-        print(f"{name}: bf16 [{options.k}, {columns}], seed {seed} -> {options.out / name}.npy")
+        values = rng.standard_normal((options.k, columns), dtype=np.float32)
+        np.save(options.out / f"{name}.npy", to_bf16(values).view("V2") if options.dtype == "bf16" else values)
+        print(f"{name}: {options.dtype} [{options.k}, {columns}], seed {seed} -> {options.out / name}.npy")
     return 0
 
 

@@ -49,11 +49,26 @@ def f32_output(folder):
     expect_pass(folder)
 
 
+@case("matmul with f32 inputs is exact to the bit, with and without tails")
+def f32_inputs(folder):
+    for shape, output in (((130, 513, 257), 1), ((128, 512, 256), 0), ((20, 30, 40), 1)):
+        compute(folder, *shape, definitions=("-D", "IN_F32=1", "-D", f"OUT_F32={output}"))
+        assert np.load(folder / "A.npy").dtype == np.float32
+        expect_pass(folder)
+
+
+@case("cores share the blocks out, whole ones and tails: any number of them gives the same bits")
+def cores(folder):
+    for count in (1, 2, 3, 8):
+        compute(folder, 1030, 1500, 130, "--cores", str(count))
+        expect_pass(folder)
+
+
 @case("matmul is exact in stepped mode, whatever the seed")
 def stepped(folder):
     for shape in ((130, 513, 257), (256, 9000, 1)):
         for seed in (0, 1, 2):
-            compute(folder, *shape, "--sim-stepped", "--sim-seed", str(seed))
+            compute(folder, *shape, "--sim-stepped", "--sim-seed", str(seed), "--cores", str(1 + seed))
             expect_pass(folder)
 
 

@@ -131,6 +131,16 @@ def wrong_arguments(folder):
     assert not (folder / "y.npy").exists()
 
 
+@case("--cores names as many cores as the chip has, at least one")
+def cores(folder):
+    hello(folder)
+    arguments = ("hello.nko", "--in", "X=x.npy", "--out", "Y=y.npy")
+    bad(folder, 2, "--cores 3: sim has 2 cores", *SIM, "--sim-cores", "2", "--cores", "3", *arguments)
+    bad(folder, 2, "--cores: Value 0 not in range 1 to 32", *SIM, "--cores", "0", *arguments)
+    assert not (folder / "y.npy").exists()
+    good(folder, *SIM, "--sim-cores", "2", "--cores", "2", *arguments)
+
+
 @case("scalars must be 64-bit integers, given once")
 def wrong_scalars(folder):
     assemble(folder, ".param n, scalar\n.engine sp\nend\n")

@@ -3,6 +3,8 @@
 
 import threading
 
+import figures
+
 SHOWN_LOG_LINES = 40
 
 
@@ -12,19 +14,22 @@ class Report:
     def __init__(self):
         self.counts = {"ok": 0, "FAIL": 0, "skip": 0}
         self.failures = []
+        self.figures = []
         self.lock = threading.Lock()
 
-    def program(self, title, cases, problem, log, figures=False):
-        """All cases of one program that has ended; figures: show its diagnostic lines too, a benchmark's results."""
+    def program(self, title, cases, problem, log, bench=False):
+        """All cases of one program that has ended. Of a benchmark the figures are kept, and its diagnostic lines shown."""
         with self.lock:
+            if bench and log:
+                problem = self._keep_figures(log) or problem
             for case in cases:
                 self._line(f"{title}: {case.name}", case.verdict, case.seconds, case.note)
             if problem:
                 self._line(title, "FAIL", None, problem)
             if problem or any(case.verdict == "FAIL" for case in cases):
                 self._tail(log)
-            elif figures:
-                self._figures(log)
+            elif bench:
+                self._diagnostics(log)
 
     def _line(self, name, verdict, seconds, note):
         self.counts[verdict] += 1
@@ -44,12 +49,29 @@ class Report:
             print(f"     | {line}")
         print(f"     the whole log is {log}", flush=True)
 
+    def _keep_figures(self, log):
+        """What is wrong with them, or None."""
+        try:
+            self.figures += figures.of_log(log)
+        except figures.Malformed as malformed:
+            return str(malformed)
+        return None
+
     @staticmethod
-    def _figures(log):
+    def _diagnostics(log):
         with open(log, encoding="utf-8", errors="replace") as file:
             for line in file:
                 if line.startswith("#"):
                     print(f"     {line[1:].strip()}", flush=True)
+
+    def finish_bench(self, path):
+        """The table of all figures, and the same for scripts in `path`."""
+        figures.write(self.figures, path)
+        print()
+        for line in figures.table(self.figures):
+            print(line)
+        missed = sum(figure["met"] is False for figure in self.figures)
+        print(f"{len(self.figures)} figures, {missed} goals missed, all in {path}")
 
     def finish(self):
         """The last line, and the exit status."""

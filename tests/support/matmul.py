@@ -30,14 +30,14 @@ def here(script: str, *words: object) -> tuple[int, str]:
     return status, out.getvalue()
 
 
-def inputs(folder: Path, m: int, n: int, k: int) -> None:
-    status, out = here("make_inputs", "--seed", SEED, "--m", m, "--n", n, "--k", k, "--out", folder)
+def inputs(folder: Path, m: int, n: int, k: int, dtype: str = "bf16") -> None:
+    status, out = here("make_inputs", "--seed", SEED, "--m", m, "--n", n, "--k", k, "--dtype", dtype, "--out", folder)
     assert status == 0 and f"seed {SEED}" in out, out
 
 
 def prepare(folder: Path, m: int, n: int, k: int, definitions: tuple = ()) -> None:
     """A.npy, B.npy and matmul.nko."""
-    inputs(folder, m, n, k)
+    inputs(folder, m, n, k, "f32" if "IN_F32=1" in definitions else "bf16")
     good(folder, "asm", MATMUL / "matmul.s", "-D", f"M={m}", "-D", f"N={n}", "-D", f"K={k}", *definitions)
 
 
