@@ -35,6 +35,8 @@ using namespace neuron;
     std::exit(1);
 }
 
+constexpr unsigned CORE_VERSION = 4; // the newest has all
+
 struct Core {
     chip::CoreMemory memory{spec::find_profile("trn2")->sbuf_bytes};
     chip::TensorEngine tensor_engine{};
@@ -43,7 +45,9 @@ struct Core {
     template<class Insn>
     void run(spec::Engine engine, const Insn &insn) {
         const auto bytes = spec::packed(insn);
-        const auto result = chip::execute_compute(engine, Insn::OPCODE, bytes, regs, memory, tensor_engine);
+        chip::EngineState state;
+        chip::ExecContext context{engine, CORE_VERSION, regs, memory, state, tensor_engine};
+        const auto result = chip::execute_compute(context, Insn::OPCODE, bytes);
         if (!result) {
             fail("fault " + std::string(spec::name(result.error().code)) + ", info " +
                  std::to_string(result.error().info));

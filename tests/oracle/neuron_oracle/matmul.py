@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .casts import canonical_nan, to_f32
+from .casts import FORMATS, canonical_nan, to_f32
 from .fma import fma32
 
 
@@ -32,7 +32,8 @@ def products_are_exact(a: np.ndarray, b: np.ndarray, significand_bits: int) -> b
     return a_low + b_low >= -149 and a_high + b_high + 2 <= 128
 
 
-_SIGNIFICAND = {"BF16": 8, "F16": 11, "F32": 24}
+_SIGNIFICAND = {"F32": 24, **{name: mantissa + 1 for name, (_, mantissa, _) in FORMATS.items()}}
+_WIDE = ("F32", "TF32")
 
 
 def matmul(stationary, moving, stationary_dtype: str, moving_dtype: str, accumulator=None, exact_path=False):
@@ -42,8 +43,8 @@ def matmul(stationary, moving, stationary_dtype: str, moving_dtype: str, accumul
     group are one long k. Fused multiply-add in fp32, k ascending, from +0 if `accumulator` (fp32 [M, N]) is None.
     Returns fp32 [M, N]. `exact_path` forces the slow fused path where the fast one would do (for tests).
     """
-    if ("F32" in (stationary_dtype, moving_dtype)) and stationary_dtype != moving_dtype:
-        raise TypeError("F32 goes with F32 only")
+    if (stationary_dtype in _WIDE) != (moving_dtype in _WIDE):
+        raise TypeError("F32 and TF32 go with F32 and TF32 only")
     a = to_f32(stationary, stationary_dtype)
     b = to_f32(moving, moving_dtype)
     if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[0]:

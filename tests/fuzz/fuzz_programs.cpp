@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// A hostile program on one core or both, next to a tenant at work: nothing of his changes or leaks, the launch ends or can
+// be ended, and a fault says what was wrong.
+#include "arena.hpp"
+#include "check.hpp"
+#include "programs.hpp"
+#include "records.hpp"
+#include "victim.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace {
+
+using namespace fuzz;
+
+constexpr RecordLayout LAYOUT{ProgramOptions::BYTES, PROGRAM_RECORD};
+constexpr std::uint64_t MAX_STEPS = 1500;
+constexpr std::uint64_t ARGS_OFFSET = va::CODE_BYTES - PAGE / 4;
+
+/// Eight good ones, then what a tenant must not have.
+constexpr std::array<std::uint64_t, 16> ARGS = {
+    va::LARGE_HBM, va::DATA,        va::LARGE_HBM + 0x40000, va::DATA + 0x1000, va::LARGE_HBM + 0x1001, va::SMALL_HBM,
+    va::RING,      va::LARGE_GUEST, va::LARGE_READ_ONLY,     va::HOLE - 64,     va::READ_ONLY,          va::TOP,
+    va::CODE,      va::OWN_TABLES,  va::CODE_WRITABLE,       va::OUTSIDE};
+
+ProgramOptions read_options(const std::uint8_t *data) {
+    return {.profile = data[0], .seed = data[1], .flags = data[2], .core_mask = data[3], .reserved = data[4]};
+}
+
+Ending ending_of(std::uint8_t flags) {
+    if ((flags & RESET_AT_END) != 0)
+        return Ending::RESET;
+    return (flags & DISABLE_CONTEXT) != 0 ? Ending::DISABLE_CONTEXT : Ending::DISABLE_QUEUE;
+}
+
+/// The streams in the order of the engines, after the header.
+void write_program(Arena &arena, std::span<const std::byte> records, bool with_end) {
+    spec::ProgramHeader header{.magic = spec::PROGRAM_MAGIC, .isa_version = spec::VERSION};
+    std::uint64_t at = spec::ProgramHeader::BYTES;
+    const auto append = [&](std::span<const std::byte> raw) {
+        std::memcpy(arena.code(at), raw.data(), raw.size());
+        at += raw.size();
+    };
+    const auto end = spec::packed(spec::InsnEnd{});
+    for (std::size_t engine = 0; engine < PROGRAM_ENGINES; ++engine) {
+        spec::StreamRef &stream = header.streams[engine];
+        stream = {.addr = va::CODE + at, .count = 0};
+        for (std::size_t i = 0; i + PROGRAM_RECORD <= records.size(); i += PROGRAM_RECORD) {
+            if (static_cast<std::size_t>(records[i]) % PROGRAM_ENGINES != engine)
+                continue;
+            append(records.subspan(i + 1, spec::INSTRUCTION_BYTES));
+            ++stream.count;
+        }
+        if (with_end && stream.count != 0) {
+            append(end);
+            ++stream.count;
+        }
+    }
+    const auto raw = spec::packed(header);
+    std::memcpy(arena.code(0), raw.data(), raw.size());
+    std::memcpy(arena.code(ARGS_OFFSET), ARGS.data(), sizeof ARGS);
+}
+
+/// A value that the input cannot know, for it depends on all of it.
+std::uint64_t hash(std::span<const std::uint8_t> bytes) {
+    std::uint64_t value = 0xcbf29ce484222325; // FNV-1a
+    for (const std::uint8_t byte : bytes)
+        value = (value ^ byte) * 0x100000001b3;
+    return Random(value).next();
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
+    if (size < LAYOUT.header + LAYOUT.record)
+        return 0;
+    const ProgramOptions options = read_options(data);
+    const std::uint32_t mask = options.core_mask % 4 == 0 ? 1 : options.core_mask % 4;
+    Arena arena({.profile = options.profile,
+                 .seed = options.seed,
+                 .tables_in_hbm = (options.flags & TABLES_IN_HBM) != 0,
+                 .ring_in_context = (options.flags & RING_IN_CONTEXT) != 0});
+    const std::uint64_t secret = hash({data, size});
+    Victim victim(arena, secret);
+    const auto bytes = std::as_bytes(std::span(data, size)).subspan(LAYOUT.header);
+    write_program(arena, bytes.first(std::min(bytes.size(), MAX_INSTRUCTIONS * PROGRAM_RECORD)),
+                  (options.flags & WITHOUT_END) == 0);
+    const spec::PacketLaunch launch{
+        .core_mask = mask, .program = va::CODE, .args = va::CODE + ARGS_OFFSET, .arg_count = ARGS.size()};
+    arena.hostile_queue.push(launch);
+    if ((options.flags & TWICE) != 0)
+        arena.hostile_queue.push(launch);
+    arena.watch();
+    victim.start_work();
+    arena.run_hostile(MAX_STEPS, ending_of(options.flags));
+    if ((options.flags & RESET_AT_END) == 0) {
+        arena.check_hostile();
+        victim.check((mask & Victim::CORE_MASK) != 0);
+        arena.check_victim_works();
+        arena.probe_core(Victim::CORE_MASK, secret);
+        arena.check_memory();
+    }
+    arena.check_reset();
+    return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t *data, std::size_t size, std::size_t max_size,
+                                               unsigned seed) {
+    Random random(seed);
+    std::uint32_t length = 4;
+    const auto fresh = [&](std::span<std::byte> record) {
+        write_program_record(random, random.pick(spec::instructions()), length, record);
+    };
+    const auto change = [&](std::span<std::byte> record, std::size_t records) {
+        length = static_cast<std::uint32_t>(records);
+        mutate_instruction(random, length, record.subspan(1).first<spec::INSTRUCTION_BYTES>());
+    };
+    return mutate_records(data, size, max_size, LAYOUT, random, fresh, change);
+}

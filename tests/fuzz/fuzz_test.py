@@ -1,0 +1,58 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Builds the fuzz targets, replays what they once found, and lets each look for more for a bounded time.
+
+FUZZ_SECONDS (20) is the time for each target. A finding is written to build/test/fuzz; to keep it from coming back, put
+it into tests/fuzz/regressions/TARGET/.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
+
+import fuzzing  # noqa: E402
+from tap import case, main  # noqa: E402
+
+SECONDS = int(os.environ.get("FUZZ_SECONDS", "20"))
+FINDINGS = Path(os.environ.get("NEURON_TEST_LOGS", fuzzing.BUILD / "test")) / "fuzz"
+
+
+@case("the targets build")
+def _builds(_folder):
+    fuzzing.build("fuzz")
+
+
+def replays(target):
+    @case(f"fuzz_{target}: what it found once stays mended")
+    def _replays(_folder):
+        inputs = [str(path) for path in fuzzing.regressions(target)]
+        if inputs:
+            fuzzing.run(target, *inputs)
+
+
+def explores(target):
+    @case(f"fuzz_{target}: no finding in {SECONDS} s from the seeds on")
+    def _explores(folder):
+        FINDINGS.mkdir(parents=True, exist_ok=True)
+        runs = fuzzing.run(
+            target,
+            "-seed=1",
+            f"-max_total_time={SECONDS}",
+            f"-artifact_prefix={FINDINGS}/{target}-",
+            str(folder),
+            str(fuzzing.seeds(target)),
+        )
+        least = len(list(fuzzing.seeds(target).iterdir()))
+        print(f"# fuzz_{target}: {runs} runs")
+        if runs < least:
+            raise AssertionError(f"only {runs} runs: not even the {least} seeds")
+
+
+for name in fuzzing.TARGETS:
+    replays(name)
+    explores(name)
+
+sys.exit(main())

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+// fuzz_seeds FOLDER KERNEL.s...: the corpora that fuzzing starts from, in one folder per target. One input per instruction
+// and engine, packet and register of the contract, one for each kernel, and some mixtures. Equal contracts give equal seeds.
+#include "addresses.hpp"
+#include "mmio.hpp"
+#include "programs.hpp"
+
+#include "assembler.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace fuzz;
+using Input = std::vector<std::byte>;
+
+constexpr std::uint64_t PAGE = spec::PAGE_SIZE;
+constexpr unsigned VARIANTS = 3;
+constexpr unsigned MIXTURES = 24;
+constexpr std::size_t PACKET_HEADER = 4; ///< bytes of fuzz_packets before its first packet
+
+class Corpus {
+public:
+    explicit Corpus(std::filesystem::path folder) : folder_(std::move(folder)) {
+        std::filesystem::remove_all(folder_);
+        std::filesystem::create_directories(folder_);
+    }
+    void add(const std::string &name, const Input &input) {
+        std::ofstream file(folder_ / name, std::ios::binary);
+        file.write(reinterpret_cast<const char *>(input.data()), static_cast<std::streamsize>(input.size()));
+        good_ = good_ && file.good();
+    }
+    bool good() const { return good_; }
+
+private:
+    std::filesystem::path folder_;
+    bool good_ = true;
+};
+
+/// A new record at the end of the input.
+std::span<std::byte> grow(Input &input, std::size_t bytes) {
+    input.resize(input.size() + bytes);
+    return std::span(input).last(bytes);
+}
+
+// ---- programs -------------------------------------------------------------------------------------------------------
+
+Input program_input(std::uint8_t core_mask) {
+    Input input(ProgramOptions::BYTES);
+    input[0] = std::byte{2}; // spec-ok: any profile
+    input[3] = std::byte(core_mask);
+    return input;
+}
+
+void add_instructions(Corpus &corpus, Random &random) {
+    for (const spec::InsnDesc &desc : spec::instructions())
+        for (unsigned i = 0; i < VARIANTS; ++i) {
+            Input input = program_input(static_cast<std::uint8_t>(1 + i));
+            write_program_record(random, desc, 1, grow(input, PROGRAM_RECORD));
+            corpus.add("insn-" + std::string(desc.name) + "-" + std::to_string(i), input);
+        }
+    // A number that is too large in an instruction that is good otherwise.
+    for (const spec::InsnDesc &desc : spec::instructions())
+        for (const spec::OperandDesc &operand : desc.operands) {
+            if (operand.struct_desc != nullptr)
+                continue;
+            Input input = program_input(1);
+            const auto record = grow(input, PROGRAM_RECORD);
+            write_program_record(random, desc, 1, record);
+            std::ranges::fill(record.subspan(1 + operand.offset, operand.size), std::byte{0xff}); // spec-ok: all bits
+            corpus.add("max-" + std::string(desc.name) + "-" + std::string(operand.name), input);
+        }
+    for (unsigned i = 0; i < MIXTURES; ++i) {
+        Input input = program_input(static_cast<std::uint8_t>(1 + i % 3));
+        for (unsigned n = 0; n < 4 + i; ++n)
+            write_program_record(random, random.pick(spec::instructions()), 4, grow(input, PROGRAM_RECORD));
+        corpus.add("mix-" + std::to_string(i), input);
+    }
+}
+
+bool add_kernel(Corpus &corpus, const std::filesystem::path &path) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string source(std::istreambuf_iterator<char>(file), {});
+    const auto image = neuron::assembler::assemble(source);
+    if (!file.good() && source.empty())
+        return false;
+    if (!image) { // a kernel that has no defaults for its options
+        std::fprintf(stderr, "fuzz_seeds: %s: no seed, it does not assemble\n", path.c_str());
+        return true;
+    }
+    Input input = program_input(1);
+    for (std::size_t engine = 0; engine < image->streams.size(); ++engine)
+        for (const auto &instruction : image->streams[engine]) {
+            if (input.size() >= ProgramOptions::BYTES + MAX_INSTRUCTIONS * PROGRAM_RECORD)
+                break;
+            const auto record = grow(input, PROGRAM_RECORD);
+            record[0] = static_cast<std::byte>(engine);
+            std::ranges::copy(std::as_bytes(std::span(instruction)), record.begin() + 1);
+        }
+    corpus.add("kernel-" + path.stem().string(), input);
+    return true;
+}
+
+// ---- packets --------------------------------------------------------------------------------------------------------
+
+void add_packets(Corpus &corpus, Random &random) {
+    const auto packet = [&](Input &input, const spec::PacketDesc &desc) {
+        write_packet(random, desc, va::ALL, grow(input, spec::PACKET_BYTES).first<spec::PACKET_BYTES>());
+    };
+    for (const spec::PacketDesc &desc : spec::packets())
+        for (unsigned i = 0; i < VARIANTS; ++i) {
+            Input input(PACKET_HEADER);
+            input[2] = std::byte(i);
+            packet(input, desc);
+            corpus.add("packet-" + std::string(desc.name) + "-" + std::to_string(i), input);
+        }
+    // Each place that is there, or not, read and written.
+    for (std::size_t i = 0; i < va::ALL.size(); ++i) {
+        const auto packed = [](auto packet) {
+            packet.flags = spec::raw(spec::PacketFlag::SEQNO);
+            return spec::packed(packet);
+        };
+        const std::array both = {
+            packed(spec::PacketFill{.dst = va::ALL[i], .bytes = PAGE, .pattern = ~0ULL}),
+            packed(spec::PacketCopy{.src = va::ALL[i], .dst = va::LARGE_HBM + PAGE, .bytes = PAGE})};
+        for (std::size_t k = 0; k < both.size(); ++k) {
+            Input input(PACKET_HEADER);
+            std::ranges::copy(both[k], grow(input, spec::PACKET_BYTES).begin());
+            corpus.add((k == 0 ? "write-" : "read-") + std::to_string(i), input);
+        }
+    }
+    for (unsigned i = 0; i < MIXTURES; ++i) {
+        Input input(PACKET_HEADER);
+        input[2] = std::byte(i % 16);
+        for (unsigned n = 0; n < 2 + i; ++n)
+            packet(input, random.pick(spec::packets()));
+        corpus.add("mix-" + std::to_string(i), input);
+    }
+}
+
+// ---- registers ------------------------------------------------------------------------------------------------------
+
+void append(Input &input, MmioAction action, std::uint32_t offset, std::uint64_t value, std::uint8_t width) {
+    MmioRecord record;
+    record.action = static_cast<std::uint8_t>(action);
+    record.width = width;
+    record.offset = offset;
+    record.value = value;
+    record.write(grow(input, MmioRecord::BYTES).first<MmioRecord::BYTES>());
+}
+
+/// What a driver does from power-on to the end of its first packets.
+Input bring_up(bool ring_in_context) {
+    namespace reg = spec::reg;
+    namespace field = spec::field;
+    constexpr std::uint8_t WORD = 2;
+    constexpr std::uint8_t LONG = 3;
+    Input input(2);
+    const auto write = [&](std::uint32_t offset, std::uint64_t value, std::uint8_t width) {
+        append(input, MmioAction::WRITE, offset, value, width);
+    };
+    write(reg::GLOBAL_EVENT_RING_BASE, mmio_guest::EVENTS, LONG);
+    write(reg::GLOBAL_EVENT_RING_LOG2, 4, WORD);
+    write(reg::CTX_PT_ROOT(1), mmio_guest::ROOT, LONG);
+    write(reg::CTX_CTRL(1), field::CTX_CTRL_ENABLE.mask, WORD);
+    write(reg::QUEUE_RING_BASE(2), ring_in_context ? mmio_guest::RING_VA : mmio_guest::RING, LONG);
+    write(reg::QUEUE_SEQNO_ADDR(2), ring_in_context ? mmio_guest::DATA_VA + 64 : mmio_guest::SEQNO, LONG);
+    write(reg::QUEUE_RING_LOG2(2), mmio_guest::RING_LOG2, WORD);
+    write(reg::QUEUE_CFG(2),
+          field::QUEUE_CFG_CTX.set(1) | field::QUEUE_CFG_VECTOR.set(1) | field::QUEUE_CFG_SLOT.set(0) |
+              field::QUEUE_CFG_RING_VA.set(ring_in_context),
+          WORD);
+    write(reg::QUEUE_CTRL(2), field::QUEUE_CTRL_ENABLE.mask, WORD);
+    constexpr std::uint64_t PACKETS = 5;
+    append(input, MmioAction::DOORBELL, spec::doorbell(1, 0), PACKETS, WORD);
+    append(input, MmioAction::RUN, 0, 200, 0);
+    append(input, MmioAction::READ, reg::QUEUE_HEAD(2), 0, LONG);
+    append(input, MmioAction::READ, reg::QUEUE_STATUS(2), 0, WORD);
+    return input;
+}
+
+void add_registers(Corpus &corpus, Random &random) {
+    corpus.add("bring-up", bring_up(false));
+    corpus.add("bring-up-user", bring_up(true));
+    for (const spec::RegisterDesc &desc : spec::registers()) {
+        const auto width = static_cast<std::uint8_t>(desc.bits == 64 ? 3 : 2);
+        Input input = bring_up(false);
+        append(input, MmioAction::WRITE, desc.offset, register_value(random, desc, mmio_guest::VALUES), width);
+        append(input, MmioAction::RUN, 0, 20, 0);
+        append(input, MmioAction::READ, desc.offset, 0, width);
+        append(input, MmioAction::READ, desc.offset, 0, 2);
+        corpus.add("reg-" + std::string(desc.block) + "-" + std::string(desc.name), input);
+    }
+    for (unsigned i = 0; i < MIXTURES; ++i) {
+        Input input = bring_up(i % 2 != 0);
+        for (unsigned n = 0; n < 2 * i; ++n)
+            make_mmio(random).write(grow(input, MmioRecord::BYTES).first<MmioRecord::BYTES>());
+        corpus.add("mix-" + std::to_string(i), input);
+    }
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        std::fprintf(stderr, "usage: fuzz_seeds FOLDER KERNEL.s...\n");
+        return 2;
+    }
+    const std::filesystem::path folder = argv[1];
+    Random random(1);
+    Corpus mmio(folder / "mmio");
+    Corpus packets(folder / "packets");
+    Corpus programs(folder / "programs");
+    add_registers(mmio, random);
+    add_packets(packets, random);
+    add_instructions(programs, random);
+    for (int i = 2; i < argc; ++i)
+        if (!add_kernel(programs, argv[i])) {
+            std::fprintf(stderr, "fuzz_seeds: cannot read %s\n", argv[i]);
+            return 1;
+        }
+    if (!mmio.good() || !packets.good() || !programs.good()) {
+        std::fprintf(stderr, "fuzz_seeds: cannot write below %s\n", folder.c_str());
+        return 1;
+    }
+    return 0;
+}

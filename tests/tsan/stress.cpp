@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+// Tenants who all use the chip at once from threads of their own: programs on every core, copies, faults, queues stopped in
+// the middle, contexts switched off, and resets under all of that. There is nothing to time and little to check; the
+// thread sanitizer watches.
+#include "check.hpp"
+#include "grammar.hpp"
+#include "machine.hpp"
+#include "program_writer.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using namespace fuzz;
+
+constexpr std::uint32_t TENANTS = 4;
+constexpr std::uint32_t CORES = 4;
+constexpr std::uint32_t THREADS = 4;
+constexpr std::uint64_t CODE = 0x1000'0000;
+constexpr std::uint64_t LOOP = CODE + 0x1000;
+constexpr std::uint64_t DATA = 0x2000'0000;
+constexpr std::uint64_t DATA_BYTES = 4 * PAGE;
+constexpr std::uint64_t HBM = 0x3000'0000;
+constexpr std::uint64_t NOWHERE = 0x4000'0000;
+constexpr std::uint16_t ELEMENTS = 8; ///< rows of 32 bytes: 4 KiB in all
+
+/// One context with one queue; its thread is the only one that touches its memory.
+class Tenant {
+public:
+    Tenant(Machine &machine, std::uint32_t index)
+        : machine_(machine), context_(machine, index), queue_(machine, index, index, ring()), random_(index + 1) {
+        const std::uint64_t code = machine.guest.alloc(2 * PAGE, GuestMemory::BOTH);
+        data_ = machine.guest.alloc(DATA_BYTES, GuestMemory::BOTH);
+        context_.map(CODE, code, 2 * PAGE, 0);
+        context_.map(DATA, data_, DATA_BYTES, Context::WRITABLE);
+        context_.map(HBM, index * MiB, 16 * PAGE, Context::HBM | Context::WRITABLE);
+        machine.guest.set_u64(data_, DATA); // the launches' argument
+        write_work(machine.guest.at(code, PAGE));
+        write_loop(machine.guest.at(code + PAGE, PAGE));
+    }
+
+    /// Until `rounds` pieces of work were tried; with resets about, not all of them can succeed.
+    void run(unsigned rounds) {
+        for (unsigned i = 0; i < rounds; ++i) {
+            bring_up();
+            submit_something();
+            if (random_.chance(20))
+                interfere();
+            wait();
+        }
+        finish();
+    }
+    std::uint64_t completed() const { return completed_; }
+    std::uint64_t faults() const { return faults_; }
+
+private:
+    RingPlace ring() {
+        const std::uint64_t at = machine_.guest.alloc(Queue::BYTES + sizeof(std::uint64_t), GuestMemory::BOTH);
+        return {at, at, false};
+    }
+
+    static void write_work(std::byte *to) {
+        constexpr std::uint32_t COPIED = 4096;
+        const spec::Tile in = dense_tile(spec::Space::SBUF, 0, ELEMENTS);
+        const spec::Tile out = dense_tile(spec::Space::SBUF, COPIED, ELEMENTS);
+        ProgramWriter writer(to, CODE);
+        writer.stream(spec::Engine::SP, updating(load(in, dense_rows(PAGE, ELEMENTS), 0), 0));
+        writer.stream(spec::Engine::DVE, updating(waiting(copy(out, in), 0), 1));
+        writer.stream(spec::Engine::ACT, waiting(updating(spec::InsnNop{}, 2), 1));
+        // Each core has a page of its own: what the tenants' programs do to each other's memory is not the chip's fault.
+        spec::InsnCoreId core_id{};
+        core_id.rd = 1;
+        spec::Mem rows = dense_rows(HBM - DATA, ELEMENTS);
+        rows.reg = core_id.rd;
+        rows.shift = spec::MMU_PAGE_SHIFT;
+        writer.stream(spec::Engine::POOL, core_id, waiting(store(rows, out, 5), 2));
+        writer.finish();
+    }
+
+    /// Never ends: somebody has to stop it.
+    static void write_loop(std::byte *to) {
+        spec::InsnBranch branch{};
+        ProgramWriter writer(to, LOOP);
+        writer.stream(spec::Engine::PE, branch);
+        writer.stream(spec::Engine::SP, branch);
+        writer.finish();
+    }
+
+    void bring_up() {
+        if (queue_.state() == spec::QueueState::IDLE)
+            return;
+        while (!machine_.ready())
+            std::this_thread::yield();
+        queue_.disable();
+        while (queue_.busy())
+            std::this_thread::yield();
+        context_.enable();
+        queue_.enable();
+    }
+
+    void launch(std::uint64_t program, std::uint32_t mask) {
+        queue_.push(spec::PacketLaunch{.core_mask = mask, .program = program, .args = DATA, .arg_count = 1});
+    }
+
+    void submit_something() {
+        looping_ = false;
+        const auto one_core = 1U << random_.below(CORES);
+        switch (random_.below(8)) {
+        case 0: queue_.push(spec::PacketCopy{.src = DATA + PAGE, .dst = HBM + 4 * PAGE, .bytes = 2 * PAGE}); break;
+        case 1: queue_.push(spec::PacketFill{.dst = HBM + 8 * PAGE, .bytes = 4 * PAGE, .pattern = 1}); break;
+        case 2: queue_.push(spec::PacketFence{.addr = NOWHERE, .value = 1}); break; // faults
+        case 3:
+            launch(LOOP, one_core);
+            looping_ = true;
+            break;
+        case 4: launch(NOWHERE, one_core); break; // faults
+        case 5: launch(CODE, (1U << CORES) - 1); break;
+        default: launch(CODE, one_core); break;
+        }
+        queue_.push(spec::PacketNop{});
+        queue_.ring();
+    }
+
+    void interfere() {
+        switch (random_.below(4)) {
+        case 0: queue_.disable(); break;
+        case 1: context_.disable(); break;
+        case 2:
+            machine_.w32(reg::CTX_TLB_FLUSH(context_.index()), field::CTX_TLB_FLUSH_FLUSH.mask);
+            while (machine_.r32(reg::CTX_TLB_FLUSHING(context_.index())) != 0)
+                std::this_thread::yield();
+            break;
+        default: queue_.ring(); break;
+        }
+    }
+
+    void wait() {
+        if (looping_) {
+            for (unsigned i = 0; i < 50 && queue_.state() == spec::QueueState::RUNNING; ++i)
+                std::this_thread::yield();
+            queue_.disable();
+        }
+        while (!queue_.at_rest())
+            std::this_thread::yield();
+        if (queue_.state() == spec::QueueState::IDLE)
+            ++completed_;
+        else if (queue_.state() == spec::QueueState::FAULTED)
+            ++faults_;
+    }
+
+    void finish() {
+        queue_.disable();
+        context_.disable();
+        while (queue_.busy() || context_.busy())
+            std::this_thread::yield();
+    }
+
+    Machine &machine_;
+    Context context_;
+    Queue queue_;
+    Random random_;
+    std::uint64_t data_ = 0;
+    std::uint64_t completed_ = 0;
+    std::uint64_t faults_ = 0;
+    bool looping_ = false;
+};
+
+/// What nobody asked for: reads of every register, doorbells of others, scrubs, and resets if wanted.
+void disturb(Machine &machine, const std::atomic<bool> &stop, bool with_resets) {
+    Random random(99);
+    constexpr unsigned QUIET = 200; ///< turns from one reset to the next, so that work can end in between
+    for (unsigned turn = 0; !stop; ++turn) {
+        const spec::RegisterDesc &desc = random.pick(spec::registers());
+        machine.r32(desc.offset + desc.stride * static_cast<std::uint32_t>(random.below(TENANTS)));
+        neuron_chip_doorbell_write(machine.chip, spec::doorbell(TENANTS + 1, 0), 1, sizeof(std::uint32_t));
+        machine.w64(reg::GLOBAL_SCRUB_ADDR, 7 * MiB);
+        machine.w64(reg::GLOBAL_SCRUB_BYTES, PAGE);
+        machine.w32(reg::GLOBAL_SCRUB_CTRL, field::GLOBAL_SCRUB_CTRL_START.mask);
+        machine.w32(reg::GLOBAL_EVENT_HEAD, machine.r32(reg::GLOBAL_EVENT_TAIL));
+        if (with_resets && turn % QUIET == QUIET - 1) {
+            neuron_chip_reset(machine.chip);
+            while (!machine.ready())
+                std::this_thread::yield();
+            machine.start_events();
+        }
+        std::this_thread::yield();
+    }
+}
+
+bool stress(bool with_resets, unsigned rounds) {
+    Machine machine({.profile = 2, .threads = THREADS, .cores = CORES});
+    machine.start_events();
+    std::vector<std::unique_ptr<Tenant>> tenants;
+    for (std::uint32_t i = 0; i < TENANTS; ++i)
+        tenants.push_back(std::make_unique<Tenant>(machine, i));
+    std::atomic<bool> stop = false;
+    std::thread disturber(disturb, std::ref(machine), std::cref(stop), with_resets);
+    std::vector<std::thread> threads;
+    for (auto &tenant : tenants)
+        threads.emplace_back([&tenant, rounds] { tenant->run(rounds); });
+    for (std::thread &thread : threads)
+        thread.join();
+    stop = true;
+    disturber.join();
+    neuron_chip_quiesce(machine.chip);
+    std::uint64_t completed = 0;
+    std::uint64_t faults = 0;
+    for (const auto &tenant : tenants) {
+        completed += tenant->completed();
+        faults += tenant->faults();
+    }
+    std::printf("# %u rounds: %llu completed, %llu faults\n", TENANTS * rounds,
+                static_cast<unsigned long long>(completed), static_cast<unsigned long long>(faults));
+    return completed != 0 && faults != 0;
+}
+
+} // namespace
+
+/// stress [ROUNDS]: of each tenant in each case. Speaks TAP.
+int main(int argc, char **argv) {
+    const unsigned rounds = argc > 1 ? static_cast<unsigned>(std::stoul(argv[1])) : 150;
+    std::printf("TAP version 13\n1..2\n");
+    const bool calm = stress(false, rounds);
+    std::printf("%s 1 - launches, copies, faults and stops from all sides\n", calm ? "ok" : "not ok");
+    const bool reset = stress(true, rounds);
+    std::printf("%s 2 - resets under all of that\n", reset ? "ok" : "not ok");
+    return calm && reset ? EXIT_SUCCESS : EXIT_FAILURE;
+}
