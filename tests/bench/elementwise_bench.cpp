@@ -203,9 +203,9 @@ void scalars(Bench &b) {
 }
 
 void copies(Bench &b) {
-    b.compare("copy_to", F32, Engine::DVE, spec::InsnCopy{.dst = b.tile(BF16, OUT), .src = b.tile(F32, A)},
+    b.compare("copy_to_bf16_from", F32, Engine::DVE, spec::InsnCopy{.dst = b.tile(BF16, OUT), .src = b.tile(F32, A)},
               [&](unsigned r) { plain::copy(b.at<float>(r, A), b.at<plain::Bf16>(r, OUT), COLUMNS); });
-    b.compare("copy_to", BF16, Engine::DVE, spec::InsnCopy{.dst = b.tile(F32, OUT), .src = b.tile(BF16, A)},
+    b.compare("copy_to_f32_from", BF16, Engine::DVE, spec::InsnCopy{.dst = b.tile(F32, OUT), .src = b.tile(BF16, A)},
               [&](unsigned r) { plain::copy(b.at<plain::Bf16>(r, A), b.at<float>(r, OUT), COLUMNS); });
     b.compare("reciprocal", F32, Engine::DVE, spec::InsnReciprocal{.dst = b.tile(F32, OUT), .src = b.tile(F32, A)},
               [&](unsigned r) { plain::reciprocal(b.at<float>(r, A), b.at<float>(r, OUT), COLUMNS); });

@@ -107,7 +107,7 @@ def check_matmul(probe: Probe, target: str, a, b, a_dtype, b_dtype, accumulator,
 
 
 def register(probe: Probe, target: str) -> None:
-    @case(f"{target}: COPY between all 81 pairs of dtypes")
+    @case(f"{target}: COPY between all pairs of dtypes")
     def copies(_folder):
         probe.use(target)
         for source in STORAGE:

@@ -9,7 +9,9 @@ from fractions import Fraction
 import numpy as np
 
 # precision in bits, exponent of the smallest and of the largest normal number
-FORMATS = {"BF16": (8, -126, 127), "F16": (11, -14, 15), "F32": (24, -126, 127)}
+FORMATS = {"BF16": (8, -126, 127), "F16": (11, -14, 15), "F32": (24, -126, 127), "TF32": (11, -126, 127), "F8E4M3": (4, -6, 7),
+           "F8E5M2": (3, -14, 15), "F8E3M4": (5, -2, 3), "F8E4M3FN": (4, -6, 7)}
+WIDTHS = {"BF16": 16, "F16": 16, "F32": 32, "TF32": 19, "F8E4M3": 8, "F8E5M2": 8, "F8E3M4": 8, "F8E4M3FN": 8}
 
 
 def round_half_even(value: Fraction) -> int:
@@ -25,7 +27,7 @@ def encode(value: Fraction, name: str, negative_zero: bool = False) -> int:
     precision, low, high = FORMATS[name]
     mantissa_bits = precision - 1
     sign = 1 if value < 0 or (value == 0 and negative_zero) else 0
-    width = {"BF16": 16, "F16": 16, "F32": 32}[name]
+    width = WIDTHS[name]
     magnitude = abs(value)
     exponent = low
     if magnitude:
@@ -52,7 +54,7 @@ def decode(code: int, name: str):
     """Fraction, or 'nan', 'inf', '-inf'."""
     precision, low, high = FORMATS[name]
     mantissa_bits = precision - 1
-    width = {"BF16": 16, "F16": 16, "F32": 32}[name]
+    width = WIDTHS[name]
     sign = -1 if code >> (width - 1) else 1
     exponent = (code >> mantissa_bits) & (2 * high + 1)
     mantissa = code & (2**mantissa_bits - 1)

@@ -95,7 +95,8 @@ class Fleet:
         self.active = {target: probe for target, probe in self.active.items() if target not in SLOW}
 
     def check(self, name: str, generate, cases: int, slow: int) -> None:
-        """generate(scene) makes a program; `slow` of the cases run on the slow instruction sets too."""
+        """`generate(scene)` makes a program around instruction `name`; `slow` of the cases run on the slow instruction sets too.
+        Calls of this function are what oracle_test.py counts as covering an instruction."""
         self.reset()
         seed = (SEED, zlib.crc32(name.encode()))
         picks = Picks(np.random.default_rng(seed))
@@ -107,6 +108,8 @@ class Fleet:
             self.play(scene, f"{name}, case {number}, seed {seed}")
         self._compare_everything(list(self.active))
         self._all_types_seen(picks)
+        if name not in self.seen:
+            raise AssertionError(f"no program ran {name}")
 
     def play(self, scene: Scene, what: str) -> None:
         self._set_up(scene)

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 """The oracle against rational arithmetic: what it says must be right before anything is compared with it."""
 
+import re
 import sys
+import tomllib
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +16,9 @@ sys.dont_write_bytecode = True
 
 import exact
 import samples
-from neuron_oracle import STORAGE, cast, fma32, from_f32, matmul, products_are_exact, to_f32
+from neuron_oracle import FORMATS, STORAGE, cast, fma32, from_f32, matmul, philox4x32_10, products_are_exact, to_f32
+from neuron_oracle.instructions import TABLE
+from neuron_oracle.operations import arithmetic, bitwise, fold, on_integers
 from tap import case, equal, main
 
 RNG_SEED = 20240
@@ -210,6 +214,129 @@ def matmul_fast_path(_folder):
     equal(products_are_exact(huge, huge, 16), False, "overflow")
     equal(products_are_exact(tiny, huge, 16), True, "in range")
     equal(products_are_exact(tiny, huge, 48), False, "too many bits")
+
+
+# From OCP's and IEEE's tables, and the reference: code, value.
+NAMED_CODES = {
+    "F8E4M3": ((0x77, 240.0), (0x78, np.inf), (0xF8, -np.inf), (0x7C, np.nan), (0x01, 2.0**-9), (0x08, 2.0**-6)),
+    "F8E5M2": ((0x7B, 57344.0), (0x7C, np.inf), (0xFC, -np.inf), (0x7E, np.nan), (0x01, 2.0**-16), (0x04, 2.0**-14)),
+    "F8E3M4": ((0x6F, 15.5), (0x70, np.inf), (0xF0, -np.inf), (0x78, np.nan), (0x01, 2.0**-6), (0x10, 2.0**-2)),
+    "F8E4M3FN": ((0x7E, 448.0), (0xFE, -448.0), (0x7F, np.nan), (0x78, 256.0), (0x01, 2.0**-9), (0x08, 2.0**-6)),
+    "TF32": ((0x7F7FE000, (2 - 2.0**-10) * 2.0**127), (0x7F800000, np.inf), (0x7FC00000, np.nan), (0x00002000, 2.0**-136)),
+}
+
+
+@case("named codes of the 8-bit floats and of TF32, both ways")
+def named_codes(_folder):
+    for name, pairs in NAMED_CODES.items():
+        codes = np.array([code for code, _ in pairs], dtype=STORAGE[name])
+        values = np.array([value for _, value in pairs], dtype=np.float32)
+        bits_equal(from_f32(values, name), codes, lambda i, name=name: f"{name} of {values[i]!r}")
+        np.testing.assert_array_equal(to_f32(codes, name), values, name)
+    ignored = np.array([0x3F801FFF, 0x7F801FFF], dtype=np.uint32)
+    equal(to_f32(ignored, "TF32").tolist(), [1.0, float("inf")], "the lower bits of TF32")
+
+
+@case("the 8-bit floats and TF32 equal rational arithmetic, every code and around it")
+def small_floats(_folder):
+    for name, (exponent_bits, mantissa_bits, low) in FORMATS.items():
+        if name in ("BF16", "F16"):
+            continue
+        top = (1 << exponent_bits) - 1 << mantissa_bits
+        codes = np.arange(0, top, 1 if low == 0 else 173)
+        numbers = to_f32((codes << low).astype(STORAGE[name]), name)
+        equal([Fraction(float(x)) for x in numbers], [exact.decode(int(code), name) for code in codes], name)
+        near = samples.near_codes_f32(numbers)
+        values = np.concatenate([near, near | np.uint32(1 << 31)]).view(np.float32)
+        want = []
+        for value in values.tolist():
+            code = exact.encode(Fraction(value), name, negative_zero=np.signbit(value))
+            want.append(code << low)
+        got = from_f32(values, name)
+        if name == "F8E4M3FN":  # its codes beyond IEEE's go on to 448
+            inside = np.abs(values) < 248
+            got, want = got[inside], np.array(want)[inside]
+        bits_equal(got, np.array(want, dtype=STORAGE[name]), lambda i, name=name: f"{name}, value {i}")
+    beyond = np.float32([248, 256, 272, 288, 464, 465, 480, 1e30, np.inf, -np.inf])
+    equal(to_f32(from_f32(beyond, "F8E4M3FN"), "F8E4M3FN").tolist(), [256, 256, 256, 288, 448, 448, 448, 448, 448, -448])
+
+
+@case("stochastic rounding goes up just for words below the fraction")
+def stochastic(_folder):
+    def up(value, name, upper):
+        return float(to_f32(from_f32(np.float32([value]), name, np.uint32([upper << 8])), name)[0])
+    for name, unit in (("BF16", 2.0**-7), ("F16", 2.0**-10), ("F8E5M2", 2.0**-2), ("TF32", 2.0**-10)):
+        equal(up(1 + unit / 4, name, 2**22 - 1), 1 + unit, name)
+        equal(up(1 + unit / 4, name, 2**22), 1.0, name)
+        equal(up(-1 - unit / 4, name, 2**22 - 1), -1 - unit, name)
+        equal(up(1.0, name, 0), 1.0, name)
+    equal(up(1e-30, "F16", 0), 2.0**-24, "the smallest number has a chance of 2^-24")
+    equal(up(1e-30, "F16", 1), 0.0)
+    equal(up(65520, "F16", 2**23), 65504.0, "between the largest number and the next binade")
+    equal(up(65520, "F16", 2**23 - 1), float("inf"))
+    equal(up(65536, "F16", 2**24 - 1), float("inf"))
+    equal(up(460, "F8E4M3FN", 0), 448.0)
+    equal(np.signbit(from_f32(np.float32([-1e-30]), "F16", np.uint32([2**31]))[0]), True, "down to -0")
+    equal(int(from_f32(np.float32([2.5]), "I8", np.uint32([0]))[0]), 2, "integers round to even")
+
+
+@case("Philox-4x32-10 gives the published answer")
+def philox(_folder):
+    equal([hex(w) for w in philox4x32_10((0,) * 4, (0,) * 2)], ["0x6627e8d5", "0xe169c58d", "0xbc57ac4c", "0x9b00dbd8"])
+
+
+@case("sums follow the fixed order, element by element")
+def fixed_order(_folder):
+    rng = np.random.default_rng(RNG_SEED + 7)
+    for count in (*range(1, 40), 100, 257):
+        values = (rng.standard_normal(count) * 10.0 ** rng.integers(-3, 6, count)).astype(np.float32)
+        lanes = {}
+        for i, value in enumerate(values):
+            lanes[i % 16] = lanes[i % 16] + value if i % 16 in lanes else value
+        for distance in (8, 4, 2, 1):
+            for lane in range(distance):
+                if lane + distance in lanes:
+                    lanes[lane] = lanes[lane] + lanes[lane + distance]
+        bits_equal(fold("ADD", values[None]), np.array([lanes[0]]), lambda i, count=count: f"{count} elements")
+    equal(np.signbit(fold("ADD", np.float32([[-0.0]]))[0]), True, "one element stays as it is")
+    equal(float(fold("MAX", np.float32([[1, np.nan]]))[0]) != 1.0, True, "NaN wins")
+
+
+@case("operations on zeros, NaN, integers and bits")
+def operations(_folder):
+    def one(op, a, b):
+        return hex(int(arithmetic(op, np.float32([a]), np.float32([b])).view(np.uint32)[0]))
+    zero, minus, nan = "0x0", "0x80000000", "0x7fc00000"
+    for op, a, b, want in (("MAX", 0.0, -0.0, zero), ("MAX", -0.0, 0.0, zero), ("MAX", -0.0, -0.0, minus), ("MIN", 0.0, -0.0, minus),
+                           ("MIN", -0.0, 0.0, minus), ("MIN", 0.0, 0.0, zero), ("MAX", np.nan, 1.0, nan), ("MIN", 1.0, -np.nan, nan),
+                           ("RELU", -0.0, 0, zero), ("RELU", np.nan, 0, nan), ("ABS", -np.nan, 0, nan), ("BYPASS", -np.nan, 0, nan),
+                           ("ABS_MAX", 2.0, -2.0, "0xc0000000"), ("ABS_MIN", -2.0, 2.0, "0x40000000"), ("ABS_MAX", np.nan, 2.0, nan),
+                           ("ABS_MIN", 1.0, np.nan, nan), ("LOGICAL_AND", np.nan, 1.0, "0x3f800000"), ("LOGICAL_XOR", -0.0, 2.0, "0x3f800000"),
+                           ("IS_EQUAL", 0.0, -0.0, "0x3f800000"), ("NOT_EQUAL", np.nan, np.nan, "0x3f800000"), ("IS_LE", np.nan, 1.0, zero),
+                           ("RECIPROCAL", -0.0, 0, "0xff800000"), ("SUBTRACT", np.inf, np.inf, nan)):
+        equal(one(op, a, b), want, f"{op} {a} {b}")
+    smallest = np.int32([-2**31])
+    equal(on_integers("ABS", smallest, smallest).tolist(), [-2**31])
+    equal(on_integers("SUBTRACT", smallest, np.int32([1])).tolist(), [2**31 - 1])
+    equal(on_integers("MULT", np.uint32([2**31 + 3]), np.uint32([5])).tolist(), [2**31 + 15])
+    equal(on_integers("MAX", np.uint32([2**31]), np.uint32([1])).tolist(), [2**31])
+    byte = np.uint8([0x90])
+    for op, count, want in (("LOGICAL_SHIFT_RIGHT", 4, 0x09), ("ARITH_SHIFT_RIGHT", 4, 0xF9), ("ARITH_SHIFT_RIGHT", 200, 0xFF),
+                            ("LOGICAL_SHIFT_LEFT", 1, 0x20), ("LOGICAL_SHIFT_LEFT", 8, 0), ("LOGICAL_SHIFT_RIGHT", 255, 0)):
+        equal(int(bitwise(op, byte, np.uint8([count]))[0]), want, f"{op} {count}")
+    equal(bitwise("ARITH_SHIFT_RIGHT", np.uint32([2**31]), np.uint32([2**31])).tolist(), [2**32 - 1])
+
+
+@case("the oracle knows every compute instruction of the contract, and a test runs each on the chip model")
+def complete(_folder):
+    top = Path(__file__).resolve().parents[2]
+    groups = ("tensor", "elementwise", "reduce", "select")
+    contract = {insn["name"] for group in groups for insn in tomllib.loads((top / "spec" / "isa" / f"{group}.toml").read_text())["instruction"]}
+    equal(set(TABLE), contract, "instructions of the oracle")
+    checked = set()
+    for test in Path(__file__).parent.glob("*_test.py"):
+        checked |= set(re.findall(r'^    fleet\.check\("(\w+)"', test.read_text(), re.MULTILINE))
+    equal(checked, contract, "instructions with random programs")
 
 
 if __name__ == "__main__":

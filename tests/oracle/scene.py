@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 import samples
-from neuron_oracle import FORMATS, STORAGE, Machine, from_f32
+from neuron_oracle import FORMATS, STORAGE, from_f32
 from neuron_oracle.memory import Tile
 
 PARTITIONS = 128
@@ -201,11 +201,10 @@ class Scene:
             if chosen.size:
                 rows[chosen[:, None], columns[None, :]] = pool[numbers[chosen]]
 
-    def overlap(self, first: dict, second: dict) -> bool:
+    def ranges_meet(self, first: dict, second: dict) -> bool:
+        """Whether the bytes from the lowest to the highest of two tiles of one space have some in common."""
         a, b = self.place(first), self.place(second)
-        def reach(t): return (t.bytes.min(), t.bytes.max() + t.size, t.partition, t.partition + t.partitions)
-        x, y = reach(a), reach(b)
-        return a.space == b.space and x[0] < y[1] and y[0] < x[1] and x[2] < y[3] and y[2] < x[3]
+        return a.bytes.min() < b.bytes.max() + b.size and b.bytes.min() < a.bytes.max() + a.size
 
     def add(self, engine: str, insn: str, **operands) -> None:
         self.program.append((engine, insn, operands))

@@ -60,6 +60,11 @@ void iota_of_every_type(void **) {
                                .base = 1 << 24,
                                .channel = -1,
                                .steps = {1, 5, -7, 1 << 20}});
+            // The same step in two dimensions: they do not continue each other.
+            check_iota(*core, {.dst = folded(tile(Space::SBUF, dtype, 2, 1), {6, 5, 1, 1}, {1, 6, 0, 0}),
+                               .base = 0,
+                               .channel = 0,
+                               .steps = {2, 2, 0, 0}});
             // Wraps.
             check_iota(*core, {.dst = folded(tile(Space::SBUF, dtype, 128, 1), {17, 9, 1, 1}, {1, 17, 0, 0}),
                                .base = std::numeric_limits<std::int32_t>::max(),
@@ -114,6 +119,8 @@ void causal_masks(void **) {
                                             .fill = std::bit_cast<std::uint32_t>(-9984.5F)};
                 check_select(*core, insn, random);
                 insn.src = insn.dst; // in place
+                check_select(*core, insn, random);
+                insn.dst.offset = 4; // each result lies where the next element is read
                 check_select(*core, insn, random);
                 insn.src = folded(tile(Space::SBUF, dtype, 50, 1, 40), {9, 5, 1, 1}, {2, 1, 0, 0}); // overlapping
                 insn.steps = {1 << 30, -3, 0, 0};

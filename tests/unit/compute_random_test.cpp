@@ -119,6 +119,10 @@ void drops_by_probability(void **) {
             insn.prob = imm_f32(prob);
             check_dropout(*core, insn, random);
         }
+        // Just the number that an element gets: that one stays.
+        const std::uint32_t bits = word(42, 0, Engine::DVE, core->state(Engine::DVE).words + 5);
+        insn.prob = imm_f32(static_cast<float>(bits >> 8) * 0x1p-24F);
+        check_dropout(*core, insn, random);
     }
 }
 

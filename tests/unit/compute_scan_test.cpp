@@ -2,6 +2,8 @@
 // TENSOR_TENSOR_SCAN and TENSOR_SCALAR_CUMULATIVE against the recurrences of the reference.
 #include "compute_reference.hpp"
 
+#include <utility>
+
 namespace {
 
 using namespace compute_test;
@@ -84,9 +86,17 @@ void strides_and_overlaps(void **) {
         insn.a = tile(Space::SBUF, dtype, 40, 120);
         check_scan(*core, insn, random); // a in place
         insn.a.offset = 4;
-        check_scan(*core, insn, random); // a is written before it would be read
+        check_scan(*core, insn, random); // results lie where elements were read
         insn.b.offset = 8;
         check_scan(*core, insn, random);
+        insn = scan(dtype, 40, 120);
+        insn.dst.offset = 8; // results lie where later elements are read: first a's, then b's
+        insn.a = tile(Space::SBUF, dtype, 40, 120);
+        check_scan(*core, insn, random);
+        std::swap(insn.a, insn.b);
+        check_scan(*core, insn, random);
+        insn.b.offset = 16;
+        insn.a.offset = 4;
         insn.dst.offset = 1200;
         insn.dst.step = {-2, 3, 70, 0};
         insn.dst.num = {6, 4, 5, 1};
@@ -222,6 +232,8 @@ void running_reductions(void **) {
             insn.operand0 = column(Space::SBUF, Dtype::F32, 8192);
             check_cumulative(*core, insn, random);
             insn.src = tile(Space::SBUF, Dtype::F32, 32, 100, 20, 32); // overlaps
+            check_cumulative(*core, insn, random);
+            std::swap(insn.dst.offset, insn.src.offset);
             check_cumulative(*core, insn, random);
         }
     }

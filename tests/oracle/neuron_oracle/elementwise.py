@@ -55,7 +55,7 @@ def _chain(m, dst, first, steps) -> None:
     elif m.engine_name == "POOL" and dtypes in ({"I32"}, {"U32"}) and all(op in EXACT_ON_INTEGERS for op in ops):
         result = m.memory.read(first)
         for op, operand, reverse in steps:
-            other = m.memory.read(operand) if hasattr(operand, "count") else operand.values
+            other = m.memory.read(operand) if hasattr(operand, "count") else operand.values if _looks_at(op, reverse) else result
             result = on_integers(op, *ordered(result, other, reverse))
         m.put_bits(dst, np.broadcast_to(result, (dst.partitions, dst.count)))
     else:
