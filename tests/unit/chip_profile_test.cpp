@@ -323,15 +323,22 @@ void a_chip_names_the_instruction_that_came_later(void **state) {
     p.add(Engine::PE, spec::InsnPeTranspose{.dst = tile(1, 1), .src = tile(1, 1)}).add(Engine::PE, end());
     assert_int_equal(r.run(p), Fault::UNSUPPORTED);
     assert_int_equal(m.event(0).info, spec::raw(spec::Opcode::PE_TRANSPOSE));
-    // DVE could copy in version 2, ACT learned it later.
+    // DVE had it in version 2, ACT learned it later.
     r.restart();
-    Program copy;
-    copy.add(Engine::DVE, spec::InsnCopy{.dst = tile(1, 1, 64), .src = tile(1, 1)}).add(Engine::DVE, end());
-    assert_int_equal(r.run(copy), Fault::NONE);
+    const spec::Scalar two{.value = 0x40000000, .dtype = spec::Dtype::F32};
+    const spec::InsnTensorScalar twice{.dst = tile(1, 1, 64),
+                                       .src = tile(1, 1),
+                                       .op0 = spec::TensorOp::MULT,
+                                       .operand0 = two,
+                                       .op1 = spec::TensorOp::BYPASS,
+                                       .operand1 = two};
+    Program earlier;
+    earlier.add(Engine::DVE, twice).add(Engine::DVE, end());
+    assert_int_equal(r.run(earlier), Fault::NONE);
     Program later;
-    later.add(Engine::ACT, spec::InsnCopy{.dst = tile(1, 1, 64), .src = tile(1, 1)}).add(Engine::ACT, end());
+    later.add(Engine::ACT, twice).add(Engine::ACT, end());
     assert_int_equal(r.run(later), Fault::UNSUPPORTED);
-    assert_int_equal(m.event(1).info, spec::raw(spec::Opcode::COPY));
+    assert_int_equal(m.event(1).info, spec::raw(spec::Opcode::TENSOR_SCALAR));
 }
 
 void a_profile_has_its_own_memory(void **) {

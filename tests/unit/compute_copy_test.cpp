@@ -218,6 +218,23 @@ void integers_go_through_fp32(void **) {
     assert_memory_equal(unsigned_out.data(), want, sizeof(want));
 }
 
+void act_of_version_2_converts_equal_types(void **) {
+    const auto core = make_core();
+    const auto copied = [&](Dtype dtype, std::uint32_t bits, unsigned version, Engine engine) {
+        core->version = version;
+        core->set<std::uint32_t>(Space::SBUF, 0, 0, 0, bits);
+        const spec::InsnCopy insn{.dst = tile(Space::SBUF, dtype, 1, 1, 64), .src = tile(Space::SBUF, dtype, 1, 1)};
+        assert_legal(core->run(engine, insn));
+        return core->get<std::uint32_t>(Space::SBUF, 0, 64);
+    };
+    assert_int_equal(copied(Dtype::I32, 0x01000001, 2, Engine::ACT), 0x01000000); // 2^24 + 1 has no fp32
+    assert_int_equal(copied(Dtype::F32, 0xffc12345, 2, Engine::ACT), F32_NAN);
+    assert_int_equal(copied(Dtype::F32, 0x80000000, 2, Engine::ACT), 0x80000000);
+    assert_int_equal(copied(Dtype::I32, 0x01000001, 2, Engine::DVE), 0x01000001);
+    assert_int_equal(copied(Dtype::I32, 0x01000001, 3, Engine::ACT), 0x01000001);
+    assert_int_equal(copied(Dtype::F32, 0xffc12345, 3, Engine::ACT), 0xffc12345);
+}
+
 void equal_types_keep_their_bits(void **) {
     const std::vector<std::uint32_t> in{0x7f800001, 0xffc12345, 0x00000001, 0x80000000};
     for (const Dtype dtype : spec::values<Dtype>()) {
@@ -393,6 +410,7 @@ int main() {
         cmocka_unit_test(f32_to_integers_rounds_to_even_and_saturates),
         cmocka_unit_test(integers_to_f32_round_to_even),
         cmocka_unit_test(integers_go_through_fp32),
+        cmocka_unit_test(act_of_version_2_converts_equal_types),
         cmocka_unit_test(equal_types_keep_their_bits),
         cmocka_unit_test(bad_operands_are_refused_by_name),
         cmocka_unit_test(shapes_must_agree),

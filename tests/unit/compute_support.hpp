@@ -50,9 +50,7 @@ struct Core {
     }
 
     neuron::chip::EngineState &state(spec::Engine engine) { return states[spec::raw(engine)]; }
-    const neuron::chip::EngineState &state(spec::Engine engine) const {
-        return states[spec::raw(engine)];
-    }
+    const neuron::chip::EngineState &state(spec::Engine engine) const { return states[spec::raw(engine)]; }
 
     /// Element `index` (counted from `byte`) of a partition.
     template<class T>

@@ -43,7 +43,8 @@ void DeviceChoice::add_to(CLI::App &command) {
     command.add_flag("--sim-stepped", sim_.stepped, "One thread, in an order that only the seed decides")
         ->group("Simulated chip");
     command.add_option("--sim-seed", sim_.seed, "Seed of that order")->group("Simulated chip");
-    command.add_flag("--sim-hazards", sim_.hazards, "Fault on accesses to on-chip memory that no semaphore orders (slow)")
+    command
+        .add_flag("--sim-hazards", sim_.hazards, "Fault on accesses to on-chip memory that no semaphore orders (slow)")
         ->group("Simulated chip");
 }
 

@@ -21,6 +21,13 @@ bool may_overlap(const TileView &a, const TileView &b) {
            b.low_byte() < a.end_byte();
 }
 
+// ACT of the second generation has no path around its arithmetic.
+bool keeps_bits(const ExecContext &context, const TileView &dst, const TileView &src) {
+    constexpr unsigned ACT_COPIES_SINCE = 3;
+    return src.dtype() == dst.dtype() &&
+           (context.engine != spec::Engine::ACT || context.core_version >= ACT_COPIES_SINCE);
+}
+
 // Moves one row at a time. A row passes through scratch where its side is not contiguous, or where
 // the two sides share bytes: all of a row is read before any of it is written.
 class RowCopy {
@@ -33,6 +40,7 @@ public:
           converted_(context.memory.scratch(context.engine, 1).first(dst.row_bytes())),
           widened_(scratch_floats(context, 2, src.elements())),
           overlap_(may_overlap(dst, src)),
+          keeps_bits_(keeps_bits(context, dst, src)),
           stochastic_(rounds_stochastically(context.state, dst.dtype())) {}
 
     void run(unsigned row) {
@@ -47,7 +55,7 @@ public:
             convert_row(row, out.data(), in.data());
             return;
         }
-        if (src_.dtype() != dst_.dtype() || !in_is_safe) {
+        if (!keeps_bits_ || !in_is_safe) {
             convert_row(row, converted_.data(), in.data());
             in = converted_;
         }
@@ -63,11 +71,18 @@ public:
 
 private:
     void convert_row(unsigned row, std::byte *out, const std::byte *in) {
-        if (!stochastic_ || src_.dtype() == dst_.dtype()) {
+        const bool at_once = src_.dtype() != dst_.dtype() && !stochastic_;
+        if (keeps_bits_ || at_once) {
             convert(dst_.dtype(), out, src_.dtype(), in, src_.elements());
             return;
         }
         convert_to_f32(widened_.data(), src_.dtype(), in, src_.elements());
+        canonicalize(widened_.data(), src_.elements());
+        if (!stochastic_) {
+            const auto *const wide = reinterpret_cast<const std::byte *>(widened_.data());
+            convert(dst_.dtype(), out, spec::Dtype::F32, wide, src_.elements());
+            return;
+        }
         convert_stochastic(dst_.dtype(), out, widened_.data(), src_.elements(), row_stream(context_, dst_, row));
     }
 
@@ -78,6 +93,7 @@ private:
     std::span<std::byte> converted_;
     std::span<float> widened_;
     bool overlap_;
+    bool keeps_bits_;
     bool stochastic_;
 };
 

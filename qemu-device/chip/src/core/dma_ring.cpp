@@ -11,7 +11,11 @@
 namespace neuron::chip {
 
 DmaRing::DmaRing(Services &services, Core &core, std::uint8_t index, std::uint32_t max_row_bytes)
-    : services_(services), core_(core), index_(index), transfer_(max_row_bytes), watch_(services.hazards, core.index(), index) {}
+    : services_(services),
+      core_(core),
+      index_(index),
+      transfer_(max_row_bytes),
+      watch_(services.hazards, core.index(), index) {}
 
 bool DmaRing::push(const DmaJob &job, spec::Engine engine) {
     {
