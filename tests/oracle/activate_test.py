@@ -11,7 +11,7 @@ import numpy as np
 
 import samples
 from fleet import SEED, Fleet, spec
-from generators import IMMEDIATE, accumulator_command, destination, engine, read_accumulators, read_the_count, scalar, source
+from generators import IMMEDIATE, accumulator_command, destination, read_accumulators, read_the_count, scalar, source
 from neuron_oracle import STORAGE
 from neuron_oracle.functions import EXACT, SIN_LIMIT, reference, within_one_ulp
 from tap import case, equal, main

@@ -24,6 +24,16 @@ def copies(scene):
     read_the_count(scene)
 
 
+def copies_of_version_2(scene):
+    legal = [dtype.name for dtype, since in spec.DTYPE_SINCE.items() if since <= 2]
+    partitions, count = scene.partitions(), scene.elements(300)
+    names = [scene.dtype("COPY", name, legal) for name in ("src", "dst")]
+    if scene.chance(0.5):
+        names[1] = names[0]
+    src = source(scene, "COPY", "src", "ACT", partitions, count, names[0])
+    scene.add("ACT", "COPY", dst=destination(scene, "COPY", "ACT", partitions, count, names[1], [src]), src=src)
+
+
 def memsets(scene):
     on = engine(scene, "MEMSET")
     partitions, count = scene.partitions(), scene.elements(400)
@@ -117,6 +127,11 @@ def reciprocals(scene):
 @case("COPY of random tiles between all types, on all engines")
 def check_copy(_folder):
     fleet.check("COPY", copies, 300, 60)
+
+
+@case("COPY on ACT of a NeuronCore-v2 goes through fp32 between equal types too")
+def check_copy_of_version_2(_folder):
+    fleet.check("COPY", copies_of_version_2, 150, 40, version=2)
 
 
 @case("MEMSET with values of every kind")

@@ -83,10 +83,11 @@ class Fleet:
         self.seen: set[str] = set()
         self.reset()
 
-    def reset(self) -> None:
+    def reset(self, version: int = 4) -> None:
+        """A new core of that version on all sides."""
         for probe in self.probes.values():
-            probe.reset()
-        self.machine = Machine(spec, self.functions)
+            probe.reset(version)
+        self.machine = Machine(spec, self.functions, version=version)
         self.active = dict(self.probes)
 
     def drop_slow(self) -> None:
@@ -94,10 +95,10 @@ class Fleet:
         self._compare_everything([target for target in self.active if target in SLOW])
         self.active = {target: probe for target, probe in self.active.items() if target not in SLOW}
 
-    def check(self, name: str, generate, cases: int, slow: int) -> None:
+    def check(self, name: str, generate, cases: int, slow: int, version: int = 4) -> None:
         """`generate(scene)` makes a program around instruction `name`; `slow` of the cases run on the slow instruction sets too.
         Calls of this function are what oracle_test.py counts as covering an instruction."""
-        self.reset()
+        self.reset(version)
         seed = (SEED, zlib.crc32(name.encode()))
         picks = Picks(np.random.default_rng(seed))
         for number in range(cases):

@@ -197,7 +197,7 @@ void sums_in_the_fixed_order(void **) {
     Random random(4);
     on_every_target([&](const char *target) {
         for (const unsigned n : {1u, 2u, 9u, 15u, 16u, 17u, 31u, 100u, 1024u, 1025u, 1040u, 1291u}) {
-            for (const Activation func : {Activation::COPY, Activation::EXP}) {
+            for (const Activation func : {Activation::COPY, Activation::EXP, Activation::TANH}) {
                 const auto core = make_core();
                 std::vector<float> z;
                 for (unsigned i = 0; i < n; ++i) {

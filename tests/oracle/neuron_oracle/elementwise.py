@@ -68,7 +68,10 @@ def _chain(m, dst, first, steps) -> None:
 
 def copy(m, o) -> None:
     dst, src = m.tile(o, "dst"), m.tile(o, "src")
-    m.put_cast(dst, m.memory.read(src), src.dtype)
+    if m.version == 2 and m.engine_name == "ACT":  # converts equal types as well
+        m.put(dst, m.f32(src))
+    else:
+        m.put_cast(dst, m.memory.read(src), src.dtype)
 
 
 def set_value(m, dst, value, where=None) -> None:

@@ -44,11 +44,11 @@ class Engine:
 
 
 class Machine:
-    """`spec` is the generated neuron_spec module. `inexact(name, *arrays)` gives the fp32 results of the functions whose
+    """`spec` is the generated neuron_spec module, `version` that of the NeuronCore. `inexact(name, *arrays)` gives the fp32 results of the functions whose
     last bit the reference leaves open."""
 
-    def __init__(self, spec, inexact, profile: str = "trn3"):
-        self.spec, self.inexact = spec, inexact
+    def __init__(self, spec, inexact, profile: str = "trn3", version: int = 4):
+        self.spec, self.inexact, self.version = spec, inexact, version
         self.memory = Memory(spec.PROFILES[profile].sbuf_bytes, spec.PSUM_BYTES)
         self.registers = np.zeros(spec.SEQ_REGISTERS, dtype=np.uint32)
         self.engines = {engine.name: Engine() for engine in spec.Engine}

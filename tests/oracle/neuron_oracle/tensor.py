@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from .casts import to_f32
 from .machine import PARTITIONS, Fault
 from .matmul import matmul as multiply
 

@@ -78,7 +78,7 @@ HWY_INLINE void store(const VecF32 (&result)[STEP_VECTORS], typename Out::Raw *o
 }
 
 // The last elements, fewer than a step.
-template<class In, class Out, class Function>
+template<class In, class Out, class Function, bool SUM>
 void last(const ActivateArgs &args, const Factors &by, std::size_t first) {
     const std::size_t rest = args.n - first;
     typename In::Raw last_in[STEP] = {};
@@ -92,7 +92,7 @@ void last(const ActivateArgs &args, const Factors &by, std::size_t first) {
     for (std::size_t v = 0; v < STEP_VECTORS; ++v) {
         hn::StoreU(result[v], F32(), addends + v * VECTOR_LANES);
     }
-    for (std::size_t l = 0; args.lanes != nullptr && l < rest; ++l) {
+    for (std::size_t l = 0; SUM && l < rest; ++l) {
         args.lanes[l % SUM_LANES] += addends[l];
     }
 }
@@ -120,7 +120,7 @@ void loop(const ActivateArgs &args) {
         hn::StoreU(sum[v], d, args.lanes + v * VECTOR_LANES);
     }
     if (i < args.n) {
-        last<In, Out, Function>(args, by, i);
+        last<In, Out, Function, SUM>(args, by, i);
     }
 }
 
