@@ -21,10 +21,17 @@ std::string_view doc_without_info(spec::Fault code) {
 
 std::string info_text(const FaultInfo &fault) {
     switch (fault.code) {
-    case spec::Fault::ILLEGAL_PACKET:
-    case spec::Fault::ILLEGAL_INSTRUCTION: return fmt::format(", opcode {:#04x}", fault.info);
+    case spec::Fault::ILLEGAL_PACKET: return fmt::format(", opcode {:#04x}", fault.info);
+    case spec::Fault::UNSUPPORTED:
+    case spec::Fault::ILLEGAL_INSTRUCTION: {
+        const auto opcode = static_cast<spec::Opcode>(fault.info);
+        const bool known = fault.code == spec::Fault::UNSUPPORTED && spec::find_instruction(opcode) != nullptr;
+        return known ? fmt::format(", {}", spec::name(opcode)) : fmt::format(", opcode {:#04x}", fault.info);
+    }
     case spec::Fault::DOORBELL_RANGE: return fmt::format(", value {}", fault.info);
     case spec::Fault::PROGRAM_HEADER: return fmt::format(", word {:#x}", fault.info);
+    case spec::Fault::INDEX_RANGE: return fmt::format(", index {}", static_cast<std::int64_t>(fault.info));
+    case spec::Fault::UNSUPPORTED_OPERAND:
     case spec::Fault::ILLEGAL_OPERAND:
     case spec::Fault::TILE_RANGE: return fmt::format(", operand at byte {}", fault.info);
     case spec::Fault::PC_RANGE: return fmt::format(", target {}", fault.info);
@@ -39,12 +46,35 @@ std::string info_text(const FaultInfo &fault) {
     }
 }
 
+std::string place_text(spec::Unit unit, unsigned core, unsigned ring, std::uint32_t pc) {
+    if (unit == spec::Unit::DMA)
+        return fmt::format("core {} DMA ring {}, instruction {}", core, ring, pc);
+    return fmt::format("core {} {} instruction {}", core, spec::name(unit), pc);
+}
+
 std::string unit_text(const FaultInfo &fault) {
-    switch (fault.unit) {
-    case spec::Unit::QUEUE: return {};
-    case spec::Unit::DMA: return fmt::format("core {} DMA ring {}, instruction {}: ", fault.core, fault.ring, fault.pc);
-    default: return fmt::format("core {} {} instruction {}: ", fault.core, spec::name(fault.unit), fault.pc);
-    }
+    if (fault.unit == spec::Unit::QUEUE)
+        return {};
+    return place_text(fault.unit, fault.core, fault.ring, fault.pc) + ": ";
+}
+
+// What hazard detection found, with both instructions and the place.
+std::string hazard_text(const FaultInfo &fault) {
+    namespace field = spec::field;
+    const auto space = static_cast<spec::Space>(field::HAZARD_PLACE_SPACE.get(fault.va));
+    const std::string place =
+        fmt::format("{} of core {}, partition {}, byte {}", spec::name(space), field::HAZARD_PLACE_CORE.get(fault.va),
+                    field::HAZARD_PLACE_PARTITION.get(fault.va), field::HAZARD_PLACE_BYTE.get(fault.va));
+    if (fault.code == spec::Fault::HAZARD_UNWRITTEN)
+        return fmt::format("{}: reads {}, which nothing has written", spec::name(fault.code), place);
+    const std::string other = place_text(static_cast<spec::Unit>(field::HAZARD_OTHER_UNIT.get(fault.info)),
+                                         static_cast<unsigned>(field::HAZARD_OTHER_CORE.get(fault.info)),
+                                         static_cast<unsigned>(field::HAZARD_OTHER_RING.get(fault.info)),
+                                         static_cast<std::uint32_t>(field::HAZARD_OTHER_PC.get(fault.info)));
+    const auto verb = [](std::uint64_t writes) { return writes != 0 ? "writes" : "reads"; };
+    return fmt::format("{}: {} {}, which {} {}; no semaphore orders the two", spec::name(fault.code),
+                       verb(field::HAZARD_OTHER_WRITES.get(fault.info)), place, other,
+                       verb(field::HAZARD_OTHER_OTHER_WRITES.get(fault.info)));
 }
 
 std::string packet_text(const FaultInfo &fault) {
@@ -71,6 +101,8 @@ bool has_address(spec::Fault code) {
 
 std::string describe(const FaultInfo &fault) {
     std::string text = fmt::format("job {}, {}: {}", fault.job, packet_text(fault), unit_text(fault));
+    if (fault.code == spec::Fault::HAZARD_ORDER || fault.code == spec::Fault::HAZARD_UNWRITTEN)
+        return text + hazard_text(fault);
     if (spec::enum_desc<spec::Fault>().find(std::uint64_t{spec::raw(fault.code)}) != nullptr)
         text += fmt::format("{}: {}", spec::name(fault.code), doc_without_info(fault.code));
     else

@@ -113,3 +113,10 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t *data, std::size_t s
     };
     return mutate_records(data, size, max_size, LAYOUT, random, fresh, change);
 }
+
+extern "C" std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t *first, std::size_t first_size,
+                                                 const std::uint8_t *second, std::size_t second_size, std::uint8_t *out,
+                                                 std::size_t max_size, unsigned seed) {
+    Random random(seed);
+    return cross_records({first, first_size}, {second, second_size}, {out, max_size}, LAYOUT, random);
+}

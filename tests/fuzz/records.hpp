@@ -57,6 +57,31 @@ std::size_t mutate_records(std::uint8_t *data, std::size_t size, std::size_t max
     return layout.header + records * layout.record;
 }
 
+/// `first` with a run of the records of `second` in it, or in place of some of its own. Returns the size, 0 if nothing
+/// fits.
+inline std::size_t cross_records(std::span<const std::uint8_t> first, std::span<const std::uint8_t> second,
+                                 std::span<std::uint8_t> out, const RecordLayout &layout, Random &random) {
+    const auto records_of = [&](std::span<const std::uint8_t> input) {
+        return input.size() < layout.header ? 0 : (input.size() - layout.header) / layout.record;
+    };
+    const std::size_t own = records_of(first);
+    const std::size_t others = records_of(second);
+    if (own == 0 || others == 0)
+        return 0;
+    const std::size_t from = random.below(others);
+    const std::size_t taken = 1 + random.below(std::min<std::size_t>(others - from, 8));
+    const std::size_t where = random.below(own + 1);
+    const std::size_t replaced = random.chance(70) ? 0 : std::min(taken, own - where);
+    const std::size_t size = layout.header + (own + taken - replaced) * layout.record;
+    if (size > out.size())
+        return 0;
+    auto to = std::ranges::copy(first.first(layout.header + where * layout.record), out.begin()).out;
+    to = std::ranges::copy(second.subspan(layout.header + from * layout.record, taken * layout.record), to).out;
+    const std::size_t rest = own - where - replaced;
+    std::ranges::copy(first.subspan(layout.header + (where + replaced) * layout.record, rest * layout.record), to);
+    return size;
+}
+
 } // namespace fuzz
 
 #endif // NEURON_TESTS_FUZZ_RECORDS_HPP

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: MIT
-// fuzz_seeds FOLDER KERNEL.s...: the corpora that fuzzing starts from, in one folder per target. One input per instruction
-// and engine, packet and register of the contract, one for each kernel, and some mixtures. Equal contracts give equal seeds.
+// fuzz_seeds FOLDER KERNEL.s...: the corpora that fuzzing starts from, in one folder per target. Some inputs per instruction,
+// packet and register of the contract, one for each kernel, and some mixtures. Equal contracts give equal seeds.
 #include "addresses.hpp"
+#include "judge.hpp"
 #include "mmio.hpp"
+#include "program_writer.hpp"
 #include "programs.hpp"
 
 #include "assembler.hpp"
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +27,8 @@ using Input = std::vector<std::byte>;
 
 constexpr std::uint64_t PAGE = spec::PAGE_SIZE;
 constexpr unsigned VARIANTS = 3;
+constexpr std::uint8_t PROFILE = 2; ///< of the programs: any
+constexpr std::uint8_t NOISE_SEMAPHORE = 200;
 constexpr unsigned MIXTURES = 24;
 constexpr std::size_t PACKET_HEADER = 4; ///< bytes of fuzz_packets before its first packet
 
@@ -54,35 +60,107 @@ std::span<std::byte> grow(Input &input, std::size_t bytes) {
 
 Input program_input(std::uint8_t core_mask) {
     Input input(ProgramOptions::BYTES);
-    input[0] = std::byte{2}; // spec-ok: any profile
+    input[0] = std::byte{PROFILE};
     input[3] = std::byte(core_mask);
     return input;
 }
 
-void add_instructions(Corpus &corpus, Random &random) {
-    for (const spec::InsnDesc &desc : spec::instructions())
-        for (unsigned i = 0; i < VARIANTS; ++i) {
-            Input input = program_input(static_cast<std::uint8_t>(1 + i));
-            write_program_record(random, desc, 1, grow(input, PROGRAM_RECORD));
-            corpus.add("insn-" + std::string(desc.name) + "-" + std::to_string(i), input);
+/// What the contract shows of an instruction: chance alone hardly ever meets all that some of them want.
+struct Example {
+    std::byte engine;
+    std::array<std::byte, spec::INSTRUCTION_BYTES> raw;
+};
+
+std::optional<Example> example_of(const spec::InsnDesc &desc) {
+    const auto engine = static_cast<spec::Engine>(std::countr_zero(desc.engines));
+    const std::string text = ".engine " + std::string(spec::name(engine)) + "\n" + std::string(desc.example) + "\n";
+    const auto image = neuron::assembler::assemble(text);
+    if (!image || image->streams[spec::raw(engine)].empty())
+        return std::nullopt;
+    return Example{std::byte{spec::raw(engine)}, image->streams[spec::raw(engine)].front()};
+}
+
+std::span<std::byte> append(Input &input, const Example &example) {
+    const auto record = grow(input, PROGRAM_RECORD);
+    record[0] = example.engine;
+    const auto raw = record.subspan(1);
+    std::ranges::copy(std::as_bytes(std::span(example.raw)), raw.begin());
+    return raw;
+}
+
+/// Random bits all over what the examples read.
+spec::InsnRng fill_with_noise() {
+    constexpr std::uint16_t ELEMENTS = 2304;
+    spec::InsnRng rng{};
+    rng.dst = dense_tile(spec::Space::SBUF, 0, ELEMENTS);
+    return updating(rng, NOISE_SEMAPHORE);
+}
+
+/// The example by itself, on random bits, and with each of its numbers as large as can be.
+void add_examples(Corpus &corpus, const spec::InsnDesc &desc, const Example &example) {
+    const std::string name(desc.name);
+    Input plain = program_input(3); // both cores, so that the one can send to the other
+    append(plain, example);
+    corpus.add("example-" + name, plain);
+
+    Input noise = program_input(1);
+    append(noise, {std::byte{spec::raw(spec::Engine::DVE)}, spec::packed(fill_with_noise())});
+    const auto raw = append(noise, example).first<spec::INSTRUCTION_BYTES>();
+    auto header = spec::unpack<spec::InstructionHeader>(raw.first<spec::InstructionHeader::BYTES>());
+    header.wait_op = spec::WaitOp::GE;
+    header.wait_sem = NOISE_SEMAPHORE;
+    header.wait_value = 1;
+    std::ranges::copy(spec::packed(header), raw.begin());
+    corpus.add("noise-" + name, noise);
+
+    for (const spec::OperandDesc &operand : desc.operands) {
+        if (operand.struct_desc != nullptr)
+            continue;
+        Input input = program_input(1);
+        const auto large = append(input, example);
+        std::ranges::fill(large.subspan(operand.offset, operand.size), std::byte{0xff}); // spec-ok: all bits
+        corpus.add("max-" + name + "-" + std::string(operand.name), input);
+    }
+}
+
+/// Random ones that the chip takes; none of an instruction that the judge cannot try.
+void add_taken(Corpus &corpus, Random &random, Judge &judge, const spec::InsnDesc &desc) {
+    constexpr unsigned TRIES = 3000;
+    unsigned found = 0;
+    for (unsigned i = 0; i < TRIES && found < VARIANTS; ++i) {
+        Input input = program_input(1);
+        const auto record = grow(input, PROGRAM_RECORD);
+        write_program_record(random, desc, 1, record);
+        const auto raw = record.subspan(1).first<spec::INSTRUCTION_BYTES>();
+        auto header = spec::unpack<spec::InstructionHeader>(raw.first<spec::InstructionHeader::BYTES>());
+        header.wait_op = spec::WaitOp::NONE; // nobody would end the wait
+        std::ranges::copy(spec::packed(header), raw.begin());
+        if (judge.takes(static_cast<spec::Engine>(record[0]), raw))
+            corpus.add("taken-" + std::string(desc.name) + "-" + std::to_string(found++), input);
+    }
+}
+
+bool add_instructions(Corpus &corpus, Random &random) {
+    Judge judge(spec::profiles()[PROFILE]);
+    for (const spec::InsnDesc &desc : spec::instructions()) {
+        const auto example = example_of(desc);
+        if (!example) {
+            std::fprintf(stderr, "fuzz_seeds: the example of %s does not assemble\n", std::string(desc.name).c_str());
+            return false;
         }
-    // A number that is too large in an instruction that is good otherwise.
-    for (const spec::InsnDesc &desc : spec::instructions())
-        for (const spec::OperandDesc &operand : desc.operands) {
-            if (operand.struct_desc != nullptr)
-                continue;
-            Input input = program_input(1);
-            const auto record = grow(input, PROGRAM_RECORD);
-            write_program_record(random, desc, 1, record);
-            std::ranges::fill(record.subspan(1 + operand.offset, operand.size), std::byte{0xff}); // spec-ok: all bits
-            corpus.add("max-" + std::string(desc.name) + "-" + std::string(operand.name), input);
-        }
+        add_examples(corpus, desc, *example);
+        add_taken(corpus, random, judge, desc);
+        Input input = program_input(1);
+        write_program_record(random, desc, 1, grow(input, PROGRAM_RECORD));
+        corpus.add("any-" + std::string(desc.name), input);
+    }
     for (unsigned i = 0; i < MIXTURES; ++i) {
         Input input = program_input(static_cast<std::uint8_t>(1 + i % 3));
         for (unsigned n = 0; n < 4 + i; ++n)
             write_program_record(random, random.pick(spec::instructions()), 4, grow(input, PROGRAM_RECORD));
         corpus.add("mix-" + std::to_string(i), input);
     }
+    return true;
 }
 
 bool add_kernel(Corpus &corpus, const std::filesystem::path &path) {
@@ -220,7 +298,8 @@ int main(int argc, char **argv) {
     Corpus programs(folder / "programs");
     add_registers(mmio, random);
     add_packets(packets, random);
-    add_instructions(programs, random);
+    if (!add_instructions(programs, random))
+        return 1;
     for (int i = 2; i < argc; ++i)
         if (!add_kernel(programs, argv[i])) {
             std::fprintf(stderr, "fuzz_seeds: cannot read %s\n", argv[i]);

@@ -132,16 +132,34 @@ void setting_forgets_older_raises(void **) {
     assert_order(b.touch(DVE, Mode::READ, b.row(8)));
 }
 
-void unwritten_memory_is_told(void **) {
+void unwritten_memory_is_told_at_the_end(void **) {
     Bench b;
     b.touch(ACT, Mode::WRITE, b.row(8));
-    const auto found = b.touch(ACT, Mode::READ, b.row(9), 3);
+    assert_false(b.monitor.ended(CORE).has_value());
+    assert_false(b.touch(ACT, Mode::READ, b.row(9), 3).has_value());
+    assert_false(b.touch(ACT, Mode::READ, b.row(30), 4).has_value());
+    const auto found = b.monitor.ended(CORE);
     assert_true(found.has_value());
     assert_string_equal(spec::name(found->code).data(), "HAZARD_UNWRITTEN");
     assert_int_equal(found->va & 0xffffffff, 8);
     assert_int_equal(found->pc, 3);
-    assert_true(b.touch(ACT, Mode::MODIFY, b.row(1, 500)).has_value());
-    assert_false(b.touch(ACT, Mode::WRITE_PARTLY, b.row(1, 500)).has_value());
+    assert_false(b.monitor.ended(CORE).has_value());
+    b.touch(ACT, Mode::MODIFY, b.row(1, 500));
+    assert_true(b.monitor.ended(CORE).has_value());
+    b.touch(ACT, Mode::WRITE_PARTLY, b.row(1, 600));
+    b.touch(ACT, Mode::READ_PARTLY, b.row(1, 700));
+    assert_false(b.monitor.ended(CORE).has_value());
+}
+
+void a_write_that_comes_after_the_read_names_both(void **) {
+    Bench b;
+    assert_false(b.touch(DVE, Mode::READ, b.row(8), 9).has_value());
+    const auto found = b.touch(ACT, Mode::WRITE, b.row(8, 4), 5);
+    assert_order(found);
+    assert_int_equal(found->pc, 5);
+    assert_int_equal(found->info & 0xffffffff, 9);
+    assert_int_equal(found->info >> 56, 1); // this one writes, the other one read
+    assert_int_equal(found->va & 0xffffffff, 4);
 }
 
 void strided_walks_are_exact(void **) {
@@ -163,8 +181,10 @@ void a_launch_orders_what_was_before(void **) {
     b.touch(ACT, Mode::WRITE, b.row(8));
     b.monitor.begin(CORE, false);
     assert_false(b.touch(DVE, Mode::READ, b.row(8)).has_value());
+    assert_false(b.monitor.ended(CORE).has_value());
     b.monitor.begin(CORE, true);
-    assert_true(b.touch(DVE, Mode::READ, b.row(8)).has_value());
+    b.touch(DVE, Mode::READ, b.row(8));
+    assert_true(b.monitor.ended(CORE).has_value());
 }
 
 void a_transfer_knows_its_issuer(void **) {
@@ -223,7 +243,8 @@ int main() {
         cmocka_unit_test(writes_conflict_with_reads_and_writes),
         cmocka_unit_test(a_wait_knows_only_the_raises_it_needs),
         cmocka_unit_test(setting_forgets_older_raises),
-        cmocka_unit_test(unwritten_memory_is_told),
+        cmocka_unit_test(unwritten_memory_is_told_at_the_end),
+        cmocka_unit_test(a_write_that_comes_after_the_read_names_both),
         cmocka_unit_test(strided_walks_are_exact),
         cmocka_unit_test(a_launch_orders_what_was_before),
         cmocka_unit_test(a_transfer_knows_its_issuer),

@@ -148,6 +148,8 @@ struct Mode {
     std::uint32_t cores = 2;
     std::uint64_t hbm_bytes = 64 * MiB;
     const char *profile = nullptr; ///< of the chip; nullptr: the default
+    const char *simd = nullptr;    ///< of the chip
+    bool hazards = false;          ///< of the chip
 };
 inline const Mode THREADED{};
 inline const Mode STEPPED{.stepped = true};
@@ -179,6 +181,8 @@ public:
         config.threads = mode.threads;
         config.stepped = mode.stepped;
         config.seed = mode.seed;
+        config.simd = mode.simd;
+        config.hazards = mode.hazards;
         const neuron_chip_host_ops ops = FakeHost::ops();
         char error[256];
         if (neuron_chip_create(&config, &ops, &host, &chip, error, sizeof error) != 0)

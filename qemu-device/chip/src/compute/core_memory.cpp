@@ -3,6 +3,17 @@
 
 #include <sys/mman.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define NEURON_WATCH_GAPS
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define NEURON_WATCH_GAPS
+#endif
+#ifdef NEURON_WATCH_GAPS
+#include <sanitizer/asan_interface.h>
+#endif
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -21,11 +32,30 @@ static_assert(ENGINES == spec::raw(spec::Engine::SP) + 1, "SP is the last engine
 // Partition sizes are multiples of large powers of two, so the same offset of every partition would
 // fall into the same few cache sets, and a tile is just that. An odd number of lines in between
 // spreads it over all sets.
+//
+// Under the address sanitizer nobody may touch what is in between, which is how the fuzz targets find a bound that is not
+// checked: without it, the access would end in the next partition or in another engine's scratch row.
+#ifdef NEURON_WATCH_GAPS
+constexpr std::size_t PAD_LINES = 65;
+#else
 constexpr std::size_t PAD_LINES = 1;
+#endif
 
 constexpr std::size_t stride_of(std::uint32_t bytes) {
     const std::size_t lines = (std::size_t{bytes} + CACHE_LINE - 1) / CACHE_LINE;
     return ((lines + PAD_LINES) | 1) * CACHE_LINE;
+}
+
+void forbid([[maybe_unused]] std::byte *bytes, [[maybe_unused]] std::size_t count) {
+#ifdef NEURON_WATCH_GAPS
+    __asan_poison_memory_region(bytes, count);
+#endif
+}
+
+void allow([[maybe_unused]] std::byte *bytes, [[maybe_unused]] std::size_t count) {
+#ifdef NEURON_WATCH_GAPS
+    __asan_unpoison_memory_region(bytes, count);
+#endif
 }
 
 } // namespace
@@ -48,12 +78,25 @@ CoreMemory::CoreMemory(std::uint32_t sbuf_bytes_per_partition) noexcept {
     sbuf_ = sbuf;
     psum_ = psum;
     scratch_ = scratch;
+    forbid_gaps();
 }
 
 CoreMemory::~CoreMemory() {
     if (base_ != nullptr) {
+        allow(base_, mapped_); // the addresses may soon be somebody else's
         munmap(base_, mapped_);
     }
+}
+
+void CoreMemory::forbid_gaps() noexcept {
+    const auto forbid_in = [this](const Region &region, std::size_t rows) {
+        for (std::size_t i = 0; i < rows; ++i) {
+            forbid(base_ + region.offset + i * region.stride + region.bytes, region.stride - region.bytes);
+        }
+    };
+    forbid_in(sbuf_, spec::PARTITIONS);
+    forbid_in(psum_, spec::PARTITIONS);
+    forbid_in(scratch_, ENGINES * SCRATCH_ROWS);
 }
 
 std::span<std::byte> CoreMemory::scratch(spec::Engine engine, unsigned which) noexcept {
@@ -63,7 +106,9 @@ std::span<std::byte> CoreMemory::scratch(spec::Engine engine, unsigned which) no
 void CoreMemory::clear() noexcept {
     // Locked memory (a host that called mlockall) refuses MADV_DONTNEED.
     if (base_ != nullptr && madvise(base_, mapped_, MADV_DONTNEED) != 0) {
+        allow(base_, mapped_);
         std::memset(base_, 0, mapped_);
+        forbid_gaps();
     }
 }
 

@@ -68,6 +68,9 @@ private:
         return base_ + region.offset + p * region.stride;
     }
 
+    /// Only in a build with the address sanitizer does this do anything.
+    void forbid_gaps() noexcept;
+
     std::byte *base_ = nullptr;
     std::size_t mapped_ = 0;
     Region sbuf_;

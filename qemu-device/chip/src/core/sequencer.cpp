@@ -123,11 +123,13 @@ Sequencer::Executed Sequencer::trace(Launch &launch, Opcode opcode) {
 }
 
 Sequencer::Executed Sequencer::dispatch(Launch &launch, Raw raw, Opcode opcode) {
+    if (is_dma(opcode)) // its tiles are the ring's business
+        return issue_dma(launch, raw, opcode);
     if (const auto hazard = watch_.access(context(), pc_, opcode, raw))
         return tl::unexpected(*hazard);
     if (opcode < Opcode::DMA_LOAD || (opcode > Opcode::DMA_REDUCE && opcode < Opcode::LDWEIGHTS))
         return control(launch, raw, opcode);
-    return is_dma(opcode) ? issue_dma(launch, raw, opcode) : compute(raw, opcode);
+    return compute(raw, opcode);
 }
 
 ExecContext Sequencer::context() {

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "monitor.hpp"
 
+#include <utility>
+
 namespace neuron::chip::hazard {
 
 namespace {
 
-// Calls visit(begin, end) for each run of consecutive bytes of a row, until one returns a conflict.
+// Calls visit(begin, end) for each run of consecutive bytes of a row, until one returns false.
 template<class Visit>
-std::optional<Shadow::Conflict> for_each_run(const TileView &tile, Visit &&visit) {
+void for_each_run(const TileView &tile, Visit &&visit) {
     const TileView::Loop lane = tile.lane();
     const auto bytes = static_cast<std::int64_t>(tile.element_bytes());
     const bool dense = lane.step == bytes;
-    const std::uint32_t runs = dense ? 1 : lane.step == 0 ? 1 : lane.count; // a repeated element is one
+    const std::uint32_t runs = dense || lane.step == 0 ? 1 : lane.count; // a repeated element is one
     const std::int64_t run_bytes = dense ? bytes * lane.count : bytes;
     const auto &[inner, middle, outer] = tile.outer();
     for (std::uint32_t i = 0; i < outer.count; ++i)
@@ -21,36 +23,34 @@ std::optional<Shadow::Conflict> for_each_run(const TileView &tile, Visit &&visit
                     const std::int64_t at =
                         tile.first_byte() + i * outer.step + j * middle.step + k * inner.step + run * lane.step;
                     const auto begin = static_cast<std::uint32_t>(at);
-                    if (auto conflict = visit(begin, begin + static_cast<std::uint32_t>(run_bytes)))
-                        return conflict;
+                    if (!visit(begin, begin + static_cast<std::uint32_t>(run_bytes)))
+                        return;
                 }
-    return std::nullopt;
 }
 
 bool is_write(Monitor::Mode mode) { return mode != Monitor::Mode::READ && mode != Monitor::Mode::READ_PARTLY; }
 
 std::uint64_t place(std::uint8_t core, const TileView &tile, unsigned partition, std::uint32_t byte) {
-    return std::uint64_t{core} << 48 | std::uint64_t{spec::raw(tile.space())} << 40 | std::uint64_t{partition} << 32 |
-           byte;
+    return spec::field::HAZARD_PLACE_CORE.set(core) | spec::field::HAZARD_PLACE_SPACE.set(spec::raw(tile.space())) |
+           spec::field::HAZARD_PLACE_PARTITION.set(partition) | spec::field::HAZARD_PLACE_BYTE.set(byte);
 }
 
-// See HAZARD_ORDER in spec/faults.toml.
-std::uint64_t describe(const Access &other, bool other_writes, bool writes) {
-    return std::uint64_t{other.site.pc} | std::uint64_t{spec::raw(other.site.unit)} << 32 |
-           std::uint64_t{other.site.ring} << 40 | std::uint64_t{other.site.core} << 48 | std::uint64_t{writes} << 56 |
-           std::uint64_t{other_writes} << 57;
+std::uint64_t describe(const Shadow::Conflict &conflict, bool writes) {
+    const Site &other = conflict.other.site;
+    return spec::field::HAZARD_OTHER_PC.set(other.pc) | spec::field::HAZARD_OTHER_UNIT.set(spec::raw(other.unit)) |
+           spec::field::HAZARD_OTHER_RING.set(other.ring) | spec::field::HAZARD_OTHER_CORE.set(other.core) |
+           spec::field::HAZARD_OTHER_WRITES.set(writes) |
+           spec::field::HAZARD_OTHER_OTHER_WRITES.set(conflict.other_writes);
 }
 
-FaultInfo report(const Shadow::Conflict &conflict, const Site &site, std::uint64_t where, bool writes) {
-    FaultInfo info{.code = conflict.other ? spec::Fault::HAZARD_ORDER : spec::Fault::HAZARD_UNWRITTEN};
-    info.unit = site.unit;
-    info.core = site.core;
-    info.ring = site.ring;
-    info.pc = site.pc;
-    info.va = where;
-    if (conflict.other)
-        info.info = describe(*conflict.other, conflict.other_writes, writes);
-    return info;
+FaultInfo report(spec::Fault code, const Site &site, std::uint64_t where, std::uint64_t other) {
+    return {.code = code,
+            .unit = site.unit,
+            .core = site.core,
+            .ring = site.ring,
+            .pc = site.pc,
+            .va = where,
+            .info = other};
 }
 
 } // namespace
@@ -63,6 +63,7 @@ Monitor::Monitor(std::size_t cores)
 
 void Monitor::begin(std::uint8_t core, bool scrubbed) {
     const std::lock_guard lock(mutex_);
+    cores_[core].unwritten.reset();
     for (SemaphoreClock &semaphore : cores_[core].semaphores)
         semaphore.clear();
     for (Shadow &shadow : cores_[core].shadow)
@@ -118,18 +119,22 @@ void Monitor::drained(Agent issuer) {
     clocks_[issuer].join(drain_[issuer]);
 }
 
-std::optional<Shadow::Conflict> Monitor::access_row(Shadow &shadow, const TileView &tile, Mode mode,
-                                                    const Access &access, const VectorClock &clock) {
+Shadow::ReadResult Monitor::access_row(Shadow &shadow, const TileView &tile, Mode mode, const Access &access,
+                                       const VectorClock &clock) {
     const bool reads = mode == Mode::READ || mode == Mode::READ_PARTLY || mode == Mode::MODIFY;
-    const bool writes = is_write(mode);
-    return for_each_run(tile, [&](std::uint32_t begin, std::uint32_t end) -> std::optional<Shadow::Conflict> {
-        if (reads)
-            if (auto conflict = shadow.read(begin, end, access, clock, mode != Mode::READ_PARTLY))
-                return conflict;
-        if (writes)
-            return shadow.write(begin, end, access, clock);
-        return std::nullopt;
+    Shadow::ReadResult result;
+    for_each_run(tile, [&](std::uint32_t begin, std::uint32_t end) {
+        if (reads) {
+            const auto read = shadow.read(begin, end, access, clock);
+            result.conflict = read.conflict;
+            if (!result.unwritten && mode != Mode::READ_PARTLY)
+                result.unwritten = read.unwritten;
+        }
+        if (!result.conflict && is_write(mode))
+            result.conflict = shadow.write(begin, end, access, clock);
+        return !result.conflict;
     });
+    return result;
 }
 
 std::optional<FaultInfo> Monitor::access(Agent agent, const Site &site, std::uint8_t core, const TileView &tile,
@@ -137,14 +142,24 @@ std::optional<FaultInfo> Monitor::access(Agent agent, const Site &site, std::uin
     const std::lock_guard lock(mutex_);
     const VectorClock &clock = clocks_[agent];
     const Access access{agent, clock[agent], site};
+    Core &memory = cores_[core];
     const std::size_t first = spec::raw(tile.space()) * spec::PARTITIONS;
     for (unsigned row = 0; row < tile.partitions(); ++row) {
         const unsigned partition = tile.first_partition() + row;
-        Shadow &shadow = cores_[core].shadow[first + partition];
-        if (const auto conflict = access_row(shadow, tile, mode, access, clock))
-            return report(*conflict, site, place(core, tile, partition, conflict->byte), is_write(mode));
+        const auto found = access_row(memory.shadow[first + partition], tile, mode, access, clock);
+        if (const auto &conflict = found.conflict)
+            return report(spec::Fault::HAZARD_ORDER, site, place(core, tile, partition, conflict->byte),
+                          describe(*conflict, is_write(mode)));
+        if (found.unwritten && !memory.unwritten)
+            memory.unwritten =
+                report(spec::Fault::HAZARD_UNWRITTEN, site, place(core, tile, partition, *found.unwritten), 0);
     }
     return std::nullopt;
+}
+
+std::optional<FaultInfo> Monitor::ended(std::uint8_t core) {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(cores_[core].unwritten, std::nullopt);
 }
 
 } // namespace neuron::chip::hazard

@@ -61,6 +61,10 @@ public:
     /// `agent` accesses `tile` of `core`'s memory for instruction `site`. Gives the fault to report, if there is one.
     std::optional<FaultInfo> access(Agent agent, const Site &site, std::uint8_t core, const TileView &tile, Mode mode);
 
+    /// The launch on `core` has ended: its first read of bytes that nobody had written, as the fault to report. Told so late
+    /// because a write without order that comes after the read is the better report.
+    std::optional<FaultInfo> ended(std::uint8_t core);
+
 private:
     static constexpr std::size_t AGENTS_PER_CORE = spec::ENGINE_COUNT + spec::DMA_RINGS;
     static constexpr std::size_t SPACES = 2;
@@ -68,10 +72,11 @@ private:
     struct Core {
         std::array<SemaphoreClock, spec::SEMAPHORES> semaphores;
         std::array<Shadow, SPACES * spec::PARTITIONS> shadow;
+        std::optional<FaultInfo> unwritten; ///< the first read of the launch
     };
 
-    std::optional<Shadow::Conflict> access_row(Shadow &shadow, const TileView &tile, Mode mode, const Access &access,
-                                               const VectorClock &clock);
+    Shadow::ReadResult access_row(Shadow &shadow, const TileView &tile, Mode mode, const Access &access,
+                                  const VectorClock &clock);
 
     std::mutex mutex_; ///< guards all below; innermost
     std::deque<Core> cores_;

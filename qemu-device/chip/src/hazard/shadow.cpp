@@ -10,11 +10,13 @@ void Shadow::forget() { cells_.clear(); }
 void Shadow::settle() {
     Cells settled;
     for (const auto &[begin, cell] : cells_) {
+        if (!cell.written)
+            continue;
         // Neighbours differ only in who touched them, which no longer matters.
         if (!settled.empty() && settled.rbegin()->second.end == begin)
             settled.rbegin()->second.end = cell.end;
         else
-            settled.emplace_hint(settled.end(), begin, Cell{cell.end, std::nullopt, {}});
+            settled.emplace_hint(settled.end(), begin, Cell{cell.end, true, std::nullopt, {}});
     }
     cells_ = std::move(settled);
 }
@@ -31,18 +33,33 @@ void Shadow::split(std::uint32_t at) {
     cells_.emplace_hint(next, at, std::move(upper));
 }
 
-std::optional<Shadow::Conflict> Shadow::read(std::uint32_t begin, std::uint32_t end, const Access &access,
-                                             const VectorClock &clock, bool unwritten) {
+void Shadow::cover(std::uint32_t begin, std::uint32_t end) {
     split(begin);
     split(end);
-    std::uint32_t covered = begin;
+    auto cell = cells_.lower_bound(begin);
+    for (std::uint32_t at = begin; at < end;) {
+        const std::uint32_t next = cell == cells_.end() ? end : std::min(end, cell->first);
+        if (at < next)
+            cells_.emplace_hint(cell, at, Cell{next, false, std::nullopt, {}});
+        if (cell == cells_.end() || cell->first >= end)
+            return;
+        at = cell->second.end;
+        ++cell;
+    }
+}
+
+Shadow::ReadResult Shadow::read(std::uint32_t begin, std::uint32_t end, const Access &access,
+                                const VectorClock &clock) {
+    ReadResult result;
+    cover(begin, end);
     for (auto cell = cells_.lower_bound(begin); cell != cells_.end() && cell->first < end; ++cell) {
-        if (unwritten && cell->first > covered)
-            return Conflict{covered, std::nullopt};
-        covered = cell->second.end;
         const auto &writer = cell->second.writer;
-        if (writer && !writer->before(clock))
-            return Conflict{cell->first, *writer, true};
+        if (writer && !writer->before(clock)) {
+            result.conflict = Conflict{cell->first, *writer, true};
+            return result;
+        }
+        if (!cell->second.written && !result.unwritten)
+            result.unwritten = cell->first;
         auto &readers = cell->second.readers;
         const auto same = std::ranges::find(readers, access.agent, &Access::agent);
         if (same == readers.end())
@@ -50,9 +67,7 @@ std::optional<Shadow::Conflict> Shadow::read(std::uint32_t begin, std::uint32_t 
         else
             *same = access;
     }
-    if (unwritten && covered < end)
-        return Conflict{covered, std::nullopt};
-    return std::nullopt;
+    return result;
 }
 
 std::optional<Shadow::Conflict> Shadow::write(std::uint32_t begin, std::uint32_t end, const Access &access,
@@ -62,14 +77,14 @@ std::optional<Shadow::Conflict> Shadow::write(std::uint32_t begin, std::uint32_t
     const auto first = cells_.lower_bound(begin);
     auto last = first;
     for (; last != cells_.end() && last->first < end; ++last) {
-        const auto &[writer_end, writer, readers] = last->second;
+        const auto &[cell_end, written, writer, readers] = last->second;
         if (writer && !writer->before(clock))
             return Conflict{last->first, *writer, true};
         for (const Access &reader : readers)
             if (!reader.before(clock))
                 return Conflict{last->first, reader, false};
     }
-    cells_.emplace_hint(cells_.erase(first, last), begin, Cell{end, access, {}});
+    cells_.emplace_hint(cells_.erase(first, last), begin, Cell{end, true, access, {}});
     return std::nullopt;
 }
 

@@ -17,8 +17,14 @@ public:
     /// The first conflict of an access.
     struct Conflict {
         std::uint32_t byte;
-        std::optional<Access> other; ///< nobody: the bytes were never written
-        bool other_writes = false;
+        Access other;
+        bool other_writes;
+    };
+
+    /// What a read found out.
+    struct ReadResult {
+        std::optional<Conflict> conflict;
+        std::optional<std::uint32_t> unwritten; ///< first byte that nobody has written
     };
 
     /// Nothing was ever written.
@@ -26,10 +32,8 @@ public:
     /// What was written stays so, and comes before everything from now on.
     void settle();
 
-    /// Checks and records a read of [begin, end) by somebody who knows `clock`. `unwritten`: reading bytes that nobody
-    /// wrote is a conflict.
-    std::optional<Conflict> read(std::uint32_t begin, std::uint32_t end, const Access &access, const VectorClock &clock,
-                                 bool unwritten);
+    /// Checks and records a read of [begin, end) by somebody who knows `clock`. A conflict ends it.
+    ReadResult read(std::uint32_t begin, std::uint32_t end, const Access &access, const VectorClock &clock);
     /// Checks and records a write.
     std::optional<Conflict> write(std::uint32_t begin, std::uint32_t end, const Access &access,
                                   const VectorClock &clock);
@@ -37,13 +41,16 @@ public:
 private:
     struct Cell {
         std::uint32_t end;
+        bool written;
         std::optional<Access> writer; ///< of this launch
         std::vector<Access> readers;  ///< since then, one per agent
     };
-    using Cells = std::map<std::uint32_t, Cell>; ///< by first byte; what is in no cell was never written
+    using Cells = std::map<std::uint32_t, Cell>; ///< by first byte; what is in no cell was never touched
 
     /// Makes `at` a border between cells.
     void split(std::uint32_t at);
+    /// Puts cells where [begin, end) has none.
+    void cover(std::uint32_t begin, std::uint32_t end);
 
     Cells cells_;
 };

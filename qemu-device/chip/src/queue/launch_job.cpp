@@ -2,6 +2,7 @@
 #include "launch_job.hpp"
 
 #include "../core/core.hpp"
+#include "../hazard/monitor.hpp"
 #include "program_check.hpp"
 
 #include <bit>
@@ -58,6 +59,15 @@ void LaunchJob::start(PacketContext &context) {
         context.cores[static_cast<std::size_t>(std::countr_zero(left))].run();
 }
 
+std::optional<FaultInfo> LaunchJob::hazard_at_end(const PacketContext &context) {
+    if (context.services.hazards == nullptr)
+        return std::nullopt;
+    for (const Core *core : launch_.cores())
+        if (auto found = context.services.hazards->ended(core->index()))
+            return found;
+    return std::nullopt;
+}
+
 JobResult LaunchJob::step(PacketContext &context) {
     switch (phase_) {
     case Phase::HEADER:
@@ -90,6 +100,8 @@ JobResult LaunchJob::step(PacketContext &context) {
     case Phase::RUN:
         if (!launch_.census.over())
             return JobStep::BLOCKED;
+        if (const auto hazard = hazard_at_end(context))
+            return tl::unexpected(*hazard);
         context.pool.release(context.self);
         return JobStep::DONE;
     }

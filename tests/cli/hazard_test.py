@@ -1,0 +1,130 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Hazard detection from the command line: programs that lack a semaphore, programs that do not, and the shipped kernels."""
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+import matmul
+from neuronctl import KERNELS, assemble, ctl, good
+from tap import case, main
+
+SIM = ("run", "--backend", "sim", "--sim-hbm", "1G")
+HAZARDS = (*SIM, "--sim-hazards")
+IO = ("--in", "X=x.npy", "--out", "Y=y.npy")
+DEVICE_FAULT = 1
+# Threads as they fall, and orders that only the seed decides.
+ORDERS = [()] + [("--sim-stepped", "--sim-seed", str(seed)) for seed in range(12)]
+
+# X comes in through ring 0, DVE copies it, ring 1 takes it out.
+RELAY = """
+        .param  X, in, f32, 128, 64
+        .param  Y, out, f32, 128, 64
+        .engine sp
+        dma_load sbuf.f32[0:128, 0, 64], X[0, 128, 64], 0 {loaded}
+        nop {copied}
+        dma_store Y[0, 128, 64], sbuf.f32[0:128, 1024, 64], 1
+        end
+        .engine dve
+        copy sbuf.f32[0:128, 1024, 64], sbuf.f32[0:128, {source}, 64] {dve}
+        end
+"""
+
+
+def relay(folder: Path, loaded="then s1+=1", copied="wait s2>=1", dve="wait s1>=1 then s2+=1", source=0) -> str:
+    np.save(folder / "x.npy", np.arange(128 * 64, dtype=np.float32).reshape(128, 64))
+    return assemble(folder, RELAY.format(loaded=loaded, copied=copied, dve=dve, source=source))
+
+
+def told(folder: Path, kernel: str, *options: str) -> str:
+    """What the run fails with."""
+    result = ctl(folder, *HAZARDS, *options, kernel, *IO)
+    assert result.code == DEVICE_FAULT and not (folder / "y.npy").exists(), (result.code, result.err, result.out)
+    return result.err
+
+
+def expect_pair(text: str, *both: str) -> None:
+    assert "HAZARD_ORDER" in text and "no semaphore orders the two" in text, text
+    for name in both:
+        assert name in text, (name, text)
+
+
+@case("a program with all its semaphores runs, in any order")
+def ordered(folder):
+    kernel = relay(folder)
+    for order in ORDERS:
+        good(folder, *HAZARDS, *order, kernel, *IO)
+        assert np.array_equal(np.load(folder / "y.npy"), np.load(folder / "x.npy"))
+
+
+@case("a read that waits for nothing is reported with both instructions, whoever came first")
+def read_without_wait(folder):
+    kernel = relay(folder, dve="then s2+=1")
+    seen = set()
+    for order in ORDERS:
+        text = told(folder, kernel, *order)
+        expect_pair(text, "core 0 DVE instruction 0", "core 0 DMA ring 0, instruction 0", "SBUF of core 0, partition 0")
+        seen.add(re.search(r"HAZARD_ORDER: (\w+)", text).group(1))
+    assert seen == {"reads", "writes"}, seen  # both orders were among them
+
+
+@case("a transfer that does not wait for its source is reported")
+def store_without_wait(folder):
+    for order in ORDERS:
+        expect_pair(told(folder, relay(folder, copied=""), *order), "core 0 DVE instruction 0", "core 0 DMA ring 1, instruction 2")
+
+
+@case("a semaphore raised before the write orders nothing")
+def raised_too_early(folder):
+    kernel = assemble(folder, RELAY.format(loaded="", copied="wait s2>=1", dve="wait s1>=1 then s2+=1", source=0)
+                      .replace("nop wait", "nop then s1+=1\n        nop wait"))
+    np.save(folder / "x.npy", np.zeros((128, 64), np.float32))
+    for order in ORDERS:
+        expect_pair(told(folder, kernel, *order), "core 0 DVE instruction 0", "core 0 DMA ring 0, instruction 0")
+
+
+@case("memory that nothing wrote is reported, with the place")
+def unwritten(folder):
+    kernel = relay(folder, source=64)
+    for order in ORDERS:
+        text = told(folder, kernel, *order)
+        assert "HAZARD_UNWRITTEN: reads SBUF of core 0, partition 0, byte 256, which nothing has written" in text, text
+        assert "core 0 DVE instruction 0" in text, text
+
+
+@case("without --sim-hazards none of it is looked for")
+def off(folder):
+    good(folder, *SIM, relay(folder, source=64), *IO)
+
+
+@case("--sim-hazards needs the sim backend")
+def only_sim(folder):
+    result = ctl(folder, "run", "--backend", "accel", "--sim-hazards", "k.nko")
+    assert result.code != 0 and "--sim-hazards needs --backend sim" in result.err, result.err
+
+
+@case("hello is free of hazards on every profile")
+def hello(folder):
+    good(folder, "asm", KERNELS / "hello/hello.s")
+    np.save(folder / "x.npy", np.ones((128, 512), np.float32))
+    for profile in ("inf2", "trn1", "trn2", "trn3"):
+        good(folder, *HAZARDS, "--sim-profile", profile, "hello.nko", *IO)
+
+
+@case("matmul is free of hazards, on one core and on several, in any order")
+def shipped_matmul(folder):
+    for definitions in ((), ("-D", "IN_F32=1"), ("-D", "OUT_F32=1")):
+        matmul.prepare(folder, 300, 700, 500, definitions)
+        for cores in ("1", "3"):
+            for order in ORDERS[:4]:
+                good(folder, *HAZARDS, *order, "--cores", cores, "matmul.nko", *matmul.FILES)
+        matmul.expect_pass(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

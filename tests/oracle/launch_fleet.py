@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Chips that run whole launches, threaded and stepped, side by side with the oracle."""
+
+from __future__ import annotations
+
+import os
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+_TOP = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("NEURON_BUILD", _TOP / "build"))
+sys.path.insert(0, str(_TOP / "tests" / "support"))
+sys.path.insert(0, str(BUILD / "spec"))
+sys.dont_write_bytecode = True
+
+import neuron_spec as spec  # noqa: E402
+from launch_probe import FaultRecord, Launch, LaunchProbe  # noqa: E402
+from launch_scene import CORE_SHIFT, IN, OUT, SPAN, LaunchScene  # noqa: E402
+from neuron_oracle import Machine  # noqa: E402
+from neuron_oracle.context_memory import ContextMemory  # noqa: E402
+from neuron_oracle.launch import LaunchFault, LaunchOracle  # noqa: E402
+from scene import PARTITIONS, Picks  # noqa: E402
+
+SEED = 4711
+CORES = 5
+
+
+def probe_path() -> str:
+    return sys.argv[1] if len(sys.argv) > 1 else str(BUILD / "user" / "tests" / "oracle" / "launch_probe")
+
+
+def ranks(mask: int) -> list[int]:
+    return [number for number in range(spec.MAX_CORES) if mask >> number & 1]
+
+
+class LaunchFleet:
+    """A threaded and a stepped chip of five cores, in turn, and the oracle. `exact` programs only: no function whose last bit the
+    reference leaves open."""
+
+    def __init__(self):
+        self.probes = {"threaded": LaunchProbe(probe_path(), spec, cores=CORES, threads=2),
+                       "stepped": LaunchProbe(probe_path(), spec, cores=CORES, stepped=True, seed=SEED)}
+        self.areas = self.probes["threaded"].areas
+        self.machines = [Machine(spec, None) for _ in range(CORES)]
+        self.memory = ContextMemory()
+        self.bytes = {name: self.memory.add(va, size, writable) for name, (va, size, writable) in self.areas.items()}
+        self.seen: set[str] = set()
+
+    def check(self, name: str, generate, cases: int, cores=lambda number: 1) -> None:
+        """`generate(scene)` makes the body of a program around instruction `name`."""
+        seed = (SEED, zlib.crc32(name.encode()))
+        picks = self.picks = getattr(self, "picks", None) or Picks(np.random.default_rng(SEED))
+        for number in range(cases):
+            rng = np.random.Generator(np.random.SFC64((*seed, number)))
+            scene = LaunchScene(spec, rng, picks, self.areas, cores(number))
+            generate(scene)
+            self.play(scene, ("threaded", "stepped")[number % 2], f"{name}, case {number}")
+        if name not in self.seen:
+            raise AssertionError(f"no program ran {name}")
+
+    def play(self, scene: LaunchScene, target: str, what: str) -> None:
+        probe = self.probes[target]
+        for name, span in scene.spans.items():
+            self.put(probe, name, self.areas[name][1] - SPAN, span)
+        for rank in range(scene.cores):
+            for space, window in scene.windows(rank).items():
+                self.put(probe, "BULK", (rank << CORE_SHIFT) + IN[space], window.ravel())
+        launch = scene.launch()
+        fault = self.run(probe, launch, scene.rng)
+        what = f"{target}, {what}: {scene.engine} {scene.program}, registers {scene.registers}, args {scene.args}"
+        if fault is not None:
+            raise AssertionError(f"{fault}; {what}")
+        for name in scene.spans:
+            self.compare(probe, name, self.areas[name][1] - SPAN, SPAN, lambda at: "", what)
+        for rank in range(scene.cores):
+            for space in OUT:
+                self.compare(probe, "BULK", (rank << CORE_SHIFT) + OUT[space], PARTITIONS * scene.width,
+                             lambda at: f"{space} of core {rank}, partition {at // scene.width}, byte "  # noqa: B023
+                                        f"{scene.base[space] + at % scene.width}", what)  # noqa: B023
+
+    def put(self, probe: LaunchProbe, area: str, offset: int, data: np.ndarray) -> None:
+        self.bytes[area][offset:offset + data.size] = data
+        probe.write(self.areas[area][0] + offset, data.tobytes())
+
+    def run(self, probe: LaunchProbe, launch: Launch, rng) -> FaultRecord | None:
+        """On both; the fault is the same. `self.last` is the oracle's side."""
+        numbers = ranks(launch.cores)
+        self.last = LaunchOracle(spec, self.machines[:len(numbers)], numbers, self.memory, launch.args, launch.streams, rng)
+        got = probe.launch(launch)
+        try:
+            self.last.run()
+            want = None
+        except LaunchFault as fault:
+            want = FaultRecord(fault.code, fault.unit, fault.core, fault.ring, fault.pc, int(fault.write), fault.va, fault.info)
+        self.seen |= self.last.seen
+        if got != want:
+            raise AssertionError(f"chip: {got}, oracle: {want}; {launch}")
+        return got
+
+    def compare(self, probe: LaunchProbe, area: str, offset: int, count: int, describe, what: str) -> None:
+        got = np.frombuffer(probe.read(self.areas[area][0] + offset, count), dtype=np.uint8)
+        want = self.bytes[area][offset:offset + count]
+        wrong = np.flatnonzero(got != want)
+        if wrong.size:
+            at = int(wrong[0])
+            raise AssertionError(f"{area}: {wrong.size} bytes differ, first at {self.areas[area][0] + offset + at:#x} {describe(at)}: "
+                                 f"chip {got[at:at + 8].tobytes().hex()}, oracle {want[at:at + 8].tobytes().hex()}; {what}")
+
+    def untouched(self) -> None:
+        """What no program names has stayed as it was."""
+        for probe in self.probes.values():
+            for name in ("HBM", "HOST"):
+                if any(probe.read(self.areas[name][0], self.areas[name][1] - SPAN)):
+                    raise AssertionError(f"{name}: a place that no program names has changed")
