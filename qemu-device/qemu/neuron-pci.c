@@ -178,6 +178,7 @@ static const struct {
     { "aperture_bytes", "aperture" },
     { "cores", "cores" },
     { "threads", "threads" },
+    { "simd", "simd" },
 };
 
 static void neuron_config_error(Error **errp, int err, const char *message)
@@ -213,6 +214,7 @@ static bool neuron_create_chip(NeuronState *s, Error **errp)
         .stepped = s->stepped,
         .seed = s->seed,
         .hazards = s->hazards,
+        .simd = s->simd,
     };
     char message[256] = "";
     sigset_t all, old;
@@ -397,6 +399,7 @@ static const Property neuron_properties[] = {
     DEFINE_PROP_BOOL("stepped", NeuronState, stepped, false),
     DEFINE_PROP_UINT64("seed", NeuronState, seed, 0),
     DEFINE_PROP_BOOL("hazards", NeuronState, hazards, false),
+    DEFINE_PROP_STRING("simd", NeuronState, simd),
 };
 
 /* What -device neuron,help says. */
@@ -413,6 +416,7 @@ static void neuron_describe_properties(ObjectClass *oc)
         { "threads", "Worker threads (0: one per host CPU, at most 8)" },
         { "stepped", "Deterministic single-threaded mode" },
         { "seed", "Seed of the order of work in stepped mode" },
+        { "simd", "Instruction set of the host that the engines run on" },
         { "hazards", "Fault on accesses to on-chip memory that no semaphore orders" },
     };
 

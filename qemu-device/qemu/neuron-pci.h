@@ -43,6 +43,7 @@ struct NeuronState {
     uint32_t threads;
     bool stepped;
     bool hazards;
+    char *simd;
     uint64_t seed;
 
     /*

@@ -47,6 +47,7 @@ def same_bits(folder):
     hello(folder)
     outputs = set()
     for options in ((), ("--sim-stepped", "--sim-seed", "7"), ("--sim-threads", "1"), ("--placement", "host"),
+                    ("--sim-simd", "scalar"),
                     ("--sim-profile", "inf2")):
         good(folder, *SIM, *options, "hello.nko", "--in", "X=x.npy", "--out", "Y=y.npy")
         outputs.add((folder / "y.npy").read_bytes())

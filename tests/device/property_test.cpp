@@ -56,6 +56,7 @@ void more_cores_than_a_core_mask_holds_are_refused(void **) { expect_refused("co
 void cores_that_are_no_number_are_refused(void **) { expect_refused("cores", "cores=-1"); }
 void an_absurd_number_of_threads_is_refused(void **) { expect_refused("threads", "threads=1000000"); }
 void stepped_that_is_no_switch_is_refused(void **) { expect_refused("stepped", "stepped=perhaps"); }
+void simd_that_nobody_has_is_refused(void **) { expect_refused("simd", "simd=mmx"); }
 void hazards_that_is_no_switch_is_refused(void **) { expect_refused("hazards", "hazards=perhaps"); }
 void a_seed_that_is_no_number_is_refused(void **) { expect_refused("seed", "seed=x"); }
 
@@ -85,6 +86,7 @@ int main() {
         device_test(an_absurd_number_of_threads_is_refused),
         device_test(stepped_that_is_no_switch_is_refused),
         device_test(hazards_that_is_no_switch_is_refused),
+        device_test(simd_that_nobody_has_is_refused),
         device_test(a_seed_that_is_no_number_is_refused),
         device_test(a_refused_hotplug_leaves_the_machine_alive),
     };

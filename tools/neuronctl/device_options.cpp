@@ -44,6 +44,9 @@ void DeviceChoice::add_to(CLI::App &command) {
         ->group("Simulated chip");
     command.add_option("--sim-seed", sim_.seed, "Seed of that order")->group("Simulated chip");
     command
+        .add_option("--sim-simd", sim_.simd, "What the host computes with: auto, avx512, avx2, scalar (same results)")
+        ->group("Simulated chip");
+    command
         .add_flag("--sim-hazards", sim_.hazards, "Fault on accesses to on-chip memory that no semaphore orders (slow)")
         ->group("Simulated chip");
 }

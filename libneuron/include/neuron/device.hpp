@@ -59,7 +59,8 @@ struct SimOptions {
     std::uint32_t threads = 0;        ///< Worker threads.
     bool stepped = false;             ///< One thread, in an order that only the seed decides.
     std::uint64_t seed = 0;           ///< Seed of the stepped order.
-    bool hazards = false;             ///< Unordered accesses to on-chip memory are faults. Slow.
+    std::string simd;     ///< "avx512", "avx2", "scalar"; empty: the host's best. For all chips of the process.
+    bool hazards = false; ///< Unordered accesses to on-chip memory are faults. Slow.
 };
 
 struct DeviceOptions {

@@ -54,6 +54,7 @@ Result<std::unique_ptr<Chip>> Chip::create(const SimOptions &options, HostMemory
     config.threads = options.threads;
     config.stepped = options.stepped;
     config.hazards = options.hazards;
+    config.simd = options.simd.empty() ? nullptr : options.simd.c_str();
     config.seed = options.seed;
     std::array<char, 256> message{};
     const auto ops = host_ops();
