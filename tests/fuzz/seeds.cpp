@@ -96,6 +96,18 @@ spec::InsnRng fill_with_noise() {
     return updating(rng, NOISE_SEMAPHORE);
 }
 
+Input on_noise(const Example &instruction) {
+    Input input = program_input(1);
+    append(input, {std::byte{spec::raw(spec::Engine::DVE)}, spec::packed(fill_with_noise())});
+    const auto raw = append(input, instruction).first<spec::InstructionHeader::BYTES>();
+    auto header = spec::unpack<spec::InstructionHeader>(raw);
+    header.wait_op = spec::WaitOp::GE;
+    header.wait_sem = NOISE_SEMAPHORE;
+    header.wait_value = 1;
+    std::ranges::copy(spec::packed(header), raw.begin());
+    return input;
+}
+
 /// The example by itself, on random bits, and with each of its numbers as large as can be.
 void add_examples(Corpus &corpus, const spec::InsnDesc &desc, const Example &example) {
     const std::string name(desc.name);
@@ -103,15 +115,7 @@ void add_examples(Corpus &corpus, const spec::InsnDesc &desc, const Example &exa
     append(plain, example);
     corpus.add("example-" + name, plain);
 
-    Input noise = program_input(1);
-    append(noise, {std::byte{spec::raw(spec::Engine::DVE)}, spec::packed(fill_with_noise())});
-    const auto raw = append(noise, example).first<spec::INSTRUCTION_BYTES>();
-    auto header = spec::unpack<spec::InstructionHeader>(raw.first<spec::InstructionHeader::BYTES>());
-    header.wait_op = spec::WaitOp::GE;
-    header.wait_sem = NOISE_SEMAPHORE;
-    header.wait_value = 1;
-    std::ranges::copy(spec::packed(header), raw.begin());
-    corpus.add("noise-" + name, noise);
+    corpus.add("noise-" + name, on_noise(example));
 
     for (const spec::OperandDesc &operand : desc.operands) {
         if (operand.struct_desc != nullptr)
@@ -123,7 +127,7 @@ void add_examples(Corpus &corpus, const spec::InsnDesc &desc, const Example &exa
     }
 }
 
-/// Random ones that the chip takes; none of an instruction that the judge cannot try.
+/// Random ones that the chip takes, by turns as they are and on random bits; none of an instruction that the judge cannot try.
 void add_taken(Corpus &corpus, Random &random, Judge &judge, const spec::InsnDesc &desc) {
     constexpr unsigned TRIES = 3000;
     unsigned found = 0;
@@ -135,8 +139,12 @@ void add_taken(Corpus &corpus, Random &random, Judge &judge, const spec::InsnDes
         auto header = spec::unpack<spec::InstructionHeader>(raw.first<spec::InstructionHeader::BYTES>());
         header.wait_op = spec::WaitOp::NONE; // nobody would end the wait
         std::ranges::copy(spec::packed(header), raw.begin());
-        if (judge.takes(static_cast<spec::Engine>(record[0]), raw))
-            corpus.add("taken-" + std::string(desc.name) + "-" + std::to_string(found++), input);
+        if (!judge.takes(static_cast<spec::Engine>(record[0]), raw))
+            continue;
+        Example taken{.engine = record[0], .raw = {}};
+        std::ranges::copy(raw, taken.raw.begin());
+        const std::string name = "taken-" + std::string(desc.name) + "-" + std::to_string(found);
+        corpus.add(name, found++ % 2 == 0 ? input : on_noise(taken));
     }
 }
 

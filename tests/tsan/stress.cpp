@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Tenants who all use the chip at once from threads of their own: programs on every core, copies, faults, queues stopped in
+// Tenants who all use the chip at once from threads of their own: programs on every core, cores that swap tiles, copies, faults, queues stopped in
 // the middle, contexts switched off, and resets under all of that. There is nothing to time and little to check; the
 // thread sanitizer watches.
 #include "check.hpp"
@@ -24,7 +24,9 @@ constexpr std::uint32_t TENANTS = 4;
 constexpr std::uint32_t CORES = 4;
 constexpr std::uint32_t THREADS = 4;
 constexpr std::uint64_t CODE = 0x1000'0000;
-constexpr std::uint64_t LOOP = CODE + 0x1000;
+constexpr std::uint64_t LOOP = CODE + PAGE;
+constexpr std::uint64_t SWAP = LOOP + PAGE;
+constexpr std::uint64_t CODE_BYTES = 3 * PAGE;
 constexpr std::uint64_t DATA = 0x2000'0000;
 constexpr std::uint64_t DATA_BYTES = 4 * PAGE;
 constexpr std::uint64_t HBM = 0x3000'0000;
@@ -36,14 +38,15 @@ class Tenant {
 public:
     Tenant(Machine &machine, std::uint32_t index)
         : machine_(machine), context_(machine, index), queue_(machine, index, index, ring()), random_(index + 1) {
-        const std::uint64_t code = machine.guest.alloc(2 * PAGE, GuestMemory::BOTH);
+        const std::uint64_t code = machine.guest.alloc(CODE_BYTES, GuestMemory::BOTH);
         data_ = machine.guest.alloc(DATA_BYTES, GuestMemory::BOTH);
-        context_.map(CODE, code, 2 * PAGE, 0);
+        context_.map(CODE, code, CODE_BYTES, 0);
         context_.map(DATA, data_, DATA_BYTES, Context::WRITABLE);
         context_.map(HBM, index * MiB, 16 * PAGE, Context::HBM | Context::WRITABLE);
         machine.guest.set_u64(data_, DATA); // the launches' argument
         write_work(machine.guest.at(code, PAGE));
-        write_loop(machine.guest.at(code + PAGE, PAGE));
+        write_loop(machine.guest.at(code + LOOP - CODE, PAGE));
+        write_swap(machine.guest.at(code + SWAP - CODE, PAGE));
     }
 
     /// Until `rounds` pieces of work were tried; with resets about, not all of them can succeed.
@@ -93,6 +96,38 @@ private:
         writer.finish();
     }
 
+    /// Two cores swap tiles, tell each other so, and meet.
+    static void write_swap(std::byte *to) {
+        constexpr std::uint32_t RECEIVED = 8192;
+        constexpr std::uint8_t LOADED = 0, ARRIVED = 5, TOLD = 6, MEETING = 7;
+        const spec::Tile own = dense_tile(spec::Space::SBUF, 0, ELEMENTS);
+        const spec::Tile received = dense_tile(spec::Space::SBUF, RECEIVED, ELEMENTS);
+        spec::InsnCoreRank rank{};
+        rank.rd = 1;
+        spec::InsnAlu other{};
+        other.op = spec::AluOp::XOR;
+        other.rd = other.ra = rank.rd;
+        other.imm = 1;
+        spec::InsnDmaSend send{};
+        send.dst = received;
+        send.src = own;
+        send.rank = other.rd;
+        send.sem = ARRIVED;
+        send.value = 1;
+        spec::InsnSemRemote tell{};
+        tell.rank = other.rd;
+        tell.sem = TOLD;
+        tell.op = spec::UpdateOp::ADD;
+        tell.value = 1;
+        spec::InsnCoreBarrier meet{};
+        meet.sem = MEETING;
+        ProgramWriter writer(to, SWAP);
+        writer.stream(spec::Engine::SP, updating(load(own, dense_rows(PAGE, ELEMENTS), 0), LOADED), rank, other,
+                      waiting(send, LOADED), waiting(tell, ARRIVED), waiting(meet, TOLD));
+        writer.stream(spec::Engine::DVE, waiting(copy(dense_tile(spec::Space::PSUM, 0, ELEMENTS), received), ARRIVED));
+        writer.finish();
+    }
+
     void bring_up() {
         if (queue_.state() == spec::QueueState::IDLE)
             return;
@@ -112,7 +147,7 @@ private:
     void submit_something() {
         looping_ = false;
         const auto one_core = 1U << random_.below(CORES);
-        switch (random_.below(8)) {
+        switch (random_.below(10)) {
         case 0: queue_.push(spec::PacketCopy{.src = DATA + PAGE, .dst = HBM + 4 * PAGE, .bytes = 2 * PAGE}); break;
         case 1: queue_.push(spec::PacketFill{.dst = HBM + 8 * PAGE, .bytes = 4 * PAGE, .pattern = 1}); break;
         case 2: queue_.push(spec::PacketFence{.addr = NOWHERE, .value = 1}); break; // faults
@@ -122,6 +157,8 @@ private:
             break;
         case 4: launch(NOWHERE, one_core); break; // faults
         case 5: launch(CODE, (1U << CORES) - 1); break;
+        case 6:
+        case 7: launch(SWAP, 3U << random_.below(CORES - 1)); break;
         default: launch(CODE, one_core); break;
         }
         queue_.push(spec::PacketNop{});
@@ -225,7 +262,7 @@ bool stress(bool with_resets, unsigned rounds) {
 
 /// stress [ROUNDS]: of each tenant in each case. Speaks TAP.
 int main(int argc, char **argv) {
-    const unsigned rounds = argc > 1 ? static_cast<unsigned>(std::stoul(argv[1])) : 150;
+    const unsigned rounds = argc > 1 ? static_cast<unsigned>(std::stoul(argv[1])) : 600;
     std::printf("TAP version 13\n1..2\n");
     const bool calm = stress(false, rounds);
     std::printf("%s 1 - launches, copies, faults and stops from all sides\n", calm ? "ok" : "not ok");
