@@ -264,14 +264,15 @@ void a_profile_excludes_what_its_cores_lack(void **) {
         return fmt::format(".profile {}\n.engine {}\n{}\n", profile, engine, line);
     };
     const std::string_view transpose = "pe_transpose psum.bf16[0:8, 0, 4], sbuf.bf16[0:4, 0, 8]";
-    const std::string_view copy = "copy sbuf.bf16[0:4, 0, 8], sbuf.bf16[0:4, 64, 8]";
+    const std::string_view scale = "tensor_scalar sbuf.bf16[0:4, 0, 8], sbuf.bf16[0:4, 64, 8], mult, 2";
     const std::string_view type = "copy sbuf.f32[0:4, 0, 8], sbuf.f8e4m3fn[0:4, 64, 8]";
     const std::string_view value = "tensor_scalar sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], square, 0";
     const std::string_view column = "memset sbuf.f32[0:4, 0, 8], sbuf.f8e4m3fn[0:4, 64]";
     const std::string_view block = "dma_copy arg0.f8e4m3fn[0, 4, 8], arg1.f32[0, 4, 8]";
     expect({{on("trn1", "pe", transpose),
              "test.s:3:1: error: 'pe_transpose' on PE needs NeuronCore-v3; trn1 has NeuronCore-v2"},
-            {on("inf2", "act", copy), "test.s:3:1: error: 'copy' on ACT needs NeuronCore-v3; inf2 has NeuronCore-v2"},
+            {on("inf2", "act", scale),
+             "test.s:3:1: error: 'tensor_scalar' on ACT needs NeuronCore-v3; inf2 has NeuronCore-v2"},
             {on("trn2", "dve", type), "test.s:3:27: error: type f8e4m3fn needs NeuronCore-v4; trn2 has NeuronCore-v3"},
             {on("trn2", "dve", value), "test.s:3:57: error: op0 square needs NeuronCore-v4; trn2 has NeuronCore-v3"},
             {on("trn2", "dve", column), "test.s:3:29: error: type f8e4m3fn needs NeuronCore-v4"},
@@ -280,8 +281,8 @@ void a_profile_excludes_what_its_cores_lack(void **) {
             {on("trn1\n.profile trn1", "pe", "end"), "test.s:2:10: error: .profile is already given at line 1"},
             {".engine pe\nend\n.profile trn1", "test.s:3:10: error: .profile comes before the first instruction"}});
     (void)good(on("trn2", "pe", transpose));
-    (void)good(on("trn2", "act", copy));
-    (void)good(on("trn1", "dve", copy));
+    (void)good(on("trn2", "act", scale));
+    (void)good(on("trn1", "dve", scale));
     for (const std::string_view line : {type, value, column})
         (void)good(on("trn3", "dve", line));
     (void)good(fmt::format(".engine dve\n{}\n", type)); // for any chip
@@ -292,8 +293,8 @@ void a_profile_may_come_from_outside(void **) {
         const auto image = assembler::assemble(source, {}, spec::find_profile(profile));
         return image ? std::string() : assembler::render(image.error(), "test.s", source);
     };
-    const std::string_view source = ".engine act\ncopy sbuf.bf16[0:4, 0, 8], sbuf.bf16[0:4, 64, 8]\n";
-    expect_part(outside(source, "trn1"), "'copy' on ACT needs NeuronCore-v3; trn1 has NeuronCore-v2");
+    const std::string_view source = ".engine act\ntensor_scalar sbuf.bf16[0:4, 0, 8], sbuf.bf16[0:4, 64, 8], mult, 2\n";
+    expect_part(outside(source, "trn1"), "'tensor_scalar' on ACT needs NeuronCore-v3; trn1 has NeuronCore-v2");
     assert_string_equal(outside(source, "trn2").c_str(), "");
     assert_string_equal(outside(".profile trn2\n.engine sp\nend\n", "trn2").c_str(), "");
     expect_part(outside(".profile trn2\n.engine sp\nend\n", "trn1"),
