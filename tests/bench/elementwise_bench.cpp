@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// elementwise_bench [--json]: element-wise and reducing instructions on full tiles (128 partitions of 2048 elements)
+// Element-wise and reducing instructions on full tiles (128 partitions of 2048 elements)
 // against a plain loop, compiled with -O3 -march=native, and activations against SLEEF: the same work on the same memory, by
 // turns. One JSON object per line and figure.
 #include "bench.hpp"
@@ -279,11 +279,7 @@ void sleef_activations(Bench &b) {
 
 } // namespace
 
-int main(int argc, char **argv) {
-    if (argc > 2 || (argc == 2 && std::strcmp(argv[1], "--json") != 0)) {
-        std::fprintf(stderr, "usage: elementwise_bench [--json]\n");
-        return 2;
-    }
+int main() {
     const auto b = std::make_unique<Bench>();
     tensor_tensor(*b);
     scalars(*b);
@@ -291,5 +287,7 @@ int main(int argc, char **argv) {
     reductions(*b);
     exact_activations(*b);
     sleef_activations(*b);
+    // What the instructions compute is the oracle's business; here none may fault.
+    std::printf("1..1\nok 1 - every instruction ran\n");
     return 0;
 }
