@@ -9,183 +9,136 @@ import sys
 
 import numpy as np
 
+from dma_programs import GENERATORS
 from launch_fleet import LaunchFleet, spec
-from launch_scene import take
-from neuron_oracle import STORAGE
+from launch_probe import Launch
+from launch_scene import SPAN, update
 from tap import case, equal, main
 
 fleet = LaunchFleet()
-OPS = [op.name for op in spec.DmaOp]
-OF_SIZE = {size: [name for name in STORAGE if STORAGE[name].itemsize == size] for size in (1, 2, 4)}
-
-
-def operation(scene, insn):
-    """Every operation in turn, WRITE as often as all others; and types for it."""
-    op = scene.picks.next((insn, "op"), ["WRITE", "WRITE", *OPS])
-    return op, *scene.pair(op, insn)
-
-
-def a_tile(scene, insn, operand, partitions, count, dtype, repeat=True):
-    return scene.tile(partitions, count, dtype, scene.space(insn, operand, scene.engine), repeat=repeat)
-
-
-def named(scene, dtype, other):
-    return dtype != other or scene.chance(0.3)
-
-
-def sometimes(scene):
-    """Whether a destination may name an element twice: rarely, for the oracle takes these one by one."""
-    return scene.chance(0.12)
-
-
-def load(scene):
-    for _ in range(3):
-        op, source, target = operation(scene, "DMA_LOAD")
-        twice = sometimes(scene)
-        partitions = scene.partitions()
-        count = scene.elements(24) if twice else scene.few(partitions)
-        dst = a_tile(scene, "DMA_LOAD", "dst", partitions, count, target, twice)
-        src = scene.block(partitions, count, source, named(scene, source, target), repeat=True)
-        scene.transfer("DMA_LOAD", dst=dst, src=src, op=spec.DmaOp[op])
-
-
-def store(scene):
-    for _ in range(3):
-        op, source, target = operation(scene, "DMA_STORE")
-        twice = sometimes(scene)
-        partitions = scene.partitions()
-        count = scene.elements(24) if twice else scene.few(partitions)
-        src = a_tile(scene, "DMA_STORE", "src", partitions, count, source)
-        dst = scene.block(partitions, count, target, named(scene, target, source), repeat=twice)
-        scene.transfer("DMA_STORE", dst=dst, src=src, op=spec.DmaOp[op])
-
-
-def copy(scene):
-    for _ in range(3):
-        op, source, target = operation(scene, "DMA_COPY")
-        twice = sometimes(scene)
-        rows = int(scene.choose((1, 1, 2, 3, 100, 129, 400)))
-        count = scene.elements(24) if twice else int(scene.rng.integers(1, 1 + scene.choose((10, 60000 // rows // 4))))
-        src = scene.block(rows, count, source, True, repeat=True)
-        dst = scene.block(rows, count, target, True, repeat=twice)
-        scene.transfer("DMA_COPY", dst=dst, src=src, rows=rows, op=spec.DmaOp[op])
-
-
-def tile_to_tile(scene):
-    for _ in range(3):
-        op, source, target = operation(scene, "DMA_TILE")
-        partitions = scene.partitions()
-        twice = sometimes(scene)
-        count = scene.elements(24) if twice else scene.few(partitions)
-        src = a_tile(scene, "DMA_TILE", "src", partitions, count, source)
-        if 0 not in src["step"] and STORAGE[source].itemsize == STORAGE[target].itemsize and scene.chance(0.3):
-            dst = scene.like(src, target)  # in place; moved to other quadrants, rows see what earlier ones wrote
-            if partitions <= 32:
-                dst = {**dst, "partition": int(scene.choose((0, 32, 64, 96)))}
-        else:
-            dst = a_tile(scene, "DMA_TILE", "dst", partitions, count, target, twice)
-        scene.transfer("DMA_TILE", dst=dst, src=src, op=spec.DmaOp[op])
-
-
-def indices(scene, insn, partitions, bound, oob):
-    """An index tile; it may lie where the data does, for it is read first."""
-    dtype = scene.dtype(insn, "index")
-    tile = scene.tile(partitions, 1, dtype, scene.space(insn, "index", scene.engine))
-    some = scene.rng.integers(0, bound, partitions) if scene.chance(0.7) else scene.rng.integers(0, min(bound, 3), partitions)
-    if oob == "SKIP":
-        beyond = [bound, bound + 1, 2 ** (8 * STORAGE[dtype].itemsize) - 1, 2 ** (8 * STORAGE[dtype].itemsize - 1)]
-        some = np.where(scene.rng.random(partitions) < 0.3, scene.rng.choice(beyond, partitions), some)
-    scene.fill(tile, some.astype(np.uint64).astype(f"<u{STORAGE[dtype].itemsize}")[:, None])
-    return tile
-
-
-def gather(scene):
-    op, source, target = operation(scene, "DMA_GATHER")
-    oob = scene.picks.next("gather oob", [mode.name for mode in spec.OobMode])
-    twice = sometimes(scene)
-    partitions, bound = scene.partitions(), int(scene.choose((1, 2, 50, 300)))
-    count = scene.elements(24) if twice else scene.few(max(partitions, bound))
-    dst = a_tile(scene, "DMA_GATHER", "dst", partitions, count, target, twice)
-    src = scene.block(bound, count, source, named(scene, source, target), repeat=True)
-    scene.transfer("DMA_GATHER", dst=dst, src=src, index=indices(scene, "DMA_GATHER", partitions, bound, oob), bound=bound,
-                   oob=spec.OobMode[oob], op=spec.DmaOp[op])
-
-
-def scatter(scene):
-    op, source, target = operation(scene, "DMA_SCATTER")
-    oob = scene.picks.next("scatter oob", [mode.name for mode in spec.OobMode])
-    twice = sometimes(scene)
-    partitions, bound = scene.partitions(), int(scene.choose((1, 2, 50, 300)))
-    count = scene.elements(24) if twice else scene.few(max(partitions, bound))
-    src = a_tile(scene, "DMA_SCATTER", "src", partitions, count, source)
-    dst = scene.block(bound, count, target, named(scene, target, source), repeat=twice)
-    scene.transfer("DMA_SCATTER", dst=dst, src=src, index=indices(scene, "DMA_SCATTER", partitions, bound, oob), bound=bound,
-                   oob=spec.OobMode[oob], op=spec.DmaOp[op])
-
-
-def transpose(scene):
-    for _ in range(2):
-        source = scene.dtype("DMA_TRANSPOSE", "src")
-        target = scene.choose(OF_SIZE[STORAGE[source].itemsize])
-        partitions, count = scene.partitions(), scene.partitions()
-        src = a_tile(scene, "DMA_TRANSPOSE", "src", partitions, count, source)
-        if partitions == count and 0 not in src["step"] and scene.chance(0.5):
-            dst = scene.like(src, target)
-        else:
-            dst = a_tile(scene, "DMA_TRANSPOSE", "dst", count, partitions, target, sometimes(scene))
-        scene.transfer("DMA_TRANSPOSE", dst=dst, src=src)
-
-
-def reduce(scene):
-    for _ in range(2):
-        _, source, target = ("ADD", *scene.pair("ADD", "any"))
-        sources = scene.picks.next("sources", range(1, 17))
-        partitions = scene.choose((1, 5, 32, 64))
-        count = scene.elements(64)
-        dst = a_tile(scene, "DMA_REDUCE", "dst", partitions, count, target, sometimes(scene))
-        # The block is made with the sources as further rows; then those become its stride.
-        src = scene.block(partitions * sources, count, source, named(scene, source, target), repeat=True)
-        scene.transfer("DMA_REDUCE", dst=dst, src=src, sources=sources, source_stride=partitions * src["partition_stride"])
-
-
-def send(scene):
-    for _ in range(2):
-        source, target = scene.pair("WRITE", "DMA_SEND")
-        partitions = scene.partitions()
-        count = scene.few(partitions, 1 << 14)
-        while True:
-            src = a_tile(scene, "DMA_SEND", "src", partitions, count, source)
-            dst = a_tile(scene, "DMA_SEND", "dst", partitions, count, target, sometimes(scene))
-            if src.get("space", 0) != dst.get("space", 0) or not scene.ranges_meet(src, dst):
-                break
-        rank = scene.register(0)
-        scene.add(scene.engine, "RANK_PLUS", rd=rank, distance=int(scene.rng.integers(0, scene.cores)))
-        scene.transfer("DMA_SEND", dst=dst, src=src, rank=rank, sem=7, value=3)
-        scene.add(scene.engine, "NOP", header=take(spec, 7, 3))
-        scene.add(scene.engine, "CORE_BARRIER", sem=8)
-
-
-CHECKS = {"DMA_LOAD": (load, 130), "DMA_STORE": (store, 130), "DMA_COPY": (copy, 130), "DMA_TILE": (tile_to_tile, 130),
-          "DMA_GATHER": (gather, 220), "DMA_SCATTER": (scatter, 220), "DMA_TRANSPOSE": (transpose, 80), "DMA_REDUCE": (reduce, 90)}
+CASES = {"DMA_LOAD": 70, "DMA_STORE": 70, "DMA_COPY": 60, "DMA_TILE": 70, "DMA_SEND": 60, "DMA_GATHER": 110, "DMA_SCATTER": 110,
+         "DMA_TRANSPOSE": 40, "DMA_REDUCE": 50}
 
 
 def how_many_cores(number):
     return (1, 2, 5)[number % 3]
 
 
-@case("DMA_SEND: to every other core and to itself, of 1, 2 and 5")
-def check_send(_folder):
-    fleet.check("DMA_SEND", send, 120, how_many_cores)
-
-
 def register(insn):
     @case(f"{insn}: types, operations, walks, addresses")
     def check(_folder):
-        fleet.check(insn, *CHECKS[insn])
+        fleet.check(insn, GENERATORS[insn], CASES[insn], how_many_cores if insn == "DMA_SEND" else lambda number: 1)
 
 
-for insn in CHECKS:
+for insn in GENERATORS:
     register(insn)
+
+
+@case("every operation had every pair of types that it takes, and nothing else has changed")
+def check_pairs(_folder):
+    for op in spec.DmaOp:
+        equal(len(fleet.picks.seen[(op.name, "pairs")]), 196 if op == spec.DmaOp.WRITE else 144, op.name)
+    fleet.untouched()
+
+
+def dense(arg: int, offset: int, count: int, **fields) -> dict:
+    """Rows of U32 one after the other."""
+    return {"arg": arg, "offset": offset, "partition_stride": 4 * count, "stride": [4, 0, 0], "num": [count, 1, 1],
+            "dtype": int(spec.Dtype.U32), **fields}
+
+
+def tile(partitions: int, count: int, offset: int = 0, dtype: str = "U32") -> dict:
+    return {"offset": offset, "partitions": partitions, "dtype": int(spec.Dtype[dtype]), "step": [1, 0, 0, 0], "num": [count, 1, 1, 1]}
+
+
+ROWS, COUNT = 64, 40
+END = SPAN - 50 * 4 * COUNT - 6  # 50 rows and 6 bytes before the end of an area
+
+
+def beyond_the_end(area: int) -> list:
+    """Transfers whose row 50 leaves an area."""
+    data, other = tile(ROWS, COUNT), dense(1 - area, 0, COUNT)
+    index = tile(ROWS, 1, 8192)
+    floats = {"dtype": int(spec.Dtype.F32)}
+    return [("DMA_LOAD", {"dst": data, "src": dense(area, END, COUNT)}), ("DMA_STORE", {"dst": dense(area, END, COUNT), "src": data}),
+            ("DMA_COPY", {"dst": other, "src": dense(area, END, COUNT), "rows": ROWS}),
+            ("DMA_COPY", {"dst": dense(area, END, COUNT), "src": other, "rows": ROWS}),
+            ("DMA_GATHER", {"dst": data, "src": dense(area, END, COUNT), "index": index, "bound": ROWS}),
+            ("DMA_SCATTER", {"dst": dense(area, END, COUNT), "src": data, "index": index, "bound": ROWS}),
+            ("DMA_REDUCE", {"dst": {**data, **floats}, "src": {**dense(area, END - 8192, COUNT), **floats}, "sources": 2,
+                            "source_stride": 8192})]
+
+
+def run_to_the_fault(probe, insn: str, operands: dict, indices=None):
+    """The record; what may have arrived of the row that faulted and of later ones is made equal first."""
+    for name in ("HBM", "HOST"):
+        fleet.put(probe, name, fleet.areas[name][1] - SPAN, np.random.default_rng(len(insn)).integers(0, 256, SPAN, dtype=np.uint8))
+    indices = np.arange(ROWS, dtype=np.uint32) if indices is None else indices
+    fleet.put(probe, "BULK", 0, indices.view(np.uint8))
+    fleet.put(probe, "BULK", 4096, np.arange(ROWS * COUNT, dtype=np.uint32).view(np.uint8))
+    launch = Launch(cores=2, args=[fleet.areas[name][0] + fleet.areas[name][1] - SPAN for name in ("HBM", "HOST")]
+                    + [fleet.areas["BULK"][0], fleet.areas["READ_ONLY"][0]])
+    kind = int(spec.Dtype.U16 if indices.itemsize == 2 else spec.Dtype.U32)
+    launch.add("SP", "DMA_LOAD", dst={**tile(ROWS, 1, 8192), "dtype": kind},
+               src={"arg": 2, "partition_stride": indices.itemsize, "stride": [1, 0, 0], "num": [1, 1, 1]}, ring=11)
+    launch.add("SP", "DMA_LOAD", dst=tile(ROWS, COUNT), src=dense(2, 4096, COUNT), ring=11)
+    launch.add("SP", insn, **operands, ring=11)
+    launch.end()
+    return fleet.run(probe, launch, np.random.default_rng(1))
+
+
+def arrived(probe, area: int, first: int, count: int) -> None:
+    """Bytes of an area from before a place on are what the oracle says."""
+    name = ("HBM", "HOST")[area]
+    fleet.compare(probe, name, fleet.areas[name][1] - SPAN + first, count, lambda at: "", "after a fault")
+
+
+@case("a transfer that leaves mapped memory names the first byte outside; rows before it have arrived")
+def check_page_faults(_folder):
+    for probe in fleet.probes.values():
+        for area, name in enumerate(("HBM", "HOST")):
+            for insn, operands in beyond_the_end(area):
+                record = run_to_the_fault(probe, insn, operands)
+                equal((record.code, record.unit, record.core, record.ring, record.pc), ("PAGE_NOT_MAPPED", "DMA", 1, 11, 2), insn)
+                equal(record.va, fleet.areas[name][0] + fleet.areas[name][1], insn)
+                if "dst" in operands and operands["dst"].get("arg") == area:
+                    arrived(probe, area, 0, SPAN - 6)
+                elif insn == "DMA_COPY":
+                    arrived(probe, 1 - area, 0, 50 * 4 * COUNT)
+                    arrived(probe, 1 - area, ROWS * 4 * COUNT, SPAN - ROWS * 4 * COUNT)
+        for insn, operands in (("DMA_STORE", {"dst": dense(3, 16, COUNT), "src": tile(2, COUNT)}),
+                               ("DMA_COPY", {"dst": dense(3, 24, COUNT), "src": dense(0, 0, COUNT), "rows": 1})):
+            equal(run_to_the_fault(probe, insn, operands).code, "PAGE_READ_ONLY", insn)
+
+
+@case("an index out of bounds ends the transfer with its value; rows before it have been moved")
+def check_index_faults(_folder):
+    for probe in fleet.probes.values():
+        for dtype, bad in (("U32", 64), ("U32", 2**32 - 1), ("U16", 65535), ("I32", 64), ("I32", -1), ("I32", -2**31)):
+            storage = np.uint16 if dtype == "U16" else np.uint32
+            indices = np.arange(ROWS, dtype=np.int64)[::-1].copy()
+            indices[40] = bad
+            indices = (indices % 2**32).astype(storage)
+            index = {**tile(ROWS, 1, 8192), "dtype": int(spec.Dtype[dtype])}
+            for insn, operands in (("DMA_SCATTER", {"dst": dense(0, 0, COUNT), "src": tile(ROWS, COUNT)}),
+                                   ("DMA_GATHER", {"dst": tile(ROWS, COUNT), "src": dense(1, 0, COUNT)})):
+                record = run_to_the_fault(probe, insn, {**operands, "index": index, "bound": ROWS}, indices)
+                equal((record.code, record.unit, record.info), ("INDEX_RANGE", "DMA", bad % 2**64), f"{insn} {dtype}")
+                arrived(probe, 0, 24 * 4 * COUNT, SPAN - 24 * 4 * COUNT)
+
+
+@case("DMA_SEND that takes a semaphore above its range faults with it; so does the update of a transfer")
+def check_semaphores(_folder):
+    for probe in fleet.probes.values():
+        for header, value, sem in ((None, 1, 5), (update(spec, 6), 0, 6)):
+            launch = Launch(cores=1)
+            for number in (5, 6):
+                launch.add("ACT", "NOP", update(spec, number, 2**32 - 1))
+            launch.add("ACT", "DMA_SEND", header, dst=tile(1, 1), src=tile(1, 1, 64), rank=0, sem=5, value=value, ring=3)
+            launch.end()
+            record = fleet.run(probe, launch, np.random.default_rng(1))
+            equal((record.code, record.unit, record.ring, record.pc, record.info), ("SEMAPHORE", "DMA", 3, 2, sem))
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -26,6 +26,7 @@ from scene import PARTITIONS, Picks  # noqa: E402
 
 SEED = 4711
 CORES = 5
+NOTES = 12 << 20  # place of the notification ring in area BULK
 
 
 def probe_path() -> str:
@@ -34,6 +35,44 @@ def probe_path() -> str:
 
 def ranks(mask: int) -> list[int]:
     return [number for number in range(spec.MAX_CORES) if mask >> number & 1]
+
+
+def read_notes(probe: LaunchProbe, launch: Launch) -> list[dict]:
+    """The records in the ring, oldest first."""
+    size = spec.STRUCTS["notification"][0]
+    raw = probe.read(launch.notify, size << launch.notify_log2)
+    found = [spec.unpack_struct("notification", raw[at:at + size]) for at in range(0, len(raw), size)]
+    for place, record in enumerate(found):
+        if record["sequence"] and (record["sequence"] - 1) % len(found) != place:
+            raise AssertionError(f"notification {record} is at index {place}")
+    return sorted((record for record in found if record["sequence"]), key=lambda record: record["sequence"])
+
+
+def check_notes(probe: LaunchProbe, launch: Launch, expected: list[tuple]) -> None:
+    """Records of one source come in order, sources in any. `expected`: LaunchOracle.notes."""
+    want = [note for note in expected if note[0] == "NOTIFY" or launch.trace & int(
+        spec.TraceFlag.DMA if note[0] == "DMA" else spec.TraceFlag[note[2]])]
+    records = read_notes(probe, launch)
+    ring = 1 << launch.notify_log2
+    sequences = [record["sequence"] for record in records]
+    if sequences != list(range(max(0, len(want) - ring) + 1, len(want) + 1)):
+        raise AssertionError(f"notifications {sequences[:1]}..{sequences[-1:]}, {len(sequences)} of them, want {len(want)} in a ring of {ring}")
+    sources: dict[tuple, list] = {}
+    for record in records:
+        if record["start_ns"] > record["end_ns"]:
+            raise AssertionError(f"{record} ends before it starts")
+        note = (spec.NotificationKind(record["kind"]).name, record["core"], spec.Engine(record["engine"]).name,
+                spec.Opcode(record["opcode"]).name, record["pc"], record["value"])
+        sources.setdefault(_source(note), []).append(note)
+    for source, notes in sources.items():
+        of_source = [note for note in want if _source(note) == source]
+        if notes != of_source[len(of_source) - len(notes):] or len(want) <= ring and len(notes) != len(of_source):
+            raise AssertionError(f"notifications of {source}: {notes}, want {of_source}")
+
+
+def _source(note: tuple) -> tuple:
+    kind, core, engine, _, _, value = note
+    return (kind, core, value) if kind == "DMA" else (kind, core, engine)
 
 
 class LaunchFleet:
@@ -69,6 +108,8 @@ class LaunchFleet:
             for space, window in scene.windows(rank).items():
                 self.put(probe, "BULK", (rank << CORE_SHIFT) + IN[space], window.ravel())
         launch = scene.launch()
+        if scene.chance(0.25):
+            self.trace(probe, launch, scene.rng)
         fault = self.run(probe, launch, scene.rng)
         what = f"{target}, {what}: {scene.engine} {scene.program}, registers {scene.registers}, args {scene.args}"
         if fault is not None:
@@ -98,7 +139,15 @@ class LaunchFleet:
         self.seen |= self.last.seen
         if got != want:
             raise AssertionError(f"chip: {got}, oracle: {want}; {launch}")
+        if launch.notify and got is None:
+            check_notes(probe, launch, self.last.notes)
         return got
+
+    def trace(self, probe: LaunchProbe, launch: Launch, rng) -> None:
+        """Gives the launch a notification ring, empty, and some of the traces."""
+        launch.notify, launch.notify_log2 = self.areas["BULK"][0] + NOTES, int(rng.choice([0, 5, 14]))
+        launch.trace = int(rng.integers(0, 2 * spec.TraceFlag.DMA))
+        probe.write(launch.notify, bytes(spec.STRUCTS["notification"][0] << launch.notify_log2))
 
     def compare(self, probe: LaunchProbe, area: str, offset: int, count: int, describe, what: str) -> None:
         got = np.frombuffer(probe.read(self.areas[area][0] + offset, count), dtype=np.uint8)

@@ -32,11 +32,11 @@ class LaunchScene(Scene):
 
     # Choices
 
-    def pair(self, op: str, insn: str) -> tuple[str, str]:
-        """Source and destination types that `op` takes."""
+    def pair(self, op: str) -> tuple[str, str]:
+        """Source and destination types that `op` takes: every pair in turn."""
         names = [d.name for d in self.spec.Dtype if op == "WRITE" or d.name not in ("I32", "U32")]
         pairs = [(a, b) for a in names for b in names]
-        return self.picks.next((insn if op == "WRITE" else "any", op, "pairs"), pairs)
+        return self.picks.next((op, "pairs"), pairs)
 
     def few(self, partitions: int, most: int = 1 << 16) -> int:
         """Elements per partition, so that the oracle gets done."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .casts import STORAGE, cast, from_f32, to_f32
-from .context_memory import Block, apart
+from .context_memory import Block, MemoryFault, apart
 from .machine import Fault
 from .operations import arithmetic
 
@@ -96,15 +96,23 @@ def _move(m, o, dst, src, rows: int) -> None:
     if dst.count != src.count:
         raise NotImplementedError("the sides differ: no program of the tests does that")
     op = m.enum(o, "op", m.spec.DmaOp)
-    if dst.bytes is not None and dst.bytes is src.bytes or not dst.all_apart:
+    together = (dst.bytes is None or dst.bytes is not src.bytes) and dst.all_apart  # nothing written is read again
+    if not together or not _move_together(op, dst, src, rows):
         for row in range(rows):
             _move_row(op, dst, row, src, row)
-        return
-    values = src.read_all(rows)  # nothing that is written is read again: the order does not matter
-    if op == "WRITE":
-        dst.write_all(cast(values, src.dtype, dst.dtype))
-    else:
-        dst.write_all(_combine(op, dst.read_all(rows), to_f32(values, src.dtype), dst.dtype))
+
+
+def _move_together(op: str, dst, src, rows: int) -> bool:
+    """All rows at once; False, and nothing has changed, if that faults."""
+    try:
+        values = src.read_all(rows)
+        if op == "WRITE":
+            dst.write_all(cast(values, src.dtype, dst.dtype))
+        else:
+            dst.write_all(_combine(op, dst.read_all(rows), to_f32(values, src.dtype), dst.dtype))
+    except MemoryFault:
+        return False
+    return True
 
 
 def _tile(m, o, name: str, core=None) -> _TileRows:

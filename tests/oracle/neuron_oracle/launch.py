@@ -40,7 +40,7 @@ class Sequencer:
         self.launch, self.rank, self.engine, self.stream = launch, rank, engine, stream
         self.spec, self.machine, self.semaphores = launch.spec, launch.machines[rank], launch.semaphores[rank]
         self.registers = np.zeros(self.spec.SEQ_REGISTERS, dtype=np.uint32)
-        self.pc, self.in_flight = 0, 0
+        self.pc, self.last, self.in_flight = 0, 0, 0  # last: the instruction that ran last, which faults
         self.done = not stream
         self.waited, self.in_barrier = False, False
 
@@ -64,6 +64,7 @@ class Sequencer:
         """Runs one instruction; False if it has to wait."""
         if self.pc >= len(self.stream):
             raise Fault("PC_RANGE", self.pc)
+        self.last = self.pc
         insn, operands, header = self.stream[self.pc]
         if not self.wait(header):
             return False
@@ -99,8 +100,8 @@ class Ring:
         machine = sequencer.machine
         machine.registers = registers
         dma.TABLE[insn](machine, self.launch, operands)
-        self.transfers.popleft()
         sequencer.update(header)
+        self.transfers.popleft()
         sequencer.in_flight -= 1
         self.launch.note("DMA", sequencer, insn, pc, self.number)
         return True
@@ -165,4 +166,4 @@ class LaunchOracle:
             if isinstance(unit, Ring):
                 sequencer, *_, pc = unit.transfers[0]
                 raise LaunchFault(fault, "DMA", self.numbers[sequencer.rank], unit.number, pc) from fault
-            raise LaunchFault(fault, unit.engine, self.numbers[unit.rank], 0, unit.pc) from fault
+            raise LaunchFault(fault, unit.engine, self.numbers[unit.rank], 0, unit.last) from fault
