@@ -171,7 +171,7 @@ def wrong_kernels(folder):
     bad(folder, 2, "nope.nko", *SIM, "nope.nko", *arguments)
     image = bytearray((folder / "hello.nko").read_bytes())
     note = image.index(b"Neuron\0\0") + 8
-    image[note + 2:note + 4] = (9).to_bytes(2, "little")  # the major version
+    image[note:note + 4] = (9 << 16).to_bytes(4, "little")
     (folder / "v9.nko").write_bytes(image)
     bad(folder, 2, "v9.nko: made for ISA version 9.0, this library speaks", *SIM, "v9.nko", *arguments)
 

@@ -195,8 +195,8 @@ MISTAKES = [
     (
         "a version of more than 16 bits",
         "device.toml",
-        "minor = 0",
-        "minor = 65536",
+        "major = 1",
+        "major = 65536",
         "version: major and minor have 16 bits each",
     ),
     (
