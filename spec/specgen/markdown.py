@@ -18,7 +18,7 @@ from .markdown_parts import (
 )
 from .model import BitField, Block, Packet, Register, Spec
 
-ACCESS = {"ro": "read", "rw": "read, write", "w1": "write 1 to act", "rw1c": "read, write 1 to clear"}
+ACCESS = {"ro": "read", "rw": "read, write", "w1": "write 1 to act", "rw1c": "read, write 1 to clear", "wo": "write; reads 0"}
 
 
 def emit(spec: Spec) -> dict[str, str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 INT_TYPES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "i8": 1, "i16": 2, "i32": 4, "i64": 8, "char": 1}
-ACCESS = ("ro", "rw", "w1", "rw1c")
+ACCESS = ("ro", "rw", "w1", "rw1c", "wo")
 OPERAND_KINDS = ("reg", "imm", "enum", "arg", "bool", "label", "flags", "tile", "mem", "scalar", "f32", "array")
 OPERAND_ACCESS = ("read", "write", "update")
 CORE_VERSIONS = (2, 3, 4)  # generations of the NeuronCore

@@ -41,6 +41,10 @@ extern "C" {
  *   drm_neuron_queue_query
  * @DRM_NEURON_SUBMIT: Submit a job. &struct drm_neuron_submit
  * @DRM_NEURON_WAIT: Wait for a job. &struct drm_neuron_wait
+ * @DRM_NEURON_EVENT_MASK: Choose the events that can be read from the file. &struct
+ *   drm_neuron_event_mask
+ * @DRM_NEURON_DMA: Copy between memory of the process and memory of the context. &struct
+ *   drm_neuron_dma
  */
 enum drm_neuron_ioctl_id {
 	DRM_NEURON_DEV_QUERY = 0,
@@ -52,6 +56,8 @@ enum drm_neuron_ioctl_id {
 	DRM_NEURON_QUEUE_QUERY,
 	DRM_NEURON_SUBMIT,
 	DRM_NEURON_WAIT,
+	DRM_NEURON_EVENT_MASK,
+	DRM_NEURON_DMA,
 };
 
 /**
@@ -71,9 +77,17 @@ struct drm_neuron_array {
 /**
  * enum drm_neuron_query_type - what DEV_QUERY reads
  * @DRM_NEURON_QUERY_DEVICE: &struct drm_neuron_query_device
+ * @DRM_NEURON_QUERY_MEMORY: &struct drm_neuron_query_memory
+ * @DRM_NEURON_QUERY_QUEUES: &struct drm_neuron_query_queues
+ * @DRM_NEURON_QUERY_CONTEXT: &struct drm_neuron_query_context
+ * @DRM_NEURON_QUERY_RAS: &struct drm_neuron_query_ras
  */
 enum drm_neuron_query_type {
 	DRM_NEURON_QUERY_DEVICE = 0,
+	DRM_NEURON_QUERY_MEMORY,
+	DRM_NEURON_QUERY_QUEUES,
+	DRM_NEURON_QUERY_CONTEXT,
+	DRM_NEURON_QUERY_RAS,
 };
 
 /**
@@ -115,6 +129,101 @@ struct drm_neuron_query_device {
 	__u64 clock_ns;
 };
 
+#define DRM_NEURON_MAX_BANKS 8
+
+/**
+ * struct drm_neuron_query_memory - memory, and what the caller may have of it
+ *
+ * Limits hold for all files of one user together. Only buffers that a user has created count;
+ * those of the superuser (CAP_SYS_RESOURCE) do not.
+ *
+ * @banks: HBM stacks.
+ * @pad: Zero.
+ * @host_limit: Bytes of host buffers that a user may have.
+ * @host_used: Bytes that the caller's user has.
+ * @hbm_limit: Bytes of HBM buffers that a user may have.
+ * @hbm_used: Bytes that the caller's user has.
+ * @bank_bytes: Capacity of each stack, 0 for those that there are not.
+ * @bank_free: Bytes of each that are not allocated at the moment.
+ */
+struct drm_neuron_query_memory {
+	__u32 banks;
+	__u32 pad;
+	__u64 host_limit;
+	__u64 host_used;
+	__u64 hbm_limit;
+	__u64 hbm_used;
+	__u64 bank_bytes[DRM_NEURON_MAX_BANKS];
+	__u64 bank_free[DRM_NEURON_MAX_BANKS];
+};
+
+/**
+ * struct drm_neuron_query_queues - what queues can do
+ * @ring_log2_min: Least log2 of the packets of a ring.
+ * @ring_log2_max: Largest.
+ * @ring_log2_default: What 0 means.
+ * @coalesce_count_max: Largest @coalesce_count.
+ * @coalesce_usecs_max: Largest @coalesce_usecs.
+ * @timeout_ms_default: Timeout of queues that name none; an administrator may change it.
+ * @timeout_ms_max: Largest timeout.
+ * @queues_max: Queues that a file may have.
+ * @queues_user_max: Queues that all files of a user may have together.
+ * @pad: Zero.
+ */
+struct drm_neuron_query_queues {
+	__u32 ring_log2_min;
+	__u32 ring_log2_max;
+	__u32 ring_log2_default;
+	__u32 coalesce_count_max;
+	__u32 coalesce_usecs_max;
+	__u32 timeout_ms_default;
+	__u32 timeout_ms_max;
+	__u32 queues_max;
+	__u32 queues_user_max;
+	__u32 pad;
+};
+
+/**
+ * struct drm_neuron_query_context - what happened to this file
+ * @faults: Queues of the file that were stopped by a fault of their own: guilty.
+ * @timeouts: Queues that the watchdog has stopped: guilty.
+ * @canceled: Queues that were stopped because of another queue of the file: innocent.
+ * @lost: Queues that were lost in a reset which another file's queue or an administrator caused,
+ *   or in one that they did not cause themselves: innocent.
+ * @resets_caused: Resets of the device that a queue of this file has caused: guilty.
+ * @context: Number of the context, as traces and debugfs name it.
+ */
+struct drm_neuron_query_context {
+	__u32 faults;
+	__u32 timeouts;
+	__u32 canceled;
+	__u32 lost;
+	__u32 resets_caused;
+	__u32 context;
+};
+
+/**
+ * struct drm_neuron_query_ras - errors of the device since the driver was bound
+ * @hbm_corrected: Errors of HBM that were corrected.
+ * @hbm_uncorrected: Errors of HBM that were not.
+ * @faults: Faults of queues.
+ * @timeouts: Queues that the watchdog has stopped.
+ * @resets: Resets, for whatever reason.
+ * @wedged: 1 if the device is out of service.
+ * @aer_corrected: Errors of the link that the PCI core has reported as recovered without a reset.
+ * @aer_fatal: Those that led to a reset or to the loss of the device.
+ */
+struct drm_neuron_query_ras {
+	__u64 hbm_corrected;
+	__u64 hbm_uncorrected;
+	__u64 faults;
+	__u64 timeouts;
+	__u32 resets;
+	__u32 wedged;
+	__u32 aer_corrected;
+	__u32 aer_fatal;
+};
+
 /**
  * struct drm_neuron_dev_query - read facts about the device
  * @type: &enum drm_neuron_query_type
@@ -139,6 +248,8 @@ enum drm_neuron_placement {
 };
 
 #define DRM_NEURON_BO_MAPPABLE 0x1u /* HBM: allocate behind the aperture, so that mmap works */
+#define DRM_NEURON_BO_IMPORTED 0x2u /* BO_QUERY only: host memory that another driver owns */
+#define DRM_NEURON_BO_DOORBELL 0x4u /* BO_QUERY only: the context's page of doorbells */
 #define DRM_NEURON_BO_ANY_BANK (~0u)
 
 /**
@@ -161,7 +272,7 @@ struct drm_neuron_bo_create {
  * struct drm_neuron_bo_query - read facts about a buffer
  * @handle: In: handle.
  * @placement: Out: &enum drm_neuron_placement
- * @flags: Out: flags of creation.
+ * @flags: Out: DRM_NEURON_BO_*.
  * @pad: Zero.
  * @size: Out: bytes.
  * @mmap_offset: Out: offset for mmap() on the device file, 0 if the buffer cannot be mapped.
@@ -211,15 +322,50 @@ struct drm_neuron_vm_bind {
 };
 
 /**
- * struct drm_neuron_queue_create - create a queue whose ring the kernel writes
- * @flags: Zero.
- * @ring_log2: log2 of the number of packets in flight, 4 to 16; 0 for the default.
+ * enum drm_neuron_priority - priority of a queue
+ * @DRM_NEURON_PRIORITY_NORMAL: Normal.
+ * @DRM_NEURON_PRIORITY_LOW: Runs when no other has work that could go on.
+ * @DRM_NEURON_PRIORITY_HIGH: Goes first. Needs CAP_SYS_NICE, else -EACCES.
+ */
+enum drm_neuron_priority {
+	DRM_NEURON_PRIORITY_NORMAL = 0,
+	DRM_NEURON_PRIORITY_LOW,
+	DRM_NEURON_PRIORITY_HIGH,
+};
+
+#define DRM_NEURON_QUEUE_USER 0x1u /* the process writes ring and doorbell itself */
+#define DRM_NEURON_QUEUE_POLLED 0x2u /* no interrupts: for rings with IORING_SETUP_IOPOLL, and WAIT */
+
+/**
+ * struct drm_neuron_queue_create - create a queue
+ *
+ * The kernel writes the ring of a queue, copies the packets of SUBMIT into it, and gives each job a
+ * fence. With DRM_NEURON_QUEUE_USER the process does it: it writes packets to the ring, then the
+ * number of packets written so far to the doorbell, a 32-bit store to the mapping of
+ * @doorbell_handle at @doorbell_offset. The device writes the number of packets retired to @seqno_va
+ * for packets with flag SEQNO, and wakes WAIT for packets with flag IRQ. Such a queue has no
+ * fences, no syncobj and no SUBMIT; the numbers of its jobs are numbers of packets. The mappings of
+ * ring, seqno and stamps cannot be removed while the queue exists.
+ *
+ * @flags: DRM_NEURON_QUEUE_*; the two exclude each other.
+ * @ring_log2: log2 of the number of packets of the ring, 4 to 16; 0 for the default.
  * @timeout_ms: A job that makes no progress for this long while no other queue of the device does
  *   either, or that takes 32 times as long all in all, is stopped and its result is -ETIME. At most
- *   an hour; 0 for the default of ten seconds.
+ *   an hour; 0 for the default.
  * @queue_id: Out: id, never 0.
- * @syncobj: Out: handle of a timeline syncobj; point N signals when the job with seqno N is done.
- * @pad: Zero.
+ * @syncobj: Out: handle of a timeline syncobj; point N signals when the job with seqno N is done. 0
+ *   with USER.
+ * @priority: &enum drm_neuron_priority
+ * @coalesce_count: Jobs whose interrupts are held back at most, until the queue has nothing more to
+ *   do; 0: none.
+ * @coalesce_usecs: Microseconds that one is held back at most; 0: none.
+ * @doorbell_handle: Out, with USER: buffer to map for the doorbell. Each call gives a handle of its
+ *   own to the one page of the context.
+ * @doorbell_offset: Out, with USER: byte offset of the queue's doorbell in it.
+ * @ring_va: With USER: context address of the ring, page aligned; else 0.
+ * @seqno_va: With USER: context address of the seqno, 8-byte aligned; else 0.
+ * @stamps_va: With USER: context address of an array of struct stamp of the hardware contract, one
+ *   for each packet of the ring, 16-byte aligned, or 0; else 0.
  */
 struct drm_neuron_queue_create {
 	__u32 flags;
@@ -227,7 +373,14 @@ struct drm_neuron_queue_create {
 	__u32 timeout_ms;
 	__u32 queue_id;
 	__u32 syncobj;
-	__u32 pad;
+	__u32 priority;
+	__u32 coalesce_count;
+	__u32 coalesce_usecs;
+	__u32 doorbell_handle;
+	__u32 doorbell_offset;
+	__u64 ring_va;
+	__u64 seqno_va;
+	__u64 stamps_va;
 };
 
 /**
@@ -273,6 +426,10 @@ enum drm_neuron_queue_state {
  * @fault_packet: Out: index of the packet in that job.
  * @fault_va: Out: address in the context.
  * @fault_info: Out: more, by fault code.
+ * @busy_ns: Out: time that the queue had work in the device and did not wait for cores.
+ * @core_ns: Out: the same for NeuronCores, those of a job added up.
+ * @priority: Out: &enum drm_neuron_priority
+ * @flags: Out: DRM_NEURON_QUEUE_* of creation.
  */
 struct drm_neuron_queue_query {
 	__u32 queue_id;
@@ -289,6 +446,10 @@ struct drm_neuron_queue_query {
 	__u64 fault_packet;
 	__u64 fault_va;
 	__u64 fault_info;
+	__u64 busy_ns;
+	__u64 core_ns;
+	__u32 priority;
+	__u32 flags;
 };
 
 #define DRM_NEURON_SYNC_WAIT 0x1u /* the job starts after this point has signalled */
@@ -314,7 +475,8 @@ struct drm_neuron_sync {
  *   at least one, at most half a ring.
  * @syncs: &struct drm_neuron_sync, at most 256; may be empty. A wait on a point that has no fence
  *   yet is refused with -EINVAL.
- * @seqno: Out: number of the job, growing by one per job of the queue, starting at 1.
+ * @seqno: Out: number of the job, growing by one per job of the queue, starting at 1. An io_uring
+ *   command writes it before the job can be done.
  */
 struct drm_neuron_submit {
 	__u32 queue_id;
@@ -328,10 +490,14 @@ struct drm_neuron_submit {
  * struct drm_neuron_wait - wait for a job
  * @queue_id: Queue.
  * @pad: Zero.
- * @seqno: Job; one that was never submitted gives -EINVAL.
+ * @seqno: Job; one that was never submitted gives -EINVAL. Queues in USER mode: number of packets,
+ *   which may be ahead of what was submitted.
  * @timeout_ns: Absolute; 0 or a time in the past polls.
  * @status: Out: 0, or the negative error of the job, when it is done.
  * @pad2: Zero.
+ * @start_ns: Out: device clock when the job was begun; 0 if it did not run to its end, if it is
+ *   further back than the ring is long, or with USER.
+ * @end_ns: Out: device clock when it was done; likewise.
  */
 struct drm_neuron_wait {
 	__u32 queue_id;
@@ -340,6 +506,82 @@ struct drm_neuron_wait {
 	__s64 timeout_ns;
 	__s32 status;
 	__u32 pad2;
+	__u64 start_ns;
+	__u64 end_ns;
+};
+
+#define DRM_NEURON_EVENT_FAULT 0x1u /* a queue of this file was stopped by a fault or the watchdog */
+#define DRM_NEURON_EVENT_RESET 0x2u /* the device was reset: HBM is zero, queues are lost */
+#define DRM_NEURON_EVENT_RAS 0x4u /* HBM has met an error */
+
+/* The types of DRM drivers are from here on. */
+#define DRM_NEURON_EVENT_TYPE 0x80000000u
+
+/**
+ * struct drm_neuron_event_mask - choose the events of this file
+ * @mask: DRM_NEURON_EVENT_* that read() gives from now on, as &struct drm_neuron_event; poll()
+ *   tells of them.
+ * @pad: Zero.
+ */
+struct drm_neuron_event_mask {
+	__u32 mask;
+	__u32 pad;
+};
+
+/**
+ * struct drm_neuron_event - what read() gives
+ *
+ * Events that find the file's space for events full are dropped; @dropped of the next one tells.
+ *
+ * @type: DRM_NEURON_EVENT_TYPE and one of DRM_NEURON_EVENT_*. (With @length, a &struct drm_event.)
+ * @length: Bytes of this event.
+ * @queue_id: FAULT: queue.
+ * @code: FAULT: fault code of the contract, 0 for the watchdog. RAS: 0 if the error was corrected.
+ * @seqno: FAULT: job.
+ * @va: FAULT: address. RAS: byte in HBM, if it lies in a buffer of this file, else all ones.
+ * @info: FAULT: more, by fault code. RESET: how many resets there have been.
+ * @time_ns: CLOCK_MONOTONIC when the driver learnt of it.
+ * @dropped: Events dropped before this one.
+ * @pad: Zero.
+ */
+struct drm_neuron_event {
+	__u32 type;
+	__u32 length;
+	__u32 queue_id;
+	__u32 code;
+	__u64 seqno;
+	__u64 va;
+	__u64 info;
+	__u64 time_ns;
+	__u32 dropped;
+	__u32 pad;
+};
+
+#define DRM_NEURON_DMA_FROM_DEVICE 0x1u /* from the context to the process; otherwise the other way */
+
+/**
+ * struct drm_neuron_dma - copy between memory of the process and memory of the context
+ *
+ * A job of the queue that needs no buffer for the process's side: its pages are pinned and mapped
+ * for the device until the job is done. Queues in USER mode have no such jobs (-EINVAL).
+ *
+ * @queue_id: Queue.
+ * @flags: DRM_NEURON_DMA_*.
+ * @ptr: User pointer to anonymous or shared memory; any alignment. Memory that cannot be pinned
+ *   gives -EFAULT.
+ * @bytes: Length, not 0, at most 1 GiB.
+ * @va: Address in the context.
+ * @syncs: As in &struct drm_neuron_submit.
+ * @seqno: Out: number of the job.
+ */
+struct drm_neuron_dma {
+	__u32 queue_id;
+	__u32 flags;
+	__u64 ptr;
+	__u64 bytes;
+	__u64 va;
+	struct drm_neuron_array syncs;
+	__u64 seqno;
 };
 
 #define DRM_IOCTL_NEURON(access, id, type) \
@@ -354,27 +596,32 @@ struct drm_neuron_wait {
 #define DRM_IOCTL_NEURON_QUEUE_QUERY DRM_IOCTL_NEURON(IOWR, QUEUE_QUERY, queue_query)
 #define DRM_IOCTL_NEURON_SUBMIT DRM_IOCTL_NEURON(IOWR, SUBMIT, submit)
 #define DRM_IOCTL_NEURON_WAIT DRM_IOCTL_NEURON(IOWR, WAIT, wait)
+#define DRM_IOCTL_NEURON_EVENT_MASK DRM_IOCTL_NEURON(IOW, EVENT_MASK, event_mask)
+#define DRM_IOCTL_NEURON_DMA DRM_IOCTL_NEURON(IOWR, DMA, dma)
 
 /**
  * DOC: io_uring
  *
  * IORING_OP_URING_CMD on the device file. cmd_op is one of DRM_NEURON_URING_*; another gives
- * -ENOTTY. The completion comes when the job is done: res is 0 or the error of the job. The command
- * works with 64 and 128 byte SQEs; with IORING_SETUP_CQE32 the second result is the seqno of the
- * job.
+ * -ENOTTY. The completion comes when the job is done: res is 0 or the error of the job. With
+ * IORING_SETUP_CQE32 the second result is the device clock when the job was done, 0 if it did not
+ * run to its end. Each command has an ioctl that does the same: SUBMIT, WAIT, DMA.
  *
  * Commands of a ring enter their queue in order as long as none of them has to sleep (a sync to
- * wait for, a full ring); link commands that must not overtake.
+ * wait for, a full ring, DMA); link commands that must not overtake.
  *
  * When the ring or the task goes away, commands in flight complete with -ECANCELED, and their jobs
  * go on.
+ *
+ * Rings with IORING_SETUP_IOPOLL take SUBMIT and SUBMIT_INLINE on queues with
+ * DRM_NEURON_QUEUE_POLLED; other combinations of the two give -EOPNOTSUPP.
  */
 
 /**
  * struct drm_neuron_uring_submit - payload of DRM_NEURON_URING_SUBMIT in sqe->cmd
  * @ptr: User pointer to a &struct drm_neuron_submit; it is read before io_uring_submit() returns,
  *   or by a worker if the command has to sleep: keep it and what it points at until the completion.
- *   @seqno is not written back.
+ *   @seqno is written back before the job can be done.
  * @pad: Zero.
  */
 struct drm_neuron_uring_submit {
@@ -382,7 +629,69 @@ struct drm_neuron_uring_submit {
 	__u64 pad;
 };
 
+/**
+ * struct drm_neuron_uring_inline - payload of DRM_NEURON_URING_SUBMIT_INLINE
+ *
+ * A job of one packet that is in the command itself, and nothing is read from user memory. Needs
+ * IORING_SETUP_SQE128, else -EOPNOTSUPP.
+ *
+ * @queue_id: Queue.
+ * @flags: Zero.
+ * @pad: Zero.
+ * @packet: The packet, under the rules of SUBMIT.
+ */
+struct drm_neuron_uring_inline {
+	__u32 queue_id;
+	__u32 flags;
+	__u64 pad;
+	__u8 packet[64];
+};
+
+/**
+ * struct drm_neuron_uring_wait - payload of DRM_NEURON_URING_WAIT
+ *
+ * Completes when the job is done, with its error in res; with -ETIME when the time is over. The
+ * absolute timeout is in sqe->addr: CLOCK_MONOTONIC nanoseconds, 0 for none. (io_uring's own
+ * timeouts and IORING_OP_ASYNC_CANCEL do not reach such commands.) On a queue without interrupts
+ * (DRM_NEURON_QUEUE_POLLED) it gives -EOPNOTSUPP.
+ *
+ * @queue_id: Queue.
+ * @flags: Zero, or DRM_NEURON_URING_WAIT_CANCEL.
+ * @seqno: As in &struct drm_neuron_wait.
+ */
+struct drm_neuron_uring_wait {
+	__u32 queue_id;
+	__u32 flags;
+	__u64 seqno;
+};
+
+/*
+ * Instead of waiting, complete the WAIT commands of this file for the same queue and seqno with
+ * -ECANCELED; res is how many there were.
+ */
+#define DRM_NEURON_URING_WAIT_CANCEL 0x1u
+
+/**
+ * struct drm_neuron_uring_dma - payload of DRM_NEURON_URING_DMA
+ *
+ * Like DRM_IOCTL_NEURON_DMA. sqe->addr and sqe->len name the memory of the process; with
+ * IORING_URING_CMD_FIXED they lie in the registered buffer sqe->buf_index, whose pages are pinned
+ * already.
+ *
+ * @queue_id: Queue.
+ * @flags: DRM_NEURON_DMA_*.
+ * @va: Address in the context.
+ */
+struct drm_neuron_uring_dma {
+	__u32 queue_id;
+	__u32 flags;
+	__u64 va;
+};
+
 #define DRM_NEURON_URING_SUBMIT _IOW('N', 0x80, struct drm_neuron_uring_submit)
+#define DRM_NEURON_URING_SUBMIT_INLINE _IOW('N', 0x81, struct drm_neuron_uring_inline)
+#define DRM_NEURON_URING_WAIT _IOW('N', 0x82, struct drm_neuron_uring_wait)
+#define DRM_NEURON_URING_DMA _IOW('N', 0x83, struct drm_neuron_uring_dma)
 
 #if defined(__cplusplus)
 }
