@@ -86,4 +86,4 @@ def wrong(folder):
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
