@@ -219,9 +219,9 @@ Result<void> KernelReader::read_isa(std::span<const std::byte> desc) {
     if (const auto clear = spec::reserved_clear<spec::NoteIsa>(raw); !clear)
         return fail(ErrorCode::invalid_argument, "{}: ISA note: reserved byte {} is not zero", file_.name_,
                     clear.offset);
-    if (note.cores != 1)
-        return fail(ErrorCode::unsupported, "{}: ISA note: wants {} cores; version {} has kernels for 1", file_.name_,
-                    note.cores, version_text(spec::VERSION));
+    if (note.cores > spec::MAX_CORES)
+        return fail(ErrorCode::invalid_argument, "{}: ISA note: wants {} cores, no chip has more than {}", file_.name_,
+                    note.cores, spec::MAX_CORES);
     isa_seen_ = true;
     file_.isa_version_ = note.version;
     file_.cores_ = note.cores;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <neuron/program.hpp>
 
+#include <bit>
 #include <cstring>
 
 #include "error.hpp"
@@ -90,6 +91,10 @@ Result<void> Program::check(std::span<const Argument> args) const {
 Result<Job> Program::launch(Queue &queue, std::span<const Argument> args, std::uint32_t core_mask) const {
     if (auto good = check(args); !good)
         return detail::forward_error(good);
+    const auto cores = static_cast<std::uint32_t>(std::popcount(core_mask));
+    if (file_.cores() != 0 && cores != file_.cores())
+        return fail(ErrorCode::invalid_argument, "{}: is for {} cores, the launch names {}", file_.name(),
+                    file_.cores(), cores);
     auto slot = queue.state().next_argument_slot();
     if (!slot)
         return detail::forward_error(slot);

@@ -124,7 +124,13 @@ def _profiles(spec: Spec, problems: Problems) -> None:
             problems.add(p.file, where, f"cores {p.cores} is outside 1..MAX_CORES")
         if p.hbm_banks < 1 or p.hbm_bytes < 1 or p.hbm_bytes % (p.hbm_banks * spec.constant("PAGE_SIZE").value):
             problems.add(p.file, where, "hbm_bytes is not a number of pages per bank")
-        if p.sbuf_bytes < 1:
-            problems.add(p.file, where, "sbuf_bytes is not positive")
+        for key in ("sbuf_bytes", "hbm_gb_per_s", "pe_mhz", "act_mhz", "dve_mhz", "pool_mhz"):
+            if getattr(p, key) < 1:
+                problems.add(p.file, where, f"{key} is not positive")
+        # A core's DMA rings stand for its DMA engines.
+        if p.dma_engines != p.cores * spec.constant("DMA_RINGS").value:
+            problems.add(p.file, where, "dma_engines is not DMA_RINGS per core")
+        if p.host_dma_engines < 1:
+            problems.add(p.file, where, "host_dma_engines is not positive")
     for name in sorted(ids - seen.keys()):
         problems.add("registers.toml", f"enum profile, value {name}", "no file in profiles/ has this id")

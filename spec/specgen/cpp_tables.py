@@ -39,8 +39,7 @@ def tables(spec: Spec) -> str:
             "ProfileDesc",
             "PROFILES",
             [
-                f"{{{c_string(p.name)}, Profile::{p.id}, {c_string(p.doc)}, {p.core_version}, {p.cores}, {p.hbm_bytes}, "
-                f"{p.hbm_banks}, {p.sbuf_bytes}}}"
+                f"{{{c_string(p.name)}, Profile::{p.id}, {c_string(p.doc)}, {', '.join(map(str, p.numbers))}}}"
                 for p in spec.profiles
             ],
         )

@@ -11,6 +11,7 @@ from .errors import Problems
 from .model import (
     CORE_VERSIONS,
     INT_TYPES,
+    PROFILE_NUMBERS,
     Bar,
     BitField,
     Block,
@@ -369,8 +370,7 @@ class _Loader:
     def profile(self, path: Path) -> None:
         self.file = f"profiles/{path.name}"
         t = self.read(path, self.file)
-        numbers = ("core_version", "cores", "hbm_bytes", "hbm_banks", "sbuf_bytes")
-        keys = {"name": str, "id": str, "doc": str, **{key: int for key in numbers}}
+        keys = {"name": str, "id": str, "doc": str, **{key: int for key in PROFILE_NUMBERS}}
         if t and self.take(t, f"profile {t.get('name', '?')}", keys):
             self.spec.profiles.append(Profile(**{key: t[key] for key in keys}, file=self.file))
 

@@ -132,4 +132,27 @@ def _profiles(spec: Spec) -> list[str]:
         for p in spec.profiles_by_id
     ]
     head = ["Profile", "Core version", "Cores", "HBM bytes", "HBM stacks", "SBUF bytes per partition", "Meaning"]
-    return [table(head, rows)] + markdown_isa.matrix(spec)
+    return [table(head, rows), "## Speeds", SPEEDS, _speeds(spec)] + markdown_isa.matrix(spec)
+
+
+SPEEDS = (
+    "Of the chips that the profiles are shaped after. The cost of an instruction is in cycles of its engine. Each of a core's DMA "
+    "rings stands for one of its DMA engines; queues stand for the host DMA engines, but any number of them runs at once. The "
+    "model does not slow itself down to these figures."
+)
+
+
+def _speeds(spec: Spec) -> str:
+    head = ["Profile", "HBM GB/s", "PE MHz", "ACT MHz", "DVE MHz", "POOL MHz", "DMA engines", "of them per core", "host DMA engines"]
+    return table(
+        head,
+        [
+            [
+                f"`{p.name}`",
+                *(str(n) for n in (p.hbm_gb_per_s, p.pe_mhz, p.act_mhz, p.dve_mhz, p.pool_mhz, p.dma_engines)),
+                str(p.dma_engines // p.cores),
+                str(p.host_dma_engines),
+            ]
+            for p in spec.profiles_by_id
+        ],
+    )

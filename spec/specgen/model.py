@@ -6,6 +6,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 INT_TYPES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "i8": 1, "i16": 2, "i32": 4, "i64": 8, "char": 1}
+# What a profile says in numbers, in the order of the generated tables.
+PROFILE_NUMBERS = (
+    "core_version",
+    "cores",
+    "hbm_bytes",
+    "hbm_banks",
+    "sbuf_bytes",
+    "hbm_gb_per_s",
+    "pe_mhz",
+    "act_mhz",
+    "dve_mhz",
+    "pool_mhz",
+    "dma_engines",
+    "host_dma_engines",
+)
+
 ACCESS = ("ro", "rw", "w1", "rw1c", "wo")
 OPERAND_KINDS = ("reg", "imm", "enum", "arg", "bool", "label", "flags", "tile", "mem", "scalar", "f32", "array")
 OPERAND_ACCESS = ("read", "write", "update")
@@ -209,7 +225,18 @@ class Profile:
     hbm_bytes: int
     hbm_banks: int
     sbuf_bytes: int
+    hbm_gb_per_s: int
+    pe_mhz: int
+    act_mhz: int
+    dve_mhz: int
+    pool_mhz: int
+    dma_engines: int
+    host_dma_engines: int
     file: str
+
+    @property
+    def numbers(self) -> list[int]:
+        return [getattr(self, name) for name in PROFILE_NUMBERS]
 
 
 @dataclass

@@ -142,6 +142,18 @@ def cores(folder):
     good(folder, *SIM, "--sim-cores", "2", "--cores", "2", *arguments)
 
 
+@case("a kernel that says how many cores it is for gets so many, and no other number")
+def kernel_cores(folder):
+    source = ".cores 2\n.param A, out, u32, 1\n.engine sp\ncore_count r1\nmem_store A[0, 1, 1], r1\nend\n"
+    assemble(folder, source)
+    good(folder, *SIM, "k.nko", "--out", "A=a.npy")
+    assert np.load(folder / "a.npy")[0] == 2
+    good(folder, *SIM, "--cores", "2", "k.nko", "--out", "A=a.npy")
+    bad(folder, 1, "k.nko: is for 2 cores, the launch names 3", *SIM, "--cores", "3", "k.nko", "--out", "A=b.npy")
+    bad(folder, 1, "k.nko: needs 2 cores, sim has 1", *SIM, "--sim-cores", "1", "k.nko", "--out", "A=b.npy")
+    assert not (folder / "b.npy").exists()
+
+
 @case("scalars must be 64-bit integers, given once")
 def wrong_scalars(folder):
     assemble(folder, ".param n, scalar\n.engine sp\nend\n")

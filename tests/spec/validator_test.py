@@ -471,6 +471,27 @@ MISTAKES = [
         "profile trn2: sbuf_bytes is not positive",
     ),
     (
+        "an engine without a clock",
+        "profiles/trn2.toml",
+        "dve_mhz = 960",
+        "dve_mhz = 0",
+        "profile trn2: dve_mhz is not positive",
+    ),
+    (
+        "DMA engines that are not the rings",
+        "profiles/trn2.toml",
+        "\ndma_engines = 128",
+        "\ndma_engines = 127",
+        "profile trn2: dma_engines is not DMA_RINGS per core",
+    ),
+    (
+        "no DMA engine for the host",
+        "profiles/trn2.toml",
+        "host_dma_engines = 4",
+        "host_dma_engines = 0",
+        "profile trn2: host_dma_engines is not positive",
+    ),
+    (
         "a profile id without a file",
         "registers.toml",
         '{ name = "TRN3", value = 4',

@@ -320,7 +320,12 @@ void names_are_defined_once(void **) {
             {".macro m\n.endm\n.macro m\n.endm", "macro 'm' is already at line 1"},
             {".macro m a, a\n.endm", "expected a new name of a macro parameter, found 'a'"},
             {".sem s1, s2", "'s1' cannot name a semaphore: it is a reserved word"},
-            {".sbuf 1\n.sbuf 2", ".sbuf is already given at line 1"}});
+            {".sbuf 1\n.sbuf 2", ".sbuf is already given at line 1"},
+            {".cores 0", ".cores 0 is not in 1..32"},
+            {".cores 33", ".cores 33 is not in 1..32"},
+            {".cores", "expected"},
+            {".cores 2, 3", "expected the end of the line"},
+            {".cores 1\n.cores 2", ".cores is already given at line 1"}});
 }
 
 void parameters_are_checked(void **) {

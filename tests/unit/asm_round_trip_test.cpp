@@ -237,6 +237,7 @@ void a_tile_outside_the_declared_sbuf_is_raw(void **) {
     KernelImage image = good(".engine pe\nldweights sbuf.bf16[0:1, 0, 64]\n");
     expect_no_part(expect_round_trip(image), ".raw");
     image.sbuf_bytes = 64;
+    image.cores = 5;
     expect_part(expect_round_trip(image), ".raw");
 }
 
@@ -341,10 +342,11 @@ void the_same_source_gives_the_same_file(void **) {
 
 void the_file_is_what_the_contract_says(void **) {
     const auto bytes =
-        elf(good(".sbuf 512\n.param A, in, bf16, 8, 9\n.param n, scalar\n.engine dve\nnop\nhere: end\n"));
+        elf(good(".sbuf 512\n.cores 2\n.param A, in, bf16, 8, 9\n.param n, scalar\n.engine dve\nnop\nhere: end\n"));
     const KernelFile file = parse(bytes);
     assert_int_equal(file.isa_version(), spec::VERSION);
     assert_int_equal(file.sbuf_bytes(), 512);
+    assert_int_equal(file.cores(), 2);
     assert_int_equal(file.params().size(), 2);
     assert_string_equal(file.params()[0].name.c_str(), "A");
     assert_int_equal(file.params()[0].bytes(), 144);

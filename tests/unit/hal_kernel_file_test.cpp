@@ -156,8 +156,11 @@ void two_isa_notes_are_refused(void **) {
     must_fail(parse_notes(isa_note() + isa_note()), ErrorCode::invalid_argument, "two ISA notes");
 }
 
-void several_cores_are_unsupported(void **) {
-    must_fail(parse_notes(isa_note(spec::VERSION, 2)), ErrorCode::unsupported, "2 cores");
+void cores_that_no_chip_has_are_refused(void **) {
+    must_fail(parse_notes(isa_note(spec::VERSION, spec::MAX_CORES + 1)), ErrorCode::invalid_argument,
+              "no chip has more than 32");
+    assert_int_equal(parse_notes(isa_note(spec::VERSION, 2))->cores(), 2);
+    assert_int_equal(parse_notes(isa_note(spec::VERSION, 0))->cores(), 0);
 }
 
 void cut_note_is_refused(void **) {
@@ -284,7 +287,7 @@ int main() {
         cmocka_unit_test(newer_minor_is_a_version_mismatch),
         cmocka_unit_test(missing_isa_note_is_refused),
         cmocka_unit_test(two_isa_notes_are_refused),
-        cmocka_unit_test(several_cores_are_unsupported),
+        cmocka_unit_test(cores_that_no_chip_has_are_refused),
         cmocka_unit_test(cut_note_is_refused),
         cmocka_unit_test(note_of_wrong_size_is_refused),
         cmocka_unit_test(unknown_note_is_refused),

@@ -46,7 +46,7 @@ Bytes bytes_of(const T &value) {
     return {raw.begin(), raw.end()};
 }
 
-inline Bytes isa_note(std::uint32_t version = spec::VERSION, std::uint32_t cores = 1) {
+inline Bytes isa_note(std::uint32_t version = spec::VERSION, std::uint32_t cores = 0) {
     spec::NoteIsa isa{};
     isa.version = version;
     isa.cores = cores;

@@ -139,6 +139,27 @@ void missing_cores_are_refused_by_the_device(void **) {
               "ILLEGAL_PACKET");
 }
 
+void launches_must_name_as_many_cores_as_the_kernel_says(void **) {
+    Rig rig;
+    Image image;
+    image.add(".text.sp", stream(spec::InsnEnd{}));
+    image.add_notes(isa_note(spec::VERSION, 2));
+    const Program program =
+        must(Program::load(rig.context, rig.queue, must(KernelFile::parse(image.build(), "pair.nk"))));
+    must_fail(program.launch(rig.queue, {}), ErrorCode::invalid_argument, "pair.nk: is for 2 cores, the launch names 1");
+    must_fail(program.launch(rig.queue, {}, 0), ErrorCode::invalid_argument, "the launch names 0");
+    must(rig.queue.wait(must(program.launch(rig.queue, {}, 3)), patience));
+}
+
+void kernel_for_more_cores_than_there_are_is_refused(void **) {
+    Rig rig;
+    Image image;
+    image.add(".text.sp", stream(spec::InsnEnd{}));
+    image.add_notes(isa_note(spec::VERSION, rig.device.info().cores + 1));
+    must_fail(Program::load(rig.context, rig.queue, must(KernelFile::parse(image.build(), "many.nk"))),
+              ErrorCode::unsupported, "many.nk: needs 3 cores");
+}
+
 void wrong_arguments_are_named(void **) {
     Rig rig;
     const Program program = must(Program::load(rig.context, rig.queue, copy_kernel()));
@@ -159,7 +180,6 @@ void kernel_that_needs_more_sbuf_is_refused(void **) {
     Rig rig;
     spec::NoteIsa isa{};
     isa.version = spec::VERSION;
-    isa.cores = 1;
     isa.sbuf_bytes = rig.device.info().sbuf_bytes + 1;
     Image image;
     image.add(".text.pe", stream(spec::InsnEnd{}));
@@ -179,6 +199,8 @@ int main() {
         cmocka_unit_test(fault_in_a_kernel_names_the_instruction),
         cmocka_unit_test(tensor_outside_the_context_faults_at_its_dma),
         cmocka_unit_test(missing_cores_are_refused_by_the_device),
+        cmocka_unit_test(launches_must_name_as_many_cores_as_the_kernel_says),
+        cmocka_unit_test(kernel_for_more_cores_than_there_are_is_refused),
         cmocka_unit_test(wrong_arguments_are_named),
         cmocka_unit_test(kernel_that_needs_more_sbuf_is_refused),
     };

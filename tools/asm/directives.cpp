@@ -16,6 +16,7 @@ const std::map<std::string, Program::Handler, std::less<>> &Program::directives(
         {"param", &Program::do_param},     {"option", &Program::do_option}, {"equ", &Program::do_equ},
         {"set", &Program::do_set},         {"engine", &Program::do_engine}, {"reg", &Program::do_reg},
         {"sem", &Program::do_sem},         {"sbuf", &Program::do_sbuf},     {"raw", &Program::do_raw},
+        {"cores", &Program::do_cores},
         {"error", &Program::do_error},     {"elif", &Program::stray_end},   {"else", &Program::stray_end},
         {"profile", &Program::do_profile}, {"endif", &Program::stray_end},  {"endm", &Program::stray_end},
         {"endr", &Program::stray_end},
@@ -217,6 +218,20 @@ void Program::do_sbuf(Cursor &cursor) {
     sbuf_where_ = token.at;
     if (*number != 0 && sbuf_seen_ > *number)
         fail(token, fmt::format(".sbuf declares {}, but a tile before it ends at byte {}", *number, sbuf_seen_));
+}
+
+// .cores N: how many cores a launch must name, for kernels whose cores wait for each other.
+void Program::do_cores(Cursor &cursor) {
+    const Token &token = cursor.peek();
+    const auto number = value(cursor);
+    if (!number || !cursor.expect_end(diagnostics_))
+        return;
+    if (*number < 1 || *number > spec::MAX_CORES)
+        return fail(token, fmt::format(".cores {} is not in 1..{}", *number, spec::MAX_CORES));
+    if (cores_where_.line != 0)
+        return fail(token, fmt::format(".cores is already given at line {}", cores_where_.line));
+    cores_where_ = token.at;
+    image_.cores = static_cast<std::uint32_t>(*number);
 }
 
 // .raw "hex bytes": an instruction as it is, for tests of the device and for disassembly of what has no text.

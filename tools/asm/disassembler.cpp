@@ -232,6 +232,8 @@ public:
     std::string run() {
         // Always told, so that the assembler does not compute another number from the tiles.
         out_ = fmt::format(".sbuf     {}\n", image_.sbuf_bytes);
+        if (image_.cores != 0)
+            out_ += fmt::format(".cores    {}\n", image_.cores);
         for (const KernelParam &param : image_.params)
             parameter(param);
         for (const spec::Engine engine : spec::values<spec::Engine>())

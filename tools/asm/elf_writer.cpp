@@ -118,7 +118,7 @@ private:
     bool notes() {
         spec::NoteIsa isa;
         isa.version = spec::VERSION;
-        isa.cores = 1;
+        isa.cores = image_.cores;
         isa.sbuf_bytes = image_.sbuf_bytes;
         note(spec::Note::ISA, isa);
         for (const KernelParam &param : image_.params) {
@@ -225,6 +225,7 @@ private:
 KernelImage to_image(const KernelFile &file) {
     KernelImage image;
     image.sbuf_bytes = file.sbuf_bytes();
+    image.cores = file.cores();
     image.params.assign(file.params().begin(), file.params().end());
     for (std::size_t i = 0; i < image.streams.size(); ++i) {
         const auto stream = file.stream(static_cast<spec::Engine>(i));

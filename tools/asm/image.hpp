@@ -16,6 +16,7 @@ namespace neuron::assembler {
 
 struct KernelImage {
     std::uint32_t sbuf_bytes = 0; ///< Per partition, 0 if unknown.
+    std::uint32_t cores = 0;      ///< That a launch must name, 0: any number.
     std::vector<KernelParam> params;
     std::array<std::vector<InstructionBytes>, KernelFile::engines> streams;
     std::vector<KernelSymbol> symbols; ///< Labels, by engine and then by instruction.

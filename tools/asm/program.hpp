@@ -63,6 +63,7 @@ private:
     void do_reg(Cursor &cursor);
     void do_sem(Cursor &cursor);
     void do_sbuf(Cursor &cursor);
+    void do_cores(Cursor &cursor);
     void do_raw(Cursor &cursor);
     void do_error(Cursor &cursor);
     void do_profile(Cursor &cursor);
@@ -103,6 +104,7 @@ private:
     Position sbuf_where_;
     bool sbuf_by_register_ = false;
     Position profile_where_; ///< Of .profile; line 0 without one.
+    Position cores_where_;   ///< Of .cores; likewise.
 };
 
 } // namespace neuron::assembler

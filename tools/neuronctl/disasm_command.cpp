@@ -30,6 +30,7 @@ Json to_json(const Options &options, const neuron::KernelFile &file, const assem
     return {{"file", options.file},
             {"isa_version", version_text(file.isa_version())},
             {"sbuf_bytes", file.sbuf_bytes()},
+            {"cores", file.cores()},
             {"streams", streams},
             {"source", text}};
 }

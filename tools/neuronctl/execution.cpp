@@ -64,6 +64,8 @@ private:
         if (!program)
             return tl::unexpected(device_error(program.error()));
         program_.emplace(std::move(*program));
+        if (settings_.cores == 0)
+            settings_.cores = std::max(1U, program_->file().cores());
         moved_ = result_.program_bytes = program_->bytes();
         return {};
     }

@@ -20,7 +20,7 @@ struct RunSettings {
     neuron::DeviceOptions device;
     neuron::SubmitPath submit = neuron::SubmitPath::automatic;
     neuron::Placement placement = neuron::Placement::hbm;
-    std::uint32_t cores = 1;              ///< The first so many of the device.
+    std::uint32_t cores = 0;              ///< The first so many of the device; 0: as the kernel says, or 1.
     std::chrono::milliseconds timeout{0}; ///< Of the job; 0: none.
 };
 

@@ -23,7 +23,7 @@ struct Options {
     DeviceChoice device;
     std::string submit = "auto";
     std::string placement = "hbm";
-    std::uint32_t cores = 1;
+    std::uint32_t cores = 0; ///< 0: as many as the kernel wants.
     double timeout = 60;
 };
 
@@ -186,9 +186,8 @@ void add_run(const CommandLine &line) {
         ->check(CLI::IsMember({"hbm", "host"}))
         ->capture_default_str()
         ->group("Run");
-    command->add_option("--cores", options->cores, "NeuronCores that run the kernel together: the first so many")
+    command->add_option("--cores", options->cores, "NeuronCores that run the kernel together: the first so many (default: as the kernel says, or 1)")
         ->check(CLI::Range(1U, neuron::spec::MAX_CORES))
-        ->capture_default_str()
         ->group("Run");
     command->add_option("--timeout", options->timeout, "Seconds until the run is given up; 0: never")
         ->check(CLI::Range(0.0, 1e6))

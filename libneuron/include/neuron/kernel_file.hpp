@@ -66,7 +66,7 @@ public:
     const std::string &name() const noexcept { return name_; }
     /** Spec version the kernel was made for: major << 16 | minor. */
     std::uint32_t isa_version() const noexcept { return isa_version_; }
-    /** Cores that the kernel wants, at least 1. */
+    /** Cores that a launch must name, 0: any number of them. */
     std::uint32_t cores() const noexcept { return cores_; }
     /** SBUF bytes per partition that the kernel needs, 0 if unknown. */
     std::uint32_t sbuf_bytes() const noexcept { return sbuf_bytes_; }
@@ -85,7 +85,7 @@ private:
     friend class KernelReader;
     std::string name_;
     std::uint32_t isa_version_ = 0;
-    std::uint32_t cores_ = 1;
+    std::uint32_t cores_ = 0;
     std::uint32_t sbuf_bytes_ = 0;
     std::vector<KernelParam> params_;
     std::array<std::vector<InstructionBytes>, engines> streams_;

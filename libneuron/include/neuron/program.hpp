@@ -68,7 +68,8 @@ public:
 
     /**
      * Submits a job that runs the program. The arguments are copied.
-     * @param core_mask Cores, bit i = core i.
+     * @param core_mask Cores, bit i = core i; as many as the kernel says if it does.
+     * @return invalid_argument for a wrong number of cores; what check() and Queue::submit() return.
      */
     NEURON_API Result<Job> launch(Queue &queue, std::span<const Argument> args, std::uint32_t core_mask = 1) const;
 

@@ -9,6 +9,7 @@
 #include "compute/row_scalars.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <optional>
@@ -88,18 +89,51 @@ public:
           fused_(is_fused_activation(insn.func)) {}
 
     void run() {
-        const TileView &dst = writer_.view();
-        for (unsigned row = 0; row < dst.partitions(); ++row) {
-            Reduction sum(spec::TensorOp::ADD);
-            run_row(row, needs_sum(insn_.acc) ? &sum : nullptr);
-            float &acc = context_.state.acc[dst.first_partition() + row];
-            const float r = needs_sum(insn_.acc) ? sum.result() : 0.0f;
+        const unsigned rows = writer_.view().partitions();
+        Sums sums;
+        for (unsigned row = 0; row < rows && needs_sum(insn_.acc); ++row) {
+            sums[row].emplace(spec::TensorOp::ADD);
+        }
+        if (!run_at_once(rows, sums)) {
+            for (unsigned row = 0; row < rows; ++row) {
+                run_row(row, sums[row] ? &*sums[row] : nullptr);
+            }
+        }
+        for (unsigned row = 0; row < rows; ++row) {
+            float &acc = context_.state.acc[writer_.view().first_partition() + row];
+            const float r = sums[row] ? sums[row]->result() : 0.0f;
             acc = accumulate(insn_.acc, spec::TensorOp::ADD, acc, r, 0.0f);
         }
         writer_.finish();
     }
 
 private:
+    using Sums = std::array<std::optional<Reduction>, spec::PARTITIONS>; // of all rows, or of none
+
+    // Where the kernel takes the elements as they are, and where they are.
+    bool run_at_once(unsigned count, Sums &sums) {
+        const RowAddresses *const in = reader_.in_place(), *const out = writer_.in_place();
+        if (!fused_ || !in_kind_ || !out_kind_ || in == nullptr || out == nullptr) {
+            return false;
+        }
+        std::array<float, spec::PARTITIONS> scales, biases;
+        for (unsigned row = 0; row < count; ++row) {
+            scales[row] = std::bit_cast<float>(scale_.bits(row));
+            biases[row] = std::bit_cast<float>(bias_.bits(row));
+        }
+        ActivateArgs args{};
+        args.in_kind = *in_kind_;
+        args.in = in->at(0);
+        args.out_kind = *out_kind_;
+        args.out = out->at(0);
+        args.n = writer_.view().elements();
+        args.param = std::bit_cast<float>(insn_.param);
+        args.lanes = sums[0] ? sums[0]->lanes() : nullptr;
+        kernel_activate(insn_.func, args,
+                        {count, in->stride(), out->stride(), sizeof(sums[0]), scales.data(), biases.data()});
+        return true;
+    }
+
     void run_row(unsigned row, Reduction *sum) {
         ActivateArgs args{};
         args.scale = std::bit_cast<float>(scale_.bits(row));

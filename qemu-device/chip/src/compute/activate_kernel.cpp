@@ -14,6 +14,7 @@
 // clang-format on
 
 #include "compute/activate_kernel.hpp"
+#include "compute/prefetch.hpp"
 #include "compute/tensor_op-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -124,20 +125,43 @@ void loop(const ActivateArgs &args) {
     }
 }
 
+template<class In, class Out, class Function, bool SUM>
+void loop_rows(ActivateArgs args, const ActivateRows &rows) {
+    const auto *in = static_cast<const std::byte *>(args.in);
+    auto *out = static_cast<std::byte *>(args.out);
+    for (std::size_t row = 0; row < rows.count; ++row) {
+        args.scale = rows.scale[row];
+        args.bias = rows.bias[row];
+        args.in = in;
+        args.out = out;
+        in += rows.in_step;
+        out += rows.out_step;
+        if (row + 1 < rows.count) {
+            prefetch_row<false>(in);
+            prefetch_row<true>(out);
+        }
+        loop<In, Out, Function, SUM>(args);
+        if (SUM) {
+            args.lanes += rows.lanes_step / sizeof(float);
+        }
+    }
+}
+
 template<class In, class Out, class Function>
-void with_sum(const ActivateArgs &args) {
-    args.lanes != nullptr ? loop<In, Out, Function, true>(args) : loop<In, Out, Function, false>(args);
+void with_sum(const ActivateArgs &args, const ActivateRows &rows) {
+    args.lanes != nullptr ? loop_rows<In, Out, Function, true>(args, rows)
+                          : loop_rows<In, Out, Function, false>(args, rows);
 }
 
 template<class Function>
-void with_kinds(const ActivateArgs &args) {
+void with_kinds(const ActivateArgs &args, const ActivateRows &rows) {
     const bool to_bf16 = args.out_kind == ElementKind::BF16;
     if (args.in_kind == ElementKind::BF16) {
-        to_bf16 ? with_sum<Bf16Elements, Bf16Elements, Function>(args)
-                : with_sum<Bf16Elements, F32Elements, Function>(args);
+        to_bf16 ? with_sum<Bf16Elements, Bf16Elements, Function>(args, rows)
+                : with_sum<Bf16Elements, F32Elements, Function>(args, rows);
     } else {
-        to_bf16 ? with_sum<F32Elements, Bf16Elements, Function>(args)
-                : with_sum<F32Elements, F32Elements, Function>(args);
+        to_bf16 ? with_sum<F32Elements, Bf16Elements, Function>(args, rows)
+                : with_sum<F32Elements, F32Elements, Function>(args, rows);
     }
 }
 
@@ -149,16 +173,16 @@ void scale_and_add(const ActivateArgs &args) {
     }
 }
 
-void activate(Activation func, const ActivateArgs &args) {
+void activate(Activation func, const ActivateArgs &args, const ActivateRows &rows) {
     switch (func) {
-    case Activation::SQUARE: return with_kinds<Square>(args);
-    case Activation::ABS: return with_kinds<Absolute>(args);
-    case Activation::SIGN: return with_kinds<SignOf>(args);
-    case Activation::RELU: return with_kinds<Relu>(args);
-    case Activation::PRELU: return with_kinds<PreluOf>(args);
-    case Activation::SQRT: return with_kinds<SqrtOf>(args);
-    case Activation::RECIPROCAL: return with_kinds<Reciprocal>(args);
-    default: return with_kinds<CopyOf>(args);
+    case Activation::SQUARE: return with_kinds<Square>(args, rows);
+    case Activation::ABS: return with_kinds<Absolute>(args, rows);
+    case Activation::SIGN: return with_kinds<SignOf>(args, rows);
+    case Activation::RELU: return with_kinds<Relu>(args, rows);
+    case Activation::PRELU: return with_kinds<PreluOf>(args, rows);
+    case Activation::SQRT: return with_kinds<SqrtOf>(args, rows);
+    case Activation::RECIPROCAL: return with_kinds<Reciprocal>(args, rows);
+    default: return with_kinds<CopyOf>(args, rows);
     }
 }
 
@@ -187,7 +211,13 @@ bool is_fused_activation(spec::Activation func) {
     }
 }
 
-void kernel_activate(spec::Activation func, const ActivateArgs &args) { HWY_DYNAMIC_DISPATCH(activate)(func, args); }
+void kernel_activate(spec::Activation func, const ActivateArgs &args) {
+    kernel_activate(func, args, {1, 0, 0, 0, &args.scale, &args.bias});
+}
+
+void kernel_activate(spec::Activation func, const ActivateArgs &args, const ActivateRows &rows) {
+    HWY_DYNAMIC_DISPATCH(activate)(func, args, rows);
+}
 
 void kernel_scale_and_add(const ActivateArgs &args) { HWY_DYNAMIC_DISPATCH(scale_and_add)(args); }
 

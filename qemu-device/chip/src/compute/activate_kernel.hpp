@@ -29,6 +29,14 @@ struct ActivateArgs {
 /// DefaultFpEnvironment. Same bits on every host.
 void kernel_activate(spec::Activation func, const ActivateArgs &args);
 
+/// The same for rows: `in`, `out`, scale, bias and lanes of `args` are the first row's.
+struct ActivateRows {
+    std::size_t count;
+    std::size_t in_step, out_step, lanes_step; ///< bytes from row to row
+    const float *scale, *bias;                 ///< one for each row
+};
+void kernel_activate(spec::Activation func, const ActivateArgs &args, const ActivateRows &rows);
+
 /// The first half: out[i] = in[i] * scale + bias in fp32, for a function that follows. NaNs as they
 /// come; out_kind and lanes do not count.
 void kernel_scale_and_add(const ActivateArgs &args);

@@ -4,6 +4,7 @@
 #include "compute/dma_tile.hpp"
 #include "compute/instructions.hpp"
 #include "compute/operand_offset.hpp"
+#include "compute/prefetch.hpp"
 #include "compute/rows.hpp"
 #include "compute/tile_view.hpp"
 
@@ -51,6 +52,7 @@ public:
         }
         const bool in_is_safe = !overlap_ || in.data() == gathered_.data();
         std::span<std::byte> out = row_in_place(context_.memory, dst_, row);
+        prefetch_after(row);
         if (!out.empty() && in_is_safe) {
             convert_row(row, out.data(), in.data());
             return;
@@ -70,6 +72,17 @@ public:
     }
 
 private:
+    void prefetch_after(unsigned row) const {
+        if (row + 1 < src_.partitions()) {
+            prefetch_row<false>(row_start(src_, row + 1));
+            prefetch_row<true>(row_start(dst_, row + 1));
+        }
+    }
+
+    const std::byte *row_start(const TileView &view, unsigned row) const {
+        return context_.memory.partition(view.space(), view.first_partition() + row).data() + view.first_byte();
+    }
+
     void convert_row(unsigned row, std::byte *out, const std::byte *in) {
         const bool at_once = src_.dtype() != dst_.dtype() && !stochastic_;
         if (keeps_bits_ || at_once) {

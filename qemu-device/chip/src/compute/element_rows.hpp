@@ -34,11 +34,15 @@ public:
     /// The kind of the arrays that run() gives.
     ElementKind kind() const { return direct_.value_or(ElementKind::F32); }
 
-    /// For each row calls body.begin(row), then body.run(out, a, b, n) for its elements, in one or
-    /// more pieces; b is null without a second input. `out` may be an input. Results of F32 and
-    /// BF16 have canonical NaNs.
+    /// Calls body.run(rows, out, a, b, n) for all rows at once, or for each row body.begin(row), then
+    /// body.run(out, a, b, n) for its elements, in one or more pieces; b is null without a second
+    /// input. `out` may be an input. Results of F32 and BF16 have canonical NaNs.
     template<class Body>
     void run(Body &&body) {
+        if (run_at_once(body)) {
+            writer_.finish();
+            return;
+        }
         for (unsigned row = 0; row < writer_.view().partitions(); ++row) {
             body.begin(row);
             const std::byte *const a = a_.read(row);
@@ -67,6 +71,18 @@ private:
         case spec::Dtype::BF16: return ElementKind::BF16;
         default: return {};
         }
+    }
+
+    template<class Body>
+    bool run_at_once(Body &&body) {
+        const RowAddresses *const out = writer_.in_place(), *const a = a_.in_place();
+        const RowAddresses *const b = b_ ? b_->in_place() : nullptr;
+        if (!direct_ || out == nullptr || a == nullptr || (b_ && b == nullptr)) {
+            return false;
+        }
+        const RowSteps rows{writer_.view().partitions(), out->stride(), a->stride(), b != nullptr ? b->stride() : 0};
+        body.run(rows, out->at(0), a->at(0), b != nullptr ? b->at(0) : nullptr, writer_.view().elements());
+        return true;
     }
 
     static const float *widened(const TileView &view, const std::byte *row, std::size_t first, float *buffer,

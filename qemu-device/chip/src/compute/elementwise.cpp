@@ -6,6 +6,7 @@
 #include "compute/row_scalars.hpp"
 #include "compute/tensor_op.hpp"
 
+#include <array>
 #include <optional>
 
 namespace neuron::chip {
@@ -66,6 +67,9 @@ struct TensorTensorBody {
 
     void begin(unsigned) {}
     void run(void *out, const void *a, const void *b, std::size_t n) const { apply(kind, op, out, a, b, n); }
+    void run(const RowSteps &rows, void *out, const void *a, const void *b, std::size_t n) const {
+        apply(kind, op, rows, out, a, b, n);
+    }
 };
 
 bool is_number(ElementKind kind) { return kind == ElementKind::F32 || kind == ElementKind::BF16; }
@@ -82,6 +86,10 @@ struct TensorScalarBody {
         c = {operand1.bits(row), reverse1};
     }
     void run(void *out, const void *a, const void *, std::size_t n) const { apply(kind, op0, op1, out, a, b, c, n); }
+    void run(const RowSteps &rows, void *out, const void *a, const void *, std::size_t n) const {
+        apply(kind, op0, op1, rows, out, a, ScalarColumn{operand0.column(), reverse0},
+              ScalarColumn{operand1.column(), reverse1}, n);
+    }
 };
 
 struct ScalarTensorTensorBody {
@@ -95,6 +103,9 @@ struct ScalarTensorTensorBody {
     void run(void *out, const void *a, const void *c, std::size_t n) const {
         apply(kind, op0, op1, out, a, b, c, reverse1, n);
     }
+    void run(const RowSteps &rows, void *out, const void *a, const void *c, std::size_t n) const {
+        apply(kind, op0, op1, rows, out, a, ScalarColumn{operand0.column(), reverse0}, c, reverse1, n);
+    }
 };
 
 struct ReciprocalBody {
@@ -103,6 +114,10 @@ struct ReciprocalBody {
     void begin(unsigned) {}
     void run(void *out, const void *a, const void *, std::size_t n) const {
         apply(kind, TensorOp::RECIPROCAL, out, a, ScalarOperand{}, n);
+    }
+    void run(const RowSteps &rows, void *out, const void *a, const void *, std::size_t n) const {
+        static constexpr std::array<std::uint32_t, spec::PARTITIONS> unused{};
+        apply(kind, TensorOp::RECIPROCAL, rows, out, a, ScalarColumn{unused.data(), false}, n);
     }
 };
 

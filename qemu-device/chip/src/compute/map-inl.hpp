@@ -9,6 +9,8 @@
 #endif
 
 #include "compute/f32_simd-inl.hpp"
+#include "compute/prefetch.hpp"
+#include "compute/tensor_op.hpp"
 
 #undef NEURON_UNROLL_TWICE
 #if defined(__clang__)
@@ -74,6 +76,37 @@ HWY_INLINE void map(const Function &function, void *out_bytes, const void *a_byt
         std::memcpy(last_b, b + i, rest * sizeof(Raw));
         Elements::store(function.of(Elements::load_any(last_a), Elements::load_any(last_b)), last_a);
         std::memcpy(out + i, last_a, rest * sizeof(Raw));
+    }
+}
+
+// The same for rows: make(r) gives the function of row r.
+
+template<class Elements, class Make>
+HWY_INLINE void map_rows(const RowSteps &rows, const Make &make, void *out_bytes, const void *a_bytes, std::size_t n) {
+    auto *out = static_cast<std::byte *>(out_bytes);
+    const auto *a = static_cast<const std::byte *>(a_bytes);
+    for (std::size_t row = 0; row < rows.count; ++row, out += rows.out, a += rows.a) {
+        if (row + 1 < rows.count) {
+            prefetch_row<false>(a + rows.a);
+            prefetch_row<true>(out + rows.out);
+        }
+        map<Elements>(make(row), out, a, n);
+    }
+}
+
+template<class Elements, class Make>
+HWY_INLINE void map_rows(const RowSteps &rows, const Make &make, void *out_bytes, const void *a_bytes,
+                         const void *b_bytes, std::size_t n) {
+    auto *out = static_cast<std::byte *>(out_bytes);
+    const auto *a = static_cast<const std::byte *>(a_bytes);
+    const auto *b = static_cast<const std::byte *>(b_bytes);
+    for (std::size_t row = 0; row < rows.count; ++row, out += rows.out, a += rows.a, b += rows.b) {
+        if (row + 1 < rows.count) {
+            prefetch_row<false>(a + rows.a);
+            prefetch_row<false>(b + rows.b);
+            prefetch_row<true>(out + rows.out);
+        }
+        map<Elements>(make(row), out, a, b, n);
     }
 }
 

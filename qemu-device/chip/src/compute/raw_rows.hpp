@@ -6,6 +6,7 @@
 #include "compute/convert.hpp"
 #include "compute/dma_tile.hpp"
 #include "compute/exec_context.hpp"
+#include "compute/prefetch.hpp"
 #include "compute/rows.hpp"
 #include "compute/tile_view.hpp"
 
@@ -24,13 +25,13 @@ public:
 
     std::byte *at(unsigned row) const { return first_ + row * stride_; }
 
-    /// Asks for the start of the row after `row`, if there is one, so that it is on its way when
-    /// this one is done: rows are far apart, and the host's prefetcher finds a new one late.
+    std::size_t stride() const { return stride_; }
+
+    /// prefetch_row() of the row after `row`, if there is one.
     template<bool WRITE>
     void prefetch_after(unsigned row) const {
-        constexpr std::size_t LINE = 64, LINES = 4;
-        for (std::size_t i = 0; row + 1 < rows_ && i < LINES; ++i) {
-            __builtin_prefetch(at(row + 1) + i * LINE, WRITE);
+        if (row + 1 < rows_) {
+            prefetch_row<WRITE>(at(row + 1));
         }
     }
 
@@ -60,6 +61,9 @@ public:
         gather(memory_, view_, row, gathered_);
         return gathered_.data();
     }
+
+    /// The rows themselves, if they are read in place.
+    const RowAddresses *in_place() const { return in_place_ ? &addresses_ : nullptr; }
 
     const TileView &view() const { return view_; }
 
@@ -117,6 +121,9 @@ public:
             context_.state.words += view_.elements();
         }
     }
+
+    /// The rows themselves, if they are written in place: then begin() and end() may be left out.
+    const RowAddresses *in_place() const { return in_place_ ? &addresses_ : nullptr; }
 
     const TileView &view() const { return view_; }
     bool stochastic() const { return stochastic_; }

@@ -20,6 +20,8 @@ public:
     RowScalars(const ScalarView &view, const CoreMemory &memory, unsigned rows, bool number);
 
     std::uint32_t bits(unsigned row) const { return bits_[row]; }
+    /// bits() of all rows.
+    const std::uint32_t *column() const { return bits_.data(); }
 
 private:
     std::array<std::uint32_t, spec::PARTITIONS> bits_; // the first `rows` are set

@@ -118,8 +118,12 @@ bool uses_b(TensorOp op) {
 }
 
 void apply(ElementKind kind, TensorOp op, void *out, const void *a, const void *b, std::size_t n) {
+    if (!is_float(kind)) {
+        kernel_bits_tensor(kind, op, out, a, b, n);
+        return;
+    }
     if (!is_inexact(op)) {
-        (is_float(kind) ? kernel_float_tensor : kernel_bits_tensor)(kind, op, out, a, b, n);
+        kernel_float_tensor(kind, op, RowSteps(), out, a, b, n);
         return;
     }
     inexact_blocks(kind, op, out, n, [&](std::size_t done, std::size_t part, float *a_buffer, float *b_buffer) {
@@ -128,8 +132,12 @@ void apply(ElementKind kind, TensorOp op, void *out, const void *a, const void *
 }
 
 void apply(ElementKind kind, TensorOp op, void *out, const void *a, ScalarOperand b, std::size_t n) {
+    if (!is_float(kind)) {
+        kernel_bits_scalar(kind, op, out, a, b, n);
+        return;
+    }
     if (!is_inexact(op)) {
-        (is_float(kind) ? kernel_float_scalar : kernel_bits_scalar)(kind, op, out, a, b, n);
+        kernel_float_scalar(kind, op, RowSteps(), out, a, {&b.bits, b.reverse}, n);
         return;
     }
     inexact_blocks(kind, op, out, n, [&](std::size_t done, std::size_t part, float *a_buffer, float *b_buffer) {
@@ -149,7 +157,8 @@ void apply(ElementKind kind, TensorOp op0, TensorOp op1, void *out, const void *
         apply(kind, op1, out, a, c, n);
         return;
     }
-    if (is_float(kind) && kernel_two_scalars(kind, op0, op1, out, a, b, c, n)) {
+    if (is_float(kind) &&
+        kernel_two_scalars(kind, op0, op1, RowSteps(), out, a, {&b.bits, b.reverse}, {&c.bits, c.reverse}, n)) {
         return;
     }
     alignas(64) std::byte x[BLOCK * sizeof(float)];
@@ -168,7 +177,8 @@ void apply(ElementKind kind, TensorOp op0, TensorOp op1, void *out, const void *
 
 void apply(ElementKind kind, TensorOp op0, TensorOp op1, void *out, const void *a, ScalarOperand b, const void *c,
            bool reverse1, std::size_t n) {
-    if (is_float(kind) && kernel_scalar_tensor(kind, op0, op1, out, a, b, c, reverse1, n)) {
+    if (is_float(kind) &&
+        kernel_scalar_tensor(kind, op0, op1, RowSteps(), out, a, {&b.bits, b.reverse}, c, reverse1, n)) {
         return;
     }
     alignas(64) std::byte x[BLOCK * sizeof(float)];
@@ -188,6 +198,75 @@ void apply(ElementKind kind, TensorOp op0, TensorOp op1, void *out, const void *
         if (kind == ElementKind::BF16) {
             from_f32(kind, at(out, kind, done), reinterpret_cast<const float *>(x), part);
         }
+    });
+}
+
+// ---- rows ----
+
+namespace {
+
+// Calls one_row(out, a, b, row) for each of them.
+template<class OneRow>
+void for_each_row(const RowSteps &rows, void *out, const void *a, const void *b, OneRow one_row) {
+    for (std::size_t row = 0; row < rows.count; ++row) {
+        one_row(static_cast<std::byte *>(out) + row * rows.out, static_cast<const std::byte *>(a) + row * rows.a,
+                static_cast<const std::byte *>(b) + row * rows.b, row);
+    }
+}
+
+ScalarOperand at_row(ScalarColumn column, std::size_t row) { return {column.bits[row], column.reverse}; }
+
+bool has_rows(ElementKind kind, TensorOp op) { return is_float(kind) && !is_inexact(op); }
+
+} // namespace
+
+void apply(ElementKind kind, TensorOp op, const RowSteps &rows, void *out, const void *a, const void *b,
+           std::size_t n) {
+    if (has_rows(kind, op)) {
+        kernel_float_tensor(kind, op, rows, out, a, b, n);
+        return;
+    }
+    for_each_row(rows, out, a, b, [&](std::byte *to, const std::byte *first, const std::byte *second, std::size_t) {
+        apply(kind, op, to, first, static_cast<const void *>(second), n);
+    });
+}
+
+void apply(ElementKind kind, TensorOp op, const RowSteps &rows, void *out, const void *a, ScalarColumn b,
+           std::size_t n) {
+    if (has_rows(kind, op)) {
+        kernel_float_scalar(kind, op, rows, out, a, b, n);
+        return;
+    }
+    for_each_row(rows, out, a, a, [&](std::byte *to, const std::byte *from, const std::byte *, std::size_t row) {
+        apply(kind, op, to, from, at_row(b, row), n);
+    });
+}
+
+void apply(ElementKind kind, TensorOp op0, TensorOp op1, const RowSteps &rows, void *out, const void *a, ScalarColumn b,
+           ScalarColumn c, std::size_t n) {
+    if (op1 == TensorOp::BYPASS && !c.reverse) {
+        apply(kind, op0, rows, out, a, b, n);
+        return;
+    }
+    if (op0 == TensorOp::BYPASS && !b.reverse) {
+        apply(kind, op1, rows, out, a, c, n);
+        return;
+    }
+    if (is_float(kind) && kernel_two_scalars(kind, op0, op1, rows, out, a, b, c, n)) {
+        return;
+    }
+    for_each_row(rows, out, a, a, [&](std::byte *to, const std::byte *from, const std::byte *, std::size_t row) {
+        apply(kind, op0, op1, to, from, at_row(b, row), at_row(c, row), n);
+    });
+}
+
+void apply(ElementKind kind, TensorOp op0, TensorOp op1, const RowSteps &rows, void *out, const void *a, ScalarColumn b,
+           const void *c, bool reverse1, std::size_t n) {
+    if (is_float(kind) && kernel_scalar_tensor(kind, op0, op1, rows, out, a, b, c, reverse1, n)) {
+        return;
+    }
+    for_each_row(rows, out, a, c, [&](std::byte *to, const std::byte *first, const std::byte *second, std::size_t row) {
+        apply(kind, op0, op1, to, first, at_row(b, row), static_cast<const void *>(second), reverse1, n);
     });
 }
 

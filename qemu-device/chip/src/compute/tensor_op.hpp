@@ -37,6 +37,18 @@ struct ScalarOperand {
     bool reverse = false;
 };
 
+/// The same for arrays that come in rows: one value for each row.
+struct ScalarColumn {
+    const std::uint32_t *bits = nullptr;
+    bool reverse = false;
+};
+
+/// Rows of arrays: `count` of them, each so many bytes behind the one before it. Rows are worked on one after the other.
+struct RowSteps {
+    std::size_t count = 1;
+    std::size_t out = 0, a = 0, b = 0;
+};
+
 // Arrays hold `n` elements of `kind`, aligned to an element; `out` may be an input, but overlaps
 // none otherwise. `op` belongs to `kind`. A NaN result of F32 and BF16 is the canonical one (of
 // BYPASS and ABS too). Any number of threads; they cannot fail and need DefaultFpEnvironment. Same
@@ -56,6 +68,18 @@ void apply(ElementKind kind, spec::TensorOp op0, spec::TensorOp op1, void *out, 
 /// out[i] = (a[i] op0 b) op1 c[i]; with `reverse1` c[i] op1 (a[i] op0 b).
 void apply(ElementKind kind, spec::TensorOp op0, spec::TensorOp op1, void *out, const void *a, ScalarOperand b,
            const void *c, bool reverse1, std::size_t n);
+
+// The same for rows of `n` elements, for less than a call for each.
+
+void apply(ElementKind kind, spec::TensorOp op, const RowSteps &rows, void *out, const void *a, const void *b,
+           std::size_t n);
+void apply(ElementKind kind, spec::TensorOp op, const RowSteps &rows, void *out, const void *a, ScalarColumn b,
+           std::size_t n);
+void apply(ElementKind kind, spec::TensorOp op0, spec::TensorOp op1, const RowSteps &rows, void *out, const void *a,
+           ScalarColumn b, ScalarColumn c, std::size_t n);
+/// rows.b is for the array `c`.
+void apply(ElementKind kind, spec::TensorOp op0, spec::TensorOp op1, const RowSteps &rows, void *out, const void *a,
+           ScalarColumn b, const void *c, bool reverse1, std::size_t n);
 
 /// One element of F32, with the same result as an array of one: for recurrences.
 float apply(spec::TensorOp op, float a, float b);

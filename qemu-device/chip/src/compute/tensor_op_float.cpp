@@ -42,29 +42,35 @@ struct ScalarWith {
 };
 
 struct Tensors {
+    const RowSteps &rows;
     void *out;
     const void *a, *b;
     std::size_t n;
 
     template<class Elements, class Op>
     void run() const {
-        map<Elements>(WithTensor<Op>(), out, a, b, n);
+        map_rows<Elements>(
+            rows, [](std::size_t) HWY_ATTR { return WithTensor<Op>(); }, out, a, b, n);
     }
 };
 
 struct TensorAndScalar {
+    const RowSteps &rows;
     void *out;
     const void *a;
-    ScalarOperand b;
+    ScalarColumn b;
     std::size_t n;
 
     template<class Elements, class Op>
     void run() const {
-        const VecF32 value = hn::Set(F32(), std::bit_cast<float>(b.bits));
+        const auto value = [this](std::size_t row)
+                               HWY_ATTR { return hn::Set(F32(), std::bit_cast<float>(b.bits[row])); };
         if (b.reverse) {
-            map<Elements>(ScalarWith<Op>{value}, out, a, n);
+            map_rows<Elements>(
+                rows, [&](std::size_t row) HWY_ATTR { return ScalarWith<Op>{value(row)}; }, out, a, n);
         } else {
-            map<Elements>(WithScalar<Op>{value}, out, a, n);
+            map_rows<Elements>(
+                rows, [&](std::size_t row) HWY_ATTR { return WithScalar<Op>{value(row)}; }, out, a, n);
         }
     }
 };
@@ -96,13 +102,15 @@ void with_op(TensorOp op, const Call &call) {
     }
 }
 
-void float_tensor(ElementKind kind, TensorOp op, void *out, const void *a, const void *b, std::size_t n) {
-    const Tensors call{out, a, b, n};
+void float_tensor(ElementKind kind, TensorOp op, const RowSteps &rows, void *out, const void *a, const void *b,
+                  std::size_t n) {
+    const Tensors call{rows, out, a, b, n};
     kind == ElementKind::BF16 ? with_op<Bf16Elements>(op, call) : with_op<F32Elements>(op, call);
 }
 
-void float_scalar(ElementKind kind, TensorOp op, void *out, const void *a, ScalarOperand b, std::size_t n) {
-    const TensorAndScalar call{out, a, b, n};
+void float_scalar(ElementKind kind, TensorOp op, const RowSteps &rows, void *out, const void *a, ScalarColumn b,
+                  std::size_t n) {
+    const TensorAndScalar call{rows, out, a, b, n};
     kind == ElementKind::BF16 ? with_op<Bf16Elements>(op, call) : with_op<F32Elements>(op, call);
 }
 
@@ -117,13 +125,14 @@ namespace neuron::chip {
 HWY_EXPORT(float_tensor);
 HWY_EXPORT(float_scalar);
 
-void kernel_float_tensor(ElementKind kind, spec::TensorOp op, void *out, const void *a, const void *b, std::size_t n) {
-    HWY_DYNAMIC_DISPATCH(float_tensor)(kind, op, out, a, b, n);
+void kernel_float_tensor(ElementKind kind, spec::TensorOp op, const RowSteps &rows, void *out, const void *a,
+                         const void *b, std::size_t n) {
+    HWY_DYNAMIC_DISPATCH(float_tensor)(kind, op, rows, out, a, b, n);
 }
 
-void kernel_float_scalar(ElementKind kind, spec::TensorOp op, void *out, const void *a, ScalarOperand b,
-                         std::size_t n) {
-    HWY_DYNAMIC_DISPATCH(float_scalar)(kind, op, out, a, b, n);
+void kernel_float_scalar(ElementKind kind, spec::TensorOp op, const RowSteps &rows, void *out, const void *a,
+                         ScalarColumn b, std::size_t n) {
+    HWY_DYNAMIC_DISPATCH(float_scalar)(kind, op, rows, out, a, b, n);
 }
 
 } // namespace neuron::chip

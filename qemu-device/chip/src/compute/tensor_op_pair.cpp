@@ -37,30 +37,38 @@ struct ScalarTensor {
     HWY_INLINE VecF32 of(VecF32 a, VecF32 c) const { return Op1::of(Op0::of(a, b), c); }
 };
 
+HWY_INLINE VecF32 number(const std::uint32_t *column, std::size_t row) {
+    return hn::Set(F32(), std::bit_cast<float>(column[row]));
+}
+
 struct TwoScalarsCall {
+    const RowSteps &rows;
     void *out;
     const void *a;
-    std::uint32_t b, c;
+    const std::uint32_t *b, *c;
     std::size_t n;
 
     template<class Elements, class Op0, class Op1>
     void run() const {
-        const F32 d;
-        const TwoScalars<Op0, Op1> function{hn::Set(d, std::bit_cast<float>(b)), hn::Set(d, std::bit_cast<float>(c))};
-        map<Elements>(function, out, a, n);
+        const auto make = [this](std::size_t row) HWY_ATTR {
+            return TwoScalars<Op0, Op1>{number(b, row), number(c, row)};
+        };
+        map_rows<Elements>(rows, make, out, a, n);
     }
 };
 
 struct ScalarTensorCall {
+    const RowSteps &rows;
     void *out;
     const void *a;
-    std::uint32_t b;
+    const std::uint32_t *b;
     const void *c;
     std::size_t n;
 
     template<class Elements, class Op0, class Op1>
     void run() const {
-        map<Elements>(ScalarTensor<Op0, Op1>{hn::Set(F32(), std::bit_cast<float>(b))}, out, a, c, n);
+        const auto make = [this](std::size_t row) HWY_ATTR { return ScalarTensor<Op0, Op1>{number(b, row)}; };
+        map_rows<Elements>(rows, make, out, a, c, n);
     }
 };
 
@@ -100,14 +108,14 @@ bool with_kind(ElementKind kind, TensorOp op0, bool reverse0, TensorOp op1, bool
                                      : with_pair<F32Elements>(op0, reverse0, op1, reverse1, call);
 }
 
-bool two_scalars(ElementKind kind, TensorOp op0, TensorOp op1, void *out, const void *a, ScalarOperand b,
-                 ScalarOperand c, std::size_t n) {
-    return with_kind(kind, op0, b.reverse, op1, c.reverse, TwoScalarsCall{out, a, b.bits, c.bits, n});
+bool two_scalars(ElementKind kind, TensorOp op0, TensorOp op1, const RowSteps &rows, void *out, const void *a,
+                 ScalarColumn b, ScalarColumn c, std::size_t n) {
+    return with_kind(kind, op0, b.reverse, op1, c.reverse, TwoScalarsCall{rows, out, a, b.bits, c.bits, n});
 }
 
-bool scalar_tensor(ElementKind kind, TensorOp op0, TensorOp op1, void *out, const void *a, ScalarOperand b,
-                   const void *c, bool reverse1, std::size_t n) {
-    return with_kind(kind, op0, b.reverse, op1, reverse1, ScalarTensorCall{out, a, b.bits, c, n});
+bool scalar_tensor(ElementKind kind, TensorOp op0, TensorOp op1, const RowSteps &rows, void *out, const void *a,
+                   ScalarColumn b, const void *c, bool reverse1, std::size_t n) {
+    return with_kind(kind, op0, b.reverse, op1, reverse1, ScalarTensorCall{rows, out, a, b.bits, c, n});
 }
 
 } // namespace
@@ -121,14 +129,14 @@ namespace neuron::chip {
 HWY_EXPORT(two_scalars);
 HWY_EXPORT(scalar_tensor);
 
-bool kernel_two_scalars(ElementKind kind, spec::TensorOp op0, spec::TensorOp op1, void *out, const void *a,
-                        ScalarOperand b, ScalarOperand c, std::size_t n) {
-    return HWY_DYNAMIC_DISPATCH(two_scalars)(kind, op0, op1, out, a, b, c, n);
+bool kernel_two_scalars(ElementKind kind, spec::TensorOp op0, spec::TensorOp op1, const RowSteps &rows, void *out,
+                        const void *a, ScalarColumn b, ScalarColumn c, std::size_t n) {
+    return HWY_DYNAMIC_DISPATCH(two_scalars)(kind, op0, op1, rows, out, a, b, c, n);
 }
 
-bool kernel_scalar_tensor(ElementKind kind, spec::TensorOp op0, spec::TensorOp op1, void *out, const void *a,
-                          ScalarOperand b, const void *c, bool reverse1, std::size_t n) {
-    return HWY_DYNAMIC_DISPATCH(scalar_tensor)(kind, op0, op1, out, a, b, c, reverse1, n);
+bool kernel_scalar_tensor(ElementKind kind, spec::TensorOp op0, spec::TensorOp op1, const RowSteps &rows, void *out,
+                          const void *a, ScalarColumn b, const void *c, bool reverse1, std::size_t n) {
+    return HWY_DYNAMIC_DISPATCH(scalar_tensor)(kind, op0, op1, rows, out, a, b, c, reverse1, n);
 }
 
 } // namespace neuron::chip
