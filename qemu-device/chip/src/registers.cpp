@@ -156,6 +156,7 @@ std::uint64_t Registers::load_queue(const spec::RegisterRef &where) {
     case reg::QUEUE_HEAD(0): return control_.queue_head(index);
     case reg::QUEUE_TAIL(0): return control_.queue_tail(index);
     case reg::QUEUE_STAMP_ADDR(0): return control_.queue_config(index).stamp_addr;
+    case reg::QUEUE_COALESCE(0): return coalescer_.value(index);
     case reg::QUEUE_BUSY_NS(0): return control_.queue_busy_ns(index);
     case reg::QUEUE_CORE_NS(0): return control_.queue_core_ns(index);
     case reg::QUEUE_PROGRESS(0): return control_.queue(index).progress.load(std::memory_order_relaxed);
@@ -211,6 +212,7 @@ bool Registers::store_queue(const spec::RegisterRef &where, std::uint64_t value)
     case reg::QUEUE_CFG(0): config.cfg = static_cast<std::uint32_t>(value); break;
     case reg::QUEUE_STAMP_ADDR(0): config.stamp_addr = value; break;
     case reg::QUEUE_CTRL(0): return control_.enable_queue(index, (value & field::QUEUE_CTRL_ENABLE.mask) != 0);
+    case reg::QUEUE_COALESCE(0): coalescer_.set(index, static_cast<std::uint32_t>(value)); return true;
     case reg::QUEUE_DOORBELL(0): return control_.queue_doorbell(index, static_cast<std::uint32_t>(value));
     default: return false;
     }

@@ -8,8 +8,9 @@ namespace neuron::chip {
 namespace field = spec::field;
 using spec::QueueState;
 
-Control::Control(const Hbm &hbm, const Host &host, Executor &executor, EventRing &events, const DeviceClock &clock)
-    : executor_(executor), events_(events), clock_(clock) {
+Control::Control(const Hbm &hbm, const Host &host, Executor &executor, EventRing &events, Coalescer &coalescer,
+                 const DeviceClock &clock)
+    : executor_(executor), events_(events), coalescer_(coalescer), clock_(clock) {
     for (std::uint32_t i = 0; i < spec::MAX_CONTEXTS; ++i)
         contexts_.emplace_back(hbm, host).slots.fill(NO_QUEUE);
 }
@@ -131,6 +132,7 @@ void Control::stop_locked(std::uint32_t index, QueueState state) {
     if (state == QueueState::DISABLED) {
         queue.enable = false;
         queue.fault = spec::Fault::NONE;
+        coalescer_.drop(index);
         if (queue.active.ctx() < spec::MAX_CONTEXTS && queue.active.slot() < spec::DOORBELL_SLOTS) {
             std::int16_t &slot = contexts_[queue.active.ctx()].slots[queue.active.slot()];
             if (slot == static_cast<std::int16_t>(index))
@@ -299,6 +301,11 @@ void Control::give_cores(std::uint32_t index) {
 
 void Control::stopped(std::uint32_t index) {
     const std::lock_guard lock(mutex_);
+    // Packets before a fault have completed. Of a queue that was disabled nobody wants to hear, nor what it has added since.
+    if (queues_[index].enable)
+        coalescer_.release(index);
+    else
+        coalescer_.drop(index);
     rest_locked(index);
 }
 
@@ -357,6 +364,7 @@ void Control::begin_reset() {
         context.root = 0;
         context.space.disable();
     }
+    coalescer_.reset();
     events_.reset(); // under the lock, so that no fault of before is posted after it
 }
 

@@ -5,6 +5,7 @@
 #include "../clock.hpp"
 #include "../exec/executor.hpp"
 #include "../mmu/address_space.hpp"
+#include "coalescer.hpp"
 #include "events.hpp"
 #include "fault_info.hpp"
 #include "queue_control.hpp"
@@ -25,7 +26,8 @@ namespace neuron::chip {
 /// its next step. BUSY tells when that is over.
 class Control {
 public:
-    Control(const Hbm &hbm, const Host &host, Executor &executor, EventRing &events, const DeviceClock &clock);
+    Control(const Hbm &hbm, const Host &host, Executor &executor, EventRing &events, Coalescer &coalescer,
+            const DeviceClock &clock);
 
     /// Which unit runs queue `index`, and whom to wake when a queue has come to rest. Once, before any access.
     void attach(std::uint32_t index, Unit &unit) { units_[index] = &unit; }
@@ -116,6 +118,7 @@ private:
 
     Executor &executor_;
     EventRing &events_;
+    Coalescer &coalescer_;
     const DeviceClock &clock_;
     std::array<Unit *, spec::MAX_QUEUES> units_{};
     Unit *reset_unit_ = nullptr;
