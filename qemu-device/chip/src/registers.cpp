@@ -123,6 +123,9 @@ std::uint64_t Registers::load(const spec::RegisterRef &where) {
     case reg::GLOBAL_EVENT_HEAD: return events_.registers().head;
     case reg::GLOBAL_EVENT_TAIL: return events_.registers().tail;
     case reg::GLOBAL_EVENTS_LOST: return events_.registers().lost;
+    case reg::GLOBAL_TEMPERATURE: return static_cast<std::uint32_t>(control_.sensors().temperature_mc);
+    case reg::GLOBAL_POWER_UW: return control_.sensors().power_uw;
+    case reg::GLOBAL_ENERGY_UJ: return control_.sensors().energy_uj;
     case reg::GLOBAL_BAD_REGISTER: return bad_.load(std::memory_order_relaxed);
     case reg::GLOBAL_SCRUB_ADDR: return scrubber_.registers().addr;
     case reg::GLOBAL_SCRUB_BYTES: return scrubber_.registers().bytes;
