@@ -20,6 +20,12 @@ PROFILE_NUMBERS = (
     "pool_mhz",
     "dma_engines",
     "host_dma_engines",
+    "idle_mw",
+    "core_mw",
+    "byte_pj",
+    "ambient_mc",
+    "thermal_mk_per_w",
+    "thermal_ms",
 )
 
 ACCESS = ("ro", "rw", "w1", "rw1c", "wo")
@@ -232,11 +238,23 @@ class Profile:
     pool_mhz: int
     dma_engines: int
     host_dma_engines: int
+    idle_mw: int
+    core_mw: int
+    byte_pj: int
+    ambient_mc: int
+    thermal_mk_per_w: int
+    thermal_ms: int
     file: str
 
     @property
     def numbers(self) -> list[int]:
         return [getattr(self, name) for name in PROFILE_NUMBERS]
+
+    # What the sensors' model is made of.
+    SENSORS = ("idle_mw", "core_mw", "byte_pj", "ambient_mc", "thermal_mk_per_w", "thermal_ms")
+
+    def sensors(self) -> list[int]:
+        return [getattr(self, key) for key in self.SENSORS]
 
 
 @dataclass

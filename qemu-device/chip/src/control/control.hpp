@@ -5,8 +5,10 @@
 #include "../clock.hpp"
 #include "../exec/executor.hpp"
 #include "../mmu/address_space.hpp"
+#include "coalescer.hpp"
 #include "events.hpp"
 #include "fault_info.hpp"
+#include "power_model.hpp"
 #include "queue_control.hpp"
 
 #include <array>
@@ -25,7 +27,8 @@ namespace neuron::chip {
 /// its next step. BUSY tells when that is over.
 class Control {
 public:
-    Control(const Hbm &hbm, const Host &host, Executor &executor, EventRing &events, const DeviceClock &clock);
+    Control(const spec::ProfileDesc &profile, const Hbm &hbm, const Host &host, Executor &executor, EventRing &events,
+            Coalescer &coalescer, const DeviceClock &clock);
 
     /// Which unit runs queue `index`, and whom to wake when a queue has come to rest. Once, before any access.
     void attach(std::uint32_t index, Unit &unit) { units_[index] = &unit; }
@@ -40,6 +43,8 @@ public:
     std::uint32_t queue_status(std::uint32_t index) const;
     std::uint64_t queue_head(std::uint32_t index) const;
     std::uint64_t queue_tail(std::uint32_t index) const;
+    std::uint64_t queue_busy_ns(std::uint32_t index) const;
+    std::uint64_t queue_core_ns(std::uint32_t index) const;
 
     std::uint64_t page_table(std::uint32_t ctx) const;
     bool set_page_table(std::uint32_t ctx, std::uint64_t root);
@@ -48,8 +53,9 @@ public:
     std::uint32_t context_status(std::uint32_t ctx) const;
     AddressSpace &space(std::uint32_t ctx) { return contexts_[ctx].space; }
 
-    /// A doorbell write. False: no enabled queue listens there.
+    /// A write to a doorbell slot, or to register DOORBELL. False: no enabled queue listens there.
     bool doorbell(std::uint32_t ctx, std::uint32_t slot, std::uint32_t value);
+    bool queue_doorbell(std::uint32_t index, std::uint32_t value);
 
     /// Stops and forgets everything, events included, and refuses commands until finish_reset().
     void begin_reset();
@@ -60,18 +66,29 @@ public:
     void finish_reset(std::uint64_t resets);
     bool ready() const;
 
+    PowerModel::Reading sensors() const;
+
     // ---- for the units ----
 
     struct Work {
         std::uint64_t head; ///< index of the next packet
         std::uint64_t tail;
-        std::uint64_t generation; ///< of the context; see AddressSpace::generation()
+        std::uint64_t generation;              ///< of the context; see AddressSpace::generation()
+        std::optional<std::uint64_t> begun_ns; ///< now, if the queue was not busy before
+    };
+    struct Retired {
+        std::uint64_t head; ///< the new one
+        bool more;          ///< the next packet was there already
     };
     QueueControl &queue(std::uint32_t index) { return queues_[index]; }
     /// What the queue has to do; the queue is busy from here on. Nothing: it is not busy any more.
     std::optional<Work> next_work(std::uint32_t index);
-    /// Counts the packet as retired. The new HEAD, or nothing if the queue is being stopped.
-    std::optional<std::uint64_t> retire(std::uint32_t index);
+    /// Counts the packet as retired. Nothing if the queue is being stopped.
+    std::optional<Retired> retire(std::uint32_t index);
+    /// The packet in flight waits for cores; it has got `cores` of them; it has given back what it had.
+    void wait_for_cores(std::uint32_t index);
+    void take_cores(std::uint32_t index, std::uint32_t cores);
+    void give_cores(std::uint32_t index);
     /// The queue's work has wound down after `abort`.
     void stopped(std::uint32_t index);
     /// Stops queue `index` as FAULTED and its context's other queues as STOPPED, and posts the record. Of several
@@ -93,14 +110,22 @@ private:
     bool context_busy_locked(std::uint32_t ctx) const;
     void stop_locked(std::uint32_t index, spec::QueueState state);
     void start_locked(std::uint32_t index);
+    void doorbell_locked(std::uint32_t index, std::uint32_t value);
+    /// Whether the queue may have its doorbell where it wants it. Its context exists.
+    bool slot_free_locked(const QueueConfig &config) const;
     /// Byte offset in the register block of what is wrong with the configuration.
     std::optional<std::uint32_t> config_error_locked(std::uint32_t index) const;
     void fault_locked(std::uint32_t index, const FaultInfo &info);
     void post_locked(std::uint32_t index, const FaultInfo &info);
     void rest_locked(std::uint32_t index);
+    PowerModel::Work work_locked(std::uint64_t now_ns) const;
+    /// Before the load of the chip changes.
+    void update_power_locked(std::uint64_t now_ns);
 
+    const spec::ProfileDesc &profile_;
     Executor &executor_;
     EventRing &events_;
+    Coalescer &coalescer_;
     const DeviceClock &clock_;
     std::array<Unit *, spec::MAX_QUEUES> units_{};
     Unit *reset_unit_ = nullptr;
@@ -110,6 +135,8 @@ private:
     std::deque<Context> contexts_; ///< deque: contexts do not move
     bool ready_ = true;
     std::uint64_t resets_ = 0;
+    Meter core_time_; ///< of all queues
+    PowerModel power_;
 };
 
 } // namespace neuron::chip

@@ -3,9 +3,13 @@
 #pragma once
 
 #include "../host.hpp"
+#include "ready_list.hpp"
+#include "timer.hpp"
 #include "unit.hpp"
 
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -17,6 +21,8 @@ namespace neuron::chip {
 class Executor {
 public:
     virtual ~Executor() = default;
+    Executor(const Executor &) = delete;
+    Executor &operator=(const Executor &) = delete;
     /// Makes `unit` ready. Any thread; takes only the executor's own, innermost lock.
     virtual void wake(Unit &unit) = 0;
     /// Stepped mode: takes at most `max_steps` steps; fewer: nothing is left. 0 in threaded mode.
@@ -25,62 +31,106 @@ public:
     virtual void wait_idle() = 0;
     /// Returns when no unit runs any more, and none will. The units must still exist.
     virtual void stop() = 0;
-    /// Steps taken, in stepped mode.
-    virtual std::uint64_t steps() const = 0;
-    virtual bool stepped() const = 0;
+
+    /// Wakes `unit` when now_ns() has come to `at_ns`, and forgets what an earlier call has said; there is one timer. In
+    /// stepped mode time passes at once while nothing is left to do. False: the host has no timer to spare.
+    virtual bool wake_at(Unit &unit, std::uint64_t at_ns) = 0;
+
+    /// Gives the unit a priority of its own, or lends it one on top of that until it is lent LOW. Like wake() in all else.
+    void set_priority(Unit &unit, Priority priority) { change(unit, unit.own_, priority); }
+    void lend_priority(Unit &unit, Priority priority) { change(unit, unit.lent_, priority); }
+
+    /// A clock that never goes back. In stepped mode it counts steps, so that a run can be repeated exactly.
+    std::uint64_t now_ns() const {
+        if (stepped_)
+            return steps_.load(std::memory_order_relaxed) * STEP_NS;
+        const auto now = std::chrono::steady_clock::now().time_since_epoch();
+        return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+    }
+
+protected:
+    explicit Executor(bool stepped) : stepped_(stepped) {}
+    void count_step() { steps_.fetch_add(1, std::memory_order_relaxed); }
+    /// Stepped mode: lets the time pass until `at_ns`.
+    void pass_time(std::uint64_t at_ns) {
+        const std::uint64_t steps = (at_ns + STEP_NS - 1) / STEP_NS;
+        if (steps > steps_.load(std::memory_order_relaxed))
+            steps_.store(steps, std::memory_order_relaxed);
+    }
+    /// Takes mutex_, and puts the unit into the list where it now belongs if it is in one.
+    virtual void store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) = 0;
+
+private:
+    static constexpr std::uint64_t STEP_NS = 100;
+
+    void change(Unit &unit, std::atomic<Priority> &which, Priority priority) {
+        if (which.load(std::memory_order_relaxed) != priority)
+            store_priority(unit, which, priority);
+    }
+
+    const bool stepped_;
+    std::atomic<std::uint64_t> steps_{0}; ///< in stepped mode, and time that has passed without
 };
 
-/// Workers take ready units from one list, first come, first served. A worker stays with a unit as long as it has steps to
-/// do and nobody else is waiting, and for a slice otherwise.
+/// Workers take ready units from one list per priority, the most urgent first, and of those first come, first served. A
+/// worker stays with a unit as long as it has steps to do and nobody else is waiting who is as urgent, and for a slice
+/// otherwise; for somebody more urgent it leaves it after the present step.
 class ThreadedExecutor final : public Executor {
 public:
     /// Throws std::system_error when the host has no threads.
     explicit ThreadedExecutor(unsigned threads);
     ~ThreadedExecutor() override { stop(); }
     void wake(Unit &unit) override;
+    bool wake_at(Unit &unit, std::uint64_t at_ns) override { return timer_.set(unit, at_ns); }
     std::uint64_t run(std::uint64_t) override { return 0; }
     void wait_idle() override;
     void stop() override;
-    std::uint64_t steps() const override { return 0; }
-    bool stepped() const override { return false; }
 
 private:
+    void store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) override;
     void work();
     Step slice(Unit &unit);
     void append_locked(Unit &unit);
+    void remove_locked(Unit &unit);
+    Unit *first_locked();
 
-    std::mutex mutex_; ///< guards the list and the states of the units
+    std::mutex mutex_; ///< guards the lists and the states of the units
     std::condition_variable ready_;
     std::condition_variable idle_;
-    Unit *first_ = nullptr;
-    Unit *last_ = nullptr;
+    std::array<ReadyList, PRIORITIES> lists_;
     unsigned running_ = 0;
-    unsigned waiting_ = 0;                 ///< workers in ready_.wait()
-    std::atomic<unsigned> ready_count_{0}; ///< length of the list; read without the lock as a hint
+    unsigned waiting_ = 0; ///< workers in ready_.wait()
+    ReadyCounts counts_;   ///< lengths of the lists
     std::atomic<bool> stopping_{false};
     std::vector<std::thread> threads_;
+    Timer timer_;
 };
 
+/// Takes the next unit at random from the most urgent ones.
 class SteppedExecutor final : public Executor {
 public:
     SteppedExecutor(const Host &host, std::uint64_t seed, std::size_t max_units);
     void wake(Unit &unit) override;
+    bool wake_at(Unit &unit, std::uint64_t at_ns) override;
     std::uint64_t run(std::uint64_t max_steps) override;
     void wait_idle() override;
     void stop() override;
-    std::uint64_t steps() const override { return steps_.load(std::memory_order_relaxed); }
-    bool stepped() const override { return true; }
 
 private:
+    void store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) override;
+    void append_locked(Unit &unit);
     Unit *pick_locked();
+    bool empty_locked() const;
+    void check_timer_locked();
 
     const Host &host_;
-    std::mutex mutex_; ///< guards all but steps_
-    std::vector<Unit *> ready_;
+    std::mutex mutex_; ///< guards all below
+    std::array<std::vector<Unit *>, PRIORITIES> ready_;
+    Unit *timed_ = nullptr;
+    std::uint64_t timed_ns_ = Timer::NEVER;
     std::uint64_t random_;
     bool in_run_ = false; ///< whoever runs sees new work by itself: no kick
     bool stopped_ = false;
-    std::atomic<std::uint64_t> steps_{0};
 };
 
 /// step(), with a lack of host memory turned into a fault of the unit.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include "blocked_signals.hpp"
 #include "executor.hpp"
 
 #include <chrono>
-#include <csignal>
 
 namespace neuron::chip {
 
@@ -13,22 +13,6 @@ using Clock = std::chrono::steady_clock;
 // How long a unit may keep its worker while others are ready: long against the cost of a switch, short against what a
 // person or a watchdog notices.
 constexpr auto SLICE = std::chrono::microseconds(100);
-
-// Signals of the host process are not for our threads.
-class BlockedSignals {
-public:
-    BlockedSignals() {
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &saved_);
-    }
-    ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &saved_, nullptr); }
-    BlockedSignals(const BlockedSignals &) = delete;
-    BlockedSignals &operator=(const BlockedSignals &) = delete;
-
-private:
-    sigset_t saved_{};
-};
 
 } // namespace
 
@@ -41,7 +25,7 @@ Step guarded_step(Unit &unit) noexcept {
     }
 }
 
-ThreadedExecutor::ThreadedExecutor(unsigned threads) {
+ThreadedExecutor::ThreadedExecutor(unsigned threads) : Executor(false), timer_(*this) {
     const BlockedSignals blocked;
     threads_.reserve(threads);
     try {
@@ -55,10 +39,30 @@ ThreadedExecutor::ThreadedExecutor(unsigned threads) {
 
 void ThreadedExecutor::append_locked(Unit &unit) {
     unit.state_ = Unit::State::READY;
-    unit.next_ = nullptr;
-    (last_ != nullptr ? last_->next_ : first_) = &unit;
-    last_ = &unit;
-    ready_count_.fetch_add(1, std::memory_order_relaxed);
+    unit.listed_ = unit.priority();
+    lists_[static_cast<std::size_t>(unit.listed_)].append(unit);
+    counts_.add(unit.listed_);
+}
+
+void ThreadedExecutor::remove_locked(Unit &unit) {
+    lists_[static_cast<std::size_t>(unit.listed_)].remove(unit);
+    counts_.remove(unit.listed_);
+}
+
+Unit *ThreadedExecutor::first_locked() {
+    for (const ReadyList &list : lists_)
+        if (list.first() != nullptr)
+            return list.first();
+    return nullptr;
+}
+
+void ThreadedExecutor::store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) {
+    const std::lock_guard lock(mutex_);
+    which.store(priority, std::memory_order_relaxed);
+    if (unit.state_ != Unit::State::READY || unit.listed_ == unit.priority())
+        return;
+    remove_locked(unit);
+    append_locked(unit);
 }
 
 void ThreadedExecutor::wake(Unit &unit) {
@@ -79,7 +83,11 @@ Step ThreadedExecutor::slice(Unit &unit) {
             return Step::BLOCKED;
         if (stopping_.load(std::memory_order_relaxed))
             return Step::MORE;
-        if (ready_count_.load(std::memory_order_relaxed) == 0) {
+        const Priority own = unit.priority();
+        const ReadyCounts::View others = counts_.view();
+        if (others.more_urgent_than(own))
+            return Step::MORE;
+        if (!others.as_urgent_as(own)) {
             start = {};
             continue;
         }
@@ -95,15 +103,12 @@ void ThreadedExecutor::work() {
     std::unique_lock lock(mutex_);
     for (;;) {
         ++waiting_;
-        ready_.wait(lock, [this] { return stopping_ || first_ != nullptr; });
+        ready_.wait(lock, [this] { return stopping_ || !counts_.view().none(); });
         --waiting_;
         if (stopping_)
             return;
-        Unit &unit = *first_;
-        first_ = unit.next_;
-        if (first_ == nullptr)
-            last_ = nullptr;
-        ready_count_.fetch_sub(1, std::memory_order_relaxed);
+        Unit &unit = *first_locked();
+        remove_locked(unit);
         unit.state_ = Unit::State::RUNNING;
         ++running_;
 
@@ -116,14 +121,14 @@ void ThreadedExecutor::work() {
             append_locked(unit);
         else
             unit.state_ = Unit::State::PARKED;
-        if (running_ == 0 && first_ == nullptr)
+        if (running_ == 0 && counts_.view().none())
             idle_.notify_all();
     }
 }
 
 void ThreadedExecutor::wait_idle() {
     std::unique_lock lock(mutex_);
-    idle_.wait(lock, [this] { return stopping_ || (running_ == 0 && first_ == nullptr); });
+    idle_.wait(lock, [this] { return stopping_ || (running_ == 0 && counts_.view().none()); });
 }
 
 void ThreadedExecutor::stop() {
@@ -136,6 +141,7 @@ void ThreadedExecutor::stop() {
     for (std::thread &thread : threads_)
         thread.join();
     threads_.clear();
+    timer_.stop();
 }
 
 } // namespace neuron::chip

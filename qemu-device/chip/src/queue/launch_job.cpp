@@ -88,11 +88,11 @@ JobResult LaunchJob::step(PacketContext &context) {
         phase_ = Phase::ACQUIRE;
         return JobStep::MORE;
     case Phase::ACQUIRE:
-        if (!context.pool.acquire(context.self, packet_.core_mask)) {
-            context.queue.waiting.store(true, std::memory_order_relaxed);
+        if (!context.pool.acquire(context.self, packet_.core_mask, context.priority)) {
+            context.services.control.wait_for_cores(context.queue_index);
             return JobStep::BLOCKED;
         }
-        context.queue.waiting.store(false, std::memory_order_relaxed);
+        context.services.control.take_cores(context.queue_index, launch_.core_count());
         unprepared_ = packet_.core_mask;
         phase_ = Phase::PREPARE;
         return JobStep::MORE;
@@ -102,23 +102,29 @@ JobResult LaunchJob::step(PacketContext &context) {
             return JobStep::BLOCKED;
         if (const auto hazard = hazard_at_end(context))
             return tl::unexpected(*hazard);
-        context.pool.release(context.self);
+        give_cores(context);
         return JobStep::DONE;
     }
     return JobStep::DONE;
+}
+
+void LaunchJob::give_cores(PacketContext &context) {
+    context.services.control.give_cores(context.queue_index);
+    context.pool.release(context.self);
 }
 
 bool LaunchJob::abandon(PacketContext &context) {
     if (phase_ == Phase::RUN && !launch_.census.over()) {
         if (!told_cores_) {
             told_cores_ = true;
-            for (std::uint32_t left = packet_.core_mask; left != 0; left &= left - 1)
-                context.cores[static_cast<std::size_t>(std::countr_zero(left))].wake_all();
+            for (Core *core : launch_.cores()) {
+                core->set_priority(Priority::CONTROL);
+                core->wake_all();
+            }
         }
         return false;
     }
-    context.queue.waiting.store(false, std::memory_order_relaxed);
-    context.pool.release(context.self);
+    give_cores(context);
     return true;
 }
 
