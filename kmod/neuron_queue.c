@@ -533,7 +533,11 @@ int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_fil
 	int ret;
 	int idx;
 
-	if (args->flags || args->pad || args->timeout_ms > NEURON_TIMEOUT_MS_MAX)
+	if (args->flags || args->timeout_ms > NEURON_TIMEOUT_MS_MAX)
+		return -EINVAL;
+	if (args->priority || args->coalesce_count || args->coalesce_usecs)
+		return -EINVAL;
+	if (args->ring_va || args->seqno_va || args->stamps_va)
 		return -EINVAL;
 	if (args->ring_log2 &&
 	    (args->ring_log2 < NRN_RING_LOG2_MIN || args->ring_log2 > NRN_RING_LOG2_MAX))
