@@ -53,9 +53,11 @@ static void neuron_queue_release(struct kref *ref)
 	kfree(queue);
 }
 
+/* NULL is fine. */
 void neuron_queue_put(struct neuron_queue *queue)
 {
-	kref_put(&queue->ref, neuron_queue_release);
+	if (queue)
+		kref_put(&queue->ref, neuron_queue_release);
 }
 
 /* The queue of the file with this id, referenced, or NULL. */
@@ -81,6 +83,35 @@ struct neuron_queue *neuron_queue_get_hw(struct neuron_device *ndev, u32 hw)
 	if (queue)
 		kref_get(&queue->ref);
 	spin_unlock(&ndev->queues_lock);
+	return queue;
+}
+
+/**
+ * neuron_queue_next() - walk through the queues of the device
+ * @ndev: Device.
+ * @prev: Queue of the step before, whose reference is dropped; NULL to begin.
+ *
+ * The walk owns one reference at a time. With __free() it is dropped however the loop is left::
+ *
+ *	struct neuron_queue *queue __free(neuron_queue) = NULL;
+ *
+ *	while ((queue = neuron_queue_next(ndev, queue)))
+ *
+ * Return: The queue with the next hardware number, referenced, or NULL after the last one.
+ */
+struct neuron_queue *neuron_queue_next(struct neuron_device *ndev, struct neuron_queue *prev)
+{
+	struct neuron_queue *queue = NULL;
+	u32 hw;
+
+	spin_lock(&ndev->queues_lock);
+	for (hw = prev ? prev->hw + 1 : 0; hw < ndev->info.queues && !queue; hw++)
+		queue = ndev->queues[hw];
+	if (queue)
+		kref_get(&queue->ref);
+	spin_unlock(&ndev->queues_lock);
+
+	neuron_queue_put(prev);
 	return queue;
 }
 

@@ -2,6 +2,7 @@
 #ifndef __NEURON_QUEUE_H__
 #define __NEURON_QUEUE_H__
 
+#include <linux/cleanup.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -110,7 +111,10 @@ struct neuron_queue {
 
 struct neuron_queue *neuron_queue_find(struct neuron_file *nfile, u32 id);
 struct neuron_queue *neuron_queue_get_hw(struct neuron_device *ndev, u32 hw);
+struct neuron_queue *neuron_queue_next(struct neuron_device *ndev, struct neuron_queue *prev);
 void neuron_queue_put(struct neuron_queue *queue);
+
+DEFINE_FREE(neuron_queue, struct neuron_queue *, neuron_queue_put(_T))
 
 int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock);
 void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_packet *packets,
