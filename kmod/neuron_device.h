@@ -17,6 +17,7 @@
 
 #include "neuron_hbm.h"
 #include "neuron_spec.h"
+#include "neuron_user.h"
 #include "neuron_vm.h"
 
 struct dma_pool;
@@ -43,6 +44,7 @@ struct neuron_queue;
  *           neuron_vector.lock        queues of one interrupt vector (hard irq)
  *             neuron_queue.irq_lock   jobs and state of one queue (hard irq)
  *               dma_fence.lock
+ *     neuron_device.users (xa_lock)   users and what is charged to them; nothing is taken inside
  *
  * Fences complete through the interrupt handlers, the event thread and the watchdog. They take
  * reset_sem and what is below it. So while one of these locks is held, no memory may be allocated,
@@ -141,6 +143,11 @@ struct neuron_device {
 	/* @tdr: The watchdog; pending or running while a queue has jobs. */
 	struct delayed_work tdr;
 
+	/* @users: Users by uid; its lock protects what is charged to them. */
+	struct xarray users;
+	/* @user_limits: What each may have at most; written by the administrator at any time. */
+	u64 user_limits[NEURON_RESOURCES];
+
 	/* @files_lock: Protects @files. */
 	struct mutex files_lock;
 	struct list_head files;
@@ -158,6 +165,8 @@ struct neuron_file {
 	struct drm_file *drm_file;
 	/* @link: In neuron_device.files. */
 	struct list_head link;
+	/* @user: Who pays for the file, NULL for one without limits; constant. */
+	struct neuron_user *user;
 	u32 ctx;
 	struct neuron_vm vm;
 	/* @queues: Queues by the id that user space knows. */

@@ -10,6 +10,7 @@
 
 #include "neuron_device.h"
 #include "neuron_gem.h"
+#include "neuron_user.h"
 
 /**
  * DOC: Buffers
@@ -97,6 +98,8 @@ static void neuron_host_bo_free(struct drm_gem_object *obj)
 {
 	struct neuron_device *ndev = to_neuron_device(obj->dev);
 	struct neuron_bo *bo = to_neuron_bo(obj);
+	struct neuron_user *user = bo->user;
+	size_t size = obj->size;
 
 	/* Under the lock, so that remove does not return while the device still has the mapping. */
 	mutex_lock(&ndev->bos_lock);
@@ -105,6 +108,8 @@ static void neuron_host_bo_free(struct drm_gem_object *obj)
 	mutex_unlock(&ndev->bos_lock);
 
 	drm_gem_shmem_free(&bo->shmem);
+	neuron_user_uncharge(user, NEURON_HOST_BYTES, size);
+	neuron_user_put(user);
 }
 
 /*
@@ -309,6 +314,8 @@ static void neuron_hbm_bo_free(struct drm_gem_object *obj)
 	struct neuron_bo *bo = to_neuron_bo(obj);
 
 	neuron_hbm_free(to_neuron_device(obj->dev), &bo->blocks);
+	neuron_user_uncharge(bo->user, NEURON_HBM_BYTES, obj->size);
+	neuron_user_put(bo->user);
 	if (bo->dummy)
 		__free_page(bo->dummy);
 	drm_gem_object_release(obj);
@@ -370,28 +377,56 @@ static int neuron_bo_create_check(struct neuron_device *ndev,
 	}
 }
 
+static struct drm_gem_object *neuron_bo_create(struct neuron_device *ndev,
+					       const struct drm_neuron_bo_create *args, u64 size)
+{
+	struct drm_gem_object *obj;
+	int idx;
+
+	if (args->placement == DRM_NEURON_PLACE_HOST)
+		return neuron_host_bo_create(ndev, size);
+
+	if (!drm_dev_enter(&ndev->drm, &idx))
+		return ERR_PTR(-ENODEV);
+	obj = neuron_hbm_bo_create(ndev, args, size);
+	drm_dev_exit(idx);
+	return obj;
+}
+
+static struct drm_gem_object *neuron_bo_create_charged(struct neuron_file *nfile,
+						       const struct drm_neuron_bo_create *args,
+						       u64 size)
+{
+	enum neuron_resource what = args->placement == DRM_NEURON_PLACE_HOST ? NEURON_HOST_BYTES :
+									       NEURON_HBM_BYTES;
+	struct drm_gem_object *obj;
+	int ret;
+
+	ret = neuron_user_charge(nfile->user, what, size);
+	if (ret)
+		return ERR_PTR(ret);
+
+	obj = neuron_bo_create(nfile->ndev, args, size);
+	if (IS_ERR(obj))
+		neuron_user_uncharge(nfile->user, what, size);
+	else
+		to_neuron_bo(obj)->user = neuron_user_get(nfile->user);
+	return obj;
+}
+
 int neuron_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
-	struct neuron_device *ndev = to_neuron_device(drm);
 	struct drm_neuron_bo_create *args = data;
 	struct drm_gem_object *obj;
 	u64 size;
 	int ret;
-	int idx;
 
-	ret = neuron_bo_create_check(ndev, args);
+	ret = neuron_bo_create_check(to_neuron_device(drm), args);
 	if (ret)
 		return ret;
 
 	size = PAGE_ALIGN(args->size);
-	if (args->placement == DRM_NEURON_PLACE_HOST) {
-		obj = neuron_host_bo_create(ndev, size);
-	} else {
-		if (!drm_dev_enter(drm, &idx))
-			return -ENODEV;
-		obj = neuron_hbm_bo_create(ndev, args, size);
-		drm_dev_exit(idx);
-	}
+	obj = neuron_bo_create_charged(file->driver_priv, args, size);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 

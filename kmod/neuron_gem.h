@@ -11,6 +11,7 @@ struct drm_device;
 struct drm_file;
 struct drm_printer;
 struct neuron_device;
+struct neuron_user;
 
 /*
  * struct neuron_bo: a buffer
@@ -20,6 +21,8 @@ struct neuron_bo {
 	struct drm_gem_shmem_object shmem;
 	u32 placement;
 	u32 flags;
+	/* @user: Who is charged for it, or NULL; constant once a handle names the buffer. */
+	struct neuron_user *user;
 	/* @link: In neuron_device.bos, while a host buffer is mapped for DMA. */
 	struct list_head link;
 	/* @blocks: HBM of the buffer, in the order of its bytes; constant. */

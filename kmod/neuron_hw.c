@@ -4,6 +4,7 @@
 #include <linux/iopoll.h>
 
 #include <drm/drm_print.h>
+#include <drm/neuron_accel.h>
 
 #include "neuron_hw.h"
 
@@ -90,7 +91,7 @@ static int neuron_hw_check_info(struct neuron_device *ndev)
 	struct neuron_info *info = &ndev->info;
 
 	if (!info->contexts || !info->queues || !info->cores || !info->hbm_banks ||
-	    !info->hbm_bytes ||
+	    info->hbm_banks > DRM_NEURON_MAX_BANKS || !info->hbm_bytes ||
 	    !IS_ALIGNED(info->hbm_bytes, (u64)NRN_PAGE_SIZE * info->hbm_banks)) {
 		drm_err(&ndev->drm, "the device describes itself with impossible sizes\n");
 		return -ENODEV;

@@ -134,14 +134,16 @@ struct drm_neuron_query_device {
 /**
  * struct drm_neuron_query_memory - memory, and what the caller may have of it
  *
- * Limits hold for all files of one user together. Only buffers that a user has created count;
- * those of the superuser (CAP_SYS_RESOURCE) do not.
+ * Limits hold for all files of one user together: those that it has opened. Only buffers that they
+ * have created count, until the last user of the buffer is gone. Beyond a limit BO_CREATE gives
+ * -ENOMEM for host buffers and -ENOSPC for HBM. Files that the superuser (CAP_SYS_RESOURCE) has
+ * opened have no limits and are not counted: for them, limits are all that there is.
  *
  * @banks: HBM stacks.
  * @pad: Zero.
- * @host_limit: Bytes of host buffers that a user may have.
+ * @host_limit: Bytes of host buffers that the caller's user may have.
  * @host_used: Bytes that the caller's user has.
- * @hbm_limit: Bytes of HBM buffers that a user may have.
+ * @hbm_limit: Bytes of HBM buffers that the caller's user may have.
  * @hbm_used: Bytes that the caller's user has.
  * @bank_bytes: Capacity of each stack, 0 for those that there are not.
  * @bank_free: Bytes of each that are not allocated at the moment.
@@ -167,7 +169,7 @@ struct drm_neuron_query_memory {
  * @timeout_ms_default: Timeout of queues that name none; an administrator may change it.
  * @timeout_ms_max: Largest timeout.
  * @queues_max: Queues that a file may have.
- * @queues_user_max: Queues that all files of a user may have together.
+ * @queues_user_max: Queues that all files of the caller's user may have together.
  * @pad: Zero.
  */
 struct drm_neuron_query_queues {
