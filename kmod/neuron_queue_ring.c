@@ -169,7 +169,7 @@ int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 co
 		list_add_tail(&job->link, &queue->jobs);
 		queue->submitted = job->fence.seqno;
 		queue->tail = job->end;
-		neuron_hw_doorbell(ndev, queue->ctx, queue->hw, queue->tail);
+		neuron_hw_doorbell(ndev, queue->hw, queue->tail);
 	}
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
 
