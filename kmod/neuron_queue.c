@@ -35,6 +35,7 @@ static void neuron_queue_release(struct kref *ref)
 		drm_syncobj_put(queue->syncobj);
 	mutex_destroy(&queue->stop_lock);
 	mutex_destroy(&queue->lock);
+	kvfree(queue->times);
 	kfree(queue);
 }
 
@@ -146,22 +147,13 @@ bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state s
 /* Complete all jobs of a marked queue, those that the device did not finish with errors. */
 void neuron_queue_flush(struct neuron_queue *queue)
 {
-	struct neuron_job *job;
 	unsigned long flags;
 	LIST_HEAD(done);
 
 	spin_lock_irqsave(&queue->irq_lock, flags);
 	WARN_ON_ONCE(!queue->marked);
 	neuron_queue_collect_locked(queue, &done);
-	list_for_each_entry(job, &queue->jobs, link) {
-		if (!queue->failed)
-			queue->failed = job->fence.seqno;
-		dma_fence_set_error(&job->fence, job->fence.seqno == queue->failed ?
-							 queue->first_error :
-							 queue->rest_error);
-	}
-	list_splice_tail_init(&queue->jobs, &done);
-	queue->completed = queue->submitted;
+	neuron_queue_abandon_locked(queue, &done);
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
 
 	neuron_jobs_finish(queue, &done);
@@ -253,6 +245,7 @@ static void neuron_queue_start(struct neuron_queue *queue)
 	struct neuron_queue_regs regs = {
 		.ring = queue->ring_dma,
 		.seqno = queue->seqno_dma,
+		.stamps = queue->stamps_dma,
 		.ring_log2 = queue->ring_log2,
 		.ctx = queue->ctx,
 		.vector = queue->vector - ndev->vectors,

@@ -31,6 +31,14 @@ struct neuron_raw_packet {
 } __aligned(8);
 
 /*
+ * struct neuron_times: when a job ran, by the clock of the device
+ */
+struct neuron_times {
+	u64 start_ns;
+	u64 end_ns;
+};
+
+/*
  * struct neuron_queue: a queue whose ring the driver writes
  */
 struct neuron_queue {
@@ -46,12 +54,15 @@ struct neuron_queue {
 	/* @syncobj: Timeline of the jobs. */
 	struct drm_syncobj *syncobj;
 
-	/* @ring: Packets; freed, with the page of @seqno, when the queue is destroyed. */
+	/* @ring: Packets; freed, with @seqno and @stamps, when the queue is destroyed. */
 	struct neuron_raw_packet *ring;
 	dma_addr_t ring_dma;
 	/* @seqno: Where the device writes how many packets it has retired. */
 	__le64 *seqno;
 	dma_addr_t seqno_dma;
+	/* @stamps: Where it writes when the jobs ran, by the ring's index of their last packet. */
+	struct nrn_stamp *stamps;
+	dma_addr_t stamps_dma;
 
 	/*
 	 * @stop_lock: Who stops the hardware queue must know that it is still this one's, and who
@@ -85,6 +96,8 @@ struct neuron_queue {
 	u64 completed;
 	/* @failed: Seqno of the first job that was failed, 0 if none was. */
 	u64 failed;
+	/* @times: When the jobs ran that are done, by seqno modulo the length of the ring. */
+	struct neuron_times *times;
 	/* @first_error: Result of the job @failed. */
 	int first_error;
 	/* @rest_error: Result of the jobs after it. */
@@ -133,6 +146,8 @@ void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_pack
 			u32 count);
 int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 count);
 void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *done);
+void neuron_queue_abandon_locked(struct neuron_queue *queue, struct list_head *done);
+struct neuron_times neuron_queue_times_locked(struct neuron_queue *queue, u64 seqno);
 
 /* neuron_queue_ioctl.c */
 int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
@@ -140,6 +155,7 @@ int neuron_queue_destroy_ioctl(struct drm_device *drm, void *data, struct drm_fi
 int neuron_queue_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 
 /* neuron_queue_wait.c */
+int neuron_queue_result_locked(struct neuron_queue *queue, u64 seqno);
 int neuron_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 
 #endif /* __NEURON_QUEUE_H__ */

@@ -5,24 +5,41 @@
 #include "neuron_device.h"
 #include "neuron_queue.h"
 
-/* Whether the job is done, and if so with which result. */
-static bool neuron_queue_job_done(struct neuron_queue *queue, u64 seqno, s32 *status)
+/* Result of a job that is done. */
+int neuron_queue_result_locked(struct neuron_queue *queue, u64 seqno)
+{
+	lockdep_assert_held(&queue->irq_lock);
+
+	if (!queue->failed || seqno < queue->failed)
+		return 0;
+	return seqno == queue->failed ? queue->first_error : queue->rest_error;
+}
+
+static bool neuron_queue_job_done(struct neuron_queue *queue, u64 seqno)
 {
 	bool done;
 
 	spin_lock_irq(&queue->irq_lock);
 	done = queue->completed >= seqno;
-	if (!queue->failed || seqno < queue->failed)
-		*status = 0;
-	else
-		*status = seqno == queue->failed ? queue->first_error : queue->rest_error;
 	spin_unlock_irq(&queue->irq_lock);
 	return done;
 }
 
+static void neuron_queue_fill_wait(struct neuron_queue *queue, struct drm_neuron_wait *args)
+{
+	struct neuron_times times;
+
+	spin_lock_irq(&queue->irq_lock);
+	args->status = neuron_queue_result_locked(queue, args->seqno);
+	times = neuron_queue_times_locked(queue, args->seqno);
+	spin_unlock_irq(&queue->irq_lock);
+
+	args->start_ns = times.start_ns;
+	args->end_ns = times.end_ns;
+}
+
 static int neuron_queue_wait(struct neuron_queue *queue, struct drm_neuron_wait *args)
 {
-	s32 status = 0;
 	long ret;
 
 	if (!args->seqno || args->seqno > READ_ONCE(queue->submitted))
@@ -30,14 +47,14 @@ static int neuron_queue_wait(struct neuron_queue *queue, struct drm_neuron_wait 
 
 	/* No drm_dev_enter(): remove must not wait for us, it ends the wait. */
 	ret = wait_event_interruptible_timeout(queue->wait,
-					       neuron_queue_job_done(queue, args->seqno, &status),
+					       neuron_queue_job_done(queue, args->seqno),
 					       drm_timeout_abs_to_jiffies(args->timeout_ns));
 	if (ret < 0)
 		return ret;
 	if (!ret)
 		return -ETIME;
 
-	args->status = status;
+	neuron_queue_fill_wait(queue, args);
 	return 0;
 }
 
