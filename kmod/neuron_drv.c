@@ -37,6 +37,7 @@
 union neuron_query {
 	struct drm_neuron_query_device device;
 	struct drm_neuron_query_memory memory;
+	struct drm_neuron_query_queues queues;
 };
 
 static void neuron_query_fill_device(struct neuron_device *ndev,
@@ -82,6 +83,9 @@ static int neuron_query_fill(struct neuron_file *nfile, u32 type, union neuron_q
 	case DRM_NEURON_QUERY_MEMORY:
 		neuron_query_fill_memory(nfile, &query->memory);
 		return sizeof(query->memory);
+	case DRM_NEURON_QUERY_QUEUES:
+		neuron_queue_fill_limits(nfile, &query->queues);
+		return sizeof(query->queues);
 	default:
 		return -EINVAL;
 	}

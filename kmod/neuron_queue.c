@@ -23,6 +23,9 @@
  * doorbell out. Once the hardware has stopped as well, neuron_queue_flush() completes what is left
  * with errors. The first mark wins.
  *
+ * The registers of the hardware queue are read under irq_lock, in any context, as long as they are
+ * known to be the queue's. The last values are kept, so that what is told never goes back.
+ *
  * Ring and seqno page go when the queue is destroyed or the device is removed; the structure stays
  * until the last user has dropped its reference.
  */
@@ -117,6 +120,34 @@ void neuron_queue_retire(struct neuron_queue *queue)
 	wake_up_all(&queue->wait);
 }
 
+static void neuron_queue_read_counter(struct neuron_queue *queue, u32 reg, u64 *counter)
+{
+	u64 now = neuron_rd64(queue->ndev, reg);
+
+	/* All ones is what a device reads as that is not there any more. */
+	if (now != U64_MAX)
+		*counter = max(*counter, now);
+}
+
+/* Look at the registers that count. Any context. */
+void neuron_queue_sample_locked(struct neuron_queue *queue)
+{
+	lockdep_assert_held(&queue->irq_lock);
+
+	if (!queue->counting)
+		return;
+
+	neuron_queue_read_counter(queue, NRN_REG_QUEUE_BUSY_NS(queue->hw), &queue->busy_ns);
+	neuron_queue_read_counter(queue, NRN_REG_QUEUE_CORE_NS(queue->hw), &queue->core_ns);
+}
+
+/* The registers are about to be reset, or to be another queue's. */
+static void neuron_queue_freeze_locked(struct neuron_queue *queue)
+{
+	neuron_queue_sample_locked(queue);
+	queue->counting = false;
+}
+
 /**
  * neuron_queue_mark() - let no job in and no doorbell out any more
  * @queue: Queue.
@@ -133,6 +164,8 @@ bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state s
 	bool first;
 
 	spin_lock_irqsave(&queue->irq_lock, flags);
+	if (state == DRM_NEURON_QUEUE_LOST)
+		neuron_queue_freeze_locked(queue);
 	first = !queue->marked;
 	if (first) {
 		WRITE_ONCE(queue->marked, true);
@@ -200,6 +233,11 @@ int neuron_queue_stop_hw(struct neuron_queue *queue)
 	mutex_lock(&queue->stop_lock);
 	if (queue->owns_hw)
 		ret = neuron_hw_queue_stop(queue->ndev, queue->hw);
+	if (!ret) {
+		spin_lock_irq(&queue->irq_lock);
+		neuron_queue_freeze_locked(queue);
+		spin_unlock_irq(&queue->irq_lock);
+	}
 	mutex_unlock(&queue->stop_lock);
 	return ret;
 }
@@ -239,7 +277,7 @@ void neuron_queue_kill(struct neuron_queue *queue)
 	neuron_queue_put(queue);
 }
 
-static void neuron_queue_start(struct neuron_queue *queue)
+static void neuron_queue_start_hw(struct neuron_queue *queue)
 {
 	struct neuron_device *ndev = queue->ndev;
 	struct neuron_queue_regs regs = {
@@ -249,19 +287,34 @@ static void neuron_queue_start(struct neuron_queue *queue)
 		.ring_log2 = queue->ring_log2,
 		.ctx = queue->ctx,
 		.vector = queue->vector - ndev->vectors,
+		.priority = queue->priority,
+		.coalesce_count = queue->coalesce_count,
+		.coalesce_usecs = queue->coalesce_usecs,
 	};
+
+	neuron_hw_queue_start(ndev, queue->hw, &regs);
+
+	spin_lock_irq(&queue->irq_lock);
+	queue->counting = true;
+	spin_unlock_irq(&queue->irq_lock);
+}
+
+static void neuron_queue_start(struct neuron_queue *queue)
+{
+	struct neuron_device *ndev = queue->ndev;
 
 	down_read(&ndev->reset_sem);
 	/* Wedged since the ioctl looked: nothing would ever end its jobs. */
 	if (ndev->away || ndev->wedged)
 		neuron_queue_mark(queue, DRM_NEURON_QUEUE_LOST, -ECANCELED, -ECANCELED);
-	else
-		neuron_hw_queue_start(ndev, queue->hw, &regs);
+	/* Or a reset has found it between two steps of the ioctl. */
+	if (!READ_ONCE(queue->marked))
+		neuron_queue_start_hw(queue);
 	up_read(&ndev->reset_sem);
 }
 
-static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile, u32 ring_log2,
-					       u32 timeout_ms)
+static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile,
+					       const struct drm_neuron_queue_create *args)
 {
 	struct neuron_queue *queue;
 
@@ -272,8 +325,11 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile, u32 ri
 	kref_init(&queue->ref);
 	queue->ndev = nfile->ndev;
 	queue->ctx = nfile->ctx;
-	queue->ring_log2 = ring_log2;
-	queue->timeout = msecs_to_jiffies(timeout_ms);
+	queue->ring_log2 = args->ring_log2 ?: NEURON_RING_LOG2_DEFAULT;
+	queue->timeout = msecs_to_jiffies(args->timeout_ms ?: NEURON_TIMEOUT_MS_DEFAULT);
+	queue->priority = args->priority;
+	queue->coalesce_count = args->coalesce_count;
+	queue->coalesce_usecs = args->coalesce_usecs;
 	queue->fence_context = dma_fence_context_alloc(1);
 	queue->progress_at = jiffies;
 	queue->moved_at = jiffies;
@@ -286,13 +342,20 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile, u32 ri
 	return queue;
 }
 
-/* A queue in service that no id names yet, or an error pointer. */
-struct neuron_queue *neuron_queue_create(struct neuron_file *nfile, u32 ring_log2, u32 timeout_ms)
+/**
+ * neuron_queue_create() - make a queue and put it into service
+ * @nfile: File; the device is entered.
+ * @args: What user space wants, checked.
+ *
+ * Return: The queue, which no id names yet, or an error pointer.
+ */
+struct neuron_queue *neuron_queue_create(struct neuron_file *nfile,
+					 const struct drm_neuron_queue_create *args)
 {
 	struct neuron_queue *queue;
 	int ret;
 
-	queue = neuron_queue_alloc(nfile, ring_log2, timeout_ms);
+	queue = neuron_queue_alloc(nfile, args);
 	if (!queue)
 		return ERR_PTR(-ENOMEM);
 

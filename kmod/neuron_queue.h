@@ -7,6 +7,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
+#include <linux/time64.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
@@ -21,6 +22,11 @@ struct neuron_device;
 struct neuron_file;
 struct neuron_job;
 struct neuron_vector;
+
+#define NEURON_RING_LOG2_DEFAULT  10
+#define NEURON_TIMEOUT_MS_DEFAULT (10 * MSEC_PER_SEC)
+/* A fence must signal in finite time, whatever user space asks for. */
+#define NEURON_TIMEOUT_MS_MAX (60 * 60 * MSEC_PER_SEC)
 
 /*
  * struct neuron_raw_packet: a packet as user space hands it over
@@ -48,6 +54,9 @@ struct neuron_queue {
 	/* @hw: Number of the hardware queue, and index in neuron_device.queues. */
 	u32 hw;
 	u32 ring_log2;
+	enum drm_neuron_priority priority;
+	u32 coalesce_count;
+	u32 coalesce_usecs;
 	/* @timeout: Jiffies that a job may go without progress. */
 	unsigned long timeout;
 	u64 fence_context;
@@ -86,6 +95,15 @@ struct neuron_queue {
 	enum drm_neuron_queue_state state;
 	/* @marked: Takes no jobs any more: @state is not OK, or the queue is being destroyed. */
 	bool marked;
+	/*
+	 * @counting: The registers of @hw count for this queue, and may be read under @irq_lock
+	 * without further ado: nothing resets the device, or hands @hw on, before it is cleared.
+	 */
+	bool counting;
+	/* @busy_ns: Time that the queue had work, at the last look. */
+	u64 busy_ns;
+	/* @core_ns: The same for cores. */
+	u64 core_ns;
 	/* @jobs: Jobs in flight, oldest first. */
 	struct list_head jobs;
 	/* @head: Packets retired, as far as the driver has seen. */
@@ -123,7 +141,8 @@ struct neuron_queue {
 };
 
 /* neuron_queue.c */
-struct neuron_queue *neuron_queue_create(struct neuron_file *nfile, u32 ring_log2, u32 timeout_ms);
+struct neuron_queue *neuron_queue_create(struct neuron_file *nfile,
+					 const struct drm_neuron_queue_create *args);
 struct neuron_queue *neuron_queue_find(struct neuron_file *nfile, u32 id);
 struct neuron_queue *neuron_queue_get_hw(struct neuron_device *ndev, u32 hw);
 struct neuron_queue *neuron_queue_next(struct neuron_device *ndev, struct neuron_queue *prev);
@@ -134,6 +153,7 @@ DEFINE_FREE(neuron_queue, struct neuron_queue *, neuron_queue_put(_T))
 void neuron_queue_retire(struct neuron_queue *queue);
 bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state state,
 		       int first_error, int rest_error);
+void neuron_queue_sample_locked(struct neuron_queue *queue);
 void neuron_queue_flush(struct neuron_queue *queue);
 int neuron_queue_stop_hw(struct neuron_queue *queue);
 void neuron_queue_kill(struct neuron_queue *queue);
@@ -150,6 +170,7 @@ void neuron_queue_abandon_locked(struct neuron_queue *queue, struct list_head *d
 struct neuron_times neuron_queue_times_locked(struct neuron_queue *queue, u64 seqno);
 
 /* neuron_queue_ioctl.c */
+void neuron_queue_fill_limits(struct neuron_file *nfile, struct drm_neuron_query_queues *info);
 int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 int neuron_queue_destroy_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 int neuron_queue_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
