@@ -252,7 +252,7 @@ static void neuron_file_forget(struct neuron_file *nfile, bool abandon)
 	mutex_unlock(&ndev->files_lock);
 
 	xa_for_each(&nfile->queues, id, queue)
-		neuron_queue_put(queue);
+		neuron_queue_drop(queue);
 	xa_destroy(&nfile->queues);
 	neuron_user_uncharge(nfile->user, NEURON_CONTEXTS, 1);
 	neuron_user_put(nfile->user);

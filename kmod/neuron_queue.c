@@ -264,6 +264,13 @@ static void neuron_queue_stop(struct neuron_queue *queue)
 	dma_fence_end_signalling(cookie);
 }
 
+/* The file's reference goes, and what its user is charged. */
+void neuron_queue_drop(struct neuron_queue *queue)
+{
+	neuron_user_uncharge_queue(queue->user);
+	neuron_queue_put(queue);
+}
+
 /*
  * Take a queue out of service. The device is entered; the id is gone, and so is the caller's
  * reference afterwards.
@@ -274,7 +281,7 @@ void neuron_queue_kill(struct neuron_queue *queue)
 	neuron_vector_remove(queue);
 	neuron_queue_put_hw(queue);
 	neuron_queue_free_ring(queue);
-	neuron_queue_put(queue);
+	neuron_queue_drop(queue);
 }
 
 static void neuron_queue_start_hw(struct neuron_queue *queue)
@@ -324,6 +331,7 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile,
 
 	kref_init(&queue->ref);
 	queue->ndev = nfile->ndev;
+	queue->user = nfile->user;
 	queue->ctx = nfile->ctx;
 	queue->ring_log2 = args->ring_log2 ?: NEURON_RING_LOG2_DEFAULT;
 	queue->timeout = msecs_to_jiffies(args->timeout_ms ?: NEURON_TIMEOUT_MS_DEFAULT);
@@ -355,17 +363,23 @@ struct neuron_queue *neuron_queue_create(struct neuron_file *nfile,
 	struct neuron_queue *queue;
 	int ret;
 
+	ret = neuron_user_charge_queue(nfile->user);
+	if (ret)
+		return ERR_PTR(ret);
+
 	queue = neuron_queue_alloc(nfile, args);
-	if (!queue)
+	if (!queue) {
+		neuron_user_uncharge_queue(nfile->user);
 		return ERR_PTR(-ENOMEM);
+	}
 
 	ret = drm_syncobj_create(&queue->syncobj, 0, NULL);
 	if (ret)
-		goto err_put;
+		goto err_drop;
 
 	ret = neuron_queue_alloc_ring(queue);
 	if (ret)
-		goto err_put;
+		goto err_drop;
 
 	ret = neuron_queue_take_hw(queue);
 	if (ret)
@@ -377,7 +391,7 @@ struct neuron_queue *neuron_queue_create(struct neuron_file *nfile,
 
 err_free_ring:
 	neuron_queue_free_ring(queue);
-err_put:
-	neuron_queue_put(queue);
+err_drop:
+	neuron_queue_drop(queue);
 	return ERR_PTR(ret);
 }

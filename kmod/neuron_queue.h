@@ -21,6 +21,7 @@ struct drm_syncobj;
 struct neuron_device;
 struct neuron_file;
 struct neuron_job;
+struct neuron_user;
 struct neuron_vector;
 
 #define NEURON_RING_LOG2_DEFAULT  10
@@ -50,6 +51,8 @@ struct neuron_times {
 struct neuron_queue {
 	struct kref ref;
 	struct neuron_device *ndev;
+	/* @user: Who is charged for it, or NULL; the file holds it. */
+	struct neuron_user *user;
 	u32 ctx;
 	/* @hw: Number of the hardware queue, and index in neuron_device.queues. */
 	u32 hw;
@@ -157,6 +160,7 @@ void neuron_queue_sample_locked(struct neuron_queue *queue);
 void neuron_queue_flush(struct neuron_queue *queue);
 int neuron_queue_stop_hw(struct neuron_queue *queue);
 void neuron_queue_kill(struct neuron_queue *queue);
+void neuron_queue_drop(struct neuron_queue *queue);
 
 /* neuron_queue_ring.c */
 int neuron_queue_alloc_ring(struct neuron_queue *queue);
