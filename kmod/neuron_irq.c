@@ -198,6 +198,10 @@ void neuron_vector_add(struct neuron_queue *queue)
 	struct neuron_vector *vector = &ndev->vectors[1 + turn % (ndev->num_vectors - 1)];
 
 	queue->vector = vector;
+	/* A queue without interrupts only has a number to give to the device. */
+	if (queue->polled)
+		return;
+
 	spin_lock_irq(&vector->lock);
 	list_add_tail(&queue->vector_link, &vector->queues);
 	spin_unlock_irq(&vector->lock);

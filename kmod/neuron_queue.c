@@ -335,6 +335,7 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile,
 	queue->ctx = nfile->ctx;
 	queue->ring_log2 = args->ring_log2 ?: NEURON_RING_LOG2_DEFAULT;
 	queue->timeout = msecs_to_jiffies(args->timeout_ms ?: NEURON_TIMEOUT_MS_DEFAULT);
+	queue->polled = args->flags & DRM_NEURON_QUEUE_POLLED;
 	queue->priority = args->priority;
 	queue->coalesce_count = args->coalesce_count;
 	queue->coalesce_usecs = args->coalesce_usecs;

@@ -4,6 +4,7 @@
 
 #include <linux/cleanup.h>
 #include <linux/kref.h>
+#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
@@ -57,6 +58,8 @@ struct neuron_queue {
 	/* @hw: Number of the hardware queue, and index in neuron_device.queues. */
 	u32 hw;
 	u32 ring_log2;
+	/* @polled: No interrupts: whoever waits looks. */
+	bool polled;
 	enum drm_neuron_priority priority;
 	u32 coalesce_count;
 	u32 coalesce_usecs;
@@ -180,6 +183,9 @@ int neuron_queue_destroy_ioctl(struct drm_device *drm, void *data, struct drm_fi
 int neuron_queue_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 
 /* neuron_queue_wait.c */
+int neuron_queue_wait_event(struct neuron_queue *queue,
+			    bool (*done)(struct neuron_queue *queue, u64 arg), u64 arg,
+			    ktime_t deadline);
 int neuron_queue_result_locked(struct neuron_queue *queue, u64 seqno);
 int neuron_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 

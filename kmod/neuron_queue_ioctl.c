@@ -63,7 +63,9 @@ err_erase:
 
 static int neuron_queue_check(const struct drm_neuron_queue_create *args)
 {
-	if (args->flags || args->ring_va || args->seqno_va || args->stamps_va)
+	if (args->flags & ~DRM_NEURON_QUEUE_POLLED)
+		return -EINVAL;
+	if (args->ring_va || args->seqno_va || args->stamps_va)
 		return -EINVAL;
 	if (args->ring_log2 &&
 	    (args->ring_log2 < NRN_RING_LOG2_MIN || args->ring_log2 > NRN_RING_LOG2_MAX))
@@ -72,6 +74,9 @@ static int neuron_queue_check(const struct drm_neuron_queue_create *args)
 		return -EINVAL;
 	if (args->coalesce_count > NEURON_COALESCE_COUNT_MAX ||
 	    args->coalesce_usecs > NEURON_COALESCE_USECS_MAX)
+		return -EINVAL;
+	/* What is not raised cannot be held back. */
+	if (args->flags & DRM_NEURON_QUEUE_POLLED && (args->coalesce_count || args->coalesce_usecs))
 		return -EINVAL;
 	if (args->priority > DRM_NEURON_PRIORITY_HIGH)
 		return -EINVAL;
@@ -146,7 +151,7 @@ static void neuron_queue_fill_query(struct neuron_queue *queue, struct drm_neuro
 	args->busy_ns = queue->busy_ns;
 	args->core_ns = queue->core_ns;
 	args->priority = queue->priority;
-	args->flags = 0;
+	args->flags = queue->polled ? DRM_NEURON_QUEUE_POLLED : 0;
 }
 
 int neuron_queue_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file)

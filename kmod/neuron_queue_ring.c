@@ -89,7 +89,7 @@ static u64 neuron_queue_room(struct neuron_queue *queue)
 }
 
 /* Whether a submitter need not wait any more. */
-static bool neuron_queue_admits(struct neuron_queue *queue, u32 count)
+static bool neuron_queue_admits(struct neuron_queue *queue, u64 count)
 {
 	return neuron_queue_room(queue) >= count || READ_ONCE(queue->marked);
 }
@@ -122,10 +122,12 @@ int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock)
 
 	lockdep_assert_held(&queue->lock);
 
+	if (queue->polled)
+		neuron_queue_retire(queue);
 	if (nonblock && !neuron_queue_admits(queue, count))
 		return -EAGAIN;
 
-	ret = wait_event_interruptible(queue->wait, neuron_queue_admits(queue, count));
+	ret = neuron_queue_wait_event(queue, neuron_queue_admits, count, KTIME_MAX);
 	return ret ?: neuron_queue_error(queue);
 }
 
@@ -149,7 +151,9 @@ void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_pack
 		memcpy(&queue->ring[0], packets + run, (count - run) * sizeof(*packets));
 
 		last = &queue->ring[(queue->tail + count - 1) & mask];
-		last->header.flags = NRN_PACKET_FLAG_SEQNO | NRN_PACKET_FLAG_IRQ;
+		last->header.flags = NRN_PACKET_FLAG_SEQNO;
+		if (!queue->polled)
+			last->header.flags |= NRN_PACKET_FLAG_IRQ;
 	}
 	mutex_unlock(&queue->stop_lock);
 }

@@ -19,7 +19,8 @@
  * Every fence signals in finite time. A watchdog looks at the queues with jobs from time to time. A
  * queue whose progress counter stands still for its timeout is stopped, unless another one moves:
  * it may be waiting for cores that the other one has. A job that takes NEURON_TDR_RUNS timeouts is
- * stopped all the same: a program that loops for ever makes progress, too.
+ * stopped all the same: a program that loops for ever makes progress, too. It also completes what
+ * no interrupt has told of.
  *
  * When the hardware queue does not stop, the device is reset. That loses HBM and all queues; the
  * files stay and their contexts are switched on again, with the page tables they had. When even the

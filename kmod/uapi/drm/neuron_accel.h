@@ -349,6 +349,10 @@ enum drm_neuron_priority {
  * no fences, no syncobj and no SUBMIT; the numbers of its jobs are numbers of packets. The mappings
  * of ring, seqno and stamps cannot be removed while the queue exists.
  *
+ * With DRM_NEURON_QUEUE_POLLED the queue raises no interrupts. WAIT, a SUBMIT that finds the ring
+ * full, and io_uring with IORING_SETUP_IOPOLL look by themselves for what is done. Fences and
+ * syncobjs signal when one of them looks, or when the watchdog does, about once a second.
+ *
  * @flags: DRM_NEURON_QUEUE_*; the two exclude each other.
  * @ring_log2: log2 of the number of packets of the ring, 4 to 16; 0 for the default.
  * @timeout_ms: A job that makes no progress for this long while no other queue of the device does
@@ -359,8 +363,8 @@ enum drm_neuron_priority {
  *   with USER.
  * @priority: &enum drm_neuron_priority
  * @coalesce_count: Jobs whose interrupts are held back at most, until the queue has nothing more to
- *   do; 0: none.
- * @coalesce_usecs: Microseconds that one is held back at most; 0: none.
+ *   do; 0 and 1: none. 0 with POLLED.
+ * @coalesce_usecs: Microseconds that one is held back at most; 0: none. 0 with POLLED.
  * @doorbell_handle: Out, with USER: buffer to map for the doorbell. Each call gives a handle of its
  *   own to the one page of the context.
  * @doorbell_offset: Out, with USER: byte offset of the queue's doorbell in it.
