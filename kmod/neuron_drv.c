@@ -276,7 +276,10 @@ static void neuron_postclose(struct drm_device *drm, struct drm_file *file)
 
 static void neuron_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 {
+	struct neuron_file *nfile = file->driver_priv;
+
 	neuron_gem_show_fdinfo(p, file);
+	neuron_vm_show_fdinfo(p, &nfile->vm);
 }
 
 static const struct drm_ioctl_desc neuron_ioctls[] = {
