@@ -101,7 +101,8 @@ struct neuron_device {
 	struct drm_device drm;
 
 	void __iomem *regs;
-	void __iomem *doorbells;
+	/* @doorbells: CPU address of the page of doorbells of context 0. */
+	phys_addr_t doorbells;
 	/* @aperture: CPU address of the first byte of HBM. */
 	phys_addr_t aperture;
 	struct neuron_info info;

@@ -232,7 +232,7 @@ static void neuron_file_abandon_locked(struct neuron_file *nfile)
 	lockdep_assert_held(&nfile->ndev->files_lock);
 
 	xa_for_each(&nfile->queues, id, queue)
-		neuron_queue_release_dma(queue);
+		neuron_queue_free_ring(queue);
 	neuron_vm_fini(&nfile->vm);
 }
 

@@ -20,6 +20,13 @@
 #define NEURON_SPIN_US	20
 
 /*
+ * 1.2 brought the doorbell register. A page of doorbells that is mapped into a process cannot move
+ * the tail of a queue that listens to it, so nothing but the driver starts work that a fence stands
+ * for.
+ */
+#define NEURON_SPEC_MINOR_NEEDED 2
+
+/*
  * Wait until the masked register has the value. All ones is what a device reads as that is not
  * there (yet), and never the right value. Most conditions hold at the first look or soon; only then
  * it pays to sleep.
@@ -52,9 +59,11 @@ int neuron_hw_map(struct neuron_device *ndev)
 	if (IS_ERR(ndev->regs))
 		return PTR_ERR(ndev->regs);
 
-	ndev->doorbells = pcim_iomap_region(pdev, NRN_BAR_DOORBELLS, "neuron-doorbells");
-	if (IS_ERR(ndev->doorbells))
-		return PTR_ERR(ndev->doorbells);
+	/* Doorbells are for processes to ring: the driver has a register for it. */
+	ret = pcim_request_region(pdev, NRN_BAR_DOORBELLS, "neuron-doorbells");
+	if (ret)
+		return ret;
+	ndev->doorbells = pci_resource_start(pdev, NRN_BAR_DOORBELLS);
 
 	ret = pcim_request_region(pdev, NRN_BAR_APERTURE, "neuron-aperture");
 	if (ret)
@@ -76,13 +85,19 @@ static int neuron_hw_check_version(struct neuron_device *ndev, u32 version)
 	u32 major = FIELD_GET(NRN_GLOBAL_VERSION_MAJOR, version);
 	u32 minor = FIELD_GET(NRN_GLOBAL_VERSION_MINOR, version);
 
-	if (major == NRN_VERSION_MAJOR)
-		return 0;
-
-	drm_err(&ndev->drm,
-		"the device speaks spec version %u.%u, this driver %u.%u: the major versions must be equal\n",
-		major, minor, NRN_VERSION_MAJOR, NRN_VERSION_MINOR);
-	return -ENODEV;
+	if (major != NRN_VERSION_MAJOR) {
+		drm_err(&ndev->drm,
+			"the device speaks spec version %u.%u, this driver %u.%u: the major versions must be equal\n",
+			major, minor, NRN_VERSION_MAJOR, NRN_VERSION_MINOR);
+		return -ENODEV;
+	}
+	if (minor < NEURON_SPEC_MINOR_NEEDED) {
+		drm_err(&ndev->drm,
+			"the device speaks spec version %u.%u, this driver needs %u.%u or a later minor version\n",
+			major, minor, NRN_VERSION_MAJOR, NEURON_SPEC_MINOR_NEEDED);
+		return -ENODEV;
+	}
+	return 0;
 }
 
 static int neuron_hw_check_info(struct neuron_device *ndev)
@@ -229,11 +244,10 @@ void neuron_hw_queue_start(struct neuron_device *ndev, u32 hw, const struct neur
 	neuron_wr64(ndev, NRN_REG_QUEUE_RING_BASE(hw), regs->ring);
 	neuron_wr64(ndev, NRN_REG_QUEUE_SEQNO_ADDR(hw), regs->seqno);
 	neuron_wr32(ndev, NRN_REG_QUEUE_RING_LOG2(hw), regs->ring_log2);
-	/* The doorbell slot is the hardware number: unique, hence unique in its context. */
 	neuron_wr32(ndev, NRN_REG_QUEUE_CFG(hw),
 		    FIELD_PREP(NRN_QUEUE_CFG_CTX, regs->ctx) |
 			    FIELD_PREP(NRN_QUEUE_CFG_VECTOR, regs->vector) |
-			    FIELD_PREP(NRN_QUEUE_CFG_SLOT, hw));
+			    NRN_QUEUE_CFG_DB_REG);
 	neuron_wr32(ndev, NRN_REG_QUEUE_CTRL(hw), NRN_QUEUE_CTRL_ENABLE);
 }
 
@@ -249,5 +263,3 @@ int neuron_hw_queue_stop(struct neuron_device *ndev, u32 hw)
 	return neuron_poll(ndev, NRN_REG_QUEUE_STATUS(hw), NRN_QUEUE_STATUS_BUSY, 0,
 			   NEURON_STOP_US);
 }
-
-static_assert(NRN_MAX_QUEUES <= NRN_DOORBELL_SLOTS);

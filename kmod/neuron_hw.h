@@ -53,14 +53,15 @@ void neuron_hw_queue_start(struct neuron_device *ndev, u32 hw,
 			   const struct neuron_queue_regs *regs);
 int neuron_hw_queue_stop(struct neuron_device *ndev, u32 hw);
 
-static inline void neuron_hw_doorbell(struct neuron_device *ndev, u32 ctx, u32 hw, u64 tail)
+/* Of a kernel-mode queue. */
+static inline void neuron_hw_doorbell(struct neuron_device *ndev, u32 hw, u64 tail)
 {
 	/*
 	 * writel() orders the packets, in coherent memory, before the doorbell. What user space
 	 * wrote to HBM may still be in a write-combining buffer, which only wmb() empties.
 	 */
 	wmb();
-	writel(lower_32_bits(tail), ndev->doorbells + NRN_DOORBELL(ctx, hw));
+	neuron_wr32(ndev, NRN_REG_QUEUE_DOORBELL(hw), lower_32_bits(tail));
 }
 
 #endif /* __NEURON_HW_H__ */

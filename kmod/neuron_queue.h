@@ -2,6 +2,7 @@
 #ifndef __NEURON_QUEUE_H__
 #define __NEURON_QUEUE_H__
 
+#include <linux/cleanup.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -108,14 +109,14 @@ struct neuron_queue {
 	wait_queue_head_t wait;
 };
 
+/* neuron_queue.c */
+struct neuron_queue *neuron_queue_create(struct neuron_file *nfile, u32 ring_log2, u32 timeout_ms);
 struct neuron_queue *neuron_queue_find(struct neuron_file *nfile, u32 id);
 struct neuron_queue *neuron_queue_get_hw(struct neuron_device *ndev, u32 hw);
+struct neuron_queue *neuron_queue_next(struct neuron_device *ndev, struct neuron_queue *prev);
 void neuron_queue_put(struct neuron_queue *queue);
 
-int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock);
-void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_packet *packets,
-			u32 count);
-int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 count);
+DEFINE_FREE(neuron_queue, struct neuron_queue *, neuron_queue_put(_T))
 
 void neuron_queue_retire(struct neuron_queue *queue);
 bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state state,
@@ -123,11 +124,22 @@ bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state s
 void neuron_queue_flush(struct neuron_queue *queue);
 int neuron_queue_stop_hw(struct neuron_queue *queue);
 void neuron_queue_kill(struct neuron_queue *queue);
-void neuron_queue_release_dma(struct neuron_queue *queue);
 
+/* neuron_queue_ring.c */
+int neuron_queue_alloc_ring(struct neuron_queue *queue);
+void neuron_queue_free_ring(struct neuron_queue *queue);
+int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock);
+void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_packet *packets,
+			u32 count);
+int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 count);
+void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *done);
+
+/* neuron_queue_ioctl.c */
 int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 int neuron_queue_destroy_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 int neuron_queue_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+
+/* neuron_queue_wait.c */
 int neuron_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 
 #endif /* __NEURON_QUEUE_H__ */

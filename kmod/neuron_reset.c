@@ -34,33 +34,21 @@
 /* First half of a reset: nothing new reaches the device. */
 void neuron_queues_mark_lost(struct neuron_device *ndev, int error)
 {
-	struct neuron_queue *queue;
-	u32 hw;
+	struct neuron_queue *queue __free(neuron_queue) = NULL;
 
-	for (hw = 0; hw < ndev->info.queues; hw++) {
-		queue = neuron_queue_get_hw(ndev, hw);
-		if (!queue)
-			continue;
+	while ((queue = neuron_queue_next(ndev, queue)))
 		neuron_queue_mark(queue, DRM_NEURON_QUEUE_LOST, error, error);
-		neuron_queue_put(queue);
-	}
 }
 
 /* Second half: the device has stopped, what it left undone fails. */
 void neuron_queues_flush(struct neuron_device *ndev)
 {
-	struct neuron_queue *queue;
-	u32 hw;
+	struct neuron_queue *queue __free(neuron_queue) = NULL;
 
-	for (hw = 0; hw < ndev->info.queues; hw++) {
-		queue = neuron_queue_get_hw(ndev, hw);
-		if (!queue)
-			continue;
-		/* One that is being created came after the mark; it starts after the reset. */
+	/* One that is being created came after the mark; it starts after the reset. */
+	while ((queue = neuron_queue_next(ndev, queue)))
 		if (READ_ONCE(queue->marked))
 			neuron_queue_flush(queue);
-		neuron_queue_put(queue);
-	}
 }
 
 /* After a reset: events and contexts, with reset_sem held for writing. */
@@ -145,20 +133,13 @@ static bool neuron_tdr_sample(struct neuron_queue *queue)
 
 static bool neuron_tdr_others_move(struct neuron_queue *queue)
 {
-	struct neuron_device *ndev = queue->ndev;
-	struct neuron_queue *other;
-	bool move = false;
-	u32 hw;
+	struct neuron_queue *other __free(neuron_queue) = NULL;
 
-	for (hw = 0; hw < ndev->info.queues && !move; hw++) {
-		other = neuron_queue_get_hw(ndev, hw);
-		if (!other)
-			continue;
-		move = other != queue && other->head_job &&
-		       time_before(jiffies, other->moved_at + queue->timeout);
-		neuron_queue_put(other);
-	}
-	return move;
+	while ((other = neuron_queue_next(queue->ndev, other)))
+		if (other != queue && other->head_job &&
+		    time_before(jiffies, other->moved_at + queue->timeout))
+			return true;
+	return false;
 }
 
 static bool neuron_tdr_hangs(struct neuron_queue *queue)
@@ -187,30 +168,19 @@ static bool neuron_tdr_stop(struct neuron_queue *queue)
 /* Stop what hangs, and lower the time to the next look. Return: false if a reset is needed. */
 static bool neuron_tdr_scan(struct neuron_device *ndev, unsigned long *period)
 {
-	struct neuron_queue *queue;
-	bool stopped = true;
-	u32 hw;
+	struct neuron_queue *queue __free(neuron_queue) = NULL;
 
-	for (hw = 0; hw < ndev->info.queues; hw++) {
-		queue = neuron_queue_get_hw(ndev, hw);
-		if (!queue)
-			continue;
+	while ((queue = neuron_queue_next(ndev, queue))) {
 		/* An interrupt that was lost must not look like a hang. */
 		neuron_queue_retire(queue);
 		if (neuron_tdr_sample(queue))
 			*period = min(*period, neuron_tdr_period(queue));
-		neuron_queue_put(queue);
 	}
 
-	for (hw = 0; hw < ndev->info.queues && stopped; hw++) {
-		queue = neuron_queue_get_hw(ndev, hw);
-		if (!queue)
-			continue;
-		if (neuron_tdr_hangs(queue))
-			stopped = neuron_tdr_stop(queue);
-		neuron_queue_put(queue);
-	}
-	return stopped;
+	while ((queue = neuron_queue_next(ndev, queue)))
+		if (neuron_tdr_hangs(queue) && !neuron_tdr_stop(queue))
+			return false;
+	return true;
 }
 
 void neuron_tdr_work(struct work_struct *work)

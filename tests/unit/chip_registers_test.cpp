@@ -100,9 +100,12 @@ void a_64_bit_register_can_be_used_in_halves(void **) {
 
 void bits_outside_the_fields_do_not_stick(void **) {
     Machine m;
-    m.w32(reg::QUEUE_CFG(3), 0xffffffff);
-    assert_int_equal(m.r32(reg::QUEUE_CFG(3)), field::QUEUE_CFG_CTX.mask | field::QUEUE_CFG_VECTOR.mask |
-                                                   field::QUEUE_CFG_SLOT.mask | field::QUEUE_CFG_RING_VA.mask);
+    m.w32(reg::QUEUE_CTRL(3), ~field::QUEUE_CTRL_ENABLE.mask);
+    assert_int_equal(m.r32(reg::QUEUE_CTRL(3)), 0);
+    assert_int_equal(m.state(3), spec::QueueState::DISABLED);
+    m.w32(reg::GLOBAL_CTRL, ~field::GLOBAL_CTRL_RESET.mask);
+    assert_true(m.ready());
+    assert_int_equal(m.bad(), 0);
 }
 
 void the_clock_runs(void **) {
@@ -146,12 +149,14 @@ void a_queue_with_a_bad_configuration_faults(void **) {
         {spec::RING_LOG2_MIN - 1, cfg(0, 1, 7), 0, 0, reg::QUEUE_RING_LOG2(q)},
         {spec::RING_LOG2_MAX + 1, cfg(0, 1, 7), 0, 0, reg::QUEUE_RING_LOG2(q)},
         {0xffffffff, cfg(0, 1, 7), 0, 0, reg::QUEUE_RING_LOG2(q)},
-        {4, cfg(1, 1, 7), 0, 0, reg::QUEUE_CFG(q)},                    // disabled context
-        {4, cfg(spec::MAX_CONTEXTS, 1, 7), 0, 0, reg::QUEUE_CFG(q)},   // no such context
-        {4, cfg(0, 0, 7), 0, 0, reg::QUEUE_CFG(q)},                    // the events' vector
-        {4, cfg(0, spec::MSIX_VECTORS, 7), 0, 0, reg::QUEUE_CFG(q)},   // no such vector
-        {4, cfg(0, 1, spec::DOORBELL_SLOTS), 0, 0, reg::QUEUE_CFG(q)}, // no such slot
-        {4, cfg(0, 1, 0), 0, 0, reg::QUEUE_CFG(q)},                    // queue 0 has it
+        {4, cfg(1, 1, 7), 0, 0, reg::QUEUE_CFG(q)},                                  // disabled context
+        {4, cfg(spec::MAX_CONTEXTS, 1, 7), 0, 0, reg::QUEUE_CFG(q)},                 // no such context
+        {4, cfg(0, 0, 7), 0, 0, reg::QUEUE_CFG(q)},                                  // the events' vector
+        {4, cfg(0, spec::MSIX_VECTORS, 7), 0, 0, reg::QUEUE_CFG(q)},                 // no such vector
+        {4, cfg(0, 1, spec::DOORBELL_SLOTS), 0, 0, reg::QUEUE_CFG(q)},               // no such slot
+        {4, cfg(0, 1, 0), 0, 0, reg::QUEUE_CFG(q)},                                  // queue 0 has it
+        {4, cfg(0, 1, 7) | field::QUEUE_CFG_DB_REG.mask, 0, 0, reg::QUEUE_CFG(q)},   // a slot and the register
+        {4, cfg(0, 1, 7) | field::QUEUE_CFG_PRIORITY.mask, 0, 0, reg::QUEUE_CFG(q)}, // no such priority
         {4, cfg(0, 1, 7), 32, 0, reg::QUEUE_RING_BASE(q)},
         {4, cfg(0, 1, 7), ~63ULL, 0, reg::QUEUE_RING_BASE(q)},
         {4, cfg(0, 1, 7, true), 1ULL << 48, 0, reg::QUEUE_RING_BASE(q)},

@@ -336,7 +336,7 @@ enum drm_neuron_priority {
 };
 
 #define DRM_NEURON_QUEUE_USER 0x1u /* the process writes ring and doorbell itself */
-#define DRM_NEURON_QUEUE_POLLED 0x2u /* no interrupts: for rings with IORING_SETUP_IOPOLL, and WAIT */
+#define DRM_NEURON_QUEUE_POLLED 0x2u /* no interrupts: for IORING_SETUP_IOPOLL, and WAIT */
 
 /**
  * struct drm_neuron_queue_create - create a queue
@@ -344,10 +344,10 @@ enum drm_neuron_priority {
  * The kernel writes the ring of a queue, copies the packets of SUBMIT into it, and gives each job a
  * fence. With DRM_NEURON_QUEUE_USER the process does it: it writes packets to the ring, then the
  * number of packets written so far to the doorbell, a 32-bit store to the mapping of
- * @doorbell_handle at @doorbell_offset. The device writes the number of packets retired to @seqno_va
- * for packets with flag SEQNO, and wakes WAIT for packets with flag IRQ. Such a queue has no
- * fences, no syncobj and no SUBMIT; the numbers of its jobs are numbers of packets. The mappings of
- * ring, seqno and stamps cannot be removed while the queue exists.
+ * @doorbell_handle at @doorbell_offset. The device writes the number of packets retired to
+ * @seqno_va for packets with flag SEQNO, and wakes WAIT for packets with flag IRQ. Such a queue has
+ * no fences, no syncobj and no SUBMIT; the numbers of its jobs are numbers of packets. The mappings
+ * of ring, seqno and stamps cannot be removed while the queue exists.
  *
  * @flags: DRM_NEURON_QUEUE_*; the two exclude each other.
  * @ring_log2: log2 of the number of packets of the ring, 4 to 16; 0 for the default.
@@ -512,7 +512,7 @@ struct drm_neuron_wait {
 	__u64 end_ns;
 };
 
-#define DRM_NEURON_EVENT_FAULT 0x1u /* a queue of this file was stopped by a fault or the watchdog */
+#define DRM_NEURON_EVENT_FAULT 0x1u /* a fault or the watchdog has stopped a queue of this file */
 #define DRM_NEURON_EVENT_RESET 0x2u /* the device was reset: HBM is zero, queues are lost */
 #define DRM_NEURON_EVENT_RAS 0x4u /* HBM has met an error */
 
@@ -559,7 +559,7 @@ struct drm_neuron_event {
 	__u32 pad;
 };
 
-#define DRM_NEURON_DMA_FROM_DEVICE 0x1u /* from the context to the process; otherwise the other way */
+#define DRM_NEURON_DMA_FROM_DEVICE 0x1u /* from the context to the process, else the other way */
 
 /**
  * struct drm_neuron_dma - copy between memory of the process and memory of the context

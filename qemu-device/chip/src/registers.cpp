@@ -207,6 +207,7 @@ bool Registers::store_queue(const spec::RegisterRef &where, std::uint64_t value)
     case reg::QUEUE_RING_LOG2(0): config.ring_log2 = static_cast<std::uint32_t>(value); break;
     case reg::QUEUE_CFG(0): config.cfg = static_cast<std::uint32_t>(value); break;
     case reg::QUEUE_CTRL(0): return control_.enable_queue(index, (value & field::QUEUE_CTRL_ENABLE.mask) != 0);
+    case reg::QUEUE_DOORBELL(0): return control_.queue_doorbell(index, static_cast<std::uint32_t>(value));
     default: return false;
     }
     return control_.set_queue_config(index, config);

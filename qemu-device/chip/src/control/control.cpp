@@ -68,12 +68,18 @@ bool Control::enable_queue(std::uint32_t index, bool enable) {
     return true;
 }
 
+bool Control::slot_free_locked(const QueueConfig &config) const {
+    if (config.doorbell_register())
+        return config.slot() == 0;
+    return config.slot() < spec::DOORBELL_SLOTS && contexts_[config.ctx()].slots[config.slot()] == NO_QUEUE;
+}
+
 std::optional<std::uint32_t> Control::config_error_locked(std::uint32_t index) const {
     const QueueConfig &config = queues_[index].config;
     const bool context = config.ctx() < spec::MAX_CONTEXTS && contexts_[config.ctx()].enabled;
     const bool vector = config.vector() != 0 && config.vector() < spec::MSIX_VECTORS;
-    if (!context || !vector || config.slot() >= spec::DOORBELL_SLOTS ||
-        contexts_[config.ctx()].slots[config.slot()] != NO_QUEUE)
+    const bool priority = config.priority() <= spec::QueuePriority::HIGH;
+    if (!context || !vector || !priority || !slot_free_locked(config))
         return spec::reg::QUEUE_CFG(index);
     if (config.ring_log2 < spec::RING_LOG2_MIN || config.ring_log2 > spec::RING_LOG2_MAX)
         return spec::reg::QUEUE_RING_LOG2(index);
@@ -100,7 +106,8 @@ void Control::start_locked(std::uint32_t index) {
         return;
     }
     queue.state = QueueState::IDLE;
-    contexts_[queue.active.ctx()].slots[queue.active.slot()] = static_cast<std::int16_t>(index);
+    if (!queue.active.doorbell_register())
+        contexts_[queue.active.ctx()].slots[queue.active.slot()] = static_cast<std::int16_t>(index);
 }
 
 void Control::stop_locked(std::uint32_t index, QueueState state) {
@@ -126,21 +133,33 @@ bool Control::doorbell(std::uint32_t ctx, std::uint32_t slot, std::uint32_t valu
     const std::int16_t index = contexts_[ctx].slots[slot];
     if (!ready_ || index == NO_QUEUE)
         return false;
-    QueueControl &queue = queues_[static_cast<std::size_t>(index)];
-    // The process does not know yet that its queue was stopped.
+    doorbell_locked(static_cast<std::uint32_t>(index), value);
+    return true;
+}
+
+bool Control::queue_doorbell(std::uint32_t index, std::uint32_t value) {
+    const std::lock_guard lock(mutex_);
+    if (!ready_ || !queues_[index].enable || !queues_[index].active.doorbell_register())
+        return false;
+    doorbell_locked(index, value);
+    return true;
+}
+
+void Control::doorbell_locked(std::uint32_t index, std::uint32_t value) {
+    QueueControl &queue = queues_[index];
+    // Who rings does not know yet that the queue was stopped.
     if (!queue.runnable())
-        return true;
+        return;
     const std::uint64_t tail = queue.tail + (value - static_cast<std::uint32_t>(queue.tail));
     if (tail - queue.head > 1ULL << queue.active.ring_log2) {
-        fault_locked(static_cast<std::uint32_t>(index), {.code = spec::Fault::DOORBELL_RANGE, .info = value});
-        return true;
+        fault_locked(index, {.code = spec::Fault::DOORBELL_RANGE, .info = value});
+        return;
     }
     if (tail == queue.tail)
-        return true;
+        return;
     queue.tail = tail;
     queue.state = QueueState::RUNNING;
-    executor_.wake(*units_[static_cast<std::size_t>(index)]);
-    return true;
+    executor_.wake(*units_[index]);
 }
 
 // ---- contexts -------------------------------------------------------------------------------------------------------

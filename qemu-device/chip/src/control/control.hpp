@@ -48,8 +48,9 @@ public:
     std::uint32_t context_status(std::uint32_t ctx) const;
     AddressSpace &space(std::uint32_t ctx) { return contexts_[ctx].space; }
 
-    /// A doorbell write. False: no enabled queue listens there.
+    /// A write to a doorbell slot, or to register DOORBELL. False: no enabled queue listens there.
     bool doorbell(std::uint32_t ctx, std::uint32_t slot, std::uint32_t value);
+    bool queue_doorbell(std::uint32_t index, std::uint32_t value);
 
     /// Stops and forgets everything, events included, and refuses commands until finish_reset().
     void begin_reset();
@@ -93,6 +94,9 @@ private:
     bool context_busy_locked(std::uint32_t ctx) const;
     void stop_locked(std::uint32_t index, spec::QueueState state);
     void start_locked(std::uint32_t index);
+    void doorbell_locked(std::uint32_t index, std::uint32_t value);
+    /// Whether the queue may have its doorbell where it wants it. Its context exists.
+    bool slot_free_locked(const QueueConfig &config) const;
     /// Byte offset in the register block of what is wrong with the configuration.
     std::optional<std::uint32_t> config_error_locked(std::uint32_t index) const;
     void fault_locked(std::uint32_t index, const FaultInfo &info);

@@ -19,6 +19,11 @@ struct QueueConfig {
     std::uint32_t vector() const { return spec::field::QUEUE_CFG_VECTOR.get(cfg); }
     std::uint32_t slot() const { return spec::field::QUEUE_CFG_SLOT.get(cfg); }
     bool ring_va() const { return (cfg & spec::field::QUEUE_CFG_RING_VA.mask) != 0; }
+    /// Whether it listens to its register DOORBELL instead of a doorbell slot.
+    bool doorbell_register() const { return (cfg & spec::field::QUEUE_CFG_DB_REG.mask) != 0; }
+    spec::QueuePriority priority() const {
+        return static_cast<spec::QueuePriority>(spec::field::QUEUE_CFG_PRIORITY.get(cfg));
+    }
 };
 
 /// Control state of one queue. Guarded by Control's mutex unless a member says otherwise.
