@@ -29,12 +29,13 @@ struct neuron_queue;
  * From the outside in; a lock further down may be taken while one further up is held, never the
  * other way round::
  *
+ *   drm_device.object_name_lock       held by the core while a dma-buf is imported
  *   drm_dev_enter()                   every access to the hardware, every use of the DMA API
  *     neuron_device.files_lock        list of open files
  *     neuron_queue.lock               submitters of one queue take turns
  *     neuron_vm.lock                  address space of one file
- *       dma_resv                      pages of one buffer (inside the GEM helpers)
- *     neuron_device.bos_lock          list of buffers that hold DMA mappings
+ *       neuron_device.bos_lock        list of buffers that hold DMA mappings
+ *         dma_resv                    pages of one buffer (inside the helpers of GEM and dma-buf)
  *     neuron_hbm.lock                 HBM allocator and the scrub registers
  *       neuron_device.reset_sem       read: a dialogue with the hardware that a reset must not
  *                                     tear; write: the reset

@@ -17,6 +17,7 @@
 #include "neuron_gem.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
+#include "neuron_prime.h"
 #include "neuron_queue.h"
 #include "neuron_reset.h"
 #include "neuron_submit.h"
@@ -279,7 +280,10 @@ static void neuron_postclose(struct drm_device *drm, struct drm_file *file)
 
 static void neuron_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 {
+	struct neuron_file *nfile = file->driver_priv;
+
 	neuron_gem_show_fdinfo(p, file);
+	neuron_vm_show_fdinfo(p, &nfile->vm);
 }
 
 static const struct drm_ioctl_desc neuron_ioctls[] = {
@@ -318,6 +322,8 @@ static const struct drm_driver neuron_driver = {
 	.open = neuron_open,
 	.postclose = neuron_postclose,
 	.gem_create_object = neuron_gem_create_object,
+	.gem_prime_import = neuron_prime_import,
+	.gem_prime_import_sg_table = neuron_prime_import_sg_table,
 	.show_fdinfo = neuron_show_fdinfo,
 	.ioctls = neuron_ioctls,
 	.num_ioctls = ARRAY_SIZE(neuron_ioctls),
@@ -548,3 +554,4 @@ module_pci_driver(neuron_pci_driver);
 
 MODULE_DESCRIPTION("Neuron AI accelerator");
 MODULE_LICENSE("Dual MIT/GPL");
+MODULE_IMPORT_NS(DMA_BUF);

@@ -231,10 +231,10 @@ static ssize_t neuron_limit_store(struct device *dev, struct device_attribute *a
 	return count;
 }
 
-#define NEURON_LIMIT(name, resource)                                                           \
-	static struct neuron_limit_attribute neuron_limit_##name = {                           \
-		.attr = __ATTR(name, 0644, neuron_limit_show, neuron_limit_store),             \
-		.what = (resource),                                                            \
+#define NEURON_LIMIT(name, resource)                                                               \
+	static struct neuron_limit_attribute neuron_limit_##name = {                               \
+		.attr = __ATTR(name, 0644, neuron_limit_show, neuron_limit_store),                 \
+		.what = (resource),                                                                \
 	}
 
 NEURON_LIMIT(host_bytes, NEURON_HOST_BYTES);

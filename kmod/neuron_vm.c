@@ -190,7 +190,7 @@ static int neuron_vm_map_bo(struct neuron_file *nfile, struct neuron_bo *bo,
 			return PTR_ERR(sgt);
 	}
 
-	map = kzalloc(sizeof(*map), GFP_KERNEL);
+	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
 	if (!map)
 		return -ENOMEM;
 
@@ -313,4 +313,11 @@ int neuron_vm_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *fi
 	}
 	drm_dev_exit(idx);
 	return ret;
+}
+
+/* A snapshot, without the lock, which remove destroys. */
+void neuron_vm_show_fdinfo(struct drm_printer *p, const struct neuron_vm *vm)
+{
+	drm_printf(p, "neuron-pages:\t%lu\n", READ_ONCE(vm->pgt.pages));
+	drm_printf(p, "neuron-large-pages:\t%lu\n", READ_ONCE(vm->pgt.large_pages));
 }
