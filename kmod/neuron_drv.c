@@ -14,6 +14,7 @@
 #include <drm/neuron_accel.h>
 
 #include "neuron_debugfs.h"
+#include "neuron_doorbell.h"
 #include "neuron_gem.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
@@ -216,6 +217,9 @@ static void neuron_file_stop(struct neuron_file *nfile)
 		neuron_queue_kill(queue);
 	}
 
+	/* Before somebody else has the context. */
+	neuron_doorbell_revoke(nfile);
+
 	down_read(&ndev->reset_sem);
 	ndev->ctx_root[nfile->ctx] = 0;
 	ret = neuron_hw_ctx_disable(ndev, nfile->ctx);
@@ -236,7 +240,7 @@ static void neuron_file_abandon_locked(struct neuron_file *nfile)
 	lockdep_assert_held(&nfile->ndev->files_lock);
 
 	xa_for_each(&nfile->queues, id, queue)
-		neuron_queue_free_ring(queue);
+		neuron_queue_release_memory(queue);
 	neuron_vm_fini(&nfile->vm);
 }
 
@@ -252,6 +256,7 @@ static void neuron_file_forget(struct neuron_file *nfile, bool abandon)
 	list_del(&nfile->link);
 	mutex_unlock(&ndev->files_lock);
 
+	neuron_doorbell_revoke(nfile);
 	xa_for_each(&nfile->queues, id, queue)
 		neuron_queue_drop(queue);
 	xa_destroy(&nfile->queues);
@@ -360,6 +365,9 @@ static int neuron_init_software(struct neuron_device *ndev)
 	if (ret)
 		return ret;
 	ret = drmm_mutex_init(&ndev->drm, &ndev->files_lock);
+	if (ret)
+		return ret;
+	ret = drmm_mutex_init(&ndev->drm, &ndev->doorbell_lock);
 	if (ret)
 		return ret;
 	ret = drmm_mutex_init(&ndev->drm, &ndev->bos_lock);

@@ -65,6 +65,8 @@ static void neuron_fault_record(struct neuron_queue *queue, const struct nrn_eve
 	spin_lock_irq(&queue->irq_lock);
 	if (!queue->fault.code) {
 		queue->fault = *rec;
+		if (queue->user)
+			queue->fault_seqno = packet + 1;
 		list_for_each_entry(job, &queue->jobs, link) {
 			if (packet < job->first || packet >= job->end)
 				continue;

@@ -110,6 +110,12 @@ void neuron_queue_retire(struct neuron_queue *queue)
 	unsigned long flags;
 	LIST_HEAD(done);
 
+	/* Whoever waits for packets looks at HEAD. */
+	if (queue->user) {
+		wake_up_all(&queue->wait);
+		return;
+	}
+
 	spin_lock_irqsave(&queue->irq_lock, flags);
 	neuron_queue_collect_locked(queue, &done);
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
@@ -139,6 +145,46 @@ void neuron_queue_sample_locked(struct neuron_queue *queue)
 
 	neuron_queue_read_counter(queue, NRN_REG_QUEUE_BUSY_NS(queue->hw), &queue->busy_ns);
 	neuron_queue_read_counter(queue, NRN_REG_QUEUE_CORE_NS(queue->hw), &queue->core_ns);
+	if (queue->user) {
+		neuron_queue_read_counter(queue, NRN_REG_QUEUE_HEAD(queue->hw), &queue->completed);
+		neuron_queue_read_counter(queue, NRN_REG_QUEUE_TAIL(queue->hw), &queue->submitted);
+	}
+}
+
+/*
+ * Seqno up to which nobody needs to wait any more. Any context.
+ */
+u64 neuron_queue_reached_locked(struct neuron_queue *queue)
+{
+	lockdep_assert_held(&queue->irq_lock);
+
+	if (!queue->user)
+		return queue->completed;
+	/* It has stopped, and what will not be done cannot be waited for. */
+	if (queue->failed)
+		return U64_MAX;
+	if (queue->counting)
+		neuron_queue_read_counter(queue, NRN_REG_QUEUE_HEAD(queue->hw), &queue->completed);
+	return queue->completed;
+}
+
+/* Seqno of the oldest job that is not done, 0 if there is none. */
+u64 neuron_queue_oldest(struct neuron_queue *queue)
+{
+	struct neuron_job *job;
+	u64 oldest = 0;
+
+	spin_lock_irq(&queue->irq_lock);
+	if (queue->user) {
+		neuron_queue_sample_locked(queue);
+		if (!queue->marked && queue->completed != queue->submitted)
+			oldest = queue->completed + 1;
+	} else {
+		job = list_first_entry_or_null(&queue->jobs, struct neuron_job, link);
+		oldest = job ? job->fence.seqno : 0;
+	}
+	spin_unlock_irq(&queue->irq_lock);
+	return oldest;
 }
 
 /* The registers are about to be reset, or to be another queue's. */
@@ -185,8 +231,13 @@ void neuron_queue_flush(struct neuron_queue *queue)
 
 	spin_lock_irqsave(&queue->irq_lock, flags);
 	WARN_ON_ONCE(!queue->marked);
-	neuron_queue_collect_locked(queue, &done);
-	neuron_queue_abandon_locked(queue, &done);
+	if (queue->user) {
+		neuron_queue_sample_locked(queue);
+		queue->failed = queue->completed + 1;
+	} else {
+		neuron_queue_collect_locked(queue, &done);
+		neuron_queue_abandon_locked(queue, &done);
+	}
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
 
 	neuron_jobs_finish(queue, &done);
@@ -242,6 +293,15 @@ int neuron_queue_stop_hw(struct neuron_queue *queue)
 	return ret;
 }
 
+/* The device has let go of it. May be called twice, as long as the file's memory is there. */
+void neuron_queue_release_memory(struct neuron_queue *queue)
+{
+	if (queue->user)
+		neuron_queue_unpin(queue);
+	else
+		neuron_queue_free_ring(queue);
+}
+
 /* Stops the hardware queue for sure, then completes its jobs. */
 static void neuron_queue_stop(struct neuron_queue *queue)
 {
@@ -267,7 +327,7 @@ static void neuron_queue_stop(struct neuron_queue *queue)
 /* The file's reference goes, and what its user is charged. */
 void neuron_queue_drop(struct neuron_queue *queue)
 {
-	neuron_user_uncharge_queue(queue->user);
+	neuron_user_uncharge_queue(queue->payer);
 	neuron_queue_put(queue);
 }
 
@@ -280,7 +340,7 @@ void neuron_queue_kill(struct neuron_queue *queue)
 	neuron_queue_stop(queue);
 	neuron_vector_remove(queue);
 	neuron_queue_put_hw(queue);
-	neuron_queue_free_ring(queue);
+	neuron_queue_release_memory(queue);
 	neuron_queue_drop(queue);
 }
 
@@ -288,9 +348,10 @@ static void neuron_queue_start_hw(struct neuron_queue *queue)
 {
 	struct neuron_device *ndev = queue->ndev;
 	struct neuron_queue_regs regs = {
-		.ring = queue->ring_dma,
-		.seqno = queue->seqno_dma,
-		.stamps = queue->stamps_dma,
+		.user = queue->user,
+		.ring = queue->user ? queue->ring_va : queue->ring_dma,
+		.seqno = queue->user ? queue->seqno_va : queue->seqno_dma,
+		.stamps = queue->user ? queue->stamps_va : queue->stamps_dma,
 		.ring_log2 = queue->ring_log2,
 		.ctx = queue->ctx,
 		.vector = queue->vector - ndev->vectors,
@@ -331,11 +392,15 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile,
 
 	kref_init(&queue->ref);
 	queue->ndev = nfile->ndev;
-	queue->user = nfile->user;
+	queue->payer = nfile->user;
 	queue->ctx = nfile->ctx;
 	queue->ring_log2 = args->ring_log2 ?: NEURON_RING_LOG2_DEFAULT;
 	queue->timeout = msecs_to_jiffies(args->timeout_ms ?: NEURON_TIMEOUT_MS_DEFAULT);
 	queue->polled = args->flags & DRM_NEURON_QUEUE_POLLED;
+	queue->user = args->flags & DRM_NEURON_QUEUE_USER;
+	queue->ring_va = args->ring_va;
+	queue->seqno_va = args->seqno_va;
+	queue->stamps_va = args->stamps_va;
 	queue->priority = args->priority;
 	queue->coalesce_count = args->coalesce_count;
 	queue->coalesce_usecs = args->coalesce_usecs;
@@ -349,6 +414,14 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile,
 	spin_lock_init(&queue->irq_lock);
 	init_waitqueue_head(&queue->wait);
 	return queue;
+}
+
+static int neuron_queue_alloc_memory(struct neuron_queue *queue)
+{
+	int ret;
+
+	ret = drm_syncobj_create(&queue->syncobj, 0, NULL);
+	return ret ?: neuron_queue_alloc_ring(queue);
 }
 
 /**
@@ -374,24 +447,23 @@ struct neuron_queue *neuron_queue_create(struct neuron_file *nfile,
 		return ERR_PTR(-ENOMEM);
 	}
 
-	ret = drm_syncobj_create(&queue->syncobj, 0, NULL);
-	if (ret)
-		goto err_drop;
-
-	ret = neuron_queue_alloc_ring(queue);
+	ret = queue->user ? neuron_queue_pin(queue, &nfile->vm) : neuron_queue_alloc_memory(queue);
 	if (ret)
 		goto err_drop;
 
 	ret = neuron_queue_take_hw(queue);
 	if (ret)
-		goto err_free_ring;
+		goto err_release_memory;
 
 	neuron_vector_add(queue);
 	neuron_queue_start(queue);
+	/* Nobody tells when the process rings: the watchdog looks as long as the queue lives. */
+	if (queue->user)
+		neuron_tdr_kick(queue);
 	return queue;
 
-err_free_ring:
-	neuron_queue_free_ring(queue);
+err_release_memory:
+	neuron_queue_release_memory(queue);
 err_drop:
 	neuron_queue_drop(queue);
 	return ERR_PTR(ret);

@@ -24,6 +24,7 @@ struct neuron_file;
 struct neuron_job;
 struct neuron_user;
 struct neuron_vector;
+struct neuron_vm;
 
 #define NEURON_RING_LOG2_DEFAULT  10
 #define NEURON_TIMEOUT_MS_DEFAULT (10 * MSEC_PER_SEC)
@@ -47,19 +48,21 @@ struct neuron_times {
 };
 
 /*
- * struct neuron_queue: a queue whose ring the driver writes
+ * struct neuron_queue: a queue
  */
 struct neuron_queue {
 	struct kref ref;
 	struct neuron_device *ndev;
-	/* @user: Who is charged for it, or NULL; the file holds it. */
-	struct neuron_user *user;
+	/* @payer: Who is charged for it, or NULL; the file holds it. */
+	struct neuron_user *payer;
 	u32 ctx;
 	/* @hw: Number of the hardware queue, and index in neuron_device.queues. */
 	u32 hw;
 	u32 ring_log2;
 	/* @polled: No interrupts: whoever waits looks. */
 	bool polled;
+	/* @user: The process writes the ring, see DOC: Queues in user mode. */
+	bool user;
 	enum drm_neuron_priority priority;
 	u32 coalesce_count;
 	u32 coalesce_usecs;
@@ -78,6 +81,12 @@ struct neuron_queue {
 	/* @stamps: Where it writes when the jobs ran, by the ring's index of their last packet. */
 	struct nrn_stamp *stamps;
 	dma_addr_t stamps_dma;
+
+	/* @vm: With @user: where the mappings of the following are pinned, or NULL. */
+	struct neuron_vm *vm;
+	u64 ring_va;
+	u64 seqno_va;
+	u64 stamps_va;
 
 	/*
 	 * @stop_lock: Who stops the hardware queue must know that it is still this one's, and who
@@ -118,7 +127,7 @@ struct neuron_queue {
 	u64 submitted;
 	/* @completed: Seqno of the newest job that is done, with or without success. */
 	u64 completed;
-	/* @failed: Seqno of the first job that was failed, 0 if none was. */
+	/* @failed: Seqno of the first job that was failed, 0 if none was. With @user, see there. */
 	u64 failed;
 	/* @times: When the jobs ran that are done, by seqno modulo the length of the ring. */
 	struct neuron_times *times;
@@ -161,7 +170,9 @@ bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state s
 		       int first_error, int rest_error);
 void neuron_queue_sample_locked(struct neuron_queue *queue);
 void neuron_queue_flush(struct neuron_queue *queue);
+u64 neuron_queue_oldest(struct neuron_queue *queue);
 int neuron_queue_stop_hw(struct neuron_queue *queue);
+void neuron_queue_release_memory(struct neuron_queue *queue);
 void neuron_queue_kill(struct neuron_queue *queue);
 void neuron_queue_drop(struct neuron_queue *queue);
 
@@ -176,6 +187,10 @@ void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *d
 void neuron_queue_abandon_locked(struct neuron_queue *queue, struct list_head *done);
 struct neuron_times neuron_queue_times_locked(struct neuron_queue *queue, u64 seqno);
 
+/* neuron_queue_user.c */
+int neuron_queue_pin(struct neuron_queue *queue, struct neuron_vm *vm);
+void neuron_queue_unpin(struct neuron_queue *queue);
+
 /* neuron_queue_ioctl.c */
 void neuron_queue_fill_limits(struct neuron_file *nfile, struct drm_neuron_query_queues *info);
 int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
@@ -186,6 +201,7 @@ int neuron_queue_query_ioctl(struct drm_device *drm, void *data, struct drm_file
 int neuron_queue_wait_event(struct neuron_queue *queue,
 			    bool (*done)(struct neuron_queue *queue, u64 arg), u64 arg,
 			    ktime_t deadline);
+u64 neuron_queue_reached_locked(struct neuron_queue *queue);
 int neuron_queue_result_locked(struct neuron_queue *queue, u64 seqno);
 int neuron_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 

@@ -7,6 +7,7 @@
 #include <drm/drm_syncobj.h>
 
 #include "neuron_device.h"
+#include "neuron_doorbell.h"
 #include "neuron_queue.h"
 
 /* What the fields of the register take. The latter is also for how long a fence may be late. */
@@ -28,6 +29,26 @@ void neuron_queue_fill_limits(struct neuron_file *nfile, struct drm_neuron_query
 	info->queues_user_max = neuron_user_limit(ndev, nfile->user, NEURON_QUEUES);
 }
 
+/* What user space gets for the queue besides its id. */
+static int neuron_queue_get_handle(struct neuron_file *nfile, struct neuron_queue *queue,
+				   struct drm_neuron_queue_create *args)
+{
+	u32 syncobj = 0, doorbell = 0;
+	int ret;
+
+	if (queue->user)
+		ret = neuron_doorbell_handle(nfile, &doorbell);
+	else
+		ret = drm_syncobj_get_handle(nfile->drm_file, queue->syncobj, &syncobj);
+	if (ret)
+		return ret;
+
+	args->syncobj = syncobj;
+	args->doorbell_handle = doorbell;
+	args->doorbell_offset = queue->user ? queue->hw * NRN_DOORBELL_STRIDE : 0;
+	return 0;
+}
+
 static int neuron_queue_create_entered(struct neuron_file *nfile,
 				       struct drm_neuron_queue_create *args)
 {
@@ -46,7 +67,7 @@ static int neuron_queue_create_entered(struct neuron_file *nfile,
 		goto err_erase;
 	}
 
-	ret = drm_syncobj_get_handle(nfile->drm_file, queue->syncobj, &args->syncobj);
+	ret = neuron_queue_get_handle(nfile, queue, args);
 	if (ret)
 		goto err_kill;
 
@@ -63,10 +84,24 @@ err_erase:
 
 static int neuron_queue_check(const struct drm_neuron_queue_create *args)
 {
-	if (args->flags & ~DRM_NEURON_QUEUE_POLLED)
+	switch (args->flags) {
+	case 0:
+	case DRM_NEURON_QUEUE_POLLED:
+		if (args->ring_va || args->seqno_va || args->stamps_va)
+			return -EINVAL;
+		break;
+	case DRM_NEURON_QUEUE_USER:
+		if (!IS_ALIGNED(args->ring_va, NRN_PAGE_SIZE) ||
+		    !IS_ALIGNED(args->seqno_va, sizeof(u64)) ||
+		    !IS_ALIGNED(args->stamps_va, sizeof(struct nrn_stamp)))
+			return -EINVAL;
+		/* A larger page would show the doorbells of other contexts as well. */
+		if (PAGE_SIZE != NRN_PAGE_SIZE)
+			return -EOPNOTSUPP;
+		break;
+	default:
 		return -EINVAL;
-	if (args->ring_va || args->seqno_va || args->stamps_va)
-		return -EINVAL;
+	}
 	if (args->ring_log2 &&
 	    (args->ring_log2 < NRN_RING_LOG2_MIN || args->ring_log2 > NRN_RING_LOG2_MAX))
 		return -EINVAL;
@@ -76,7 +111,8 @@ static int neuron_queue_check(const struct drm_neuron_queue_create *args)
 	    args->coalesce_usecs > NEURON_COALESCE_USECS_MAX)
 		return -EINVAL;
 	/* What is not raised cannot be held back. */
-	if (args->flags & DRM_NEURON_QUEUE_POLLED && (args->coalesce_count || args->coalesce_usecs))
+	if (args->flags == DRM_NEURON_QUEUE_POLLED &&
+	    (args->coalesce_count || args->coalesce_usecs))
 		return -EINVAL;
 	if (args->priority > DRM_NEURON_PRIORITY_HIGH)
 		return -EINVAL;
@@ -151,7 +187,8 @@ static void neuron_queue_fill_query(struct neuron_queue *queue, struct drm_neuro
 	args->busy_ns = queue->busy_ns;
 	args->core_ns = queue->core_ns;
 	args->priority = queue->priority;
-	args->flags = queue->polled ? DRM_NEURON_QUEUE_POLLED : 0;
+	args->flags = (queue->user ? DRM_NEURON_QUEUE_USER : 0) |
+		      (queue->polled ? DRM_NEURON_QUEUE_POLLED : 0);
 }
 
 int neuron_queue_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file)

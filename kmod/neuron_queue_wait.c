@@ -13,6 +13,9 @@
  * without interrupts it is the waiter who looks: he spins for about as long as a short job takes,
  * then sleeps between his looks, longer each time, up to a limit. Looking completes the jobs for
  * everybody. If nobody waits, the watchdog does it, so that fences signal in finite time.
+ *
+ * On a queue in user mode the handler only wakes the waiters, who look at HEAD. So does the
+ * watchdog: a waiter for a packet without an interrupt learns of it when somebody else is told.
  */
 #define NEURON_SPIN_NS	    (20 * NSEC_PER_USEC)
 #define NEURON_SLEEP_MIN_NS (20 * NSEC_PER_USEC)
@@ -95,18 +98,19 @@ static bool neuron_queue_job_done(struct neuron_queue *queue, u64 seqno)
 	bool done;
 
 	spin_lock_irq(&queue->irq_lock);
-	done = queue->completed >= seqno;
+	done = neuron_queue_reached_locked(queue) >= seqno;
 	spin_unlock_irq(&queue->irq_lock);
 	return done;
 }
 
 static void neuron_queue_fill_wait(struct neuron_queue *queue, struct drm_neuron_wait *args)
 {
-	struct neuron_times times;
+	struct neuron_times times = {};
 
 	spin_lock_irq(&queue->irq_lock);
 	args->status = neuron_queue_result_locked(queue, args->seqno);
-	times = neuron_queue_times_locked(queue, args->seqno);
+	if (!queue->user)
+		times = neuron_queue_times_locked(queue, args->seqno);
 	spin_unlock_irq(&queue->irq_lock);
 
 	args->start_ns = times.start_ns;
@@ -117,7 +121,10 @@ static int neuron_queue_wait(struct neuron_queue *queue, struct drm_neuron_wait 
 {
 	int ret;
 
-	if (!args->seqno || args->seqno > READ_ONCE(queue->submitted))
+	if (!args->seqno)
+		return -EINVAL;
+	/* What the process will submit to a queue in user mode, it knows best. */
+	if (!queue->user && args->seqno > READ_ONCE(queue->submitted))
 		return -EINVAL;
 
 	/* No drm_dev_enter(): remove must not wait for us, it ends the wait. */
