@@ -13,7 +13,6 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <xf86drm.h>
 
 using namespace kmod;
 using neuron::spec::DOORBELL_STRIDE;
@@ -107,9 +106,10 @@ void it_cannot_be_bound_or_exported(void **) {
     bind.handle = queue.created().doorbell_handle;
     bind.range = PAGE_SIZE;
     assert_int_equal(file.call(DRM_IOCTL_NEURON_VM_BIND, &bind), -EINVAL);
-    int fd = -1;
-    assert_int_equal(drmPrimeHandleToFD(file.fd(), queue.created().doorbell_handle, DRM_CLOEXEC | DRM_RDWR, &fd),
-                     -EOPNOTSUPP);
+    drm_prime_handle prime{};
+    prime.handle = queue.created().doorbell_handle;
+    prime.flags = DRM_CLOEXEC | DRM_RDWR;
+    assert_int_equal(file.call(DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime), -EOPNOTSUPP);
 }
 
 // A privileged process can pass any buffer on by name. When the context is gone, the page must not be that of the next.

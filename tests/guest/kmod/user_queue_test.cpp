@@ -4,14 +4,11 @@
 #include "user_queue.hpp"
 
 #include <cerrno>
-#include <random>
 #include <thread>
 
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <xf86drm.h>
 
 using namespace kmod;
 using neuron::spec::DOORBELL_STRIDE;
