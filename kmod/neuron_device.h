@@ -21,6 +21,7 @@
 #include "neuron_vm.h"
 
 struct dma_pool;
+struct neuron_doorbell;
 struct neuron_queue;
 
 /**
@@ -34,6 +35,7 @@ struct neuron_queue;
  *     neuron_device.files_lock        list of open files
  *     neuron_queue.lock               submitters of one queue take turns
  *     neuron_vm.lock                  address space of one file
+ *     neuron_device.doorbell_lock     who sees doorbells; faults take it inside mmap_lock
  *       neuron_device.bos_lock        list of buffers that hold DMA mappings
  *         dma_resv                    pages of one buffer (inside the helpers of GEM and dma-buf)
  *     neuron_hbm.lock                 HBM allocator and the scrub registers
@@ -53,7 +55,9 @@ struct neuron_queue;
  * reset_sem. What the uring_lock of io_uring is held for only tries neuron_queue.lock.
  *
  * A queue is marked under irq_lock, and the doorbell is rung under irq_lock: after
- * neuron_queue_mark() no doorbell of the queue reaches the device any more.
+ * neuron_queue_mark() no doorbell of the queue reaches the device any more. A process that has the
+ * doorbells mapped rings them when it likes; neuron_doorbells_shut() ends that. It waits for page
+ * tables, so it is not called while one of the locks above is held.
  */
 
 /*
@@ -154,6 +158,11 @@ struct neuron_device {
 	struct mutex files_lock;
 	struct list_head files;
 
+	/* @doorbell_lock: See DOC: Doorbells. */
+	struct mutex doorbell_lock;
+	/* @doorbells_shut: No process may reach its doorbells; under @doorbell_lock. */
+	bool doorbells_shut;
+
 	/* @bos_lock: Protects @bos and the DMA mappings of the buffers in it. */
 	struct mutex bos_lock;
 	struct list_head bos;
@@ -171,6 +180,8 @@ struct neuron_file {
 	struct neuron_user *user;
 	u32 ctx;
 	struct neuron_vm vm;
+	/* @doorbell: What shows the doorbells of the context, or NULL; under doorbell_lock. */
+	struct neuron_doorbell *doorbell;
 	/* @queues: Queues by the id that user space knows. */
 	struct xarray queues;
 };

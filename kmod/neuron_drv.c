@@ -14,6 +14,7 @@
 #include <drm/neuron_accel.h>
 
 #include "neuron_debugfs.h"
+#include "neuron_doorbell.h"
 #include "neuron_gem.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
@@ -38,6 +39,7 @@
 union neuron_query {
 	struct drm_neuron_query_device device;
 	struct drm_neuron_query_memory memory;
+	struct drm_neuron_query_queues queues;
 };
 
 static void neuron_query_fill_device(struct neuron_device *ndev,
@@ -83,6 +85,9 @@ static int neuron_query_fill(struct neuron_file *nfile, u32 type, union neuron_q
 	case DRM_NEURON_QUERY_MEMORY:
 		neuron_query_fill_memory(nfile, &query->memory);
 		return sizeof(query->memory);
+	case DRM_NEURON_QUERY_QUEUES:
+		neuron_queue_fill_limits(nfile, &query->queues);
+		return sizeof(query->queues);
 	default:
 		return -EINVAL;
 	}
@@ -212,6 +217,9 @@ static void neuron_file_stop(struct neuron_file *nfile)
 		neuron_queue_kill(queue);
 	}
 
+	/* Before somebody else has the context. */
+	neuron_doorbell_revoke(nfile);
+
 	down_read(&ndev->reset_sem);
 	ndev->ctx_root[nfile->ctx] = 0;
 	ret = neuron_hw_ctx_disable(ndev, nfile->ctx);
@@ -232,7 +240,7 @@ static void neuron_file_abandon_locked(struct neuron_file *nfile)
 	lockdep_assert_held(&nfile->ndev->files_lock);
 
 	xa_for_each(&nfile->queues, id, queue)
-		neuron_queue_free_ring(queue);
+		neuron_queue_release_memory(queue);
 	neuron_vm_fini(&nfile->vm);
 }
 
@@ -248,8 +256,9 @@ static void neuron_file_forget(struct neuron_file *nfile, bool abandon)
 	list_del(&nfile->link);
 	mutex_unlock(&ndev->files_lock);
 
+	neuron_doorbell_revoke(nfile);
 	xa_for_each(&nfile->queues, id, queue)
-		neuron_queue_put(queue);
+		neuron_queue_drop(queue);
 	xa_destroy(&nfile->queues);
 	neuron_user_uncharge(nfile->user, NEURON_CONTEXTS, 1);
 	neuron_user_put(nfile->user);
@@ -356,6 +365,9 @@ static int neuron_init_software(struct neuron_device *ndev)
 	if (ret)
 		return ret;
 	ret = drmm_mutex_init(&ndev->drm, &ndev->files_lock);
+	if (ret)
+		return ret;
+	ret = drmm_mutex_init(&ndev->drm, &ndev->doorbell_lock);
 	if (ret)
 		return ret;
 	ret = drmm_mutex_init(&ndev->drm, &ndev->bos_lock);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
+#include <linux/dma-resv.h>
 #include <linux/mm.h>
 
 #include <drm/drm_drv.h>
@@ -10,7 +11,14 @@
 #include "neuron_gem.h"
 #include "neuron_user.h"
 
-/* A buffer of no kind yet, to be freed with kfree(). */
+/* A buffer of no kind yet. */
+void neuron_bo_init(struct neuron_bo *bo)
+{
+	INIT_LIST_HEAD(&bo->link);
+	INIT_LIST_HEAD(&bo->blocks);
+}
+
+/* To be freed with kfree(). */
 struct neuron_bo *neuron_bo_alloc(void)
 {
 	struct neuron_bo *bo;
@@ -19,9 +27,26 @@ struct neuron_bo *neuron_bo_alloc(void)
 	if (!bo)
 		return NULL;
 
-	INIT_LIST_HEAD(&bo->link);
-	INIT_LIST_HEAD(&bo->blocks);
+	neuron_bo_init(bo);
 	return bo;
+}
+
+/* In place of what the device shows, for who must not die from a signal. */
+vm_fault_t neuron_bo_map_dummy(struct vm_fault *vmf, struct neuron_bo *bo)
+{
+	struct drm_gem_object *obj = &bo->shmem.base;
+	struct page *page;
+
+	dma_resv_lock(obj->resv, NULL);
+	if (!bo->dummy)
+		bo->dummy = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	page = bo->dummy;
+	dma_resv_unlock(obj->resv);
+
+	if (!page)
+		return VM_FAULT_OOM;
+	return vmf_insert_pfn_prot(vmf->vma, vmf->address, page_to_pfn(page),
+				   vm_get_page_prot(vmf->vma->vm_flags));
 }
 
 /*
@@ -151,8 +176,12 @@ void neuron_gem_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 
 	spin_lock(&file->table_lock);
 	idr_for_each_entry(&file->object_idr, obj, id) {
-		struct drm_memory_stats *s = &stats[to_neuron_bo(obj)->placement];
+		struct neuron_bo *bo = to_neuron_bo(obj);
+		struct drm_memory_stats *s = &stats[bo->placement];
 
+		/* No memory. */
+		if (bo->flags & DRM_NEURON_BO_DOORBELL)
+			continue;
 		if (drm_gem_object_is_shared_for_memory_stats(obj))
 			s->shared += obj->size;
 		else

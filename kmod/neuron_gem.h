@@ -3,6 +3,7 @@
 #define __NEURON_GEM_H__
 
 #include <linux/list.h>
+#include <linux/mm_types.h>
 #include <linux/types.h>
 
 #include <drm/drm_gem_shmem_helper.h>
@@ -34,7 +35,10 @@ struct neuron_bo {
 	struct list_head link;
 	/* @blocks: HBM of the buffer, in the order of its bytes; constant. */
 	struct list_head blocks;
-	/* @dummy: What an HBM mapping shows once the device is gone; under the dma_resv lock. */
+	/*
+	 * @dummy: What a mapping shows in place of the device, once it is gone; under the dma_resv
+	 * lock.
+	 */
 	struct page *dummy;
 };
 
@@ -43,7 +47,9 @@ static inline struct neuron_bo *to_neuron_bo(struct drm_gem_object *obj)
 	return container_of(obj, struct neuron_bo, shmem.base);
 }
 
+void neuron_bo_init(struct neuron_bo *bo);
 struct neuron_bo *neuron_bo_alloc(void);
+vm_fault_t neuron_bo_map_dummy(struct vm_fault *vmf, struct neuron_bo *bo);
 pgoff_t neuron_vma_page(struct vm_area_struct *vma, unsigned long address);
 
 struct drm_gem_object *neuron_gem_create_object(struct drm_device *drm, size_t size);

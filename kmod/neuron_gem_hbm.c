@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-#include <linux/dma-resv.h>
 #include <linux/mm.h>
 
 #include <drm/drm_drv.h>
@@ -54,23 +53,6 @@ static vm_fault_t neuron_hbm_bo_map_around(struct vm_fault *vmf, struct neuron_b
 	return page > fault ? VM_FAULT_NOPAGE : VM_FAULT_SIGBUS;
 }
 
-static vm_fault_t neuron_hbm_bo_map_dummy(struct vm_fault *vmf, struct neuron_bo *bo)
-{
-	struct drm_gem_object *obj = &bo->shmem.base;
-	struct page *page;
-
-	dma_resv_lock(obj->resv, NULL);
-	if (!bo->dummy)
-		bo->dummy = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	page = bo->dummy;
-	dma_resv_unlock(obj->resv);
-
-	if (!page)
-		return VM_FAULT_OOM;
-	return vmf_insert_pfn_prot(vmf->vma, vmf->address, page_to_pfn(page),
-				   vm_get_page_prot(vmf->vma->vm_flags));
-}
-
 static vm_fault_t neuron_hbm_bo_fault(struct vm_fault *vmf)
 {
 	struct drm_gem_object *obj = vmf->vma->vm_private_data;
@@ -79,7 +61,7 @@ static vm_fault_t neuron_hbm_bo_fault(struct vm_fault *vmf)
 	int idx;
 
 	if (!drm_dev_enter(obj->dev, &idx))
-		return neuron_hbm_bo_map_dummy(vmf, bo);
+		return neuron_bo_map_dummy(vmf, bo);
 
 	ret = neuron_hbm_bo_map_around(vmf, bo);
 	drm_dev_exit(idx);

@@ -237,17 +237,29 @@ int neuron_hw_tlb_flush(struct neuron_device *ndev, u32 ctx)
 	return neuron_poll(ndev, NRN_REG_CTX_TLB_FLUSHING(ctx), ~0u, 0, NEURON_FLUSH_US);
 }
 
+static u32 neuron_hw_queue_cfg(u32 hw, const struct neuron_queue_regs *regs)
+{
+	u32 cfg = FIELD_PREP(NRN_QUEUE_CFG_CTX, regs->ctx) |
+		  FIELD_PREP(NRN_QUEUE_CFG_VECTOR, regs->vector) |
+		  FIELD_PREP(NRN_QUEUE_CFG_PRIORITY, regs->priority);
+
+	/* The doorbell slot is the hardware number: unique, hence unique in its context. */
+	return cfg | (regs->user ? FIELD_PREP(NRN_QUEUE_CFG_SLOT, hw) | NRN_QUEUE_CFG_RING_VA :
+				   NRN_QUEUE_CFG_DB_REG);
+}
+
 void neuron_hw_queue_start(struct neuron_device *ndev, u32 hw, const struct neuron_queue_regs *regs)
 {
 	lockdep_assert_held(&ndev->reset_sem);
 
 	neuron_wr64(ndev, NRN_REG_QUEUE_RING_BASE(hw), regs->ring);
 	neuron_wr64(ndev, NRN_REG_QUEUE_SEQNO_ADDR(hw), regs->seqno);
+	neuron_wr64(ndev, NRN_REG_QUEUE_STAMP_ADDR(hw), regs->stamps);
 	neuron_wr32(ndev, NRN_REG_QUEUE_RING_LOG2(hw), regs->ring_log2);
-	neuron_wr32(ndev, NRN_REG_QUEUE_CFG(hw),
-		    FIELD_PREP(NRN_QUEUE_CFG_CTX, regs->ctx) |
-			    FIELD_PREP(NRN_QUEUE_CFG_VECTOR, regs->vector) |
-			    NRN_QUEUE_CFG_DB_REG);
+	neuron_wr32(ndev, NRN_REG_QUEUE_COALESCE(hw),
+		    FIELD_PREP(NRN_QUEUE_COALESCE_COUNT, regs->coalesce_count) |
+			    FIELD_PREP(NRN_QUEUE_COALESCE_USECS, regs->coalesce_usecs));
+	neuron_wr32(ndev, NRN_REG_QUEUE_CFG(hw), neuron_hw_queue_cfg(hw, regs));
 	neuron_wr32(ndev, NRN_REG_QUEUE_CTRL(hw), NRN_QUEUE_CTRL_ENABLE);
 }
 
@@ -263,3 +275,8 @@ int neuron_hw_queue_stop(struct neuron_device *ndev, u32 hw)
 	return neuron_poll(ndev, NRN_REG_QUEUE_STATUS(hw), NRN_QUEUE_STATUS_BUSY, 0,
 			   NEURON_STOP_US);
 }
+
+static_assert(NRN_MAX_QUEUES <= NRN_DOORBELL_SLOTS);
+static_assert(DRM_NEURON_PRIORITY_NORMAL == (int)NRN_QUEUE_PRIORITY_NORMAL);
+static_assert(DRM_NEURON_PRIORITY_LOW == (int)NRN_QUEUE_PRIORITY_LOW);
+static_assert(DRM_NEURON_PRIORITY_HIGH == (int)NRN_QUEUE_PRIORITY_HIGH);

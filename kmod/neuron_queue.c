@@ -23,6 +23,9 @@
  * doorbell out. Once the hardware has stopped as well, neuron_queue_flush() completes what is left
  * with errors. The first mark wins.
  *
+ * The registers of the hardware queue are read under irq_lock, in any context, as long as they are
+ * known to be the queue's. The last values are kept, so that what is told never goes back.
+ *
  * Ring and seqno page go when the queue is destroyed or the device is removed; the structure stays
  * until the last user has dropped its reference.
  */
@@ -35,6 +38,7 @@ static void neuron_queue_release(struct kref *ref)
 		drm_syncobj_put(queue->syncobj);
 	mutex_destroy(&queue->stop_lock);
 	mutex_destroy(&queue->lock);
+	kvfree(queue->times);
 	kfree(queue);
 }
 
@@ -106,6 +110,12 @@ void neuron_queue_retire(struct neuron_queue *queue)
 	unsigned long flags;
 	LIST_HEAD(done);
 
+	/* Whoever waits for packets looks at HEAD. */
+	if (queue->user) {
+		wake_up_all(&queue->wait);
+		return;
+	}
+
 	spin_lock_irqsave(&queue->irq_lock, flags);
 	neuron_queue_collect_locked(queue, &done);
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
@@ -114,6 +124,74 @@ void neuron_queue_retire(struct neuron_queue *queue)
 		return;
 	neuron_jobs_finish(queue, &done);
 	wake_up_all(&queue->wait);
+}
+
+static void neuron_queue_read_counter(struct neuron_queue *queue, u32 reg, u64 *counter)
+{
+	u64 now = neuron_rd64(queue->ndev, reg);
+
+	/* All ones is what a device reads as that is not there any more. */
+	if (now != U64_MAX)
+		*counter = max(*counter, now);
+}
+
+/* Look at the registers that count. Any context. */
+void neuron_queue_sample_locked(struct neuron_queue *queue)
+{
+	lockdep_assert_held(&queue->irq_lock);
+
+	if (!queue->counting)
+		return;
+
+	neuron_queue_read_counter(queue, NRN_REG_QUEUE_BUSY_NS(queue->hw), &queue->busy_ns);
+	neuron_queue_read_counter(queue, NRN_REG_QUEUE_CORE_NS(queue->hw), &queue->core_ns);
+	if (queue->user) {
+		neuron_queue_read_counter(queue, NRN_REG_QUEUE_HEAD(queue->hw), &queue->completed);
+		neuron_queue_read_counter(queue, NRN_REG_QUEUE_TAIL(queue->hw), &queue->submitted);
+	}
+}
+
+/*
+ * Seqno up to which nobody needs to wait any more. Any context.
+ */
+u64 neuron_queue_reached_locked(struct neuron_queue *queue)
+{
+	lockdep_assert_held(&queue->irq_lock);
+
+	if (!queue->user)
+		return queue->completed;
+	/* It has stopped, and what will not be done cannot be waited for. */
+	if (queue->failed)
+		return U64_MAX;
+	if (queue->counting)
+		neuron_queue_read_counter(queue, NRN_REG_QUEUE_HEAD(queue->hw), &queue->completed);
+	return queue->completed;
+}
+
+/* Seqno of the oldest job that is not done, 0 if there is none. */
+u64 neuron_queue_oldest(struct neuron_queue *queue)
+{
+	struct neuron_job *job;
+	u64 oldest = 0;
+
+	spin_lock_irq(&queue->irq_lock);
+	if (queue->user) {
+		neuron_queue_sample_locked(queue);
+		if (!queue->marked && queue->completed != queue->submitted)
+			oldest = queue->completed + 1;
+	} else {
+		job = list_first_entry_or_null(&queue->jobs, struct neuron_job, link);
+		oldest = job ? job->fence.seqno : 0;
+	}
+	spin_unlock_irq(&queue->irq_lock);
+	return oldest;
+}
+
+/* The registers are about to be reset, or to be another queue's. */
+static void neuron_queue_freeze_locked(struct neuron_queue *queue)
+{
+	neuron_queue_sample_locked(queue);
+	queue->counting = false;
 }
 
 /**
@@ -132,6 +210,8 @@ bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state s
 	bool first;
 
 	spin_lock_irqsave(&queue->irq_lock, flags);
+	if (state == DRM_NEURON_QUEUE_LOST)
+		neuron_queue_freeze_locked(queue);
 	first = !queue->marked;
 	if (first) {
 		WRITE_ONCE(queue->marked, true);
@@ -146,22 +226,18 @@ bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state s
 /* Complete all jobs of a marked queue, those that the device did not finish with errors. */
 void neuron_queue_flush(struct neuron_queue *queue)
 {
-	struct neuron_job *job;
 	unsigned long flags;
 	LIST_HEAD(done);
 
 	spin_lock_irqsave(&queue->irq_lock, flags);
 	WARN_ON_ONCE(!queue->marked);
-	neuron_queue_collect_locked(queue, &done);
-	list_for_each_entry(job, &queue->jobs, link) {
-		if (!queue->failed)
-			queue->failed = job->fence.seqno;
-		dma_fence_set_error(&job->fence, job->fence.seqno == queue->failed ?
-							 queue->first_error :
-							 queue->rest_error);
+	if (queue->user) {
+		neuron_queue_sample_locked(queue);
+		queue->failed = queue->completed + 1;
+	} else {
+		neuron_queue_collect_locked(queue, &done);
+		neuron_queue_abandon_locked(queue, &done);
 	}
-	list_splice_tail_init(&queue->jobs, &done);
-	queue->completed = queue->submitted;
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
 
 	neuron_jobs_finish(queue, &done);
@@ -208,8 +284,22 @@ int neuron_queue_stop_hw(struct neuron_queue *queue)
 	mutex_lock(&queue->stop_lock);
 	if (queue->owns_hw)
 		ret = neuron_hw_queue_stop(queue->ndev, queue->hw);
+	if (!ret) {
+		spin_lock_irq(&queue->irq_lock);
+		neuron_queue_freeze_locked(queue);
+		spin_unlock_irq(&queue->irq_lock);
+	}
 	mutex_unlock(&queue->stop_lock);
 	return ret;
+}
+
+/* The device has let go of it. May be called twice, as long as the file's memory is there. */
+void neuron_queue_release_memory(struct neuron_queue *queue)
+{
+	if (queue->user)
+		neuron_queue_unpin(queue);
+	else
+		neuron_queue_free_ring(queue);
 }
 
 /* Stops the hardware queue for sure, then completes its jobs. */
@@ -234,6 +324,13 @@ static void neuron_queue_stop(struct neuron_queue *queue)
 	dma_fence_end_signalling(cookie);
 }
 
+/* The file's reference goes, and what its user is charged. */
+void neuron_queue_drop(struct neuron_queue *queue)
+{
+	neuron_user_uncharge_queue(queue->payer);
+	neuron_queue_put(queue);
+}
+
 /*
  * Take a queue out of service. The device is entered; the id is gone, and so is the caller's
  * reference afterwards.
@@ -243,32 +340,49 @@ void neuron_queue_kill(struct neuron_queue *queue)
 	neuron_queue_stop(queue);
 	neuron_vector_remove(queue);
 	neuron_queue_put_hw(queue);
-	neuron_queue_free_ring(queue);
-	neuron_queue_put(queue);
+	neuron_queue_release_memory(queue);
+	neuron_queue_drop(queue);
+}
+
+static void neuron_queue_start_hw(struct neuron_queue *queue)
+{
+	struct neuron_device *ndev = queue->ndev;
+	struct neuron_queue_regs regs = {
+		.user = queue->user,
+		.ring = queue->user ? queue->ring_va : queue->ring_dma,
+		.seqno = queue->user ? queue->seqno_va : queue->seqno_dma,
+		.stamps = queue->user ? queue->stamps_va : queue->stamps_dma,
+		.ring_log2 = queue->ring_log2,
+		.ctx = queue->ctx,
+		.vector = queue->vector - ndev->vectors,
+		.priority = queue->priority,
+		.coalesce_count = queue->coalesce_count,
+		.coalesce_usecs = queue->coalesce_usecs,
+	};
+
+	neuron_hw_queue_start(ndev, queue->hw, &regs);
+
+	spin_lock_irq(&queue->irq_lock);
+	queue->counting = true;
+	spin_unlock_irq(&queue->irq_lock);
 }
 
 static void neuron_queue_start(struct neuron_queue *queue)
 {
 	struct neuron_device *ndev = queue->ndev;
-	struct neuron_queue_regs regs = {
-		.ring = queue->ring_dma,
-		.seqno = queue->seqno_dma,
-		.ring_log2 = queue->ring_log2,
-		.ctx = queue->ctx,
-		.vector = queue->vector - ndev->vectors,
-	};
 
 	down_read(&ndev->reset_sem);
 	/* Wedged since the ioctl looked: nothing would ever end its jobs. */
 	if (ndev->away || ndev->wedged)
 		neuron_queue_mark(queue, DRM_NEURON_QUEUE_LOST, -ECANCELED, -ECANCELED);
-	else
-		neuron_hw_queue_start(ndev, queue->hw, &regs);
+	/* Or a reset has found it between two steps of the ioctl. */
+	if (!READ_ONCE(queue->marked))
+		neuron_queue_start_hw(queue);
 	up_read(&ndev->reset_sem);
 }
 
-static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile, u32 ring_log2,
-					       u32 timeout_ms)
+static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile,
+					       const struct drm_neuron_queue_create *args)
 {
 	struct neuron_queue *queue;
 
@@ -278,9 +392,18 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile, u32 ri
 
 	kref_init(&queue->ref);
 	queue->ndev = nfile->ndev;
+	queue->payer = nfile->user;
 	queue->ctx = nfile->ctx;
-	queue->ring_log2 = ring_log2;
-	queue->timeout = msecs_to_jiffies(timeout_ms);
+	queue->ring_log2 = args->ring_log2 ?: NEURON_RING_LOG2_DEFAULT;
+	queue->timeout = msecs_to_jiffies(args->timeout_ms ?: NEURON_TIMEOUT_MS_DEFAULT);
+	queue->polled = args->flags & DRM_NEURON_QUEUE_POLLED;
+	queue->user = args->flags & DRM_NEURON_QUEUE_USER;
+	queue->ring_va = args->ring_va;
+	queue->seqno_va = args->seqno_va;
+	queue->stamps_va = args->stamps_va;
+	queue->priority = args->priority;
+	queue->coalesce_count = args->coalesce_count;
+	queue->coalesce_usecs = args->coalesce_usecs;
 	queue->fence_context = dma_fence_context_alloc(1);
 	queue->progress_at = jiffies;
 	queue->moved_at = jiffies;
@@ -293,35 +416,55 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile, u32 ri
 	return queue;
 }
 
-/* A queue in service that no id names yet, or an error pointer. */
-struct neuron_queue *neuron_queue_create(struct neuron_file *nfile, u32 ring_log2, u32 timeout_ms)
+static int neuron_queue_alloc_memory(struct neuron_queue *queue)
+{
+	int ret;
+
+	ret = drm_syncobj_create(&queue->syncobj, 0, NULL);
+	return ret ?: neuron_queue_alloc_ring(queue);
+}
+
+/**
+ * neuron_queue_create() - make a queue and put it into service
+ * @nfile: File; the device is entered.
+ * @args: What user space wants, checked.
+ *
+ * Return: The queue, which no id names yet, or an error pointer.
+ */
+struct neuron_queue *neuron_queue_create(struct neuron_file *nfile,
+					 const struct drm_neuron_queue_create *args)
 {
 	struct neuron_queue *queue;
 	int ret;
 
-	queue = neuron_queue_alloc(nfile, ring_log2, timeout_ms);
-	if (!queue)
+	ret = neuron_user_charge_queue(nfile->user);
+	if (ret)
+		return ERR_PTR(ret);
+
+	queue = neuron_queue_alloc(nfile, args);
+	if (!queue) {
+		neuron_user_uncharge_queue(nfile->user);
 		return ERR_PTR(-ENOMEM);
+	}
 
-	ret = drm_syncobj_create(&queue->syncobj, 0, NULL);
+	ret = queue->user ? neuron_queue_pin(queue, &nfile->vm) : neuron_queue_alloc_memory(queue);
 	if (ret)
-		goto err_put;
-
-	ret = neuron_queue_alloc_ring(queue);
-	if (ret)
-		goto err_put;
+		goto err_drop;
 
 	ret = neuron_queue_take_hw(queue);
 	if (ret)
-		goto err_free_ring;
+		goto err_release_memory;
 
 	neuron_vector_add(queue);
 	neuron_queue_start(queue);
+	/* Nobody tells when the process rings: the watchdog looks as long as the queue lives. */
+	if (queue->user)
+		neuron_tdr_kick(queue);
 	return queue;
 
-err_free_ring:
-	neuron_queue_free_ring(queue);
-err_put:
-	neuron_queue_put(queue);
+err_release_memory:
+	neuron_queue_release_memory(queue);
+err_drop:
+	neuron_queue_drop(queue);
 	return ERR_PTR(ret);
 }

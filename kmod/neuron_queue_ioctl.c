@@ -1,21 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
+#include <linux/bitfield.h>
+#include <linux/capability.h>
+
 #include <drm/drm_drv.h>
 #include <drm/drm_syncobj.h>
 
 #include "neuron_device.h"
+#include "neuron_doorbell.h"
 #include "neuron_queue.h"
 
-#define NEURON_RING_LOG2_DEFAULT  10
-#define NEURON_TIMEOUT_MS_DEFAULT (10 * MSEC_PER_SEC)
-/* A fence must signal in finite time, whatever user space asks for. */
-#define NEURON_TIMEOUT_MS_MAX (60 * 60 * MSEC_PER_SEC)
+/* What the fields of the register take. The latter is also for how long a fence may be late. */
+#define NEURON_COALESCE_COUNT_MAX FIELD_MAX(NRN_QUEUE_COALESCE_COUNT)
+#define NEURON_COALESCE_USECS_MAX FIELD_MAX(NRN_QUEUE_COALESCE_USECS)
+
+void neuron_queue_fill_limits(struct neuron_file *nfile, struct drm_neuron_query_queues *info)
+{
+	struct neuron_device *ndev = nfile->ndev;
+
+	info->ring_log2_min = NRN_RING_LOG2_MIN;
+	info->ring_log2_max = NRN_RING_LOG2_MAX;
+	info->ring_log2_default = NEURON_RING_LOG2_DEFAULT;
+	info->coalesce_count_max = NEURON_COALESCE_COUNT_MAX;
+	info->coalesce_usecs_max = NEURON_COALESCE_USECS_MAX;
+	info->timeout_ms_default = NEURON_TIMEOUT_MS_DEFAULT;
+	info->timeout_ms_max = NEURON_TIMEOUT_MS_MAX;
+	info->queues_max = min(ndev->info.queues, NEURON_FILE_QUEUES);
+	info->queues_user_max = neuron_user_limit(ndev, nfile->user, NEURON_QUEUES);
+}
+
+/* What user space gets for the queue besides its id. */
+static int neuron_queue_get_handle(struct neuron_file *nfile, struct neuron_queue *queue,
+				   struct drm_neuron_queue_create *args)
+{
+	u32 syncobj = 0, doorbell = 0;
+	int ret;
+
+	if (queue->user)
+		ret = neuron_doorbell_handle(nfile, &doorbell);
+	else
+		ret = drm_syncobj_get_handle(nfile->drm_file, queue->syncobj, &syncobj);
+	if (ret)
+		return ret;
+
+	args->syncobj = syncobj;
+	args->doorbell_handle = doorbell;
+	args->doorbell_offset = queue->user ? queue->hw * NRN_DOORBELL_STRIDE : 0;
+	return 0;
+}
 
 static int neuron_queue_create_entered(struct neuron_file *nfile,
 				       struct drm_neuron_queue_create *args)
 {
-	u32 ring_log2 = args->ring_log2 ?: NEURON_RING_LOG2_DEFAULT;
-	u32 timeout_ms = args->timeout_ms ?: NEURON_TIMEOUT_MS_DEFAULT;
 	struct neuron_queue *queue;
 	int ret;
 	u32 id;
@@ -25,13 +61,13 @@ static int neuron_queue_create_entered(struct neuron_file *nfile,
 	if (ret)
 		return ret == -EBUSY ? -ENOSPC : ret;
 
-	queue = neuron_queue_create(nfile, ring_log2, timeout_ms);
+	queue = neuron_queue_create(nfile, args);
 	if (IS_ERR(queue)) {
 		ret = PTR_ERR(queue);
 		goto err_erase;
 	}
 
-	ret = drm_syncobj_get_handle(nfile->drm_file, queue->syncobj, &args->syncobj);
+	ret = neuron_queue_get_handle(nfile, queue, args);
 	if (ret)
 		goto err_kill;
 
@@ -46,6 +82,45 @@ err_erase:
 	return ret;
 }
 
+static int neuron_queue_check(const struct drm_neuron_queue_create *args)
+{
+	switch (args->flags) {
+	case 0:
+	case DRM_NEURON_QUEUE_POLLED:
+		if (args->ring_va || args->seqno_va || args->stamps_va)
+			return -EINVAL;
+		break;
+	case DRM_NEURON_QUEUE_USER:
+		if (!IS_ALIGNED(args->ring_va, NRN_PAGE_SIZE) ||
+		    !IS_ALIGNED(args->seqno_va, sizeof(u64)) ||
+		    !IS_ALIGNED(args->stamps_va, sizeof(struct nrn_stamp)))
+			return -EINVAL;
+		/* A larger page would show the doorbells of other contexts as well. */
+		if (PAGE_SIZE != NRN_PAGE_SIZE)
+			return -EOPNOTSUPP;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (args->ring_log2 &&
+	    (args->ring_log2 < NRN_RING_LOG2_MIN || args->ring_log2 > NRN_RING_LOG2_MAX))
+		return -EINVAL;
+	if (args->timeout_ms > NEURON_TIMEOUT_MS_MAX)
+		return -EINVAL;
+	if (args->coalesce_count > NEURON_COALESCE_COUNT_MAX ||
+	    args->coalesce_usecs > NEURON_COALESCE_USECS_MAX)
+		return -EINVAL;
+	/* What is not raised cannot be held back. */
+	if (args->flags == DRM_NEURON_QUEUE_POLLED &&
+	    (args->coalesce_count || args->coalesce_usecs))
+		return -EINVAL;
+	if (args->priority > DRM_NEURON_PRIORITY_HIGH)
+		return -EINVAL;
+	if (args->priority == DRM_NEURON_PRIORITY_HIGH && !capable(CAP_SYS_NICE))
+		return -EACCES;
+	return 0;
+}
+
 int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct neuron_file *nfile = file->driver_priv;
@@ -53,15 +128,9 @@ int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_fil
 	int ret;
 	int idx;
 
-	if (args->flags || args->timeout_ms > NEURON_TIMEOUT_MS_MAX)
-		return -EINVAL;
-	if (args->priority || args->coalesce_count || args->coalesce_usecs)
-		return -EINVAL;
-	if (args->ring_va || args->seqno_va || args->stamps_va)
-		return -EINVAL;
-	if (args->ring_log2 &&
-	    (args->ring_log2 < NRN_RING_LOG2_MIN || args->ring_log2 > NRN_RING_LOG2_MAX))
-		return -EINVAL;
+	ret = neuron_queue_check(args);
+	if (ret)
+		return ret;
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
@@ -115,6 +184,11 @@ static void neuron_queue_fill_query(struct neuron_queue *queue, struct drm_neuro
 	args->fault_packet = queue->fault_packet;
 	args->fault_va = le64_to_cpu(fault->va);
 	args->fault_info = le64_to_cpu(fault->info);
+	args->busy_ns = queue->busy_ns;
+	args->core_ns = queue->core_ns;
+	args->priority = queue->priority;
+	args->flags = (queue->user ? DRM_NEURON_QUEUE_USER : 0) |
+		      (queue->polled ? DRM_NEURON_QUEUE_POLLED : 0);
 }
 
 int neuron_queue_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
@@ -127,6 +201,7 @@ int neuron_queue_query_ioctl(struct drm_device *drm, void *data, struct drm_file
 		return -ENOENT;
 
 	spin_lock_irq(&queue->irq_lock);
+	neuron_queue_sample_locked(queue);
 	neuron_queue_fill_query(queue, args);
 	spin_unlock_irq(&queue->irq_lock);
 	neuron_queue_put(queue);

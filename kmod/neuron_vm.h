@@ -34,6 +34,9 @@ int neuron_vm_init(struct neuron_vm *vm, struct neuron_device *ndev);
 void neuron_vm_fini(struct neuron_vm *vm);
 void neuron_vm_show_fdinfo(struct drm_printer *p, const struct neuron_vm *vm);
 
+int neuron_vm_pin(struct neuron_vm *vm, u64 va, u64 size, bool write);
+void neuron_vm_unpin(struct neuron_vm *vm, u64 va, u64 size);
+
 int neuron_vm_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 
 #endif /* __NEURON_VM_H__ */

@@ -126,12 +126,13 @@ void configuration_is_locked_while_enabled(void **) {
     m.w32(reg::QUEUE_RING_LOG2(0), 9);
     m.w32(reg::QUEUE_CFG(0), 0);
     m.w64(reg::QUEUE_SEQNO_ADDR(0), 0);
+    m.w64(reg::QUEUE_STAMP_ADDR(0), 0);
     m.w64(reg::CTX_PT_ROOT(0), 0);
-    assert_int_equal(m.bad(), 5);
+    assert_int_equal(m.bad(), 6);
     assert_int_equal(m.r64(reg::QUEUE_RING_BASE(0)), base);
     queue.disable();
     m.w64(reg::QUEUE_RING_BASE(0), 0);
-    assert_int_equal(m.bad(), 5);
+    assert_int_equal(m.bad(), 6);
 }
 
 void a_queue_with_a_bad_configuration_faults(void **) {
@@ -139,6 +140,7 @@ void a_queue_with_a_bad_configuration_faults(void **) {
         std::uint32_t log2, cfg;
         std::uint64_t base, seqno;
         std::uint32_t info;
+        std::uint64_t stamp = 0;
     };
     const auto cfg = [](std::uint32_t ctx, std::uint32_t vector, std::uint32_t slot, bool va = false) {
         return field::QUEUE_CFG_CTX.set(ctx) | field::QUEUE_CFG_VECTOR.set(vector) | field::QUEUE_CFG_SLOT.set(slot) |
@@ -162,6 +164,9 @@ void a_queue_with_a_bad_configuration_faults(void **) {
         {4, cfg(0, 1, 7, true), 1ULL << 48, 0, reg::QUEUE_RING_BASE(q)},
         {4, cfg(0, 1, 7), 0, 4, reg::QUEUE_SEQNO_ADDR(q)},
         {4, cfg(0, 1, 7, true), 0, 1ULL << 50, reg::QUEUE_SEQNO_ADDR(q)},
+        {4, cfg(0, 1, 7), 0, 0, reg::QUEUE_STAMP_ADDR(q), 8},
+        {4, cfg(0, 1, 7), 0, 0, reg::QUEUE_STAMP_ADDR(q), ~15ULL},
+        {4, cfg(0, 1, 7, true), 0, 0, reg::QUEUE_STAMP_ADDR(q), (1ULL << 48) - 15 * 16}, // the last one is outside
     };
     Machine m;
     Context ctx(m, 0);
@@ -170,6 +175,7 @@ void a_queue_with_a_bad_configuration_faults(void **) {
     for (const Case &c : cases) {
         m.w64(reg::QUEUE_RING_BASE(q), c.base);
         m.w64(reg::QUEUE_SEQNO_ADDR(q), c.seqno);
+        m.w64(reg::QUEUE_STAMP_ADDR(q), c.stamp);
         m.w32(reg::QUEUE_RING_LOG2(q), c.log2);
         m.w32(reg::QUEUE_CFG(q), c.cfg);
         m.w32(reg::QUEUE_CTRL(q), 1);

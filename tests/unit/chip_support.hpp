@@ -340,7 +340,7 @@ struct QueueOptions {
     std::uint64_t ring_bus = 0;
     bool doorbell_register = false;
     spec::QueuePriority priority = spec::QueuePriority::NORMAL;
-    bool enable = true;
+    std::uint64_t stamp_addr = 0; ///< bus or context address, as the ring's
 };
 
 /// A kernel-mode queue, unless `ring_va` says where the context has mapped `ring_bus`.
@@ -360,8 +360,8 @@ public:
                                                field::QUEUE_CFG_RING_VA.set(options.ring_va != 0) |
                                                field::QUEUE_CFG_PRIORITY.set(spec::raw(options.priority)) |
                                                field::QUEUE_CFG_DB_REG.set(by_register_));
-        if (options.enable)
-            enable();
+        machine.w64(reg::QUEUE_STAMP_ADDR(index), options.stamp_addr);
+        enable();
     }
 
     std::uint32_t index() const { return index_; }
@@ -377,6 +377,10 @@ public:
     template<class Packet>
     void push(Packet packet) {
         packet.flags = spec::PacketFlag::SEQNO | spec::PacketFlag::IRQ;
+        push_raw(spec::packed(packet));
+    }
+    template<class Packet>
+    void push_unflagged(const Packet &packet) {
         push_raw(spec::packed(packet));
     }
     void ring() {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "control.hpp"
 
+#include <utility>
+
 namespace neuron::chip {
 
 namespace field = spec::field;
@@ -36,8 +38,7 @@ std::uint32_t Control::queue_status(std::uint32_t index) const {
     const std::lock_guard lock(mutex_);
     const QueueControl &queue = queues_[index];
     return field::QUEUE_STATUS_STATE.set(spec::raw(queue.state)) | field::QUEUE_STATUS_BUSY.set(queue.busy) |
-           field::QUEUE_STATUS_WAITING.set(queue.waiting.load(std::memory_order_relaxed)) |
-           field::QUEUE_STATUS_FAULT.set(spec::raw(queue.fault));
+           field::QUEUE_STATUS_WAITING.set(queue.waiting) | field::QUEUE_STATUS_FAULT.set(spec::raw(queue.fault));
 }
 
 std::uint64_t Control::queue_head(std::uint32_t index) const {
@@ -48,6 +49,16 @@ std::uint64_t Control::queue_head(std::uint32_t index) const {
 std::uint64_t Control::queue_tail(std::uint32_t index) const {
     const std::lock_guard lock(mutex_);
     return queues_[index].tail;
+}
+
+std::uint64_t Control::queue_busy_ns(std::uint32_t index) const {
+    const std::lock_guard lock(mutex_);
+    return queues_[index].busy_time.read(clock_.now_ns());
+}
+
+std::uint64_t Control::queue_core_ns(std::uint32_t index) const {
+    const std::lock_guard lock(mutex_);
+    return queues_[index].core_time.read(clock_.now_ns());
 }
 
 bool Control::enable_queue(std::uint32_t index, bool enable) {
@@ -89,6 +100,9 @@ std::optional<std::uint32_t> Control::config_error_locked(std::uint32_t index) c
         return spec::reg::QUEUE_RING_BASE(index);
     if (config.seqno_addr % sizeof(std::uint64_t) != 0 || config.seqno_addr > end - sizeof(std::uint64_t))
         return spec::reg::QUEUE_SEQNO_ADDR(index);
+    const std::uint64_t stamp_bytes = std::uint64_t{spec::Stamp::BYTES} << config.ring_log2;
+    if (config.stamp_addr % spec::Stamp::BYTES != 0 || config.stamp_addr > end - stamp_bytes)
+        return spec::reg::QUEUE_STAMP_ADDR(index);
     return std::nullopt;
 }
 
@@ -98,6 +112,7 @@ void Control::start_locked(std::uint32_t index) {
     queue.active = queue.config;
     queue.fault = spec::Fault::NONE;
     queue.head = queue.tail = 0;
+    queue.busy_time = queue.core_time = {};
     if (const auto wrong = config_error_locked(index)) {
         // Nothing ran, and the context may be the wrong one: its other queues go on.
         queue.state = QueueState::FAULTED;
@@ -222,7 +237,8 @@ bool Control::enable_context(std::uint32_t ctx, bool enable) {
 // A queue has nothing in flight any more.
 void Control::rest_locked(std::uint32_t index) {
     QueueControl &queue = queues_[index];
-    queue.busy = false;
+    if (std::exchange(queue.busy, false))
+        queue.busy_time.set_rate(clock_.now_ns(), 0);
     queue.abort.store(false, std::memory_order_release);
     if (!ready_)
         executor_.wake(*reset_unit_);
@@ -235,19 +251,48 @@ std::optional<Control::Work> Control::next_work(std::uint32_t index) {
         rest_locked(index);
         return std::nullopt;
     }
-    queue.busy = true;
-    return Work{queue.head, queue.tail, contexts_[queue.active.ctx()].space.generation()};
+    Work work{queue.head, queue.tail, contexts_[queue.active.ctx()].space.generation(), std::nullopt};
+    if (!std::exchange(queue.busy, true)) {
+        work.begun_ns = clock_.now_ns();
+        queue.busy_time.set_rate(*work.begun_ns, 1);
+    }
+    return work;
 }
 
-std::optional<std::uint64_t> Control::retire(std::uint32_t index) {
+std::optional<Control::Retired> Control::retire(std::uint32_t index) {
     const std::lock_guard lock(mutex_);
     QueueControl &queue = queues_[index];
     if (queue.aborting())
         return std::nullopt;
     queue.made_progress();
-    if (++queue.head == queue.tail)
+    const bool more = ++queue.head != queue.tail;
+    if (!more)
         queue.state = QueueState::IDLE;
-    return queue.head;
+    return Retired{queue.head, more};
+}
+
+void Control::wait_for_cores(std::uint32_t index) {
+    const std::lock_guard lock(mutex_);
+    QueueControl &queue = queues_[index];
+    if (!queue.aborting() && !std::exchange(queue.waiting, true))
+        queue.busy_time.set_rate(clock_.now_ns(), 0);
+}
+
+void Control::take_cores(std::uint32_t index, std::uint32_t cores) {
+    const std::lock_guard lock(mutex_);
+    QueueControl &queue = queues_[index];
+    if (queue.aborting())
+        return;
+    const std::uint64_t now = clock_.now_ns();
+    queue.waiting = false;
+    queue.busy_time.set_rate(now, 1);
+    queue.core_time.set_rate(now, cores);
+}
+
+void Control::give_cores(std::uint32_t index) {
+    const std::lock_guard lock(mutex_);
+    queues_[index].waiting = false;
+    queues_[index].core_time.set_rate(clock_.now_ns(), 0);
 }
 
 void Control::stopped(std::uint32_t index) {
@@ -302,6 +347,8 @@ void Control::begin_reset() {
         stop_locked(i, QueueState::DISABLED);
         queue.config = {};
         queue.head = queue.tail = 0;
+        // What winds down counts no more: its clock is about to start anew.
+        queue.busy_time = queue.core_time = {};
     }
     for (Context &context : contexts_) {
         context.enabled = false;

@@ -40,6 +40,8 @@ public:
     std::uint32_t queue_status(std::uint32_t index) const;
     std::uint64_t queue_head(std::uint32_t index) const;
     std::uint64_t queue_tail(std::uint32_t index) const;
+    std::uint64_t queue_busy_ns(std::uint32_t index) const;
+    std::uint64_t queue_core_ns(std::uint32_t index) const;
 
     std::uint64_t page_table(std::uint32_t ctx) const;
     bool set_page_table(std::uint32_t ctx, std::uint64_t root);
@@ -66,13 +68,22 @@ public:
     struct Work {
         std::uint64_t head; ///< index of the next packet
         std::uint64_t tail;
-        std::uint64_t generation; ///< of the context; see AddressSpace::generation()
+        std::uint64_t generation;              ///< of the context; see AddressSpace::generation()
+        std::optional<std::uint64_t> begun_ns; ///< now, if the queue was not busy before
+    };
+    struct Retired {
+        std::uint64_t head; ///< the new one
+        bool more;          ///< the next packet was there already
     };
     QueueControl &queue(std::uint32_t index) { return queues_[index]; }
     /// What the queue has to do; the queue is busy from here on. Nothing: it is not busy any more.
     std::optional<Work> next_work(std::uint32_t index);
-    /// Counts the packet as retired. The new HEAD, or nothing if the queue is being stopped.
-    std::optional<std::uint64_t> retire(std::uint32_t index);
+    /// Counts the packet as retired. Nothing if the queue is being stopped.
+    std::optional<Retired> retire(std::uint32_t index);
+    /// The packet in flight waits for cores; it has got `cores` of them; it has given back what it had.
+    void wait_for_cores(std::uint32_t index);
+    void take_cores(std::uint32_t index, std::uint32_t cores);
+    void give_cores(std::uint32_t index);
     /// The queue's work has wound down after `abort`.
     void stopped(std::uint32_t index);
     /// Stops queue `index` as FAULTED and its context's other queues as STOPPED, and posts the record. Of several
