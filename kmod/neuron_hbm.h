@@ -6,7 +6,7 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 
-#include <drm/drm_buddy.h>
+#include "neuron_compat.h"
 
 struct neuron_device;
 
