@@ -13,6 +13,7 @@
 #include <drm/drm_print.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_compat.h"
 #include "neuron_debugfs.h"
 #include "neuron_doorbell.h"
 #include "neuron_gem.h"
@@ -335,7 +336,7 @@ static const struct drm_driver neuron_driver = {
 	.fops = &neuron_fops,
 	.name = "neuron_accel",
 	.desc = "Neuron AI accelerator",
-	.date = "20261123",
+	NEURON_DRIVER_DATE("20261123")
 	.major = 1,
 	.minor = 0,
 };
