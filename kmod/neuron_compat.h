@@ -35,6 +35,13 @@
 #define NEURON_DRIVER_DATE(text)
 #endif
 
+/* Namespaces of symbols became strings. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define NEURON_NAMESPACE(name) name
+#else
+#define NEURON_NAMESPACE(name) __stringify(name)
+#endif
+
 /* What a mapping is, is asked of the mapping. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
 static inline bool vma_is_cow_mapping(const struct vm_area_struct *vma)

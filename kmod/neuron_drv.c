@@ -338,7 +338,7 @@ static const struct drm_driver neuron_driver = {
 	.desc = "Neuron AI accelerator",
 	NEURON_DRIVER_DATE("20261123")
 	.major = 1,
-	.minor = 0,
+	.minor = 1,
 };
 
 static void neuron_free_software(struct drm_device *drm, void *arg)
@@ -563,4 +563,4 @@ module_pci_driver(neuron_pci_driver);
 
 MODULE_DESCRIPTION("Neuron AI accelerator");
 MODULE_LICENSE("Dual MIT/GPL");
-MODULE_IMPORT_NS(DMA_BUF);
+MODULE_IMPORT_NS(NEURON_NAMESPACE(DMA_BUF));

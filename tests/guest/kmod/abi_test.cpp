@@ -629,6 +629,14 @@ void list_numbers() {
         assert_int_equal(rig.file.call(_IOC(_IOC_WRITE, 'd', _IOC_NR(request), sizeof(args)), &args), 0);
         assert_int_equal(args.size, 0);
     });
+    add("version says what there is", [](Rig &rig) {
+        drmVersion *version = drmGetVersion(rig.file.fd());
+        assert_non_null(version);
+        assert_string_equal(version->name, "neuron_accel");
+        assert_int_equal(version->version_major, 1);
+        assert_true(version->version_minor >= 1);
+        drmFreeVersion(version);
+    });
     add("modes, planes and masters are not here", [](Rig &rig) {
         for (const unsigned long request : {DRM_IOCTL_MODE_GETRESOURCES, DRM_IOCTL_MODE_CREATE_DUMB})
             assert_true(rig.file.call(request, rig.scratch.data()) < 0);
