@@ -51,7 +51,7 @@ void neuron_bos_unmap_dma(struct neuron_device *ndev)
 }
 
 /* The bounce buffers of swiotlb would need a sync around each job, which there is no call for. */
-static bool neuron_sgt_is_coherent(struct device *dev, struct sg_table *sgt)
+bool neuron_sgt_is_coherent(struct device *dev, struct sg_table *sgt)
 {
 	struct scatterlist *sg;
 	int i;

@@ -7,6 +7,7 @@
 
 #include <drm/drm_gem_shmem_helper.h>
 
+struct device;
 struct drm_device;
 struct drm_file;
 struct drm_printer;
@@ -35,6 +36,7 @@ static inline struct neuron_bo *to_neuron_bo(struct drm_gem_object *obj)
 
 struct drm_gem_object *neuron_gem_create_object(struct drm_device *drm, size_t size);
 struct sg_table *neuron_bo_map_dma(struct neuron_bo *bo);
+bool neuron_sgt_is_coherent(struct device *dev, struct sg_table *sgt);
 void neuron_bos_unmap_dma(struct neuron_device *ndev);
 void neuron_gem_show_fdinfo(struct drm_printer *p, struct drm_file *file);
 

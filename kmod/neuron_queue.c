@@ -14,6 +14,7 @@
 #include "neuron_queue.h"
 #include "neuron_reset.h"
 #include "neuron_trace.h"
+#include "neuron_waiter.h"
 
 /**
  * DOC: Queues
@@ -123,6 +124,9 @@ int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock)
 
 	lockdep_assert_held(&queue->lock);
 
+	/* Nobody else may have looked for a while. */
+	if (queue->polled)
+		neuron_queue_retire(queue);
 	if (nonblock && !neuron_queue_admits(queue, count))
 		return -EAGAIN;
 
@@ -150,7 +154,9 @@ void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_pack
 		memcpy(&queue->ring[0], packets + run, (count - run) * sizeof(*packets));
 
 		last = &queue->ring[(queue->tail + count - 1) & mask];
-		last->header.flags = NRN_PACKET_FLAG_SEQNO | NRN_PACKET_FLAG_IRQ;
+		last->header.flags = NRN_PACKET_FLAG_SEQNO;
+		if (!queue->polled)
+			last->header.flags |= NRN_PACKET_FLAG_IRQ;
 	}
 	mutex_unlock(&queue->stop_lock);
 }
@@ -179,6 +185,8 @@ int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 co
 	if (!marked) {
 		trace_neuron_job_submit(queue->ctx, queue->hw, job->fence.seqno, job->first, count);
 		list_add_tail(&job->link, &queue->jobs);
+		if (job->dma)
+			list_add_tail(&job->held, &queue->held);
 		queue->submitted = job->fence.seqno;
 		queue->tail = job->end;
 		neuron_hw_doorbell(ndev, queue->ctx, queue->hw, queue->tail);
@@ -215,19 +223,64 @@ static void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_
 	}
 }
 
+/* Seqno of the newest job that is all over, like all before it. */
+u64 neuron_queue_reached_locked(struct neuron_queue *queue)
+{
+	struct neuron_job *held = list_first_entry_or_null(&queue->held, struct neuron_job, held);
+
+	lockdep_assert_held(&queue->irq_lock);
+
+	return held ? min(queue->completed, held->fence.seqno - 1) : queue->completed;
+}
+
+/* Result of a job that is done. */
+int neuron_queue_result_locked(struct neuron_queue *queue, u64 seqno)
+{
+	lockdep_assert_held(&queue->irq_lock);
+
+	if (!queue->failed || seqno < queue->failed)
+		return 0;
+	return seqno == queue->failed ? queue->first_error : queue->rest_error;
+}
+
+/* Device clock when a job was done; 0 if it did not run to its end, or is long past. */
+u64 neuron_queue_end_ns_locked(struct neuron_queue *queue, u64 seqno)
+{
+	lockdep_assert_held(&queue->irq_lock);
+
+	return 0;
+}
+
 /* Complete what the device is done with. Any context. */
 void neuron_queue_retire(struct neuron_queue *queue)
 {
 	unsigned long flags;
+	LIST_HEAD(waiters);
 	LIST_HEAD(done);
 
 	spin_lock_irqsave(&queue->irq_lock, flags);
 	neuron_queue_collect_locked(queue, &done);
+	neuron_waiters_collect_locked(queue, &waiters);
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
 
-	if (list_empty(&done))
+	if (list_empty(&done) && list_empty(&waiters))
 		return;
 	neuron_jobs_finish(queue, &done);
+	neuron_waiters_tell(&waiters);
+	wake_up_all(&queue->wait);
+}
+
+/* The memory that a job used has been given back: tell those who wait for it. */
+void neuron_queue_unhold(struct neuron_queue *queue, struct neuron_job *job)
+{
+	LIST_HEAD(waiters);
+
+	spin_lock_irq(&queue->irq_lock);
+	list_del_init(&job->held);
+	neuron_waiters_collect_locked(queue, &waiters);
+	spin_unlock_irq(&queue->irq_lock);
+
+	neuron_waiters_tell(&waiters);
 	wake_up_all(&queue->wait);
 }
 
@@ -263,6 +316,7 @@ void neuron_queue_flush(struct neuron_queue *queue)
 {
 	struct neuron_job *job;
 	unsigned long flags;
+	LIST_HEAD(waiters);
 	LIST_HEAD(done);
 
 	spin_lock_irqsave(&queue->irq_lock, flags);
@@ -277,9 +331,11 @@ void neuron_queue_flush(struct neuron_queue *queue)
 	}
 	list_splice_tail_init(&queue->jobs, &done);
 	queue->completed = queue->submitted;
+	neuron_waiters_collect_locked(queue, &waiters);
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
 
 	neuron_jobs_finish(queue, &done);
+	neuron_waiters_tell(&waiters);
 	wake_up_all(&queue->wait);
 }
 
@@ -449,6 +505,8 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile, u32 ri
 	queue->progress_at = jiffies;
 	queue->moved_at = jiffies;
 	INIT_LIST_HEAD(&queue->jobs);
+	INIT_LIST_HEAD(&queue->held);
+	queue->waiters = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&queue->vector_link);
 	mutex_init(&queue->lock);
 	mutex_init(&queue->stop_lock);
@@ -511,6 +569,7 @@ static int neuron_queue_create_entered(struct neuron_file *nfile,
 		goto err_erase;
 	}
 
+	queue->polled = args->flags & DRM_NEURON_QUEUE_POLLED;
 	ret = drm_syncobj_get_handle(nfile->drm_file, queue->syncobj, &args->syncobj);
 	if (ret)
 		goto err_kill;
@@ -533,7 +592,11 @@ int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_fil
 	int ret;
 	int idx;
 
-	if (args->flags || args->pad || args->timeout_ms > NEURON_TIMEOUT_MS_MAX)
+	if (args->flags & ~DRM_NEURON_QUEUE_POLLED || args->timeout_ms > NEURON_TIMEOUT_MS_MAX)
+		return -EINVAL;
+	if (args->priority || args->coalesce_count || args->coalesce_usecs)
+		return -EINVAL;
+	if (args->ring_va || args->seqno_va || args->stamps_va)
 		return -EINVAL;
 	if (args->ring_log2 &&
 	    (args->ring_log2 < NRN_RING_LOG2_MIN || args->ring_log2 > NRN_RING_LOG2_MAX))
@@ -615,13 +678,16 @@ static bool neuron_queue_job_done(struct neuron_queue *queue, u64 seqno, s32 *st
 	bool done;
 
 	spin_lock_irq(&queue->irq_lock);
-	done = queue->completed >= seqno;
-	if (!queue->failed || seqno < queue->failed)
-		*status = 0;
-	else
-		*status = seqno == queue->failed ? queue->first_error : queue->rest_error;
+	done = neuron_queue_reached_locked(queue) >= seqno;
+	*status = neuron_queue_result_locked(queue, seqno);
 	spin_unlock_irq(&queue->irq_lock);
 	return done;
+}
+
+/* Whether the job can be waited for. */
+bool neuron_queue_knows(struct neuron_queue *queue, u64 seqno)
+{
+	return seqno && seqno <= READ_ONCE(queue->submitted);
 }
 
 static int neuron_queue_wait(struct neuron_queue *queue, struct drm_neuron_wait *args)
@@ -629,7 +695,7 @@ static int neuron_queue_wait(struct neuron_queue *queue, struct drm_neuron_wait 
 	s32 status = 0;
 	long ret;
 
-	if (!args->seqno || args->seqno > READ_ONCE(queue->submitted))
+	if (!neuron_queue_knows(queue, args->seqno))
 		return -EINVAL;
 
 	/* No drm_dev_enter(): remove must not wait for us, it ends the wait. */

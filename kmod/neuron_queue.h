@@ -5,6 +5,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -39,6 +40,8 @@ struct neuron_queue {
 	/* @hw: Number of the hardware queue, and index in neuron_device.queues. */
 	u32 hw;
 	u32 ring_log2;
+	/* @polled: No interrupts: whoever waits looks. */
+	bool polled;
 	/* @timeout: Jiffies that a job may go without progress. */
 	unsigned long timeout;
 	u64 fence_context;
@@ -76,6 +79,13 @@ struct neuron_queue {
 	bool marked;
 	/* @jobs: Jobs in flight, oldest first. */
 	struct list_head jobs;
+	/*
+	 * @held: Jobs whose memory of a process has not been given back, oldest first. Who waits
+	 * for a job waits for that, too; its fence may have signalled.
+	 */
+	struct list_head held;
+	/* @waiters: &struct neuron_waiter by seqno. */
+	struct rb_root_cached waiters;
 	/* @head: Packets retired, as far as the driver has seen. */
 	u64 head;
 	/* @submitted: Seqno of the newest job. */
@@ -108,6 +118,12 @@ struct neuron_queue {
 	wait_queue_head_t wait;
 };
 
+static inline struct neuron_queue *neuron_queue_get(struct neuron_queue *queue)
+{
+	kref_get(&queue->ref);
+	return queue;
+}
+
 struct neuron_queue *neuron_queue_find(struct neuron_file *nfile, u32 id);
 struct neuron_queue *neuron_queue_get_hw(struct neuron_device *ndev, u32 hw);
 void neuron_queue_put(struct neuron_queue *queue);
@@ -118,6 +134,11 @@ void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_pack
 int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 count);
 
 void neuron_queue_retire(struct neuron_queue *queue);
+void neuron_queue_unhold(struct neuron_queue *queue, struct neuron_job *job);
+bool neuron_queue_knows(struct neuron_queue *queue, u64 seqno);
+u64 neuron_queue_reached_locked(struct neuron_queue *queue);
+int neuron_queue_result_locked(struct neuron_queue *queue, u64 seqno);
+u64 neuron_queue_end_ns_locked(struct neuron_queue *queue, u64 seqno);
 bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state state,
 		       int first_error, int rest_error);
 void neuron_queue_flush(struct neuron_queue *queue);
