@@ -29,21 +29,15 @@ static int neuron_debugfs_queues(struct seq_file *m, void *unused)
 {
 	struct drm_debugfs_entry *entry = m->private;
 	struct neuron_device *ndev = to_neuron_device(entry->dev);
-	struct neuron_queue *queue;
-	u32 hw;
+	struct neuron_queue *queue __free(neuron_queue) = NULL;
 	int idx;
 
 	if (!drm_dev_enter(&ndev->drm, &idx))
 		return -ENODEV;
 
 	down_read(&ndev->reset_sem);
-	for (hw = 0; hw < ndev->info.queues && !ndev->away; hw++) {
-		queue = neuron_queue_get_hw(ndev, hw);
-		if (!queue)
-			continue;
+	while (!ndev->away && (queue = neuron_queue_next(ndev, queue)))
 		neuron_debugfs_show_queue(m, queue);
-		neuron_queue_put(queue);
-	}
 	up_read(&ndev->reset_sem);
 	drm_dev_exit(idx);
 	return 0;

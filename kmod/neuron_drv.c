@@ -14,13 +14,16 @@
 #include <drm/neuron_accel.h>
 
 #include "neuron_debugfs.h"
+#include "neuron_doorbell.h"
 #include "neuron_gem.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
+#include "neuron_prime.h"
 #include "neuron_queue.h"
 #include "neuron_reset.h"
 #include "neuron_submit.h"
 #include "neuron_uring.h"
+#include "neuron_user.h"
 
 /**
  * DOC: Life of a device and of a file
@@ -33,7 +36,14 @@
  * gave us for the files goes back. What is left of the files is plain memory.
  */
 
-static void neuron_query_fill(struct neuron_device *ndev, struct drm_neuron_query_device *info)
+union neuron_query {
+	struct drm_neuron_query_device device;
+	struct drm_neuron_query_memory memory;
+	struct drm_neuron_query_queues queues;
+};
+
+static void neuron_query_fill_device(struct neuron_device *ndev,
+				     struct drm_neuron_query_device *info)
 {
 	info->spec_version = ndev->info.spec_version;
 	info->driver_spec_version = NRN_VERSION;
@@ -56,6 +66,33 @@ static void neuron_query_fill(struct neuron_device *ndev, struct drm_neuron_quer
 	up_read(&ndev->reset_sem);
 }
 
+static void neuron_query_fill_memory(struct neuron_file *nfile,
+				     struct drm_neuron_query_memory *info)
+{
+	neuron_hbm_query(nfile->ndev, info);
+	neuron_user_query_memory(nfile->ndev, nfile->user, info);
+}
+
+/* Return: size of the structure that was filled, or -EINVAL. The device is entered. */
+static int neuron_query_fill(struct neuron_file *nfile, u32 type, union neuron_query *query)
+{
+	memset(query, 0, sizeof(*query));
+
+	switch (type) {
+	case DRM_NEURON_QUERY_DEVICE:
+		neuron_query_fill_device(nfile->ndev, &query->device);
+		return sizeof(query->device);
+	case DRM_NEURON_QUERY_MEMORY:
+		neuron_query_fill_memory(nfile, &query->memory);
+		return sizeof(query->memory);
+	case DRM_NEURON_QUERY_QUEUES:
+		neuron_queue_fill_limits(nfile, &query->queues);
+		return sizeof(query->queues);
+	default:
+		return -EINVAL;
+	}
+}
+
 /* Copies what fits, and clears what user space knows and we do not. */
 static int neuron_query_copy(struct drm_neuron_dev_query *args, const void *from, u32 size)
 {
@@ -75,18 +112,16 @@ static int neuron_query_copy(struct drm_neuron_dev_query *args, const void *from
 static int neuron_dev_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct drm_neuron_dev_query *args = data;
-	struct drm_neuron_query_device info;
+	union neuron_query query;
+	int size;
 	int idx;
-
-	if (args->type != DRM_NEURON_QUERY_DEVICE)
-		return -EINVAL;
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
-	neuron_query_fill(to_neuron_device(drm), &info);
+	size = neuron_query_fill(file->driver_priv, args->type, &query);
 	drm_dev_exit(idx);
 
-	return neuron_query_copy(args, &info, sizeof(info));
+	return size < 0 ? size : neuron_query_copy(args, &query, size);
 }
 
 static int neuron_file_start(struct neuron_file *nfile)
@@ -117,6 +152,30 @@ static int neuron_file_start(struct neuron_file *nfile)
 	return 0;
 }
 
+/* A context for the file, within what its user may have. The device is entered. */
+static int neuron_file_admit(struct neuron_file *nfile)
+{
+	int ret;
+
+	nfile->user = neuron_user_current(nfile->ndev);
+	if (IS_ERR(nfile->user))
+		return PTR_ERR(nfile->user);
+
+	ret = neuron_user_charge(nfile->user, NEURON_CONTEXTS, 1);
+	if (ret)
+		goto err_put;
+	ret = neuron_file_start(nfile);
+	if (ret)
+		goto err_uncharge;
+	return 0;
+
+err_uncharge:
+	neuron_user_uncharge(nfile->user, NEURON_CONTEXTS, 1);
+err_put:
+	neuron_user_put(nfile->user);
+	return ret;
+}
+
 static int neuron_open(struct drm_device *drm, struct drm_file *file)
 {
 	struct neuron_file *nfile;
@@ -135,7 +194,7 @@ static int neuron_open(struct drm_device *drm, struct drm_file *file)
 
 	ret = -ENODEV;
 	if (drm_dev_enter(drm, &idx)) {
-		ret = neuron_file_start(nfile);
+		ret = neuron_file_admit(nfile);
 		drm_dev_exit(idx);
 	}
 	if (ret) {
@@ -160,6 +219,9 @@ static void neuron_file_stop(struct neuron_file *nfile)
 	}
 	neuron_dma_drain(nfile, true);
 
+	/* Before somebody else has the context. */
+	neuron_doorbell_revoke(nfile);
+
 	down_read(&ndev->reset_sem);
 	ndev->ctx_root[nfile->ctx] = 0;
 	ret = neuron_hw_ctx_disable(ndev, nfile->ctx);
@@ -180,7 +242,7 @@ static void neuron_file_abandon_locked(struct neuron_file *nfile)
 	lockdep_assert_held(&nfile->ndev->files_lock);
 
 	xa_for_each(&nfile->queues, id, queue)
-		neuron_queue_release_dma(queue);
+		neuron_queue_release_memory(queue);
 	neuron_dma_drain(nfile, false);
 	neuron_vm_fini(&nfile->vm);
 }
@@ -197,9 +259,12 @@ static void neuron_file_forget(struct neuron_file *nfile, bool abandon)
 	list_del(&nfile->link);
 	mutex_unlock(&ndev->files_lock);
 
+	neuron_doorbell_revoke(nfile);
 	xa_for_each(&nfile->queues, id, queue)
-		neuron_queue_put(queue);
+		neuron_queue_drop(queue);
 	xa_destroy(&nfile->queues);
+	neuron_user_uncharge(nfile->user, NEURON_CONTEXTS, 1);
+	neuron_user_put(nfile->user);
 	kfree(nfile);
 }
 
@@ -223,7 +288,10 @@ static void neuron_postclose(struct drm_device *drm, struct drm_file *file)
 
 static void neuron_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 {
+	struct neuron_file *nfile = file->driver_priv;
+
 	neuron_gem_show_fdinfo(p, file);
+	neuron_vm_show_fdinfo(p, &nfile->vm);
 }
 
 static const struct drm_ioctl_desc neuron_ioctls[] = {
@@ -264,6 +332,8 @@ static const struct drm_driver neuron_driver = {
 	.open = neuron_open,
 	.postclose = neuron_postclose,
 	.gem_create_object = neuron_gem_create_object,
+	.gem_prime_import = neuron_prime_import,
+	.gem_prime_import_sg_table = neuron_prime_import_sg_table,
 	.show_fdinfo = neuron_show_fdinfo,
 	.ioctls = neuron_ioctls,
 	.num_ioctls = ARRAY_SIZE(neuron_ioctls),
@@ -277,7 +347,10 @@ static const struct drm_driver neuron_driver = {
 
 static void neuron_free_software(struct drm_device *drm, void *arg)
 {
-	ida_destroy(&to_neuron_device(drm)->ctx_ida);
+	struct neuron_device *ndev = to_neuron_device(drm);
+
+	neuron_users_fini(ndev);
+	ida_destroy(&ndev->ctx_ida);
 }
 
 static int neuron_init_software(struct neuron_device *ndev)
@@ -291,11 +364,15 @@ static int neuron_init_software(struct neuron_device *ndev)
 	INIT_LIST_HEAD(&ndev->bos);
 	INIT_DELAYED_WORK(&ndev->tdr, neuron_tdr_work);
 	ida_init(&ndev->ctx_ida);
+	neuron_users_init(ndev);
 
 	ret = drmm_add_action_or_reset(&ndev->drm, neuron_free_software, NULL);
 	if (ret)
 		return ret;
 	ret = drmm_mutex_init(&ndev->drm, &ndev->files_lock);
+	if (ret)
+		return ret;
+	ret = drmm_mutex_init(&ndev->drm, &ndev->doorbell_lock);
 	if (ret)
 		return ret;
 	ret = drmm_mutex_init(&ndev->drm, &ndev->bos_lock);
@@ -392,6 +469,7 @@ static int neuron_probe_device(struct neuron_device *ndev)
 	ret = neuron_hw_identify(ndev);
 	if (ret)
 		return ret;
+	neuron_users_set_defaults(ndev);
 	return neuron_hbm_init(ndev);
 }
 
@@ -469,6 +547,8 @@ static void neuron_shutdown(struct pci_dev *pdev)
 	complete_all(&ndev->quiesced);
 }
 
+static const struct attribute_group *neuron_dev_groups[] = { &neuron_user_group, NULL };
+
 static const struct pci_device_id neuron_pci_ids[] = {
 	{ PCI_DEVICE(NRN_PCI_VENDOR, NRN_PCI_DEVICE) }, {}
 };
@@ -481,8 +561,10 @@ static struct pci_driver neuron_pci_driver = {
 	.remove = neuron_remove,
 	.shutdown = neuron_shutdown,
 	.err_handler = &neuron_pci_err_handler,
+	.dev_groups = neuron_dev_groups,
 };
 module_pci_driver(neuron_pci_driver);
 
 MODULE_DESCRIPTION("Neuron AI accelerator");
 MODULE_LICENSE("Dual MIT/GPL");
+MODULE_IMPORT_NS(DMA_BUF);

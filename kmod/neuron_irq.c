@@ -65,6 +65,8 @@ static void neuron_fault_record(struct neuron_queue *queue, const struct nrn_eve
 	spin_lock_irq(&queue->irq_lock);
 	if (!queue->fault.code) {
 		queue->fault = *rec;
+		if (queue->user)
+			queue->fault_seqno = packet + 1;
 		list_for_each_entry(job, &queue->jobs, link) {
 			if (packet < job->first || packet >= job->end)
 				continue;
@@ -79,24 +81,20 @@ static void neuron_fault_record(struct neuron_queue *queue, const struct nrn_eve
 /* The device has stopped the other queues of the context as well. */
 static void neuron_fault_stop_others(struct neuron_device *ndev, struct neuron_queue *guilty)
 {
-	struct neuron_queue *queue;
+	struct neuron_queue *queue __free(neuron_queue) = NULL;
 	u32 status;
-	u32 hw;
 
-	for (hw = 0; hw < ndev->info.queues; hw++) {
-		queue = neuron_queue_get_hw(ndev, hw);
-		if (!queue)
+	while ((queue = neuron_queue_next(ndev, queue))) {
+		if (queue->ctx != guilty->ctx || queue == guilty)
 			continue;
 
 		/* One that was created after the fault goes on: ask the device. */
-		status = queue->ctx == guilty->ctx && queue != guilty ?
-				 neuron_rd32(ndev, NRN_REG_QUEUE_STATUS(hw)) :
-				 0;
-		if (FIELD_GET(NRN_QUEUE_STATUS_STATE, status) == NRN_QUEUE_STATE_STOPPED) {
-			neuron_queue_mark(queue, DRM_NEURON_QUEUE_CANCELED, -ECANCELED, -ECANCELED);
-			neuron_queue_flush(queue);
-		}
-		neuron_queue_put(queue);
+		status = neuron_rd32(ndev, NRN_REG_QUEUE_STATUS(queue->hw));
+		if (FIELD_GET(NRN_QUEUE_STATUS_STATE, status) != NRN_QUEUE_STATE_STOPPED)
+			continue;
+
+		neuron_queue_mark(queue, DRM_NEURON_QUEUE_CANCELED, -ECANCELED, -ECANCELED);
+		neuron_queue_flush(queue);
 	}
 }
 
@@ -202,6 +200,10 @@ void neuron_vector_add(struct neuron_queue *queue)
 	struct neuron_vector *vector = &ndev->vectors[1 + turn % (ndev->num_vectors - 1)];
 
 	queue->vector = vector;
+	/* A queue without interrupts only has a number to give to the device. */
+	if (queue->polled)
+		return;
+
 	spin_lock_irq(&vector->lock);
 	list_add_tail(&queue->vector_link, &vector->queues);
 	spin_unlock_irq(&vector->lock);

@@ -6,6 +6,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_print.h>
 
+#include "neuron_doorbell.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
 #include "neuron_job.h"
@@ -19,7 +20,8 @@
  * Every fence signals in finite time. A watchdog looks at the queues with jobs from time to time. A
  * queue whose progress counter stands still for its timeout is stopped, unless another one moves:
  * it may be waiting for cores that the other one has. A job that takes NEURON_TDR_RUNS timeouts is
- * stopped all the same: a program that loops for ever makes progress, too.
+ * stopped all the same: a program that loops for ever makes progress, too. It also completes what
+ * no interrupt has told of.
  *
  * When the hardware queue does not stop, the device is reset. That loses HBM and all queues; the
  * files stay and their contexts are switched on again, with the page tables they had. When even the
@@ -34,33 +36,21 @@
 /* First half of a reset: nothing new reaches the device. */
 void neuron_queues_mark_lost(struct neuron_device *ndev, int error)
 {
-	struct neuron_queue *queue;
-	u32 hw;
+	struct neuron_queue *queue __free(neuron_queue) = NULL;
 
-	for (hw = 0; hw < ndev->info.queues; hw++) {
-		queue = neuron_queue_get_hw(ndev, hw);
-		if (!queue)
-			continue;
+	while ((queue = neuron_queue_next(ndev, queue)))
 		neuron_queue_mark(queue, DRM_NEURON_QUEUE_LOST, error, error);
-		neuron_queue_put(queue);
-	}
 }
 
 /* Second half: the device has stopped, what it left undone fails. */
 void neuron_queues_flush(struct neuron_device *ndev)
 {
-	struct neuron_queue *queue;
-	u32 hw;
+	struct neuron_queue *queue __free(neuron_queue) = NULL;
 
-	for (hw = 0; hw < ndev->info.queues; hw++) {
-		queue = neuron_queue_get_hw(ndev, hw);
-		if (!queue)
-			continue;
-		/* One that is being created came after the mark; it starts after the reset. */
+	/* One that is being created came after the mark; it starts after the reset. */
+	while ((queue = neuron_queue_next(ndev, queue)))
 		if (READ_ONCE(queue->marked))
 			neuron_queue_flush(queue);
-		neuron_queue_put(queue);
-	}
 }
 
 /* After a reset: events and contexts, with reset_sem held for writing. */
@@ -118,17 +108,11 @@ void neuron_tdr_kick(struct neuron_queue *queue)
 	queue_delayed_work(queue->ndev->wq, &queue->ndev->tdr, neuron_tdr_period(queue));
 }
 
-/* Read the queue's counter. Return: whether it has jobs. */
+/* Read the queue's counter. Return: whether it has to be looked at again. */
 static bool neuron_tdr_sample(struct neuron_queue *queue)
 {
 	u64 progress = neuron_rd64(queue->ndev, NRN_REG_QUEUE_PROGRESS(queue->hw));
-	struct neuron_job *job;
-	u64 head;
-
-	spin_lock_irq(&queue->irq_lock);
-	job = list_first_entry_or_null(&queue->jobs, struct neuron_job, link);
-	head = job ? job->fence.seqno : 0;
-	spin_unlock_irq(&queue->irq_lock);
+	u64 head = neuron_queue_oldest(queue);
 
 	if (!head || head != queue->head_job) {
 		queue->head_job = head;
@@ -140,25 +124,19 @@ static bool neuron_tdr_sample(struct neuron_queue *queue)
 		queue->moved_at = jiffies;
 	}
 	queue->progress = progress;
-	return head;
+	/* Nobody tells when a process gives work to its queue. */
+	return head || (queue->user && !READ_ONCE(queue->marked));
 }
 
 static bool neuron_tdr_others_move(struct neuron_queue *queue)
 {
-	struct neuron_device *ndev = queue->ndev;
-	struct neuron_queue *other;
-	bool move = false;
-	u32 hw;
+	struct neuron_queue *other __free(neuron_queue) = NULL;
 
-	for (hw = 0; hw < ndev->info.queues && !move; hw++) {
-		other = neuron_queue_get_hw(ndev, hw);
-		if (!other)
-			continue;
-		move = other != queue && other->head_job &&
-		       time_before(jiffies, other->moved_at + queue->timeout);
-		neuron_queue_put(other);
-	}
-	return move;
+	while ((other = neuron_queue_next(queue->ndev, other)))
+		if (other != queue && other->head_job &&
+		    time_before(jiffies, other->moved_at + queue->timeout))
+			return true;
+	return false;
 }
 
 static bool neuron_tdr_hangs(struct neuron_queue *queue)
@@ -187,30 +165,19 @@ static bool neuron_tdr_stop(struct neuron_queue *queue)
 /* Stop what hangs, and lower the time to the next look. Return: false if a reset is needed. */
 static bool neuron_tdr_scan(struct neuron_device *ndev, unsigned long *period)
 {
-	struct neuron_queue *queue;
-	bool stopped = true;
-	u32 hw;
+	struct neuron_queue *queue __free(neuron_queue) = NULL;
 
-	for (hw = 0; hw < ndev->info.queues; hw++) {
-		queue = neuron_queue_get_hw(ndev, hw);
-		if (!queue)
-			continue;
+	while ((queue = neuron_queue_next(ndev, queue))) {
 		/* An interrupt that was lost must not look like a hang. */
 		neuron_queue_retire(queue);
 		if (neuron_tdr_sample(queue))
 			*period = min(*period, neuron_tdr_period(queue));
-		neuron_queue_put(queue);
 	}
 
-	for (hw = 0; hw < ndev->info.queues && stopped; hw++) {
-		queue = neuron_queue_get_hw(ndev, hw);
-		if (!queue)
-			continue;
-		if (neuron_tdr_hangs(queue))
-			stopped = neuron_tdr_stop(queue);
-		neuron_queue_put(queue);
-	}
-	return stopped;
+	while ((queue = neuron_queue_next(ndev, queue)))
+		if (neuron_tdr_hangs(queue) && !neuron_tdr_stop(queue))
+			return false;
+	return true;
 }
 
 void neuron_tdr_work(struct work_struct *work)
@@ -247,8 +214,11 @@ void neuron_tdr_work(struct work_struct *work)
 static void neuron_reset_prepare(struct pci_dev *pdev)
 {
 	struct neuron_device *ndev = pci_get_drvdata(pdev);
-	bool cookie = dma_fence_begin_signalling();
+	bool cookie;
 
+	neuron_doorbells_shut(ndev);
+
+	cookie = dma_fence_begin_signalling();
 	down_write(&ndev->reset_sem);
 	trace_neuron_reset("function level reset");
 	neuron_queues_mark_lost(ndev, -ECANCELED);
@@ -279,6 +249,9 @@ static void neuron_reset_done(struct pci_dev *pdev)
 	neuron_device_restart(ndev, ret);
 	up_write(&ndev->reset_sem);
 	dma_fence_end_signalling(cookie);
+
+	if (!ret)
+		neuron_doorbells_open(ndev);
 }
 
 const struct pci_error_handlers neuron_pci_err_handler = {

@@ -195,6 +195,9 @@ int neuron_submit_begin(struct neuron_submission *sub, u32 queue_id)
 	sub->queue = neuron_queue_find(sub->nfile, queue_id);
 	if (!sub->queue)
 		return -ENOENT;
+	/* The process writes the ring itself. */
+	if (sub->queue->user)
+		return -EINVAL;
 	if (!neuron_submit_suits(sub))
 		return -EOPNOTSUPP;
 

@@ -13,6 +13,7 @@
 
 struct drm_device;
 struct drm_file;
+struct drm_printer;
 struct neuron_device;
 struct neuron_file;
 struct sg_table;
@@ -46,6 +47,10 @@ struct neuron_own_mapping {
 
 int neuron_vm_init(struct neuron_vm *vm, struct neuron_device *ndev);
 void neuron_vm_fini(struct neuron_vm *vm);
+void neuron_vm_show_fdinfo(struct drm_printer *p, const struct neuron_vm *vm);
+
+int neuron_vm_pin(struct neuron_vm *vm, u64 va, u64 size, bool write);
+void neuron_vm_unpin(struct neuron_vm *vm, u64 va, u64 size);
 
 int neuron_vm_map_own(struct neuron_file *nfile, struct neuron_own_mapping *own,
 		      struct sg_table *sgt, u64 bytes, bool write);

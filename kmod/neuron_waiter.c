@@ -46,7 +46,7 @@ static void neuron_waiter_reach_locked(struct neuron_waiter *waiter)
 {
 	struct neuron_queue *queue = waiter->queue;
 
-	waiter->end_ns = neuron_queue_end_ns_locked(queue, waiter->seqno);
+	waiter->end_ns = neuron_queue_times_locked(queue, waiter->seqno).end_ns;
 	neuron_waiter_take_locked(waiter, neuron_queue_result_locked(queue, waiter->seqno));
 }
 
@@ -131,12 +131,16 @@ bool neuron_waiter_add(struct neuron_waiter *waiter)
 /* Take those out that the queue has nothing to keep waiting for. */
 void neuron_waiters_collect_locked(struct neuron_queue *queue, struct list_head *waiters)
 {
-	u64 reached = neuron_queue_reached_locked(queue);
 	struct neuron_waiter *waiter;
 	struct rb_node *node;
+	u64 reached;
 
 	lockdep_assert_held(&queue->irq_lock);
 
+	if (RB_EMPTY_ROOT(&queue->waiters.rb_root))
+		return;
+
+	reached = neuron_queue_reached_locked(queue);
 	while ((node = rb_first_cached(&queue->waiters))) {
 		waiter = rb_entry(node, struct neuron_waiter, node);
 		if (waiter->seqno > reached)

@@ -134,14 +134,16 @@ struct drm_neuron_query_device {
 /**
  * struct drm_neuron_query_memory - memory, and what the caller may have of it
  *
- * Limits hold for all files of one user together. Only buffers that a user has created count;
- * those of the superuser (CAP_SYS_RESOURCE) do not.
+ * Limits hold for all files of one user together: those that it has opened. Only buffers that they
+ * have created count, until the last user of the buffer is gone. Beyond a limit BO_CREATE gives
+ * -ENOMEM for host buffers and -ENOSPC for HBM. Files that the superuser (CAP_SYS_RESOURCE) has
+ * opened have no limits and are not counted: for them, limits are all that there is.
  *
  * @banks: HBM stacks.
  * @pad: Zero.
- * @host_limit: Bytes of host buffers that a user may have.
+ * @host_limit: Bytes of host buffers that the caller's user may have.
  * @host_used: Bytes that the caller's user has.
- * @hbm_limit: Bytes of HBM buffers that a user may have.
+ * @hbm_limit: Bytes of HBM buffers that the caller's user may have.
  * @hbm_used: Bytes that the caller's user has.
  * @bank_bytes: Capacity of each stack, 0 for those that there are not.
  * @bank_free: Bytes of each that are not allocated at the moment.
@@ -167,7 +169,7 @@ struct drm_neuron_query_memory {
  * @timeout_ms_default: Timeout of queues that name none; an administrator may change it.
  * @timeout_ms_max: Largest timeout.
  * @queues_max: Queues that a file may have.
- * @queues_user_max: Queues that all files of a user may have together.
+ * @queues_user_max: Queues that all files of the caller's user may have together.
  * @pad: Zero.
  */
 struct drm_neuron_query_queues {
@@ -334,7 +336,7 @@ enum drm_neuron_priority {
 };
 
 #define DRM_NEURON_QUEUE_USER 0x1u /* the process writes ring and doorbell itself */
-#define DRM_NEURON_QUEUE_POLLED 0x2u /* no interrupts: for rings with IORING_SETUP_IOPOLL, and WAIT */
+#define DRM_NEURON_QUEUE_POLLED 0x2u /* no interrupts: for IORING_SETUP_IOPOLL, and WAIT */
 
 /**
  * struct drm_neuron_queue_create - create a queue
@@ -342,10 +344,14 @@ enum drm_neuron_priority {
  * The kernel writes the ring of a queue, copies the packets of SUBMIT into it, and gives each job a
  * fence. With DRM_NEURON_QUEUE_USER the process does it: it writes packets to the ring, then the
  * number of packets written so far to the doorbell, a 32-bit store to the mapping of
- * @doorbell_handle at @doorbell_offset. The device writes the number of packets retired to @seqno_va
- * for packets with flag SEQNO, and wakes WAIT for packets with flag IRQ. Such a queue has no
- * fences, no syncobj and no SUBMIT; the numbers of its jobs are numbers of packets. The mappings of
- * ring, seqno and stamps cannot be removed while the queue exists.
+ * @doorbell_handle at @doorbell_offset. The device writes the number of packets retired to
+ * @seqno_va for packets with flag SEQNO, and wakes WAIT for packets with flag IRQ. Such a queue has
+ * no fences, no syncobj and no SUBMIT; the numbers of its jobs are numbers of packets. The mappings
+ * of ring, seqno and stamps cannot be removed while the queue exists.
+ *
+ * With DRM_NEURON_QUEUE_POLLED the queue raises no interrupts. WAIT, a SUBMIT that finds the ring
+ * full, and io_uring with IORING_SETUP_IOPOLL look by themselves for what is done. Fences and
+ * syncobjs signal when one of them looks, or when the watchdog does, about once a second.
  *
  * @flags: DRM_NEURON_QUEUE_*; the two exclude each other.
  * @ring_log2: log2 of the number of packets of the ring, 4 to 16; 0 for the default.
@@ -357,8 +363,8 @@ enum drm_neuron_priority {
  *   with USER.
  * @priority: &enum drm_neuron_priority
  * @coalesce_count: Jobs whose interrupts are held back at most, until the queue has nothing more to
- *   do; 0: none.
- * @coalesce_usecs: Microseconds that one is held back at most; 0: none.
+ *   do; 0 and 1: none. 0 with POLLED.
+ * @coalesce_usecs: Microseconds that one is held back at most; 0: none. 0 with POLLED.
  * @doorbell_handle: Out, with USER: buffer to map for the doorbell. Each call gives a handle of its
  *   own to the one page of the context.
  * @doorbell_offset: Out, with USER: byte offset of the queue's doorbell in it.
@@ -510,7 +516,7 @@ struct drm_neuron_wait {
 	__u64 end_ns;
 };
 
-#define DRM_NEURON_EVENT_FAULT 0x1u /* a queue of this file was stopped by a fault or the watchdog */
+#define DRM_NEURON_EVENT_FAULT 0x1u /* a fault or the watchdog has stopped a queue of this file */
 #define DRM_NEURON_EVENT_RESET 0x2u /* the device was reset: HBM is zero, queues are lost */
 #define DRM_NEURON_EVENT_RAS 0x4u /* HBM has met an error */
 
@@ -557,7 +563,7 @@ struct drm_neuron_event {
 	__u32 pad;
 };
 
-#define DRM_NEURON_DMA_FROM_DEVICE 0x1u /* from the context to the process; otherwise the other way */
+#define DRM_NEURON_DMA_FROM_DEVICE 0x1u /* from the context to the process, else the other way */
 
 /**
  * struct drm_neuron_dma - copy between memory of the process and memory of the context

@@ -41,15 +41,21 @@ int wait_point(const File &file, std::uint32_t handle, std::uint64_t point, std:
 
 void create_refuses_bad_arguments(void **) {
     const File file;
-    const auto refused = [&](drm_neuron_queue_create args) {
+    const auto refused = [&](auto change) {
+        drm_neuron_queue_create args{};
+        change(args);
         return file.call(DRM_IOCTL_NEURON_QUEUE_CREATE, &args) == -EINVAL;
     };
-    drm_neuron_queue_create args{};
-    assert_true(refused({.flags = 1, .ring_log2 = 0, .timeout_ms = 0, .queue_id = 0, .syncobj = 0, .pad = 0}));
-    assert_true(refused({.flags = 0, .ring_log2 = 3, .timeout_ms = 0, .queue_id = 0, .syncobj = 0, .pad = 0}));
-    assert_true(refused({.flags = 0, .ring_log2 = 17, .timeout_ms = 0, .queue_id = 0, .syncobj = 0, .pad = 0}));
-    assert_true(refused({.flags = 0, .ring_log2 = 0, .timeout_ms = 3600001, .queue_id = 0, .syncobj = 0, .pad = 0}));
-    assert_true(refused({.flags = 0, .ring_log2 = 0, .timeout_ms = 0, .queue_id = 0, .syncobj = 0, .pad = 1}));
+    using Q = drm_neuron_queue_create;
+    assert_true(refused([](Q &q) { q.flags = 4; }));
+    assert_true(refused([](Q &q) { q.flags = 1u << 31; }));
+    assert_true(refused([](Q &q) { q.ring_log2 = 3; }));
+    assert_true(refused([](Q &q) { q.ring_log2 = 17; }));
+    assert_true(refused([](Q &q) { q.timeout_ms = 3600001; }));
+    assert_true(refused([](Q &q) { q.ring_va = 0x200000; }));
+    assert_true(refused([](Q &q) { q.seqno_va = 0x200000; }));
+    assert_true(refused([](Q &q) { q.stamps_va = 0x200000; }));
+    Q args{};
     assert_int_equal(file.call(DRM_IOCTL_NEURON_QUEUE_CREATE, &args), 0);
     assert_true(args.queue_id != 0 && args.syncobj != 0);
 }
