@@ -95,7 +95,7 @@ void UringQueue::fill_pointer(io_uring_sqe &sqe, Flight &flight, std::span<const
 
 Result<void> UringQueue::queue_entry(std::span<const Packet> packets, std::size_t index) {
     const bool one = packets.size() == 1;
-    const auto sqe = next_entry(one ? DRM_NEURON_URING_SUBMIT_INLINE : DRM_NEURON_URING_SUBMIT);
+    auto sqe = next_entry(one ? DRM_NEURON_URING_SUBMIT_INLINE : DRM_NEURON_URING_SUBMIT);
     if (!sqe)
         return detail::forward_error(sqe);
     auto flight = take_flight();

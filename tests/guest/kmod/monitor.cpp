@@ -19,26 +19,31 @@ public:
     Monitor() : fd_(::open("/dev/neuron-qmp", O_RDWR | O_CLOEXEC)) {
         if (fd_ < 0)
             fail_msg("open /dev/neuron-qmp: %s", std::strerror(errno));
-        call(R"({"execute":"qmp_capabilities"})");
+        ask(R"({"execute":"qmp_capabilities"})"); // an error if somebody has said it before
     }
     ~Monitor() { ::close(fd_); }
     Monitor(Monitor &&) = delete;
 
     /// The line with the answer; fails the test when it is an error.
     std::string call(const std::string &command) {
+        const std::string answer = ask(command);
+        if (answer.find("\"error\"") != std::string::npos)
+            fail_msg("%s: %s", command.c_str(), answer.c_str());
+        return answer;
+    }
+
+private:
+    std::string ask(const std::string &command) {
         const std::string text = command + "\n";
         if (::write(fd_, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
             fail_msg("write to the monitor: %s", std::strerror(errno));
         for (;;) {
             const std::string answer = line();
-            if (answer.find("\"error\"") != std::string::npos)
-                fail_msg("%s: %s", command.c_str(), answer.c_str());
-            if (answer.find("\"return\"") != std::string::npos) // greetings and events go by
-                return answer;
+            if (answer.find("\"error\"") != std::string::npos || answer.find("\"return\"") != std::string::npos)
+                return answer; // greetings and events go by
         }
     }
 
-private:
     std::string line() {
         for (;;) {
             if (const auto end = buffer_.find('\n'); end != std::string::npos) {

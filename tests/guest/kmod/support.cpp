@@ -256,6 +256,16 @@ std::uint64_t pinned_kib() {
     return 0;
 }
 
+bool wait_until_unpinned() {
+    const auto end = std::chrono::steady_clock::now() + LONG;
+    while (pinned_kib()) {
+        if (std::chrono::steady_clock::now() > end)
+            return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return true;
+}
+
 std::uint64_t queue_interrupts() {
     std::ifstream file("/proc/interrupts");
     std::uint64_t sum = 0;

@@ -146,6 +146,8 @@ std::string pci_path();
 std::string pci_name();
 /// KiB that are pinned for this process (VmPin).
 std::uint64_t pinned_kib();
+/// Waits until nothing is pinned: rings are torn down in the background. Return: whether it happens.
+bool wait_until_unpinned();
 /// How often the queues' interrupts have come.
 std::uint64_t queue_interrupts();
 /// Writes a file of sysfs. Return: 0 or -errno.

@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 
 using namespace kmod;
-using std::chrono::milliseconds;
 
 namespace {
 
@@ -62,6 +61,7 @@ void registered_buffers_need_no_pins(void **) {
         Rig rig(8 * MIB, true);
         Gate gate(rig.file);
         const Memory memory(8 * MIB);
+        assert_true(wait_until_unpinned()); // the ring before
         enroll(ring, memory.bytes());
         const auto pinned = pinned_kib();
         scribble(memory.bytes(), 1);
@@ -116,9 +116,7 @@ void registered_pages_stay_until_the_job_is_done(void **) {
         while (rig.file.state(rig.id).submitted < 2)
             std::this_thread::yield();
     }
-    for (int i = 0; i < 500 && pinned_kib(); ++i) // the ring is torn down in the background
-        std::this_thread::sleep_for(milliseconds(10));
-    assert_int_equal(pinned_kib(), 0);
+    assert_true(wait_until_unpinned());
     gate.open();
     int status = -1;
     assert_int_equal(rig.file.wait(rig.id, 2, &status, LONG), 0);
@@ -174,6 +172,7 @@ void memory_that_cannot_be_pinned_is_refused(void **) {
 }
 
 void fault_is_the_result(void **) {
+    assert_true(wait_until_unpinned());
     const Rig rig;
     Ring ring;
     const Memory memory(3 * PAGE);
@@ -209,6 +208,7 @@ void linked_commands_make_a_pipeline(void **) {
 }
 
 void many_copies_in_flight_all_end(void **) {
+    assert_true(wait_until_unpinned());
     with_each_ring([](Ring &ring) {
         const Rig rig(64 * PAGE);
         const Memory memory(64 * PAGE), back(64 * PAGE);
@@ -229,6 +229,7 @@ void many_copies_in_flight_all_end(void **) {
 }
 
 void wait_command_comes_after_the_memory_is_free(void **) {
+    assert_true(wait_until_unpinned());
     Rig rig;
     Gate gate(rig.file);
     Ring ring;
@@ -247,6 +248,7 @@ void wait_command_comes_after_the_memory_is_free(void **) {
 }
 
 void destroying_the_queue_completes_copies(void **) {
+    assert_true(wait_until_unpinned());
     const Rig rig;
     Ring ring;
     const Memory memory(8 * PAGE);
