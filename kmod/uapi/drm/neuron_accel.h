@@ -346,8 +346,13 @@ enum drm_neuron_priority {
  * number of packets written so far to the doorbell, a 32-bit store to the mapping of
  * @doorbell_handle at @doorbell_offset. The device writes the number of packets retired to
  * @seqno_va for packets with flag SEQNO, and wakes WAIT for packets with flag IRQ. Such a queue has
- * no fences, no syncobj and no SUBMIT; the numbers of its jobs are numbers of packets. The mappings
- * of ring, seqno and stamps cannot be removed while the queue exists.
+ * no fences, no syncobj and no SUBMIT; the numbers of its jobs are numbers of packets, from 1.
+ *
+ * Ring, seqno and stamps must be mapped in the context when the queue is created, the latter two
+ * writable, else -EFAULT. Their mappings cannot be removed while the queue exists: -EBUSY. A store
+ * to the doorbell comes after earlier ones to host buffers; those to HBM need a barrier in between,
+ * for its mappings are write-combined. The mapping of the doorbell is one page, shared, writable
+ * and not executable.
  *
  * With DRM_NEURON_QUEUE_POLLED the queue raises no interrupts. WAIT, a SUBMIT that finds the ring
  * full, and io_uring with IORING_SETUP_IOPOLL look by themselves for what is done. Fences and
@@ -420,20 +425,22 @@ enum drm_neuron_queue_state {
  * struct drm_neuron_queue_query - read the state of a queue
  * @queue_id: In: queue.
  * @state: Out: &enum drm_neuron_queue_state
- * @submitted: Out: seqno of the newest job.
- * @completed: Out: seqno of the newest job that is done.
+ * @submitted: Out: seqno of the newest job; with USER, number of packets that the doorbell has
+ *   announced.
+ * @completed: Out: seqno of the newest job that is done; with USER, number of packets retired.
  * @fault_code: Out: fault code of the hardware contract, 0 without a fault.
  * @fault_unit: Out: unit of the contract where it arose.
  * @fault_core: Out: core.
  * @fault_ring: Out: DMA ring.
  * @fault_pc: Out: index of the instruction in its stream.
  * @fault_write: Out: 1 if the failed access was a write.
- * @fault_seqno: Out: seqno of the job.
+ * @fault_seqno: Out: seqno of the job; with USER, number of the packet.
  * @fault_packet: Out: index of the packet in that job.
  * @fault_va: Out: address in the context.
  * @fault_info: Out: more, by fault code.
  * @busy_ns: Out: time that the queue had work in the device and did not wait for cores.
- * @core_ns: Out: the same for NeuronCores, those of a job added up.
+ * @core_ns: Out: the same for NeuronCores, those of a job added up. Both keep their last value when
+ *   the queue has stopped.
  * @priority: Out: &enum drm_neuron_priority
  * @flags: Out: DRM_NEURON_QUEUE_* of creation.
  */
@@ -497,7 +504,8 @@ struct drm_neuron_submit {
  * @queue_id: Queue.
  * @pad: Zero.
  * @seqno: Job; one that was never submitted gives -EINVAL. Queues in USER mode: number of packets,
- *   which may be ahead of what was submitted.
+ *   which may be ahead of what was submitted. The call looks at the device and not at the seqno in
+ *   memory, when it begins, at interrupts of the queue, and when the time is over.
  * @timeout_ns: Absolute; 0 or a time in the past polls.
  * @status: Out: 0, or the negative error of the job, when it is done.
  * @pad2: Zero.

@@ -2,6 +2,7 @@
 // DRM_IOCTL_NEURON_DMA: memory of the process as it is, at one end of a copy.
 
 #include "memory.hpp"
+#include "user_queue.hpp"
 
 #include <atomic>
 #include <cerrno>
@@ -173,6 +174,8 @@ void bad_arguments_are_refused(void **) {
     assert_int_equal(refused([](D &d) { d.syncs = {.stride = 16, .count = 257, .ptr = 64}; }), -EINVAL);
     assert_int_equal(refused([](D &d) { d.syncs = {.stride = 15, .count = 1, .ptr = 64}; }), -EINVAL);
     assert_int_equal(refused([](D &d) { d.syncs = {.stride = 16, .count = 1, .ptr = 64}; }), -EFAULT);
+    const UserQueue user(rig.file);
+    assert_int_equal(refused([&](D &d) { d.queue_id = user.id(); }), -EINVAL);
     assert_int_equal(rig.file.state(rig.id).submitted, 0);
     assert_int_equal(pinned_kib(), 0);
     auto args = good;

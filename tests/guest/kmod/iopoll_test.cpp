@@ -66,10 +66,13 @@ void jobs_complete_on_each_ring(void **) {
                 ring.add_submit(rig.file, &args, job);
             else
                 ring.add_inline(rig.file, rig.id, packets[0], job);
+            const auto before = rig.file.query().clock_ns;
             ring.submit();
             const auto done = ring.wait();
             assert_int_equal(done.tag, job);
             assert_int_equal(done.result, 0);
+            if (ring.flags() & IORING_SETUP_CQE32)
+                assert_true(done.extra > before);
             assert_int_equal(args.seqno, job % 2 ? job : 0);
             assert_int_equal(target.memory.words()[511], job);
         }

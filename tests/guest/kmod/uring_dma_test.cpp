@@ -3,6 +3,7 @@
 
 #include "memory.hpp"
 #include "ring.hpp"
+#include "user_queue.hpp"
 
 #include <cerrno>
 #include <memory>
@@ -154,6 +155,8 @@ void bad_arguments_are_refused(void **) {
     assert_int_equal(refused([](D &, E &e) { e.rw_flags = 1 << 1; }), -EINVAL);
     const auto polled = rig.file.queue(0, 0, DRM_NEURON_QUEUE_POLLED).queue_id;
     assert_int_equal(refused([&](D &d, E &) { d.queue_id = polled; }), -EOPNOTSUPP);
+    const UserQueue user(rig.file);
+    assert_int_equal(refused([&](D &d, E &) { d.queue_id = user.id(); }), -EINVAL);
     assert_int_equal(rig.file.state(rig.id).submitted, 0);
     assert_int_equal(refused([](D &, E &) {}), 0);
 }

@@ -2,6 +2,7 @@
 // DRM_NEURON_URING_SUBMIT and SUBMIT_INLINE: the completion is the job's.
 
 #include "ring.hpp"
+#include "user_queue.hpp"
 
 #include <cerrno>
 #include <memory>
@@ -79,6 +80,38 @@ void completion_comes_when_the_job_is_done_not_before(void **) {
         assert_int_equal(args.seqno, 1); // before the job can be done
         gate.open();
         assert_int_equal(ring.wait().result, 0);
+    });
+}
+
+// The second result is the device's clock when the job was done.
+void large_completions_tell_when(void **) {
+    with_each_ring([](Ring &ring) {
+        if (!(ring.flags() & IORING_SETUP_CQE32))
+            return;
+        const File file;
+        const auto id = file.queue().queue_id;
+        const auto packets = nops(3);
+        auto args = request(id, packets);
+        auto last = file.query().clock_ns;
+        for (std::uint64_t job = 1; job <= 4; ++job) {
+            if (job % 2 && ring.flags() & IORING_SETUP_SQE128)
+                ring.add_inline(file, id, nop(), job);
+            else
+                ring.add_submit(file, &args, job);
+            ring.submit();
+            const auto done = ring.wait();
+            assert_true(done.extra > last);
+            last = done.extra;
+        }
+        assert_true(last <= file.query().clock_ns);
+        const auto bad = job_of(nop(), fill(NOWHERE, 8, 1));
+        args = request(id, bad);
+        ring.add_submit(file, &args, 5); // does not run to its end
+        ring.submit();
+        assert_int_equal(ring.wait().extra, 0);
+        ring.add_submit(file, &args, 6); // is refused
+        ring.submit();
+        assert_int_equal(ring.wait().extra, 0);
     });
 }
 
@@ -263,6 +296,19 @@ void queues_without_interrupts_want_a_ring_that_polls(void **) {
     ring.add_inline(file, id, nop(), 1);
     assert_int_equal(ring.result(), -EOPNOTSUPP);
     assert_int_equal(file.state(id).submitted, 0);
+}
+
+void queues_in_user_mode_take_no_jobs(void **) {
+    const File file;
+    const UserQueue queue(file);
+    Ring ring(IORING_SETUP_SQE128);
+    const auto packets = job_of(nop());
+    auto args = request(queue.id(), packets);
+    ring.add_submit(file, &args, 1);
+    assert_int_equal(ring.result(), -EINVAL);
+    ring.add_inline(file, queue.id(), nop(), 1);
+    assert_int_equal(ring.result(), -EINVAL);
+    assert_int_equal(file.state(queue.id()).submitted, 0);
 }
 
 void queues_belong_to_their_file(void **) {
@@ -558,6 +604,7 @@ int main() {
         cmocka_unit_test(jobs_complete_on_each_ring),
         cmocka_unit_test(inline_jobs_complete_on_each_ring),
         cmocka_unit_test(completion_comes_when_the_job_is_done_not_before),
+        cmocka_unit_test(large_completions_tell_when),
         cmocka_unit_test(fault_is_the_result),
         cmocka_unit_test(each_command_gets_the_result_of_its_job),
         cmocka_unit_test(destroying_the_queue_completes_its_commands),
@@ -567,6 +614,7 @@ int main() {
         cmocka_unit_test(fields_without_a_use_must_be_zero),
         cmocka_unit_test(nothing_is_submitted_when_the_number_cannot_be_written),
         cmocka_unit_test(queues_without_interrupts_want_a_ring_that_polls),
+        cmocka_unit_test(queues_in_user_mode_take_no_jobs),
         cmocka_unit_test(queues_belong_to_their_file),
         cmocka_unit_test(batch_completes_whole),
         cmocka_unit_test(commands_that_must_sleep_go_to_a_worker),

@@ -2,6 +2,7 @@
 // DRM_NEURON_URING_WAIT and WAIT_CANCEL.
 
 #include "ring.hpp"
+#include "user_queue.hpp"
 
 #include <atomic>
 #include <cerrno>
@@ -110,6 +111,101 @@ void completes_in_the_order_of_the_jobs(void **) {
         assert_int_equal(done.tag, seqno);
         assert_int_equal(done.result, 0);
     }
+}
+
+void large_completions_tell_when(void **) {
+    with_each_ring([](Ring &ring) {
+        if (!(ring.flags() & IORING_SETUP_CQE32))
+            return;
+        Rig rig;
+        std::uint64_t seqno = 0;
+        assert_int_equal(rig.file.submit(rig.id, job_of(nop()), &seqno), 0);
+        ring.add_wait(rig.file, rig.id, seqno, 1);
+        ring.add_wait(rig.file, rig.id, seqno, 2, 1);
+        ring.submit();
+        const auto late = ring.wait();
+        assert_int_equal(late.result, -ETIME);
+        assert_int_equal(late.extra, 0);
+        rig.gate.open();
+        const auto done = ring.wait();
+        assert_int_equal(done.result, 0);
+        drm_neuron_wait same{};
+        same.queue_id = rig.id;
+        same.seqno = seqno;
+        assert_int_equal(rig.file.call(DRM_IOCTL_NEURON_WAIT, &same), 0);
+        assert_true(same.end_ns != 0);
+        assert_int_equal(done.extra, same.end_ns);
+        ring.add_wait(rig.file, rig.id, seqno, 3); // long done
+        ring.submit();
+        assert_int_equal(ring.wait().extra, same.end_ns);
+        assert_int_equal(rig.file.run(rig.id, job_of(fill(NOWHERE, 8, 1))), -EIO);
+        ring.add_wait(rig.file, rig.id, seqno + 1, 4);
+        ring.submit();
+        assert_int_equal(ring.wait().extra, 0);
+    });
+}
+
+// ---- queues in user mode ----
+
+void waits_for_packets_of_a_queue_in_user_mode(void **) {
+    with_each_ring([](Ring &ring) {
+        const File file;
+        UserQueue queue(file);
+        Gate gate(file);
+        ring.add_wait(file, queue.id(), 3, 3); // ahead of what was submitted
+        ring.add_wait(file, queue.id(), 1, 1);
+        ring.add_wait(file, queue.id(), 2, 2);
+        ring.add_wait(file, queue.id(), 100, 100, deadline(milliseconds(30)));
+        ring.submit();
+        const auto late = ring.wait();
+        assert_int_equal(late.tag, 100);
+        assert_int_equal(late.result, -ETIME);
+        queue.submit(job_of(nop()));
+        const auto first = ring.wait();
+        assert_int_equal(first.tag, 1);
+        assert_int_equal(first.result, 0);
+        assert_int_equal(first.extra, 0);
+        queue.submit(job_of(gate.packet(), nop()));
+        assert_int_equal(file.wait(queue.id(), 2, nullptr, milliseconds(20)), -ETIME);
+        assert_true(ring.empty());
+        gate.open();
+        assert_int_equal(ring.wait().tag, 2);
+        assert_int_equal(ring.wait().tag, 3);
+        ring.add_wait(file, queue.id(), 2, 4); // done already
+        assert_int_equal(ring.result(), 0);
+    });
+}
+
+void queues_in_user_mode_that_stop_end_waits(void **) {
+    const File file;
+    Ring ring;
+    {
+        UserQueue queue(file);
+        for (const std::uint64_t seqno : {1, 2, 3, 9})
+            ring.add_wait(file, queue.id(), seqno, seqno);
+        ring.submit();
+        queue.submit(job_of(nop(), fill(NOWHERE, 8, 1), nop()));
+        const int want[] = {0, 0, -EIO, -ECANCELED};
+        while (ring.in_flight()) {
+            const auto done = ring.wait();
+            assert_int_equal(done.result, want[std::min<std::uint64_t>(done.tag, 3)]);
+        }
+        ring.add_wait(file, queue.id(), 50, 50);
+        assert_int_equal(ring.result(), -ECANCELED);
+    }
+    UserQueue queue(file);
+    for (const std::uint64_t seqno : {1, 2, 2, 3})
+        ring.add_wait(file, queue.id(), seqno, seqno);
+    ring.submit();
+    ring.add_wait_cancel(file, queue.id(), 2, 100);
+    ring.submit();
+    for (int i = 0; i < 3; ++i) {
+        const auto done = ring.wait();
+        assert_int_equal(done.result, done.tag == 100 ? 2 : -ECANCELED);
+    }
+    assert_int_equal(file.destroy(queue.id()), 0);
+    assert_int_equal(ring.wait().result, -ECANCELED);
+    assert_int_equal(ring.wait().result, -ECANCELED);
 }
 
 void commands_follow_a_linked_wait(void **) {
@@ -398,6 +494,9 @@ int main() {
         cmocka_unit_test(worker_waits_as_well),
         cmocka_unit_test(each_wait_gets_the_result_of_its_job),
         cmocka_unit_test(completes_in_the_order_of_the_jobs),
+        cmocka_unit_test(large_completions_tell_when),
+        cmocka_unit_test(waits_for_packets_of_a_queue_in_user_mode),
+        cmocka_unit_test(queues_in_user_mode_that_stop_end_waits),
         cmocka_unit_test(commands_follow_a_linked_wait),
         cmocka_unit_test(destroying_the_queue_ends_waits),
         cmocka_unit_test(time_runs_out),
