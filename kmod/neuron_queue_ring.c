@@ -212,8 +212,8 @@ static void neuron_queue_stamp_locked(struct neuron_queue *queue, struct neuron_
 }
 
 /*
- * When a job ran: zeroes if it did not run to its end, or is further back than the ring is long; and
- * on a queue in user mode, whose stamps the process reads itself.
+ * When a job ran: zeroes if it did not run to its end, or is further back than the ring is long, or
+ * if the queue is in user mode, whose stamps the process reads itself.
  */
 struct neuron_times neuron_queue_times_locked(struct neuron_queue *queue, u64 seqno)
 {

@@ -35,7 +35,7 @@
  *	Who takes job->ioucmd out with xchg() does it. The job does it in any context, also in hard
  *	irq, so it leaves the completion to task work.
  * DMA
- *	is the same, but neuron_dma.c tells that the job is done, after it has given the memory back.
+ *	is the same, but neuron_dma.c tells that the job is done, once the memory is given back.
  * WAIT
  *	is a waiter of its queue. Parties are the queue, the timer, io_uring and WAIT_CANCEL; who
  *	takes the waiter under the queue's irq_lock completes. Queue, timer and WAIT_CANCEL leave

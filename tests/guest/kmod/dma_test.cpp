@@ -57,7 +57,8 @@ void bytes_arrive_whatever_the_alignment(void **) {
                     assert_int_equal(rig.to(part, offset), 0);
                     assert_true(same(rig.target.bytes().subspan(offset, bytes), part));
                     assert_true(same(rig.target.bytes().first(offset), std::span(before).first(offset)));
-                    assert_true(same(rig.target.bytes().subspan(offset + bytes), std::span(before).subspan(offset + bytes)));
+                    assert_true(
+                        same(rig.target.bytes().subspan(offset + bytes), std::span(before).subspan(offset + bytes)));
 
                     scribble(back.bytes(), ++seed);
                     std::vector<std::byte> want(back.bytes().begin(), back.bytes().end());
@@ -399,22 +400,23 @@ void memory_counts_as_locked(void **) {
     assert_int_equal(try_bytes(4 * PAGE), 0);
     assert_int_equal(try_bytes(4 * PAGE + 1), ENOMEM);
     // What was refused is not counted, and what a wait has seen done is not any more.
-    assert_int_equal(with_locked_limit(4 * PAGE,
-                                       [&] {
-                                           const Memory memory(8 * PAGE);
-                                           for (int i = 0; i < 200; ++i) {
-                                               std::uint64_t seqno = 0;
-                                               int status = 0;
-                                               if (rig.file.dma(rig.id, TO, memory.data(), 5 * PAGE, rig.target.va) != -ENOMEM)
-                                                   return 1;
-                                               if (rig.file.dma(rig.id, TO, memory.data(), 4 * PAGE, rig.target.va, &seqno))
-                                                   return 2;
-                                               if (rig.file.wait(rig.id, seqno, &status, LONG) || status)
-                                                   return 3;
-                                           }
-                                           return 0;
-                                       }),
-                     0);
+    assert_int_equal(
+        with_locked_limit(4 * PAGE,
+                          [&] {
+                              const Memory memory(8 * PAGE);
+                              for (int i = 0; i < 200; ++i) {
+                                  std::uint64_t seqno = 0;
+                                  int status = 0;
+                                  if (rig.file.dma(rig.id, TO, memory.data(), 5 * PAGE, rig.target.va) != -ENOMEM)
+                                      return 1;
+                                  if (rig.file.dma(rig.id, TO, memory.data(), 4 * PAGE, rig.target.va, &seqno))
+                                      return 2;
+                                  if (rig.file.wait(rig.id, seqno, &status, LONG) || status)
+                                      return 3;
+                              }
+                              return 0;
+                          }),
+        0);
 }
 
 // ---- things that go away ----
