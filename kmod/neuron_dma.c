@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 #include <linux/dma-mapping.h>
-#include <linux/io_uring/cmd.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/sched/mm.h>
@@ -14,6 +13,7 @@
 #include <drm/drm_print.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_compat.h"
 #include "neuron_device.h"
 #include "neuron_dma.h"
 #include "neuron_gem.h"
@@ -141,7 +141,7 @@ static int neuron_dma_pin(struct neuron_dma *dma, u64 ptr)
 
 #if IS_ENABLED(CONFIG_IO_URING)
 /* The registered buffer has the pages already; some kernels give them one at a time. */
-static int neuron_dma_import(struct neuron_dma *dma, u64 ptr, struct io_uring_cmd *ioucmd)
+static int neuron_dma_import(struct neuron_dma *dma, u64 ptr, const struct neuron_submission *sub)
 {
 	unsigned long done = 0;
 	struct iov_iter iter;
@@ -150,9 +150,9 @@ static int neuron_dma_import(struct neuron_dma *dma, u64 ptr, struct io_uring_cm
 	ssize_t size;
 	int ret;
 
-	ret = io_uring_cmd_import_fixed(ptr, dma->bytes,
+	ret = neuron_uring_import_fixed(ptr, dma->bytes,
 					neuron_dma_writes(dma) ? ITER_DEST : ITER_SOURCE, &iter,
-					ioucmd);
+					sub->ioucmd, sub->issue_flags);
 	while (!ret && iov_iter_count(&iter)) {
 		pages = dma->pages + done;
 		size = iov_iter_extract_pages(&iter, &pages, iov_iter_count(&iter),
@@ -167,7 +167,7 @@ static int neuron_dma_import(struct neuron_dma *dma, u64 ptr, struct io_uring_cm
 	return ret;
 }
 #else
-static int neuron_dma_import(struct neuron_dma *dma, u64 ptr, struct io_uring_cmd *ioucmd)
+static int neuron_dma_import(struct neuron_dma *dma, u64 ptr, const struct neuron_submission *sub)
 {
 	return -EOPNOTSUPP;
 }
@@ -218,7 +218,7 @@ static struct neuron_dma *neuron_dma_alloc(struct neuron_submission *sub,
 {
 	struct neuron_dma *dma;
 
-	dma = kzalloc(sizeof(*dma), GFP_KERNEL);
+	dma = kzalloc(sizeof(*dma), GFP_KERNEL_ACCOUNT);
 	if (!dma)
 		return NULL;
 
@@ -228,7 +228,7 @@ static struct neuron_dma *neuron_dma_alloc(struct neuron_submission *sub,
 	dma->va = args->va;
 	dma->dir = args->flags & DRM_NEURON_DMA_FROM_DEVICE ? DMA_FROM_DEVICE : DMA_TO_DEVICE;
 	dma->num_pages = DIV_ROUND_UP(dma->offset + dma->bytes, PAGE_SIZE);
-	dma->pages = kvmalloc_array(dma->num_pages, sizeof(*dma->pages), GFP_KERNEL);
+	dma->pages = kvmalloc_array(dma->num_pages, sizeof(*dma->pages), GFP_KERNEL_ACCOUNT);
 	if (!dma->pages) {
 		kfree(dma);
 		return NULL;
@@ -248,8 +248,7 @@ static int neuron_dma_get_pages(struct neuron_submission *sub, const struct drm_
 	if (!dma)
 		return -ENOMEM;
 
-	ret = fixed ? neuron_dma_import(dma, args->ptr, sub->ioucmd) :
-		      neuron_dma_pin(dma, args->ptr);
+	ret = fixed ? neuron_dma_import(dma, args->ptr, sub) : neuron_dma_pin(dma, args->ptr);
 	if (ret) {
 		/* What was pinned has been unpinned, what was imported is referenced. */
 		if (!fixed)
@@ -269,7 +268,8 @@ static int neuron_dma_map_sgt(struct neuron_dma *dma)
 	int ret;
 
 	ret = sg_alloc_table_from_pages_segment(&dma->sgt, dma->pages, dma->num_pages, 0,
-						dma->num_pages << PAGE_SHIFT, segment, GFP_KERNEL);
+						dma->num_pages << PAGE_SHIFT, segment,
+						GFP_KERNEL_ACCOUNT);
 	if (ret)
 		return ret;
 

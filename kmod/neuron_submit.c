@@ -2,7 +2,6 @@
 
 #include <linux/dma-fence.h>
 #include <linux/dma-fence-chain.h>
-#include <linux/io_uring/cmd.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -11,6 +10,7 @@
 #include <drm/drm_syncobj.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_compat.h"
 #include "neuron_device.h"
 #include "neuron_dma.h"
 #include "neuron_job.h"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-#include <linux/io_uring/cmd.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -10,6 +9,7 @@
 #include <drm/drm_file.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_compat.h"
 #include "neuron_device.h"
 #include "neuron_dma.h"
 #include "neuron_job.h"
@@ -84,7 +84,7 @@ static struct neuron_uring_pdu *neuron_uring_pdu(struct io_uring_cmd *ioucmd)
 static void neuron_uring_complete(struct neuron_job *job, struct io_uring_cmd *ioucmd, int result,
 				  unsigned int issue_flags)
 {
-	io_uring_cmd_done(ioucmd, result, job->end_ns, issue_flags);
+	neuron_uring_done(ioucmd, result, job->end_ns, issue_flags);
 	dma_fence_put(&job->fence);
 }
 
@@ -137,12 +137,14 @@ int neuron_uring_disarm(struct neuron_job *job, struct neuron_submission *sub, i
 	return -EIOCBQUEUED;
 }
 
-static void neuron_uring_done_in_task(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
+static void neuron_uring_finish(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
 {
 	struct neuron_job *job = neuron_uring_pdu(ioucmd)->job;
 
 	neuron_uring_complete(job, ioucmd, job->fence.error, issue_flags);
 }
+
+NEURON_URING_IN_TASK(neuron_uring_done_in_task, neuron_uring_finish)
 
 /* The job is done, its error set. Any context. */
 void neuron_uring_job_done(struct neuron_job *job)
@@ -167,14 +169,16 @@ static void neuron_uring_wait_complete(struct neuron_uring_wait *wait, unsigned 
 	struct neuron_waiter *waiter = &wait->waiter;
 
 	neuron_waiter_fini(waiter);
-	io_uring_cmd_done(wait->ioucmd, waiter->result, waiter->end_ns, issue_flags);
+	neuron_uring_done(wait->ioucmd, waiter->result, waiter->end_ns, issue_flags);
 	kref_put(&wait->ref, neuron_uring_wait_release);
 }
 
-static void neuron_uring_wait_in_task(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
+static void neuron_uring_wait_finish(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
 {
 	neuron_uring_wait_complete(neuron_uring_pdu(ioucmd)->wait, issue_flags);
 }
+
+NEURON_URING_IN_TASK(neuron_uring_wait_in_task, neuron_uring_wait_finish)
 
 static void neuron_uring_wait_tell(struct neuron_waiter *waiter)
 {
@@ -199,14 +203,16 @@ static bool neuron_uring_is_plain(struct io_uring_cmd *ioucmd)
 	const struct io_uring_sqe *sqe = ioucmd->sqe;
 
 	return !READ_ONCE(sqe->len) && !READ_ONCE(sqe->buf_index) && !READ_ONCE(sqe->file_index) &&
-	       !(ioucmd->flags & IORING_URING_CMD_FIXED);
+	       !(ioucmd->flags & IORING_URING_CMD_MASK);
 }
 
 static int neuron_uring_submit(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
 {
-	const struct drm_neuron_uring_submit *cmd = io_uring_sqe_cmd(ioucmd->sqe);
-	u64 ptr = READ_ONCE(cmd->ptr);
+	const struct drm_neuron_uring_submit *cmd;
+	u64 ptr;
 
+	cmd = neuron_uring_sqe(ioucmd, struct drm_neuron_uring_submit);
+	ptr = READ_ONCE(cmd->ptr);
 	if (READ_ONCE(cmd->pad) || READ_ONCE(ioucmd->sqe->addr) || !neuron_uring_is_plain(ioucmd))
 		return -EINVAL;
 
@@ -215,11 +221,13 @@ static int neuron_uring_submit(struct io_uring_cmd *ioucmd, unsigned int issue_f
 
 static int neuron_uring_submit_inline(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
 {
-	const struct drm_neuron_uring_inline *cmd = io_uring_sqe_cmd(ioucmd->sqe);
+	const struct drm_neuron_uring_inline *cmd;
 	struct neuron_raw_packet packet;
 
 	if (!(issue_flags & IO_URING_F_SQE128))
 		return -EOPNOTSUPP;
+
+	cmd = neuron_uring_sqe128(ioucmd, struct drm_neuron_uring_inline);
 	if (READ_ONCE(cmd->flags) || READ_ONCE(cmd->pad) || READ_ONCE(ioucmd->sqe->addr) ||
 	    !neuron_uring_is_plain(ioucmd))
 		return -EINVAL;
@@ -262,7 +270,8 @@ static int neuron_uring_wait_queue(struct neuron_queue *queue, u64 seqno, ktime_
 
 static int neuron_uring_wait(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
 {
-	const struct drm_neuron_uring_wait *cmd = io_uring_sqe_cmd(ioucmd->sqe);
+	const struct drm_neuron_uring_wait *cmd =
+		neuron_uring_sqe(ioucmd, struct drm_neuron_uring_wait);
 	struct drm_file *file = ioucmd->file->private_data;
 	u64 seqno = READ_ONCE(cmd->seqno), timeout = READ_ONCE(ioucmd->sqe->addr);
 	u32 flags = READ_ONCE(cmd->flags);
@@ -294,7 +303,8 @@ static int neuron_uring_wait(struct io_uring_cmd *ioucmd, unsigned int issue_fla
 
 static int neuron_uring_dma(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
 {
-	const struct drm_neuron_uring_dma *cmd = io_uring_sqe_cmd(ioucmd->sqe);
+	const struct drm_neuron_uring_dma *cmd =
+		neuron_uring_sqe(ioucmd, struct drm_neuron_uring_dma);
 	const struct io_uring_sqe *sqe = ioucmd->sqe;
 	struct drm_neuron_dma args = {
 		.queue_id = READ_ONCE(cmd->queue_id),
@@ -308,7 +318,9 @@ static int neuron_uring_dma(struct io_uring_cmd *ioucmd, unsigned int issue_flag
 		return -EOPNOTSUPP;
 	if (READ_ONCE(sqe->file_index))
 		return -EINVAL;
-	/* io_uring has read it with the flag only. */
+	if (ioucmd->flags & IORING_URING_CMD_MASK & ~IORING_URING_CMD_FIXED)
+		return -EINVAL;
+	/* Without the flag, io_uring has not looked at it. */
 	if (!(ioucmd->flags & IORING_URING_CMD_FIXED) && READ_ONCE(sqe->buf_index))
 		return -EINVAL;
 	return neuron_dma_uring(&args, ioucmd, issue_flags);
@@ -376,7 +388,7 @@ int neuron_uring_cmd_iopoll(struct io_uring_cmd *ioucmd, struct io_comp_batch *i
 	if (!status)
 		return 0;
 
-	io_uring_cmd_iopoll_done(ioucmd, min(status, 0), job->end_ns);
+	neuron_uring_done(ioucmd, min(status, 0), job->end_ns, 0);
 	neuron_uring_put_polled(ioucmd);
 	return 1;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
+#include "neuron_compat.h"
 #include "neuron_queue.h"
 #include "neuron_waiter.h"
 
@@ -89,8 +90,7 @@ void neuron_waiter_init(struct neuron_waiter *waiter, struct neuron_queue *queue
 	waiter->taken = false;
 	waiter->end_ns = 0;
 	RB_CLEAR_NODE(&waiter->node);
-	hrtimer_init(&waiter->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
-	waiter->timer.function = neuron_waiter_expire;
+	hrtimer_setup(&waiter->timer, neuron_waiter_expire, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
 }
 
 /* The waiter has been taken; when this returns, the timer does not use it any more. May sleep. */

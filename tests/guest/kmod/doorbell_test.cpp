@@ -10,6 +10,7 @@
 #include <thread>
 
 #include <signal.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
