@@ -8,6 +8,7 @@
  * distributions move things between versions.
  */
 
+#include <linux/hrtimer.h>
 #include <linux/io_uring/cmd.h>
 #include <linux/mm.h>
 #include <linux/version.h>
@@ -58,13 +59,28 @@ static inline bool vma_is_cow_mapping(const struct vm_area_struct *vma)
 #define NEURON_FENCE_SEQNO64
 #endif
 
+/* Timers get their function at their birth. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+static inline void hrtimer_setup(struct hrtimer *timer,
+				 enum hrtimer_restart (*function)(struct hrtimer *), clockid_t clock,
+				 enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+}
+#endif
+
 /*
  * neuron_uring_sqe(): the command's payload in its submission entry
+ * neuron_uring_sqe128(): the same in a big one
+ * neuron_uring_import_fixed(): memory of the command in a registered buffer
  * neuron_uring_done(): complete the command; the second result goes into a big completion entry
  * NEURON_URING_IN_TASK(): give NAME, for io_uring_cmd_do_in_task_lazy(), the body FUNCTION
  */
 #ifdef IO_URING_CMD_TASK_WORK_ISSUE_FLAGS
 #define neuron_uring_sqe(ioucmd, type) io_uring_sqe_cmd((ioucmd)->sqe, type)
+#define neuron_uring_sqe128(ioucmd, type) io_uring_sqe128_cmd((ioucmd)->sqe, type)
+#define neuron_uring_import_fixed io_uring_cmd_import_fixed
 #define neuron_uring_done io_uring_cmd_done32
 #define NEURON_URING_IN_TASK(name, function)						\
 	static void name(struct io_tw_req tw_req, io_tw_token_t tw)			\
@@ -73,6 +89,9 @@ static inline bool vma_is_cow_mapping(const struct vm_area_struct *vma)
 	}
 #else
 #define neuron_uring_sqe(ioucmd, type) ((const type *)io_uring_sqe_cmd((ioucmd)->sqe))
+#define neuron_uring_sqe128 neuron_uring_sqe
+#define neuron_uring_import_fixed(ubuf, len, rw, iter, ioucmd, issue_flags)		\
+	io_uring_cmd_import_fixed(ubuf, len, rw, iter, ioucmd)
 #define neuron_uring_done io_uring_cmd_done
 #define NEURON_URING_IN_TASK(name, function)						\
 	static void name(struct io_uring_cmd *ioucmd, unsigned int issue_flags)		\

@@ -15,6 +15,7 @@
 #include <drm/drm_device.h>
 #include <drm/drm_file.h>
 
+#include "neuron_dma.h"
 #include "neuron_hbm.h"
 #include "neuron_spec.h"
 #include "neuron_user.h"
@@ -47,6 +48,7 @@ struct neuron_queue;
  *           neuron_vector.lock        queues of one interrupt vector (hard irq)
  *             neuron_queue.irq_lock   jobs and state of one queue (hard irq)
  *               dma_fence.lock
+ *             neuron_file_dma.lock    jobs that are done with memory of a process (hard irq)
  *     neuron_device.users (xa_lock)   users and what is charged to them; nothing is taken inside
  *
  * Fences complete through the interrupt handlers, the event thread and the watchdog. They take
@@ -184,6 +186,7 @@ struct neuron_file {
 	struct neuron_doorbell *doorbell;
 	/* @queues: Queues by the id that user space knows. */
 	struct xarray queues;
+	struct neuron_file_dma dma;
 };
 
 /* Queues that one file may have, so that a single process cannot take all. */

@@ -191,6 +191,7 @@ static int neuron_open(struct drm_device *drm, struct drm_file *file)
 	nfile->drm_file = file;
 	INIT_LIST_HEAD(&nfile->link);
 	xa_init_flags(&nfile->queues, XA_FLAGS_ALLOC1);
+	neuron_dma_init_file(nfile);
 
 	ret = -ENODEV;
 	if (drm_dev_enter(drm, &idx)) {
@@ -217,6 +218,7 @@ static void neuron_file_stop(struct neuron_file *nfile)
 		xa_erase(&nfile->queues, id);
 		neuron_queue_kill(queue);
 	}
+	neuron_dma_drain(nfile, true);
 
 	/* Before somebody else has the context. */
 	neuron_doorbell_revoke(nfile);
@@ -242,6 +244,7 @@ static void neuron_file_abandon_locked(struct neuron_file *nfile)
 
 	xa_for_each(&nfile->queues, id, queue)
 		neuron_queue_release_memory(queue);
+	neuron_dma_drain(nfile, false);
 	neuron_vm_fini(&nfile->vm);
 }
 
@@ -302,6 +305,7 @@ static const struct drm_ioctl_desc neuron_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(NEURON_QUEUE_QUERY, neuron_queue_query_ioctl, 0),
 	DRM_IOCTL_DEF_DRV(NEURON_SUBMIT, neuron_submit_ioctl, 0),
 	DRM_IOCTL_DEF_DRV(NEURON_WAIT, neuron_wait_ioctl, 0),
+	DRM_IOCTL_DEF_DRV(NEURON_DMA, neuron_dma_ioctl, 0),
 };
 
 /* DRM_ACCEL_FOPS and what is ours; the macro has no place for it. */
@@ -319,6 +323,7 @@ static const struct file_operations neuron_fops = {
 	.show_fdinfo = drm_show_fdinfo,
 #if IS_ENABLED(CONFIG_IO_URING)
 	.uring_cmd = neuron_uring_cmd,
+	.uring_cmd_iopoll = neuron_uring_cmd_iopoll,
 #endif
 };
 

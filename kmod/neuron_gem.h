@@ -9,6 +9,7 @@
 #include <drm/drm_gem_shmem_helper.h>
 
 struct dma_buf;
+struct device;
 struct drm_device;
 struct drm_file;
 struct drm_neuron_bo_create;

@@ -3,6 +3,7 @@
 #include <linux/slab.h>
 
 #include "neuron_compat.h"
+#include "neuron_dma.h"
 #include "neuron_job.h"
 #include "neuron_queue.h"
 #include "neuron_trace.h"
@@ -25,16 +26,17 @@ static const struct dma_fence_ops neuron_fence_ops = {
 };
 
 /* To be freed with kfree() before its fence is initialised, with dma_fence_put() after. */
-struct neuron_job *neuron_job_alloc(void)
+struct neuron_job *neuron_job_alloc(gfp_t gfp)
 {
 	struct neuron_job *job;
 
-	job = kzalloc(sizeof(*job), GFP_KERNEL);
+	job = kzalloc(sizeof(*job), gfp);
 	if (!job)
 		return NULL;
 
 	spin_lock_init(&job->lock);
 	INIT_LIST_HEAD(&job->link);
+	INIT_LIST_HEAD(&job->held);
 	return job;
 }
 
@@ -58,7 +60,11 @@ void neuron_jobs_finish(struct neuron_queue *queue, struct list_head *jobs)
 		list_del_init(&job->link);
 		trace_neuron_job_done(queue->ctx, queue->hw, job->fence.seqno, job->fence.error);
 		dma_fence_signal(&job->fence);
-		neuron_uring_job_done(job);
+		/* The command of a job with memory of a process completes when that is free. */
+		if (job->dma)
+			neuron_dma_job_done(job->dma);
+		else
+			neuron_uring_job_done(job);
 		dma_fence_put(&job->fence);
 	}
 }

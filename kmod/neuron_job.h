@@ -8,6 +8,7 @@
 #include <linux/types.h>
 
 struct io_uring_cmd;
+struct neuron_dma;
 struct neuron_queue;
 
 /*
@@ -39,9 +40,16 @@ struct neuron_job {
 	 * it.
 	 */
 	struct io_uring_cmd *ioucmd;
+	/*
+	 * @dma: Memory of a process that the job uses, or NULL. Set before the job is pushed, not
+	 * to be followed once it is done.
+	 */
+	struct neuron_dma *dma;
+	/* @held: With @dma, in neuron_queue.held, until the memory has been given back. */
+	struct list_head held;
 };
 
-struct neuron_job *neuron_job_alloc(void);
+struct neuron_job *neuron_job_alloc(gfp_t gfp);
 void neuron_job_init_fence(struct neuron_job *job, u64 context, u64 seqno);
 void neuron_jobs_finish(struct neuron_queue *queue, struct list_head *jobs);
 

@@ -9,6 +9,7 @@
 #include "neuron_job.h"
 #include "neuron_queue.h"
 #include "neuron_reset.h"
+#include "neuron_waiter.h"
 
 /**
  * DOC: Queues
@@ -108,21 +109,34 @@ struct neuron_queue *neuron_queue_next(struct neuron_device *ndev, struct neuron
 void neuron_queue_retire(struct neuron_queue *queue)
 {
 	unsigned long flags;
+	LIST_HEAD(waiters);
 	LIST_HEAD(done);
 
-	/* Whoever waits for packets looks at HEAD. */
-	if (queue->user) {
-		wake_up_all(&queue->wait);
-		return;
-	}
-
 	spin_lock_irqsave(&queue->irq_lock, flags);
-	neuron_queue_collect_locked(queue, &done);
+	if (!queue->user)
+		neuron_queue_collect_locked(queue, &done);
+	neuron_waiters_collect_locked(queue, &waiters);
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
 
-	if (list_empty(&done))
+	/* Whoever waits for packets of a queue in user mode looks at HEAD. */
+	if (list_empty(&done) && !queue->user)
 		return;
 	neuron_jobs_finish(queue, &done);
+	neuron_waiters_tell(&waiters);
+	wake_up_all(&queue->wait);
+}
+
+/* The memory that a job used has been given back: tell those who wait for it. */
+void neuron_queue_unhold(struct neuron_queue *queue, struct neuron_job *job)
+{
+	LIST_HEAD(waiters);
+
+	spin_lock_irq(&queue->irq_lock);
+	list_del_init(&job->held);
+	neuron_waiters_collect_locked(queue, &waiters);
+	spin_unlock_irq(&queue->irq_lock);
+
+	neuron_waiters_tell(&waiters);
 	wake_up_all(&queue->wait);
 }
 
@@ -156,10 +170,12 @@ void neuron_queue_sample_locked(struct neuron_queue *queue)
  */
 u64 neuron_queue_reached_locked(struct neuron_queue *queue)
 {
+	struct neuron_job *held = list_first_entry_or_null(&queue->held, struct neuron_job, held);
+
 	lockdep_assert_held(&queue->irq_lock);
 
 	if (!queue->user)
-		return queue->completed;
+		return held ? min(queue->completed, held->fence.seqno - 1) : queue->completed;
 	/* It has stopped, and what will not be done cannot be waited for. */
 	if (queue->failed)
 		return U64_MAX;
@@ -227,6 +243,7 @@ bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state s
 void neuron_queue_flush(struct neuron_queue *queue)
 {
 	unsigned long flags;
+	LIST_HEAD(waiters);
 	LIST_HEAD(done);
 
 	spin_lock_irqsave(&queue->irq_lock, flags);
@@ -238,9 +255,11 @@ void neuron_queue_flush(struct neuron_queue *queue)
 		neuron_queue_collect_locked(queue, &done);
 		neuron_queue_abandon_locked(queue, &done);
 	}
+	neuron_waiters_collect_locked(queue, &waiters);
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
 
 	neuron_jobs_finish(queue, &done);
+	neuron_waiters_tell(&waiters);
 	wake_up_all(&queue->wait);
 }
 
@@ -408,6 +427,8 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile,
 	queue->progress_at = jiffies;
 	queue->moved_at = jiffies;
 	INIT_LIST_HEAD(&queue->jobs);
+	INIT_LIST_HEAD(&queue->held);
+	queue->waiters = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&queue->vector_link);
 	mutex_init(&queue->lock);
 	mutex_init(&queue->stop_lock);

@@ -7,6 +7,7 @@
 #include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/spinlock.h>
 #include <linux/time64.h>
 #include <linux/types.h>
@@ -121,6 +122,13 @@ struct neuron_queue {
 	u64 core_ns;
 	/* @jobs: Jobs in flight, oldest first. */
 	struct list_head jobs;
+	/*
+	 * @held: Jobs whose memory of a process has not been given back, oldest first. Who waits
+	 * for a job waits for that, too; its fence may have signalled.
+	 */
+	struct list_head held;
+	/* @waiters: &struct neuron_waiter by seqno. */
+	struct rb_root_cached waiters;
 	/* @head: Packets retired, as far as the driver has seen. */
 	u64 head;
 	/* @submitted: Seqno of the newest job. */
@@ -155,6 +163,12 @@ struct neuron_queue {
 	wait_queue_head_t wait;
 };
 
+static inline struct neuron_queue *neuron_queue_get(struct neuron_queue *queue)
+{
+	kref_get(&queue->ref);
+	return queue;
+}
+
 /* neuron_queue.c */
 struct neuron_queue *neuron_queue_create(struct neuron_file *nfile,
 					 const struct drm_neuron_queue_create *args);
@@ -166,6 +180,7 @@ void neuron_queue_put(struct neuron_queue *queue);
 DEFINE_FREE(neuron_queue, struct neuron_queue *, neuron_queue_put(_T))
 
 void neuron_queue_retire(struct neuron_queue *queue);
+void neuron_queue_unhold(struct neuron_queue *queue, struct neuron_job *job);
 bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state state,
 		       int first_error, int rest_error);
 void neuron_queue_sample_locked(struct neuron_queue *queue);
@@ -203,6 +218,7 @@ int neuron_queue_wait_event(struct neuron_queue *queue,
 			    ktime_t deadline);
 u64 neuron_queue_reached_locked(struct neuron_queue *queue);
 int neuron_queue_result_locked(struct neuron_queue *queue, u64 seqno);
+bool neuron_queue_knows(struct neuron_queue *queue, u64 seqno);
 int neuron_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 
 #endif /* __NEURON_QUEUE_H__ */

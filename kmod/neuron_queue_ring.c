@@ -182,6 +182,8 @@ int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 co
 	if (!marked) {
 		trace_neuron_job_submit(queue->ctx, queue->hw, job->fence.seqno, job->first, count);
 		list_add_tail(&job->link, &queue->jobs);
+		if (job->dma)
+			list_add_tail(&job->held, &queue->held);
 		queue->submitted = job->fence.seqno;
 		queue->tail = job->end;
 		neuron_hw_doorbell(ndev, queue->hw, queue->tail);
@@ -209,14 +211,17 @@ static void neuron_queue_stamp_locked(struct neuron_queue *queue, struct neuron_
 	};
 }
 
-/* When a job ran: zeroes if it did not run to its end, or is further back than the ring is long. */
+/*
+ * When a job ran: zeroes if it did not run to its end, or is further back than the ring is long, or
+ * if the queue is in user mode, whose stamps the process reads itself.
+ */
 struct neuron_times neuron_queue_times_locked(struct neuron_queue *queue, u64 seqno)
 {
 	u64 mask = neuron_queue_ring_mask(queue);
 
 	lockdep_assert_held(&queue->irq_lock);
 
-	if (seqno > queue->completed || queue->completed - seqno > mask)
+	if (!queue->times || seqno > queue->completed || queue->completed - seqno > mask)
 		return (struct neuron_times){};
 	return queue->times[seqno & mask];
 }

@@ -105,26 +105,29 @@ static bool neuron_queue_job_done(struct neuron_queue *queue, u64 seqno)
 
 static void neuron_queue_fill_wait(struct neuron_queue *queue, struct drm_neuron_wait *args)
 {
-	struct neuron_times times = {};
+	struct neuron_times times;
 
 	spin_lock_irq(&queue->irq_lock);
 	args->status = neuron_queue_result_locked(queue, args->seqno);
-	if (!queue->user)
-		times = neuron_queue_times_locked(queue, args->seqno);
+	times = neuron_queue_times_locked(queue, args->seqno);
 	spin_unlock_irq(&queue->irq_lock);
 
 	args->start_ns = times.start_ns;
 	args->end_ns = times.end_ns;
 }
 
+/* Whether it makes sense to wait for it. */
+bool neuron_queue_knows(struct neuron_queue *queue, u64 seqno)
+{
+	/* What the process will submit to a queue in user mode, it knows best. */
+	return seqno && (queue->user || seqno <= READ_ONCE(queue->submitted));
+}
+
 static int neuron_queue_wait(struct neuron_queue *queue, struct drm_neuron_wait *args)
 {
 	int ret;
 
-	if (!args->seqno)
-		return -EINVAL;
-	/* What the process will submit to a queue in user mode, it knows best. */
-	if (!queue->user && args->seqno > READ_ONCE(queue->submitted))
+	if (!neuron_queue_knows(queue, args->seqno))
 		return -EINVAL;
 
 	/* No drm_dev_enter(): remove must not wait for us, it ends the wait. */

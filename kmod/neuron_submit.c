@@ -2,7 +2,6 @@
 
 #include <linux/dma-fence.h>
 #include <linux/dma-fence-chain.h>
-#include <linux/io_uring_types.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -11,7 +10,9 @@
 #include <drm/drm_syncobj.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_compat.h"
 #include "neuron_device.h"
+#include "neuron_dma.h"
 #include "neuron_job.h"
 #include "neuron_queue.h"
 #include "neuron_submit.h"
@@ -20,50 +21,28 @@
 /**
  * DOC: Submission
  *
- * The ioctl and the io_uring command share it: parse what user space gave (may fail in many ways,
+ * The ioctls and the io_uring commands share it: parse what user space gave (may fail in many ways,
  * allocates all that will be needed), wait for the fences to wait for, and commit (after the push
  * nothing can fail any more).
  *
  * With nonblock set, which is how io_uring issues a command first, whatever would wait for another
- * job gives -EAGAIN instead, before anything has happened that user space could see.
+ * job or for memory gives -EAGAIN instead, before anything has happened that user space could see.
+ * What is left are page faults on what a SUBMIT command points at.
  */
 
-/* Packets that are kept without an allocation. */
-#define NEURON_SUBMIT_INLINE 4
 /* Enough for anybody, and bounds what one call can make the kernel allocate. */
 #define NEURON_SUBMIT_SYNCS 256
 
-/*
- * struct neuron_sync_out: a point that signals with the job
- */
-struct neuron_sync_out {
-	struct drm_syncobj *syncobj;
-	/* @chain: Node for the point; NULL for a binary syncobj. */
-	struct dma_fence_chain *chain;
-	u64 point;
-};
+static gfp_t neuron_submit_gfp(const struct neuron_submission *sub)
+{
+	return sub->nonblock ? GFP_NOWAIT : GFP_KERNEL;
+}
 
-/*
- * struct neuron_submission: a submission on its way
- */
-struct neuron_submission {
-	struct neuron_file *nfile;
-	struct neuron_queue *queue;
-	struct neuron_job *job;
-	struct neuron_raw_packet *packets;
-	u32 count;
-	bool nonblock;
-	/* @chain: Node for the point on the queue's own timeline. */
-	struct dma_fence_chain *chain;
-	struct dma_fence **in;
-	u32 num_in;
-	struct neuron_sync_out *out;
-	u32 num_out;
-	/* @ioucmd: Command to complete with the job, or NULL. */
-	struct io_uring_cmd *ioucmd;
-	unsigned int issue_flags;
-	struct neuron_raw_packet inline_packets[NEURON_SUBMIT_INLINE];
-};
+/* dma_fence_chain_alloc() with other flags. */
+static struct dma_fence_chain *neuron_submit_alloc_chain(const struct neuron_submission *sub)
+{
+	return kmalloc(sizeof(struct dma_fence_chain), neuron_submit_gfp(sub));
+}
 
 /*
  * Copies @array to @to, whose elements have @size bytes, which is also the smallest stride there
@@ -93,35 +72,44 @@ static int neuron_copy_array(void *to, size_t size, const struct drm_neuron_arra
 	return 0;
 }
 
+/*
+ * The flags say when to write the seqno, which is the driver's to decide. The device judges the
+ * rest.
+ */
+static int neuron_submit_check_packets(const struct neuron_submission *sub)
+{
+	u32 i;
+
+	for (i = 0; i < sub->count; i++)
+		if (sub->packets[i].header.flags || sub->packets[i].header.reserved0)
+			return -EINVAL;
+	return 0;
+}
+
+static struct neuron_raw_packet *neuron_submit_alloc_packets(const struct neuron_submission *sub)
+{
+	if (sub->nonblock) /* vmalloc() knows no GFP_NOWAIT */
+		return kmalloc_array(sub->count, sizeof(*sub->packets), GFP_NOWAIT | __GFP_NOWARN);
+	return kvmalloc_array(sub->count, sizeof(*sub->packets), GFP_KERNEL);
+}
+
 static int neuron_submit_parse_packets(struct neuron_submission *sub,
 				       const struct drm_neuron_array *array)
 {
-	u32 i;
 	int ret;
 
 	if (!array->count || array->count > BIT(sub->queue->ring_log2 - 1))
 		return -EINVAL;
 
 	sub->count = array->count;
-	sub->packets = sub->inline_packets;
 	if (sub->count > NEURON_SUBMIT_INLINE) {
-		sub->packets = kvmalloc_array(sub->count, sizeof(*sub->packets), GFP_KERNEL);
+		sub->packets = neuron_submit_alloc_packets(sub);
 		if (!sub->packets)
 			return -ENOMEM;
 	}
 
 	ret = neuron_copy_array(sub->packets, sizeof(*sub->packets), array);
-	if (ret)
-		return ret;
-
-	/*
-	 * The flags say when to write the seqno, which is the driver's to decide. The device judges
-	 * the rest.
-	 */
-	for (i = 0; i < sub->count; i++)
-		if (sub->packets[i].header.flags || sub->packets[i].header.reserved0)
-			return -EINVAL;
-	return 0;
+	return ret ?: neuron_submit_check_packets(sub);
 }
 
 static int neuron_submit_add_in(struct neuron_submission *sub, const struct drm_neuron_sync *sync)
@@ -148,7 +136,7 @@ static int neuron_submit_add_out(struct neuron_submission *sub, const struct drm
 	out->point = sync->point;
 	if (!out->point)
 		return 0;
-	out->chain = dma_fence_chain_alloc();
+	out->chain = neuron_submit_alloc_chain(sub);
 	return out->chain ? 0 : -ENOMEM;
 }
 
@@ -164,9 +152,10 @@ static int neuron_submit_add_sync(struct neuron_submission *sub, const struct dr
 	}
 }
 
-static int neuron_submit_parse_syncs(struct neuron_submission *sub,
-				     const struct drm_neuron_array *array)
+/* The points to wait for, and those to signal. */
+int neuron_submit_parse_syncs(struct neuron_submission *sub, const struct drm_neuron_array *array)
 {
+	gfp_t gfp = neuron_submit_gfp(sub);
 	struct drm_neuron_sync *syncs;
 	int ret;
 	u32 i;
@@ -176,9 +165,9 @@ static int neuron_submit_parse_syncs(struct neuron_submission *sub,
 	if (array->count > NEURON_SUBMIT_SYNCS)
 		return -EINVAL;
 
-	syncs = kcalloc(array->count, sizeof(*syncs), GFP_KERNEL);
-	sub->in = kcalloc(array->count, sizeof(*sub->in), GFP_KERNEL);
-	sub->out = kcalloc(array->count, sizeof(*sub->out), GFP_KERNEL);
+	syncs = kcalloc(array->count, sizeof(*syncs), gfp);
+	sub->in = kcalloc(array->count, sizeof(*sub->in), gfp);
+	sub->out = kcalloc(array->count, sizeof(*sub->out), gfp);
 	ret = syncs && sub->in && sub->out ? neuron_copy_array(syncs, sizeof(*syncs), array) :
 					     -ENOMEM;
 	for (i = 0; !ret && i < array->count; i++)
@@ -187,33 +176,37 @@ static int neuron_submit_parse_syncs(struct neuron_submission *sub,
 	return ret;
 }
 
-static int neuron_submit_parse(struct neuron_submission *sub, const struct drm_neuron_submit *args)
+/* io_uring polls for queues without interrupts, and for them only. */
+static bool neuron_submit_suits(const struct neuron_submission *sub)
 {
-	int ret;
+	return !sub->ioucmd || sub->queue->polled == !!(sub->issue_flags & IO_URING_F_IOPOLL);
+}
 
-	if (args->flags)
-		return -EINVAL;
-
-	sub->queue = neuron_queue_find(sub->nfile, args->queue_id);
+/**
+ * neuron_submit_begin() - find the queue, and make what each job needs
+ * @sub: Submission, zero but for who submits and how.
+ * @queue_id: Queue.
+ *
+ * To be ended with neuron_submit_cleanup(), even when it fails.
+ */
+int neuron_submit_begin(struct neuron_submission *sub, u32 queue_id)
+{
+	sub->packets = sub->inline_packets;
+	sub->queue = neuron_queue_find(sub->nfile, queue_id);
 	if (!sub->queue)
 		return -ENOENT;
 	/* The process writes the ring itself. */
 	if (sub->queue->user)
 		return -EINVAL;
+	if (!neuron_submit_suits(sub))
+		return -EOPNOTSUPP;
 
-	ret = neuron_submit_parse_packets(sub, &args->packets);
-	if (ret)
-		return ret;
-	ret = neuron_submit_parse_syncs(sub, &args->syncs);
-	if (ret)
-		return ret;
-
-	sub->chain = dma_fence_chain_alloc();
-	sub->job = neuron_job_alloc();
+	sub->chain = neuron_submit_alloc_chain(sub);
+	sub->job = neuron_job_alloc(neuron_submit_gfp(sub));
 	return sub->chain && sub->job ? 0 : -ENOMEM;
 }
 
-static void neuron_submit_cleanup(struct neuron_submission *sub)
+void neuron_submit_cleanup(struct neuron_submission *sub)
 {
 	u32 i;
 
@@ -229,11 +222,14 @@ static void neuron_submit_cleanup(struct neuron_submission *sub)
 	kfree(sub->job);
 	if (sub->packets != sub->inline_packets)
 		kvfree(sub->packets);
+	if (sub->dma)
+		neuron_dma_free(sub->dma);
 	if (sub->queue)
 		neuron_queue_put(sub->queue);
 }
 
-static int neuron_submit_wait(struct neuron_submission *sub)
+/* Wait for the points to wait for. */
+int neuron_submit_wait(struct neuron_submission *sub)
 {
 	long ret;
 	u32 i;
@@ -279,6 +275,11 @@ static int neuron_submit_push(struct neuron_submission *sub, struct neuron_job *
 
 	lockdep_assert_held(&queue->lock);
 
+	if (sub->dma) {
+		ret = neuron_dma_map(sub->dma, job, sub->packets);
+		if (ret)
+			return ret;
+	}
 	neuron_queue_write(queue, sub->packets, sub->count);
 
 	cookie = dma_fence_begin_signalling();
@@ -289,7 +290,23 @@ static int neuron_submit_push(struct neuron_submission *sub, struct neuron_job *
 	else
 		dma_fence_put(fence);
 	dma_fence_end_signalling(cookie);
+
+	if (!ret)
+		sub->dma = NULL; /* the job's: it may be gone already */
+	else if (sub->dma)
+		neuron_dma_unmap(sub->dma);
 	return ret;
+}
+
+/*
+ * User space learns the number before the job can be done. It may fault, and wait for a page as
+ * long as user space likes: that stops other submitters of the queue, but nobody who stops it.
+ */
+static int neuron_submit_tell_seqno(const struct neuron_submission *sub, u64 seqno)
+{
+	if (!sub->seqno_ptr)
+		return 0;
+	return put_user(seqno, sub->seqno_ptr) ? -EFAULT : 0;
 }
 
 static int neuron_submit_commit_locked(struct neuron_submission *sub, u64 *seqno)
@@ -307,12 +324,15 @@ static int neuron_submit_commit_locked(struct neuron_submission *sub, u64 *seqno
 		return ret;
 
 	*seqno = sub->queue->submitted + 1;
+	ret = neuron_submit_tell_seqno(sub, *seqno);
+	if (ret)
+		return ret;
 	neuron_job_init_fence(job, sub->queue->fence_context, *seqno);
 	sub->job = NULL;
 
 	/* Outside as well: a worker takes uring_lock, whose holder may wait for user memory. */
 	if (sub->ioucmd)
-		neuron_uring_arm(job, sub->ioucmd, sub->issue_flags);
+		neuron_uring_arm(job, sub);
 
 	ret = -ENODEV;
 	if (drm_dev_enter(drm, &idx)) {
@@ -320,15 +340,23 @@ static int neuron_submit_commit_locked(struct neuron_submission *sub, u64 *seqno
 		drm_dev_exit(idx);
 	}
 
-	if (ret && sub->ioucmd)
-		neuron_uring_disarm(job, ret, sub->issue_flags);
+	if (ret) /* the number was writable a moment ago; who has taken it away is not told */
+		neuron_submit_tell_seqno(sub, 0);
+	if (sub->ioucmd)
+		ret = ret ? neuron_uring_disarm(job, sub, ret) : -EIOCBQUEUED;
 	dma_fence_put(&job->fence);
-
-	/* An armed command completes in its own way, whether the push succeeded or not. */
-	return sub->ioucmd ? -EIOCBQUEUED : ret;
+	return ret;
 }
 
-static int neuron_submit_commit(struct neuron_submission *sub, u64 *seqno)
+/**
+ * neuron_submit_commit() - hand the job to the device
+ * @sub: Submission; what it waits for has signalled.
+ * @seqno: Number of the job.
+ *
+ * Return: 0, or -EIOCBQUEUED if a command completes with the job, or an error, as long as nothing
+ * has happened.
+ */
+int neuron_submit_commit(struct neuron_submission *sub, u64 *seqno)
 {
 	struct mutex *lock = &sub->queue->lock;
 	int ret;
@@ -351,7 +379,14 @@ static int neuron_submit(struct neuron_submission *sub, const struct drm_neuron_
 {
 	int ret;
 
-	ret = neuron_submit_parse(sub, args);
+	if (args->flags)
+		return -EINVAL;
+
+	ret = neuron_submit_begin(sub, args->queue_id);
+	if (!ret)
+		ret = neuron_submit_parse_packets(sub, &args->packets);
+	if (!ret)
+		ret = neuron_submit_parse_syncs(sub, &args->syncs);
 	if (!ret)
 		ret = neuron_submit_wait(sub);
 	if (!ret)
@@ -373,23 +408,68 @@ int neuron_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *fil
 	return ret;
 }
 
+#if IS_ENABLED(CONFIG_IO_URING)
+/* How io_uring issues a command. */
+void neuron_submit_init_uring(struct neuron_submission *sub, struct io_uring_cmd *ioucmd,
+			      unsigned int issue_flags)
+{
+	struct drm_file *file = ioucmd->file->private_data;
+
+	sub->nfile = file->driver_priv;
+	sub->nonblock = issue_flags & IO_URING_F_NONBLOCK;
+	sub->ioucmd = ioucmd;
+	sub->issue_flags = issue_flags;
+}
+
+/* What io_uring is told of an error. */
+int neuron_submit_uring_result(const struct neuron_submission *sub, int ret)
+{
+	switch (ret) {
+	case -ERESTARTSYS: /* there is no restart: a signal here means that the ring goes away */
+		return -EINTR;
+	case -ENOMEM: /* a worker may wait for memory */
+		return sub->nonblock ? -EAGAIN : ret;
+	default:
+		return ret;
+	}
+}
+
 /*
  * Return: -EIOCBQUEUED when the command completes with its job, -EAGAIN to be called again where
  * sleeping is fine.
  */
-int neuron_submit_uring(struct neuron_file *nfile, const struct drm_neuron_submit *args,
-			struct io_uring_cmd *ioucmd, unsigned int issue_flags)
+int neuron_submit_uring(struct drm_neuron_submit __user *ptr, struct io_uring_cmd *ioucmd,
+			unsigned int issue_flags)
 {
-	struct neuron_submission sub = {
-		.nfile = nfile,
-		.nonblock = issue_flags & IO_URING_F_NONBLOCK,
-		.ioucmd = ioucmd,
-		.issue_flags = issue_flags,
-	};
+	struct neuron_submission sub = { .seqno_ptr = &ptr->seqno };
+	struct drm_neuron_submit args;
+	u64 seqno;
+
+	if (copy_from_user(&args, ptr, sizeof(args)))
+		return -EFAULT;
+
+	neuron_submit_init_uring(&sub, ioucmd, issue_flags);
+	return neuron_submit_uring_result(&sub, neuron_submit(&sub, &args, &seqno));
+}
+
+/* The same for a packet that the caller has copied from the command. */
+int neuron_submit_uring_inline(u32 queue_id, const struct neuron_raw_packet *packet,
+			       struct io_uring_cmd *ioucmd, unsigned int issue_flags)
+{
+	struct neuron_submission sub = {};
 	u64 seqno;
 	int ret;
 
-	ret = neuron_submit(&sub, args, &seqno);
-	/* io_uring has no restart: a signal here means that the ring goes away. */
-	return ret == -ERESTARTSYS ? -EINTR : ret;
+	neuron_submit_init_uring(&sub, ioucmd, issue_flags);
+	ret = neuron_submit_begin(&sub, queue_id);
+	if (!ret) {
+		sub.count = 1;
+		sub.packets[0] = *packet;
+		ret = neuron_submit_check_packets(&sub);
+	}
+	if (!ret)
+		ret = neuron_submit_commit(&sub, &seqno);
+	neuron_submit_cleanup(&sub);
+	return neuron_submit_uring_result(&sub, ret);
 }
+#endif

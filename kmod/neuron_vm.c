@@ -40,6 +40,7 @@ int neuron_vm_init(struct neuron_vm *vm, struct neuron_device *ndev)
 
 	mutex_init(&vm->lock);
 	drm_mm_init(&vm->mm, NEURON_VA_START, NEURON_VA_END - NEURON_VA_START);
+	drm_mm_init(&vm->own_mm, NEURON_VA_END, NEURON_VA_TOP - NEURON_VA_END);
 	return 0;
 }
 
@@ -61,6 +62,7 @@ void neuron_vm_fini(struct neuron_vm *vm)
 	drm_mm_for_each_node_safe(node, next, &vm->mm)
 		neuron_mapping_free(to_neuron_mapping(node));
 	drm_mm_takedown(&vm->mm);
+	drm_mm_takedown(&vm->own_mm);
 	neuron_pgtable_fini(&vm->pgt);
 	mutex_destroy(&vm->lock);
 }
@@ -85,10 +87,10 @@ static int neuron_vm_map_extent(struct neuron_vm *vm, u64 *va, u64 *skip, u64 *l
 	return ret;
 }
 
-static int neuron_vm_map_host(struct neuron_vm *vm, struct neuron_mapping *map,
+static int neuron_vm_map_host(struct neuron_vm *vm, const struct drm_mm_node *node, u64 skip,
 			      struct sg_table *sgt, u64 flags)
 {
-	u64 va = map->node.start, skip = map->bo_offset, left = map->node.size;
+	u64 va = node->start, left = node->size;
 	struct scatterlist *sg;
 	int ret;
 	int i;
@@ -131,29 +133,34 @@ static void neuron_vm_flush(struct neuron_file *nfile)
 		neuron_device_reset(ndev, "a TLB flush does not end");
 }
 
-static void neuron_vm_unmap_locked(struct neuron_file *nfile, struct neuron_mapping *map)
+static void neuron_vm_unmap_locked(struct neuron_file *nfile, const struct drm_mm_node *node)
 {
 	struct neuron_vm *vm = &nfile->vm;
 
 	lockdep_assert_held(&vm->lock);
 
-	neuron_pgtable_unmap(&vm->pgt, map->node.start, map->node.size);
+	neuron_pgtable_unmap(&vm->pgt, node->start, node->size);
 	neuron_vm_flush(nfile);
 	neuron_pgtable_free_unlinked(&vm->pgt);
+}
+
+/* Large pages need an alignment. */
+static u64 neuron_vm_align(u64 range)
+{
+	return range >= SZ_2M ? SZ_2M : NRN_PAGE_SIZE;
 }
 
 static int neuron_vm_reserve_locked(struct neuron_vm *vm, struct drm_mm_node *node,
 				    const struct drm_neuron_vm_bind *args)
 {
-	u64 align = args->range >= SZ_2M ? SZ_2M : NRN_PAGE_SIZE;
 	int ret;
 
 	lockdep_assert_held(&vm->lock);
 
 	if (!(args->flags & DRM_NEURON_BIND_FIXED_VA))
-		return drm_mm_insert_node_in_range(&vm->mm, node, args->range, align, 0,
-						   NEURON_VA_START, NEURON_VA_END,
-						   DRM_MM_INSERT_BEST);
+		return drm_mm_insert_node_in_range(&vm->mm, node, args->range,
+						   neuron_vm_align(args->range), 0, NEURON_VA_START,
+						   NEURON_VA_END, DRM_MM_INSERT_BEST);
 
 	node->start = args->va;
 	node->size = args->range;
@@ -173,11 +180,11 @@ static int neuron_vm_map_locked(struct neuron_file *nfile, struct neuron_mapping
 		return ret;
 
 	if (sgt)
-		ret = neuron_vm_map_host(vm, map, sgt, flags);
+		ret = neuron_vm_map_host(vm, &map->node, map->bo_offset, sgt, flags);
 	else
 		ret = neuron_vm_map_hbm(vm, map, &nfile->ndev->hbm.mm, flags);
 	if (ret) {
-		neuron_vm_unmap_locked(nfile, map);
+		neuron_vm_unmap_locked(nfile, &map->node);
 		drm_mm_remove_node(&map->node);
 	}
 	return ret;
@@ -276,7 +283,7 @@ static int neuron_vm_unmap(struct neuron_file *nfile, const struct drm_neuron_vm
 	} else {
 		trace_neuron_unmap(nfile->ctx, map->node.start, map->node.size, map->bo->placement,
 				   map->read_only);
-		neuron_vm_unmap_locked(nfile, map);
+		neuron_vm_unmap_locked(nfile, &map->node);
 		neuron_mapping_free(map);
 	}
 	mutex_unlock(&vm->lock);
@@ -339,6 +346,72 @@ void neuron_vm_unpin(struct neuron_vm *vm, u64 va, u64 size)
 {
 	mutex_lock(&vm->lock);
 	neuron_vm_add_pins_locked(vm, va, size, -1);
+	mutex_unlock(&vm->lock);
+}
+
+static int neuron_vm_map_own_locked(struct neuron_file *nfile, struct neuron_own_mapping *own,
+				    struct sg_table *sgt, u64 bytes)
+{
+	struct neuron_vm *vm = &nfile->vm;
+	int ret;
+
+	ret = drm_mm_insert_node_generic(&vm->own_mm, &own->node, bytes, neuron_vm_align(bytes), 0,
+					 DRM_MM_INSERT_BEST);
+	if (ret)
+		return ret;
+
+	ret = neuron_vm_map_host(vm, &own->node, 0, sgt, own->write ? NRN_PTE_WRITE : 0);
+	if (ret) {
+		neuron_vm_unmap_locked(nfile, &own->node);
+		drm_mm_remove_node(&own->node);
+	}
+	return ret;
+}
+
+/**
+ * neuron_vm_map_own() - map memory for a job that the driver makes
+ * @nfile: File; the device is entered.
+ * @own: Gets the range, which VM_BIND neither gives to others nor removes.
+ * @sgt: The memory, mapped for DMA, in whole pages.
+ * @bytes: Its size.
+ * @write: Whether the device may write.
+ *
+ * Return: 0, -ENOMEM or -ENOSPC.
+ */
+int neuron_vm_map_own(struct neuron_file *nfile, struct neuron_own_mapping *own,
+		      struct sg_table *sgt, u64 bytes, bool write)
+{
+	int ret;
+
+	own->write = write;
+	mutex_lock(&nfile->vm.lock);
+	ret = neuron_vm_map_own_locked(nfile, own, sgt, bytes);
+	mutex_unlock(&nfile->vm.lock);
+	if (!ret)
+		trace_neuron_map(nfile->ctx, own->node.start, own->node.size,
+				 DRM_NEURON_PLACE_HOST, !write);
+	return ret;
+}
+
+/*
+ * The inverse. No job needs the memory any more, and when it returns none can reach it. If the
+ * device is not entered, it has been stopped for good.
+ */
+void neuron_vm_unmap_own(struct neuron_file *nfile, struct neuron_own_mapping *own, bool entered)
+{
+	struct neuron_vm *vm = &nfile->vm;
+
+	trace_neuron_unmap(nfile->ctx, own->node.start, own->node.size, DRM_NEURON_PLACE_HOST,
+			   !own->write);
+
+	mutex_lock(&vm->lock);
+	if (entered) {
+		neuron_vm_unmap_locked(nfile, &own->node);
+	} else {
+		neuron_pgtable_unmap(&vm->pgt, own->node.start, own->node.size);
+		neuron_pgtable_free_unlinked(&vm->pgt);
+	}
+	drm_mm_remove_node(&own->node);
 	mutex_unlock(&vm->lock);
 }
 

@@ -15,10 +15,14 @@ struct drm_device;
 struct drm_file;
 struct drm_printer;
 struct neuron_device;
+struct neuron_file;
+struct sg_table;
 
 /* A wrong pointer that is nearly zero must fault. */
 #define NEURON_VA_START SZ_2M
-#define NEURON_VA_END	BIT_ULL(NRN_MMU_VA_BITS)
+/* Whatever user space maps at addresses of its own choice, it does not meet the driver's. */
+#define NEURON_VA_END	(NEURON_VA_TOP - SZ_1T)
+#define NEURON_VA_TOP	BIT_ULL(NRN_MMU_VA_BITS)
 
 /*
  * struct neuron_vm: address space of a context
@@ -26,8 +30,19 @@ struct neuron_device;
 struct neuron_vm {
 	/* @lock: Protects what follows. */
 	struct mutex lock;
+	/* @mm: What user space has mapped, up to NEURON_VA_END. */
 	struct drm_mm mm;
+	/* @own_mm: What the driver has mapped for a job, above; see neuron_vm_map_own(). */
+	struct drm_mm own_mm;
 	struct neuron_pgtable pgt;
+};
+
+/*
+ * struct neuron_own_mapping: a range of a context that the driver has mapped for a job
+ */
+struct neuron_own_mapping {
+	struct drm_mm_node node;
+	bool write;
 };
 
 int neuron_vm_init(struct neuron_vm *vm, struct neuron_device *ndev);
@@ -36,6 +51,10 @@ void neuron_vm_show_fdinfo(struct drm_printer *p, const struct neuron_vm *vm);
 
 int neuron_vm_pin(struct neuron_vm *vm, u64 va, u64 size, bool write);
 void neuron_vm_unpin(struct neuron_vm *vm, u64 va, u64 size);
+
+int neuron_vm_map_own(struct neuron_file *nfile, struct neuron_own_mapping *own,
+		      struct sg_table *sgt, u64 bytes, bool write);
+void neuron_vm_unmap_own(struct neuron_file *nfile, struct neuron_own_mapping *own, bool entered);
 
 int neuron_vm_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 

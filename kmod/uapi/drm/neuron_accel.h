@@ -108,7 +108,7 @@ enum drm_neuron_query_type {
  * @hbm_free: HBM bytes not allocated at the moment.
  * @aperture_bytes: HBM bytes that the CPU can map.
  * @va_start: First address that VM_BIND accepts.
- * @va_end: One past the last.
+ * @va_end: One past the last. What lies above is used by the driver.
  * @page_size: Granularity of VM_BIND.
  * @max_queues: Queues that a context may have.
  * @clock_ns: Device clock.
@@ -580,7 +580,9 @@ struct drm_neuron_event {
  * struct drm_neuron_dma - copy between memory of the process and memory of the context
  *
  * A job of the queue that needs no buffer for the process's side: its pages are pinned and mapped
- * for the device until the job is done. Queues in USER mode have no such jobs (-EINVAL).
+ * for the device until the job is done. They count against RLIMIT_MEMLOCK (-ENOMEM) until WAIT, or
+ * an io_uring command, tells that it is; its fence may signal earlier. Queues in USER mode have no
+ * such jobs (-EINVAL).
  *
  * @queue_id: Queue.
  * @flags: DRM_NEURON_DMA_*.
@@ -625,7 +627,11 @@ struct drm_neuron_dma {
  * run to its end. Each command has an ioctl that does the same: SUBMIT, WAIT, DMA.
  *
  * Commands of a ring enter their queue in order as long as none of them has to sleep (a sync to
- * wait for, a full ring, DMA); link commands that must not overtake.
+ * wait for, a full ring, the turn of another submitter, memory that is short, DMA); link commands
+ * that must not overtake.
+ *
+ * Fields of the SQE that a command has no use for are zero, else -EINVAL: addr (but for WAIT and
+ * DMA), len (but for DMA), file_index, buf_index and uring_cmd_flags (but for DMA).
  *
  * When the ring or the task goes away, commands in flight complete with -ECANCELED, and their jobs
  * go on.
@@ -638,7 +644,7 @@ struct drm_neuron_dma {
  * struct drm_neuron_uring_submit - payload of DRM_NEURON_URING_SUBMIT in sqe->cmd
  * @ptr: User pointer to a &struct drm_neuron_submit; it is read before io_uring_submit() returns,
  *   or by a worker if the command has to sleep: keep it and what it points at until the completion.
- *   @seqno is written back before the job can be done.
+ *   @seqno is written back before the job can be done; it is 0, or not written, if there is no job.
  * @pad: Zero.
  */
 struct drm_neuron_uring_submit {
@@ -668,8 +674,8 @@ struct drm_neuron_uring_inline {
  * struct drm_neuron_uring_wait - payload of DRM_NEURON_URING_WAIT
  *
  * Completes when the job is done, with its error in res; with -ETIME when the time is over. The
- * absolute timeout is in sqe->addr: CLOCK_MONOTONIC nanoseconds, 0 for none. (io_uring's own
- * timeouts and IORING_OP_ASYNC_CANCEL do not reach such commands.) On a queue without interrupts
+ * absolute timeout is in sqe->addr: CLOCK_MONOTONIC nanoseconds, below 2^63, 0 for none. (Timeouts
+ * of io_uring and IORING_OP_ASYNC_CANCEL do not reach such commands.) On a queue without interrupts
  * (DRM_NEURON_QUEUE_POLLED) it gives -EOPNOTSUPP.
  *
  * @queue_id: Queue.

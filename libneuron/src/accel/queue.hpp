@@ -31,6 +31,7 @@ protected:
 
     const Fd &fd() const noexcept { return *fd_; }
     std::uint32_t id() const noexcept { return id_; }
+    Result<detail::QueueStatus> ask() const;
 
 private:
     /** What is known of a queue that is gone. */
@@ -44,7 +45,6 @@ private:
 
     std::optional<LastWords> last_words() const;
     LastWords hear_last_words();
-    Result<detail::QueueStatus> ask() const;
     Result<std::optional<detail::JobStatus>> wait_by_ioctl(std::uint64_t job, detail::Deadline deadline) const;
 
     std::shared_ptr<const Fd> fd_;

@@ -55,36 +55,61 @@ Result<void> UringQueue::make_room(std::size_t packets) {
     return {};
 }
 
-Result<void> UringQueue::queue_entry(std::span<const Packet> packets, std::size_t index) {
-    io_uring_sqe *sqe = ring_->command(DRM_NEURON_URING_SUBMIT);
+Result<io_uring_sqe *> UringQueue::next_entry(std::uint32_t op) {
+    io_uring_sqe *sqe = ring_->command(op);
     if (sqe == nullptr) {
         if (auto flushed = flush(); !flushed)
-            return flushed;
-        sqe = ring_->command(DRM_NEURON_URING_SUBMIT);
+            return detail::forward_error(flushed);
+        sqe = ring_->command(op);
     }
     if (sqe == nullptr)
         return detail::fail(ErrorCode::io, "io_uring: the submission queue stays full");
-    std::unique_ptr<Flight> flight;
-    if (spare_.empty()) {
-        flight = std::make_unique<Flight>();
-    } else {
-        flight = std::move(spare_.back());
-        spare_.pop_back();
-    }
+    return sqe;
+}
+
+std::unique_ptr<UringQueue::Flight> UringQueue::take_flight() {
+    if (spare_.empty())
+        return std::make_unique<Flight>();
+    auto flight = std::move(spare_.back());
+    spare_.pop_back();
+    return flight;
+}
+
+void UringQueue::fill_inline(io_uring_sqe &sqe, const Packet &packet) const {
+    drm_neuron_uring_inline payload{};
+    payload.queue_id = id();
+    std::memcpy(payload.packet, &packet, sizeof(payload.packet));
+    std::memcpy(static_cast<void *>(sqe.cmd), &payload, sizeof(payload));
+}
+
+void UringQueue::fill_pointer(io_uring_sqe &sqe, Flight &flight, std::span<const Packet> packets) const {
+    flight.packets.assign(packets.begin(), packets.end());
+    flight.args = {};
+    flight.args.queue_id = id();
+    flight.args.packets = {spec::PACKET_BYTES, static_cast<std::uint32_t>(packets.size()),
+                           reinterpret_cast<std::uintptr_t>(flight.packets.data())};
+    drm_neuron_uring_submit payload{};
+    payload.ptr = reinterpret_cast<std::uintptr_t>(&flight.args);
+    std::memcpy(static_cast<void *>(sqe.cmd), &payload, sizeof(payload));
+}
+
+Result<void> UringQueue::queue_entry(std::span<const Packet> packets, std::size_t index) {
+    const bool one = packets.size() == 1;
+    auto sqe = next_entry(one ? DRM_NEURON_URING_SUBMIT_INLINE : DRM_NEURON_URING_SUBMIT);
+    if (!sqe)
+        return detail::forward_error(sqe);
+    auto flight = take_flight();
     flight->job = ++last_job_;
     flight->batch = batches_;
     flight->index = index;
+    flight->count = packets.size();
     flight->done = false;
-    flight->packets.assign(packets.begin(), packets.end());
-    flight->args = {};
-    flight->args.queue_id = id();
-    flight->args.packets = {spec::PACKET_BYTES, static_cast<std::uint32_t>(packets.size()),
-                            reinterpret_cast<std::uintptr_t>(flight->packets.data())};
-    drm_neuron_uring_submit payload{};
-    payload.ptr = reinterpret_cast<std::uintptr_t>(&flight->args);
-    std::memcpy(sqe->cmd, &payload, sizeof(payload));
-    io_uring_sqe_set_data(sqe, flight.get());
-    packets_in_flight_ += packets.size();
+    if (one)
+        fill_inline(**sqe, packets.front());
+    else
+        fill_pointer(**sqe, *flight, packets);
+    io_uring_sqe_set_data(*sqe, flight.get());
+    packets_in_flight_ += flight->count;
     flights_.push_back(std::move(flight));
     ++unsubmitted_;
     return {};
@@ -136,24 +161,34 @@ void UringQueue::reap() {
     while (io_uring_peek_cqe(ring_->get(), &cqe) == 0 && cqe != nullptr) {
         auto *flight = static_cast<Flight *>(io_uring_cqe_get_data(cqe));
         const int result = cqe->res;
-        const std::uint64_t seqno = cqe->big_cqe[0];
         io_uring_cqe_seen(ring_->get(), cqe);
-        complete(*flight, result, seqno);
+        complete(*flight, result);
     }
     retire();
 }
 
-// A job that never got a number was refused; any other has run and ended.
-void UringQueue::complete(Flight &flight, int result, std::uint64_t seqno) {
-    if (result < 0 && seqno == 0 && batch_ != nullptr && flight.batch == batches_) {
+void UringQueue::complete(Flight &flight, int result) {
+    if (result < 0 && batch_ != nullptr && flight.batch == batches_ && was_refused(flight, -result)) {
         refuse(flight, -result);
         return;
     }
-    if (seqno != 0 && seqno != flight.job)
-        log_(LogLevel::warning, fmt::format("job {} is job {} of the driver: it was overtaken", flight.job, seqno));
+    const std::uint64_t number = flight.count == 1 ? flight.job : flight.args.seqno;
+    if (number != 0 && number != flight.job)
+        log_(LogLevel::warning, fmt::format("job {} is job {} of the driver: it was overtaken", flight.job, number));
     if (result < 0)
         failed_[flight.job] = -result;
     flight.done = true;
+}
+
+// Whether there was never such a job. One with its packet in the command is told no number, but most errors are of no job
+// that ever ran; after the others the queue has stopped, so how many jobs it has had does not change any more.
+bool UringQueue::was_refused(const Flight &flight, int error) const {
+    if (flight.count != 1)
+        return flight.args.seqno == 0;
+    if (error != EIO && error != ETIME && error != ECANCELED && error != ENODEV)
+        return true;
+    const auto now = ask();
+    return !now || flight.job > now->submitted;
 }
 
 // The jobs behind it move up by one number, as they did in the driver. None of them has been told to the caller yet.
@@ -165,14 +200,14 @@ void UringQueue::refuse(Flight &flight, int error) {
     for (auto later = std::next(at); later != flights_.end(); ++later)
         --(*later)->job;
     --last_job_;
-    packets_in_flight_ -= flight.packets.size();
+    packets_in_flight_ -= flight.count;
     spare_.push_back(std::move(*at));
     flights_.erase(at);
 }
 
 void UringQueue::retire() {
     while (!flights_.empty() && flights_.front()->done) {
-        packets_in_flight_ -= flights_.front()->packets.size();
+        packets_in_flight_ -= flights_.front()->count;
         spare_.push_back(std::move(flights_.front()));
         flights_.pop_front();
     }

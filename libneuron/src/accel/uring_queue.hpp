@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Jobs through io_uring: one SQE is one job, and its CQE says that the job is done.
+// Jobs through io_uring: one SQE is one job, and its CQE says that the job is done. A job of one packet is in the SQE
+// itself.
 #pragma once
 
 #include <deque>
@@ -29,23 +30,29 @@ public:
     std::string_view path() const noexcept override { return "uring"; }
 
 private:
-    /** A job from its SQE to its CQE. The driver may read args and packets until then, so their addresses stay. */
+    /** A job from its SQE to its CQE. The driver may use args and packets until then, so their addresses stay. */
     struct Flight {
         std::uint64_t job = 0;
         std::uint64_t batch = 0; ///< call of submit()
         std::size_t index = 0;   ///< in that batch
+        std::size_t count = 0;   ///< packets
         bool done = false;
-        drm_neuron_submit args{};
-        std::vector<Packet> packets;
+        drm_neuron_submit args{};    ///< with more than one packet; the driver writes the job's number to it
+        std::vector<Packet> packets; ///< likewise
     };
 
     std::uint64_t ring_packets() const noexcept { return std::uint64_t{1} << ring_log2_; }
     Result<void> make_room(std::size_t packets);
     Result<void> queue_entry(std::span<const Packet> packets, std::size_t index);
+    Result<io_uring_sqe *> next_entry(std::uint32_t op);
+    std::unique_ptr<Flight> take_flight();
+    void fill_inline(io_uring_sqe &sqe, const Packet &packet) const;
+    void fill_pointer(io_uring_sqe &sqe, Flight &flight, std::span<const Packet> packets) const;
     Result<void> flush();
     Result<bool> wait_completion(detail::Deadline deadline);
     void reap();
-    void complete(Flight &flight, int result, std::uint64_t seqno);
+    void complete(Flight &flight, int result);
+    bool was_refused(const Flight &flight, int error) const;
     void refuse(Flight &flight, int error);
     void retire();
     bool in_flight(std::uint64_t job) const;

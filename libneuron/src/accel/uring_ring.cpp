@@ -39,7 +39,7 @@ int setup(io_uring *ring, std::uint32_t ring_log2) {
     int error = 0;
     for (const unsigned flags : wanted) {
         io_uring_params params{};
-        params.flags = flags | IORING_SETUP_CQE32 | IORING_SETUP_CQSIZE;
+        params.flags = flags | IORING_SETUP_SQE128 | IORING_SETUP_CQSIZE;
         params.cq_entries = std::clamp(1u << ring_log2, sq_entries, cq_entries_max);
         error = -io_uring_queue_init_params(sq_entries, ring, &params);
         if (error != EINVAL)
@@ -64,7 +64,7 @@ io_uring_sqe *UringRing::command(std::uint32_t op) noexcept {
     io_uring_sqe *sqe = io_uring_get_sqe(ring_.get());
     if (sqe == nullptr)
         return nullptr;
-    std::memset(sqe, 0, sizeof(*sqe));
+    std::memset(static_cast<void *>(sqe), 0, 2 * sizeof(*sqe)); // SQE128
     sqe->opcode = IORING_OP_URING_CMD;
     sqe->flags = IOSQE_FIXED_FILE; // fd 0 is the registered device
     sqe->cmd_op = op;

@@ -11,7 +11,7 @@
 
 namespace neuron::accel {
 
-/** Owns a ring with CQE32 entries whose fixed file 0 is the device. Belongs to the thread that created it. */
+/** Owns a ring with SQE128 entries whose fixed file 0 is the device. Belongs to the thread that created it. */
 class UringRing {
 public:
     /** @return unsupported if io_uring is missing, forbidden, or the driver takes no commands on it. */
@@ -23,7 +23,10 @@ public:
 
     io_uring *get() const noexcept { return ring_.get(); }
 
-    /** An entry for a driver command, zeroed but for what makes it one; nullptr if the submission queue is full. */
+    /**
+     * An entry for a driver command, zeroed but for what makes it one, with 80 bytes of payload; nullptr if the submission
+     * queue is full.
+     */
     io_uring_sqe *command(std::uint32_t op) noexcept;
 
 private:

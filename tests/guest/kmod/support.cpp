@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include <fcntl.h>
@@ -95,8 +97,9 @@ int File::unbind(std::uint64_t va, std::uint64_t size) const {
     return call(DRM_IOCTL_NEURON_VM_BIND, &args);
 }
 
-drm_neuron_queue_create File::queue(std::uint32_t ring_log2, std::uint32_t timeout_ms) const {
+drm_neuron_queue_create File::queue(std::uint32_t ring_log2, std::uint32_t timeout_ms, std::uint32_t flags) const {
     drm_neuron_queue_create args{};
+    args.flags = flags;
     args.ring_log2 = ring_log2;
     args.timeout_ms = timeout_ms;
     assert_int_equal(call(DRM_IOCTL_NEURON_QUEUE_CREATE, &args), 0);
@@ -149,6 +152,32 @@ int File::run(std::uint32_t queue_id, std::span<const Packet> packets) const {
     return status;
 }
 
+int File::dma(std::uint32_t queue_id, std::uint32_t flags, const void *memory, std::size_t bytes, std::uint64_t va,
+              std::uint64_t *seqno, std::span<const drm_neuron_sync> syncs) const {
+    drm_neuron_dma args{};
+    args.queue_id = queue_id;
+    args.flags = flags;
+    args.ptr = address(memory);
+    args.bytes = bytes;
+    args.va = va;
+    args.syncs = {.stride = sizeof(drm_neuron_sync),
+                  .count = static_cast<std::uint32_t>(syncs.size()),
+                  .ptr = address(syncs.data())};
+    const int ret = call(DRM_IOCTL_NEURON_DMA, &args);
+    if (seqno)
+        *seqno = args.seqno;
+    return ret;
+}
+
+int File::run_dma(std::uint32_t queue_id, std::uint32_t flags, const void *memory, std::size_t bytes,
+                  std::uint64_t va) const {
+    std::uint64_t seqno = 0;
+    int status = 0;
+    assert_int_equal(dma(queue_id, flags, memory, bytes, va, &seqno), 0);
+    assert_int_equal(wait(queue_id, seqno, &status, LONG), 0);
+    return status;
+}
+
 Mapping::Mapping(const File &file, std::uint32_t handle) {
     const drm_neuron_bo_query bo = file.bo(handle);
     void *pointer =
@@ -174,6 +203,32 @@ Spinner::Spinner(const File &file) {
     packet_ = packed(PacketLaunch{.core_mask = 1, .program = va});
 }
 
+// The program looks at a word of its own page until that is not zero.
+constexpr std::size_t GATE_CODE = 1024, GATE_BOLT = 2048;
+
+Gate::Gate(const File &file, unsigned core) : Gate(file, core, file.host(PAGE_SIZE)) {}
+
+Gate::Gate(const File &file, unsigned core, std::uint32_t handle) : memory_(file, handle) {
+    const std::uint64_t va = file.bind(handle);
+    Mem bolt{.offset = static_cast<std::int64_t>(va + GATE_BOLT), .dtype = static_cast<std::uint8_t>(Dtype::U32)};
+    bolt.num = {1, 1, 1};
+    const auto look = packed(InsnMemLoad{.rd = 1, .src = bolt});
+    const auto again = packed(InsnBranch{.cond = Cond::EQ, .ra = 1, .target = 0});
+    const auto end = packed(InsnEnd{});
+    ProgramHeader header{.magic = PROGRAM_MAGIC, .isa_version = VERSION_MAJOR << 16 | VERSION_MINOR};
+    header.streams[static_cast<std::size_t>(Engine::SP)] = {.addr = va + GATE_CODE, .count = 3};
+    std::ranges::copy(packed(header), memory_.bytes().begin());
+    auto at = memory_.bytes().begin() + GATE_CODE;
+    for (const auto &instruction : {look, again, end})
+        at = std::ranges::copy(instruction, at).out;
+    packet_ = packed(PacketLaunch{.core_mask = 1u << core, .program = va});
+}
+
+std::uint32_t *Gate::bolt() const { return reinterpret_cast<std::uint32_t *>(memory_.bytes().data() + GATE_BOLT); }
+
+void Gate::open() { __atomic_store_n(bolt(), 1, __ATOMIC_RELEASE); }
+void Gate::close() { __atomic_store_n(bolt(), 0, __ATOMIC_RELEASE); }
+
 Packet copy(std::uint64_t src, std::uint64_t dst, std::uint64_t bytes) {
     return packed(PacketCopy{.src = src, .dst = dst, .bytes = bytes});
 }
@@ -190,6 +245,38 @@ std::int64_t deadline(std::chrono::milliseconds from_now) {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * std::int64_t{1000000000} + now.tv_nsec + std::chrono::nanoseconds(from_now).count();
+}
+
+std::uint64_t pinned_kib() {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("VmPin:"))
+            return std::stoull(line.substr(6));
+    fail_msg("no VmPin in /proc/self/status");
+    return 0;
+}
+
+bool wait_until_unpinned() {
+    const auto end = std::chrono::steady_clock::now() + LONG;
+    while (pinned_kib()) {
+        if (std::chrono::steady_clock::now() > end)
+            return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return true;
+}
+
+std::uint64_t queue_interrupts() {
+    std::ifstream file("/proc/interrupts");
+    std::uint64_t sum = 0;
+    for (std::string line; std::getline(file, line);) {
+        if (line.find("neuron-queues") == std::string::npos)
+            continue;
+        std::istringstream words(line.substr(line.find(':') + 1));
+        for (std::uint64_t count = 0; words >> count;)
+            sum += count;
+    }
+    return sum;
 }
 
 std::string pci_path() { return std::filesystem::canonical(CLASS + ("/" + entry_of_class()) + "/device").string(); }

@@ -58,7 +58,8 @@ public:
     int unbind(std::uint64_t va, std::uint64_t size) const;
 
     /// A queue; fails the test when there is none.
-    drm_neuron_queue_create queue(std::uint32_t ring_log2 = 0, std::uint32_t timeout_ms = 0) const;
+    drm_neuron_queue_create queue(std::uint32_t ring_log2 = 0, std::uint32_t timeout_ms = 0,
+                                  std::uint32_t flags = 0) const;
     int destroy(std::uint32_t queue_id) const;
     drm_neuron_queue_query state(std::uint32_t queue_id) const;
 
@@ -69,6 +70,13 @@ public:
     int wait(std::uint32_t queue_id, std::uint64_t seqno, int *status, std::chrono::milliseconds timeout) const;
     /// Submits, waits and returns the job's result.
     int run(std::uint32_t queue_id, std::span<const Packet> packets) const;
+
+    /// 0 or -errno of DRM_IOCTL_NEURON_DMA.
+    int dma(std::uint32_t queue_id, std::uint32_t flags, const void *memory, std::size_t bytes, std::uint64_t va,
+            std::uint64_t *seqno = nullptr, std::span<const drm_neuron_sync> syncs = {}) const;
+    /// Copies, waits and returns the job's result.
+    int run_dma(std::uint32_t queue_id, std::uint32_t flags, const void *memory, std::size_t bytes,
+                std::uint64_t va) const;
 
 private:
     int fd_;
@@ -97,6 +105,22 @@ private:
     Packet packet_;
 };
 
+/// A job that lasts until somebody opens the gate. Each one at a time needs a core of its own.
+class Gate {
+public:
+    explicit Gate(const File &file, unsigned core = 0);
+    const Packet &packet() const { return packet_; }
+    void open();
+    void close();
+
+private:
+    explicit Gate(const File &file, unsigned core, std::uint32_t handle);
+    std::uint32_t *bolt() const;
+
+    Mapping memory_;
+    Packet packet_;
+};
+
 Packet copy(std::uint64_t src, std::uint64_t dst, std::uint64_t bytes);
 Packet fill(std::uint64_t dst, std::uint64_t bytes, std::uint64_t pattern);
 Packet nop();
@@ -120,6 +144,12 @@ std::string node();
 /// Directory of the PCI function in sysfs, and its name on the bus.
 std::string pci_path();
 std::string pci_name();
+/// KiB that are pinned for this process (VmPin).
+std::uint64_t pinned_kib();
+/// Waits until nothing is pinned: rings are torn down in the background. Return: whether it happens.
+bool wait_until_unpinned();
+/// How often the queues' interrupts have come.
+std::uint64_t queue_interrupts();
 /// Writes a file of sysfs. Return: 0 or -errno.
 int write_file(const std::string &path, const std::string &text);
 /// Waits until the device node is there, or gone.
