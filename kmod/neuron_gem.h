@@ -36,6 +36,7 @@ static inline struct neuron_bo *to_neuron_bo(struct drm_gem_object *obj)
 struct drm_gem_object *neuron_gem_create_object(struct drm_device *drm, size_t size);
 struct sg_table *neuron_bo_map_dma(struct neuron_bo *bo);
 void neuron_bos_unmap_dma(struct neuron_device *ndev);
+bool neuron_gem_owns_hbm(struct drm_file *file, u64 offset);
 void neuron_gem_show_fdinfo(struct drm_printer *p, struct drm_file *file);
 
 int neuron_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);

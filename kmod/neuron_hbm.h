@@ -24,5 +24,6 @@ int neuron_hbm_alloc(struct neuron_device *ndev, u64 size, u32 bank, bool mappab
 		     struct list_head *blocks);
 void neuron_hbm_free(struct neuron_device *ndev, struct list_head *blocks);
 u64 neuron_hbm_avail(struct neuron_device *ndev);
+bool neuron_hbm_is_used(struct neuron_device *ndev);
 
 #endif /* __NEURON_HBM_H__ */

@@ -13,6 +13,7 @@
 #include "neuron_job.h"
 #include "neuron_queue.h"
 #include "neuron_reset.h"
+#include "neuron_tdr.h"
 #include "neuron_trace.h"
 
 /**
@@ -32,10 +33,7 @@
  * until the last user has dropped its reference.
  */
 
-#define NEURON_RING_LOG2_DEFAULT  10
-#define NEURON_TIMEOUT_MS_DEFAULT (10 * MSEC_PER_SEC)
-/* A fence must signal in finite time, whatever user space asks for. */
-#define NEURON_TIMEOUT_MS_MAX (60 * 60 * MSEC_PER_SEC)
+#define NEURON_RING_LOG2_DEFAULT 10
 
 static size_t neuron_queue_ring_bytes(const struct neuron_queue *queue)
 {
@@ -284,6 +282,7 @@ bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state s
 		queue->state = state;
 		queue->first_error = first_error;
 		queue->rest_error = rest_error;
+		neuron_ras_count_stop(queue);
 	}
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
 	return first;
@@ -401,7 +400,7 @@ static void neuron_queue_stop(struct neuron_queue *queue)
 	neuron_events_process(ndev);
 	up_read(&ndev->reset_sem);
 	if (ret)
-		neuron_device_reset(ndev, "a queue does not stop");
+		neuron_device_reset_by(ndev, queue->ctx, "a queue does not stop");
 
 	neuron_queue_flush(queue);
 	dma_fence_end_signalling(cookie);
@@ -454,8 +453,8 @@ static void neuron_queue_start(struct neuron_queue *queue)
 	};
 
 	down_read(&ndev->reset_sem);
-	/* Wedged since the ioctl looked: nothing would ever end its jobs. */
-	if (ndev->away || ndev->wedged)
+	/* Cut off since the ioctl looked: nothing would ever end its jobs. */
+	if (neuron_hw_is_cut_off(ndev))
 		neuron_queue_mark(queue, DRM_NEURON_QUEUE_LOST, -ECANCELED, -ECANCELED);
 	else
 		neuron_hw_queue_start(ndev, queue->hw, &regs);
@@ -478,7 +477,6 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile, u32 ri
 	queue->timeout = msecs_to_jiffies(timeout_ms);
 	queue->fence_context = dma_fence_context_alloc(1);
 	queue->progress_at = jiffies;
-	queue->moved_at = jiffies;
 	INIT_LIST_HEAD(&queue->jobs);
 	INIT_LIST_HEAD(&queue->vector_link);
 	mutex_init(&queue->lock);
@@ -526,7 +524,7 @@ static int neuron_queue_create_entered(struct neuron_file *nfile,
 				       struct drm_neuron_queue_create *args)
 {
 	u32 ring_log2 = args->ring_log2 ?: NEURON_RING_LOG2_DEFAULT;
-	u32 timeout_ms = args->timeout_ms ?: NEURON_TIMEOUT_MS_DEFAULT;
+	u32 timeout_ms = args->timeout_ms ?: READ_ONCE(nfile->ndev->timeout_ms_default);
 	struct neuron_queue *queue;
 	int ret;
 	u32 id;
@@ -546,6 +544,7 @@ static int neuron_queue_create_entered(struct neuron_file *nfile,
 	if (ret)
 		goto err_kill;
 
+	queue->id = id;
 	args->queue_id = id;
 	xa_store(&nfile->queues, id, queue, GFP_KERNEL); /* the slot is there: cannot fail */
 	return 0;
@@ -576,7 +575,7 @@ int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_fil
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
-	ret = nfile->ndev->wedged ? -EIO : neuron_queue_create_entered(nfile, args);
+	ret = neuron_device_error(nfile->ndev) ?: neuron_queue_create_entered(nfile, args);
 	drm_dev_exit(idx);
 	return ret;
 }

@@ -37,6 +37,8 @@ struct neuron_queue {
 	struct kref ref;
 	struct neuron_device *ndev;
 	u32 ctx;
+	/* @id: What user space calls it. */
+	u32 id;
 	/* @hw: Number of the hardware queue, and index in neuron_device.queues. */
 	u32 hw;
 	u32 ring_log2;
@@ -96,10 +98,8 @@ struct neuron_queue {
 
 	/* @progress: The watchdog's last reading; the fields from here on are its own. */
 	u64 progress;
-	/* @progress_at: When that reading changed, or the queue was idle. */
+	/* @progress_at: When that reading changed, or the queue was idle or waited for cores. */
 	unsigned long progress_at;
-	/* @moved_at: When that reading last changed under load. */
-	unsigned long moved_at;
 	/* @head_job: Oldest job at the last look. */
 	u64 head_job;
 	/* @head_job_at: Since when it has been. */

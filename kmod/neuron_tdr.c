@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+#include <linux/bitfield.h>
+#include <linux/dma-fence.h>
+#include <linux/jiffies.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_print.h>
+
+#include "neuron_event.h"
+#include "neuron_hw.h"
+#include "neuron_job.h"
+#include "neuron_queue.h"
+#include "neuron_reset.h"
+#include "neuron_tdr.h"
+
+/**
+ * DOC: Watchdog
+ *
+ * Every fence signals in finite time. A watchdog looks at the queues with jobs from time to time. A
+ * queue whose progress counter stands still for its timeout is stopped, unless the device says that
+ * it waits for cores: then those that have them are under watch themselves. A job that takes
+ * neuron_device.job_timeouts of its timeouts altogether is stopped all the same: a program that
+ * loops for ever makes progress, too, and cores may go from one to the next without end.
+ *
+ * When the hardware queue does not stop, the device is reset, and when even that fails it is
+ * wedged; see DOC: States of the device.
+ */
+
+#define NEURON_TDR_PERIOD_MIN msecs_to_jiffies(10)
+#define NEURON_TDR_PERIOD_MAX msecs_to_jiffies(1000)
+
+static unsigned long neuron_tdr_period(const struct neuron_queue *queue)
+{
+	return clamp(queue->timeout / 4, NEURON_TDR_PERIOD_MIN, NEURON_TDR_PERIOD_MAX);
+}
+
+/* A job was pushed. */
+void neuron_tdr_kick(struct neuron_queue *queue)
+{
+	queue_delayed_work(queue->ndev->wq, &queue->ndev->tdr, neuron_tdr_period(queue));
+}
+
+/* Read the queue's counter. Return: whether it has jobs. */
+static bool neuron_tdr_sample(struct neuron_queue *queue)
+{
+	u64 progress = neuron_rd64(queue->ndev, NRN_REG_QUEUE_PROGRESS(queue->hw));
+	u32 status = neuron_rd32(queue->ndev, NRN_REG_QUEUE_STATUS(queue->hw));
+	struct neuron_job *job;
+	u64 head;
+
+	/* An interrupt that was lost must not look like a hang. */
+	neuron_queue_retire(queue);
+
+	spin_lock_irq(&queue->irq_lock);
+	job = list_first_entry_or_null(&queue->jobs, struct neuron_job, link);
+	head = job ? job->fence.seqno : 0;
+	spin_unlock_irq(&queue->irq_lock);
+
+	if (!head || head != queue->head_job) {
+		queue->head_job = head;
+		queue->head_job_at = jiffies;
+		queue->progress_at = jiffies;
+	}
+	if (progress != queue->progress || FIELD_GET(NRN_QUEUE_STATUS_WAITING, status))
+		queue->progress_at = jiffies;
+	queue->progress = progress;
+	return head;
+}
+
+static bool neuron_tdr_hangs(const struct neuron_queue *queue)
+{
+	unsigned long all = READ_ONCE(queue->ndev->job_timeouts) * queue->timeout;
+
+	return time_after(jiffies, queue->head_job_at + all) ||
+	       time_after(jiffies, queue->progress_at + queue->timeout);
+}
+
+/* Lowers the time to the next look. Return: whether a queue hangs. */
+static bool neuron_tdr_look(struct neuron_device *ndev, unsigned long *period)
+{
+	struct neuron_queue *queue __free(neuron_queue) = NULL;
+	bool hangs = false;
+
+	while ((queue = neuron_queue_next(ndev, queue))) {
+		if (!neuron_tdr_sample(queue))
+			continue;
+		*period = min(*period, neuron_tdr_period(queue));
+		if (neuron_tdr_hangs(queue))
+			hangs = true;
+	}
+	return hangs;
+}
+
+static void neuron_tdr_dump(struct neuron_device *ndev)
+{
+	struct neuron_queue *queue __free(neuron_queue) = NULL;
+
+	if (neuron_hw_is_cut_off(ndev))
+		return;
+	while ((queue = neuron_queue_next(ndev, queue))) {
+		if (!neuron_tdr_sample(queue) || !neuron_tdr_hangs(queue))
+			continue;
+		neuron_coredump_take(ndev, "a job has timed out", queue->ctx, queue->hw);
+		return;
+	}
+}
+
+/* Return: false if the hardware queue does not stop. */
+static bool neuron_tdr_stop(struct neuron_queue *queue)
+{
+	bool first;
+
+	drm_dbg(&queue->ndev->drm, "job %llu of queue %u (ctx %u) has timed out\n", queue->head_job,
+		queue->hw, queue->ctx);
+
+	first = neuron_queue_mark(queue, DRM_NEURON_QUEUE_TIMED_OUT, -ETIME, -ECANCELED);
+	if (neuron_queue_stop_hw(queue))
+		return false;
+	neuron_queue_flush(queue);
+	if (first)
+		neuron_event_send_fault(queue);
+	return true;
+}
+
+/* Return: a queue that does not stop, referenced, or NULL. */
+static struct neuron_queue *neuron_tdr_stop_all(struct neuron_device *ndev)
+{
+	struct neuron_queue *queue __free(neuron_queue) = NULL;
+
+	if (neuron_hw_is_cut_off(ndev))
+		return NULL;
+	while ((queue = neuron_queue_next(ndev, queue)))
+		if (neuron_tdr_sample(queue) && neuron_tdr_hangs(queue) && !neuron_tdr_stop(queue))
+			return_ptr(queue);
+	return NULL;
+}
+
+static void neuron_tdr_act(struct neuron_device *ndev)
+{
+	struct neuron_queue *culprit __free(neuron_queue) = NULL;
+
+	/* What a coredump shows must stand still, and nothing be touched before. */
+	down_write(&ndev->reset_sem);
+	neuron_tdr_dump(ndev);
+	downgrade_write(&ndev->reset_sem);
+	culprit = neuron_tdr_stop_all(ndev);
+	up_read(&ndev->reset_sem);
+
+	if (!culprit)
+		return;
+	neuron_device_reset_by(ndev, culprit->ctx, "a queue that hangs does not stop");
+	if (culprit->state == DRM_NEURON_QUEUE_TIMED_OUT)
+		neuron_event_send_fault(culprit);
+}
+
+void neuron_tdr_work(struct work_struct *work)
+{
+	struct neuron_device *ndev = container_of(to_delayed_work(work), struct neuron_device, tdr);
+	unsigned long period = MAX_JIFFY_OFFSET;
+	bool hangs = false, answers = true;
+	bool cookie;
+	int idx;
+
+	if (!drm_dev_enter(&ndev->drm, &idx))
+		return;
+
+	cookie = dma_fence_begin_signalling();
+	down_read(&ndev->reset_sem);
+	if (!neuron_hw_is_cut_off(ndev)) {
+		hangs = neuron_tdr_look(ndev, &period);
+		answers = neuron_hw_answers(ndev);
+	}
+	up_read(&ndev->reset_sem);
+
+	if (!answers)
+		neuron_device_reset(ndev, "it does not answer");
+	else if (hangs)
+		neuron_tdr_act(ndev);
+	dma_fence_end_signalling(cookie);
+
+	if (period != MAX_JIFFY_OFFSET)
+		queue_delayed_work(ndev->wq, &ndev->tdr, period);
+	drm_dev_exit(idx);
+}
