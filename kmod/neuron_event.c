@@ -8,6 +8,7 @@
 
 #include "neuron_device.h"
 #include "neuron_event.h"
+#include "neuron_job.h"
 #include "neuron_queue.h"
 
 /**
@@ -88,11 +89,15 @@ static void neuron_event_send(struct neuron_device *ndev, const u32 *ctx, u32 ki
 	spin_unlock_irqrestore(&drm->event_lock, flags);
 }
 
-/* The queue has stopped because of a fault of its own, or of the watchdog. */
+/*
+ * The queue was marked because of a fault of its own, or by the watchdog. Its jobs are completed
+ * after this, so that who sees the end of a job can read why.
+ */
 void neuron_event_send_fault(struct neuron_queue *queue)
 {
 	const struct nrn_event_record *fault = &queue->fault;
 	struct drm_neuron_event event = { .queue_id = queue->id };
+	struct neuron_job *job;
 
 	spin_lock_irq(&queue->irq_lock);
 	if (queue->state == DRM_NEURON_QUEUE_FAULTED) {
@@ -101,7 +106,8 @@ void neuron_event_send_fault(struct neuron_queue *queue)
 		event.va = le64_to_cpu(fault->va);
 		event.info = le64_to_cpu(fault->info);
 	} else {
-		event.seqno = queue->failed;
+		job = list_first_entry_or_null(&queue->jobs, struct neuron_job, link);
+		event.seqno = job ? job->fence.seqno : 0;
 	}
 	spin_unlock_irq(&queue->irq_lock);
 

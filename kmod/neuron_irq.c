@@ -100,13 +100,10 @@ static void neuron_fault_stop_others(struct neuron_device *ndev, struct neuron_q
 
 static void neuron_fault_stop(struct neuron_queue *queue)
 {
-	bool first;
-
-	first = neuron_queue_mark(queue, DRM_NEURON_QUEUE_FAULTED, -EIO, -ECANCELED);
+	if (neuron_queue_mark(queue, DRM_NEURON_QUEUE_FAULTED, -EIO, -ECANCELED))
+		neuron_event_send_fault(queue);
 	neuron_queue_flush(queue);
 	neuron_fault_stop_others(queue->ndev, queue);
-	if (first)
-		neuron_event_send_fault(queue);
 }
 
 /* @dump: reset_sem is held for writing, and an administrator wants a coredump. */

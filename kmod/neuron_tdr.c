@@ -109,49 +109,46 @@ static void neuron_tdr_dump(struct neuron_device *ndev)
 /* Return: false if the hardware queue does not stop. */
 static bool neuron_tdr_stop(struct neuron_queue *queue)
 {
-	bool first;
+	bool stopped, first;
 
 	drm_dbg(&queue->ndev->drm, "job %llu of queue %u (ctx %u) has timed out\n", queue->head_job,
 		queue->hw, queue->ctx);
 
 	first = neuron_queue_mark(queue, DRM_NEURON_QUEUE_TIMED_OUT, -ETIME, -ECANCELED);
-	if (neuron_queue_stop_hw(queue))
-		return false;
-	neuron_queue_flush(queue);
+	stopped = !neuron_queue_stop_hw(queue);
 	if (first)
 		neuron_event_send_fault(queue);
-	return true;
+	if (stopped)
+		neuron_queue_flush(queue);
+	return stopped;
 }
 
-/* Return: a queue that does not stop, referenced, or NULL. */
-static struct neuron_queue *neuron_tdr_stop_all(struct neuron_device *ndev)
+/* Return: the context of a queue that does not stop, or NEURON_NO_CTX. */
+static u32 neuron_tdr_stop_all(struct neuron_device *ndev)
 {
 	struct neuron_queue *queue __free(neuron_queue) = NULL;
 
 	if (neuron_hw_is_cut_off(ndev))
-		return NULL;
+		return NEURON_NO_CTX;
 	while ((queue = neuron_queue_next(ndev, queue)))
 		if (neuron_tdr_sample(queue) && neuron_tdr_hangs(queue) && !neuron_tdr_stop(queue))
-			return_ptr(queue);
-	return NULL;
+			return queue->ctx;
+	return NEURON_NO_CTX;
 }
 
 static void neuron_tdr_act(struct neuron_device *ndev)
 {
-	struct neuron_queue *culprit __free(neuron_queue) = NULL;
+	u32 ctx;
 
 	/* What a coredump shows must stand still, and nothing be touched before. */
 	down_write(&ndev->reset_sem);
 	neuron_tdr_dump(ndev);
 	downgrade_write(&ndev->reset_sem);
-	culprit = neuron_tdr_stop_all(ndev);
+	ctx = neuron_tdr_stop_all(ndev);
 	up_read(&ndev->reset_sem);
 
-	if (!culprit)
-		return;
-	neuron_device_reset_by(ndev, culprit->ctx, "a queue that hangs does not stop");
-	if (culprit->state == DRM_NEURON_QUEUE_TIMED_OUT)
-		neuron_event_send_fault(culprit);
+	if (ctx != NEURON_NO_CTX)
+		neuron_device_reset_by(ndev, ctx, "a queue that hangs does not stop");
 }
 
 void neuron_tdr_work(struct work_struct *work)
