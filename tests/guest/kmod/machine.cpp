@@ -20,8 +20,6 @@ namespace kmod {
 
 namespace {
 
-constexpr const char *COREDUMPS = "/sys/class/devcoredump";
-
 std::optional<std::string> read_whole(const std::filesystem::path &path) {
     std::ifstream file(path, std::ios::binary);
     if (!file)
@@ -29,6 +27,15 @@ std::optional<std::string> read_whole(const std::filesystem::path &path) {
     std::ostringstream text;
     text << file.rdbuf();
     return text.str();
+}
+
+std::vector<std::filesystem::path> coredumps() {
+    std::vector<std::filesystem::path> paths;
+    std::error_code error;
+    for (const auto &entry : std::filesystem::directory_iterator("/sys/class/devcoredump", error))
+        if (entry.path().filename().string().starts_with("devcd"))
+            paths.push_back(entry.path() / "data");
+    return paths;
 }
 
 template<class Query>
@@ -148,9 +155,8 @@ void bind_driver(const std::string &name) {
 }
 
 std::optional<std::string> coredump() {
-    std::error_code error;
-    for (const auto &entry : std::filesystem::directory_iterator(COREDUMPS, error))
-        if (const auto text = read_whole(entry.path() / "data"))
+    for (const auto &path : coredumps())
+        if (const auto text = read_whole(path))
             return text;
     return std::nullopt;
 }
@@ -164,13 +170,10 @@ std::string await_coredump() {
 
 void drop_coredumps() {
     assert_true(wait_until([] {
-        std::error_code error;
-        bool any = false;
-        for (const auto &entry : std::filesystem::directory_iterator(COREDUMPS, error)) {
-            write_file(entry.path() / "data", "1");
-            any = true;
-        }
-        return !any;
+        const auto paths = coredumps();
+        for (const auto &path : paths)
+            write_file(path, "1");
+        return paths.empty();
     }));
 }
 
