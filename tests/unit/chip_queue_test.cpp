@@ -268,6 +268,68 @@ void a_doorbell_counts_modulo_two_to_the_32(void **state) {
     assert_int_equal(record.ctx, 3);
 }
 
+void a_doorbell_register_takes_no_slot(void **state) {
+    Machine m(mode_of(state));
+    Context ctx(m, 3);
+    // Three of one context, and slot 0 belongs to a fourth.
+    TestQueue a(m, 5, 3, {.doorbell_register = true});
+    TestQueue slotted(m, 0, 3);
+    TestQueue b(m, 6, 3, {.vector = 2, .doorbell_register = true});
+    TestQueue c(m, 127, 3, {.vector = 3, .doorbell_register = true});
+    for (TestQueue *queue : {&a, &slotted, &b, &c})
+        assert_int_equal(queue->state(), QueueState::IDLE);
+    for (TestQueue *queue : {&c, &a, &slotted, &b})
+        assert_int_equal(queue->run(spec::PacketNop{}), Fault::NONE);
+    for (TestQueue *queue : {&a, &slotted, &b, &c})
+        assert_int_equal(queue->head(), 1);
+    // The slot went with the one that had it, and not with the others.
+    b.disable();
+    assert_int_equal(slotted.run(spec::PacketNop{}), Fault::NONE);
+    slotted.disable();
+    assert_int_equal(a.run(spec::PacketNop{}), Fault::NONE);
+    assert_int_equal(m.bad(), 0);
+    assert_int_equal(m.r32(reg::QUEUE_DOORBELL(5)), 0);
+    assert_int_equal(m.bad(), 0);
+}
+
+void no_slot_reaches_a_queue_with_a_doorbell_register(void **state) {
+    Machine m(mode_of(state));
+    Context ctx(m, 3);
+    TestQueue queue(m, 5, 3, {.doorbell_register = true});
+    queue.push(spec::PacketNop{});
+    for (std::uint32_t slot = 0; slot < spec::DOORBELL_SLOTS; ++slot)
+        m.doorbell(3, slot, 1);
+    m.settle();
+    assert_int_equal(m.bad(), spec::DOORBELL_SLOTS);
+    assert_int_equal(queue.head(), 0);
+    queue.ring();
+    m.settle();
+    assert_int_equal(queue.head(), 1);
+    m.w32(reg::QUEUE_DOORBELL(5), 1 + 17); // of a ring of 16
+    m.settle();
+    assert_int_equal(queue.state(), QueueState::FAULTED);
+    assert_int_equal(m.event(0).code, Fault::DOORBELL_RANGE);
+    assert_int_equal(m.event(0).info, 18);
+    // The driver does not know yet; only once it has disabled the queue is it wrong to ring.
+    queue.ring();
+    assert_int_equal(m.bad(), spec::DOORBELL_SLOTS);
+    queue.disable();
+    queue.ring();
+    assert_int_equal(m.bad(), spec::DOORBELL_SLOTS + 1);
+}
+
+void a_doorbell_register_of_a_queue_with_a_slot_is_ignored(void **state) {
+    Fixture f(mode_of(state));
+    f.queue.push(spec::PacketNop{});
+    f.m.w32(reg::QUEUE_DOORBELL(2), 1);
+    f.m.w32(reg::QUEUE_DOORBELL(3), 1); // never enabled
+    f.m.w32(reg::QUEUE_DOORBELL(2) + 2, 1);
+    neuron_chip_reg_write(f.m.chip, reg::QUEUE_DOORBELL(2), 1, 8);
+    assert_int_equal(f.m.bad(), 4);
+    f.m.settle();
+    assert_int_equal(f.queue.head(), 0);
+}
+
 void a_user_ring_is_read_through_the_page_table(void **state) {
     Machine m(mode_of(state));
     Context ctx(m, 1);
@@ -330,6 +392,9 @@ int main() {
         IN_BOTH_MODES(a_full_ring_is_fine),
         IN_BOTH_MODES(doorbells_to_nowhere_are_counted),
         IN_BOTH_MODES(a_doorbell_counts_modulo_two_to_the_32),
+        IN_BOTH_MODES(a_doorbell_register_takes_no_slot),
+        IN_BOTH_MODES(no_slot_reaches_a_queue_with_a_doorbell_register),
+        IN_BOTH_MODES(a_doorbell_register_of_a_queue_with_a_slot_is_ignored),
         IN_BOTH_MODES(a_user_ring_is_read_through_the_page_table),
         IN_BOTH_MODES(an_enabled_queue_starts_at_zero),
         IN_BOTH_MODES(packets_changed_after_a_restart_are_fetched_anew),

@@ -100,9 +100,12 @@ void a_64_bit_register_can_be_used_in_halves(void **) {
 
 void bits_outside_the_fields_do_not_stick(void **) {
     Machine m;
-    m.w32(reg::QUEUE_CFG(3), 0xffffffff);
-    assert_int_equal(m.r32(reg::QUEUE_CFG(3)), field::QUEUE_CFG_CTX.mask | field::QUEUE_CFG_VECTOR.mask |
-                                                   field::QUEUE_CFG_SLOT.mask | field::QUEUE_CFG_RING_VA.mask);
+    m.w32(reg::QUEUE_CTRL(3), ~field::QUEUE_CTRL_ENABLE.mask);
+    assert_int_equal(m.r32(reg::QUEUE_CTRL(3)), 0);
+    assert_int_equal(m.state(3), spec::QueueState::DISABLED);
+    m.w32(reg::GLOBAL_CTRL, ~field::GLOBAL_CTRL_RESET.mask);
+    assert_true(m.ready());
+    assert_int_equal(m.bad(), 0);
 }
 
 void the_clock_runs(void **) {
@@ -123,12 +126,13 @@ void configuration_is_locked_while_enabled(void **) {
     m.w32(reg::QUEUE_RING_LOG2(0), 9);
     m.w32(reg::QUEUE_CFG(0), 0);
     m.w64(reg::QUEUE_SEQNO_ADDR(0), 0);
+    m.w64(reg::QUEUE_STAMP_ADDR(0), 0);
     m.w64(reg::CTX_PT_ROOT(0), 0);
-    assert_int_equal(m.bad(), 5);
+    assert_int_equal(m.bad(), 6);
     assert_int_equal(m.r64(reg::QUEUE_RING_BASE(0)), base);
     queue.disable();
     m.w64(reg::QUEUE_RING_BASE(0), 0);
-    assert_int_equal(m.bad(), 5);
+    assert_int_equal(m.bad(), 6);
 }
 
 void a_queue_with_a_bad_configuration_faults(void **) {
@@ -136,6 +140,7 @@ void a_queue_with_a_bad_configuration_faults(void **) {
         std::uint32_t log2, cfg;
         std::uint64_t base, seqno;
         std::uint32_t info;
+        std::uint64_t stamp = 0;
     };
     const auto cfg = [](std::uint32_t ctx, std::uint32_t vector, std::uint32_t slot, bool va = false) {
         return field::QUEUE_CFG_CTX.set(ctx) | field::QUEUE_CFG_VECTOR.set(vector) | field::QUEUE_CFG_SLOT.set(slot) |
@@ -146,17 +151,22 @@ void a_queue_with_a_bad_configuration_faults(void **) {
         {spec::RING_LOG2_MIN - 1, cfg(0, 1, 7), 0, 0, reg::QUEUE_RING_LOG2(q)},
         {spec::RING_LOG2_MAX + 1, cfg(0, 1, 7), 0, 0, reg::QUEUE_RING_LOG2(q)},
         {0xffffffff, cfg(0, 1, 7), 0, 0, reg::QUEUE_RING_LOG2(q)},
-        {4, cfg(1, 1, 7), 0, 0, reg::QUEUE_CFG(q)},                    // disabled context
-        {4, cfg(spec::MAX_CONTEXTS, 1, 7), 0, 0, reg::QUEUE_CFG(q)},   // no such context
-        {4, cfg(0, 0, 7), 0, 0, reg::QUEUE_CFG(q)},                    // the events' vector
-        {4, cfg(0, spec::MSIX_VECTORS, 7), 0, 0, reg::QUEUE_CFG(q)},   // no such vector
-        {4, cfg(0, 1, spec::DOORBELL_SLOTS), 0, 0, reg::QUEUE_CFG(q)}, // no such slot
-        {4, cfg(0, 1, 0), 0, 0, reg::QUEUE_CFG(q)},                    // queue 0 has it
+        {4, cfg(1, 1, 7), 0, 0, reg::QUEUE_CFG(q)},                                  // disabled context
+        {4, cfg(spec::MAX_CONTEXTS, 1, 7), 0, 0, reg::QUEUE_CFG(q)},                 // no such context
+        {4, cfg(0, 0, 7), 0, 0, reg::QUEUE_CFG(q)},                                  // the events' vector
+        {4, cfg(0, spec::MSIX_VECTORS, 7), 0, 0, reg::QUEUE_CFG(q)},                 // no such vector
+        {4, cfg(0, 1, spec::DOORBELL_SLOTS), 0, 0, reg::QUEUE_CFG(q)},               // no such slot
+        {4, cfg(0, 1, 0), 0, 0, reg::QUEUE_CFG(q)},                                  // queue 0 has it
+        {4, cfg(0, 1, 7) | field::QUEUE_CFG_DB_REG.mask, 0, 0, reg::QUEUE_CFG(q)},   // a slot and the register
+        {4, cfg(0, 1, 7) | field::QUEUE_CFG_PRIORITY.mask, 0, 0, reg::QUEUE_CFG(q)}, // no such priority
         {4, cfg(0, 1, 7), 32, 0, reg::QUEUE_RING_BASE(q)},
         {4, cfg(0, 1, 7), ~63ULL, 0, reg::QUEUE_RING_BASE(q)},
         {4, cfg(0, 1, 7, true), 1ULL << 48, 0, reg::QUEUE_RING_BASE(q)},
         {4, cfg(0, 1, 7), 0, 4, reg::QUEUE_SEQNO_ADDR(q)},
         {4, cfg(0, 1, 7, true), 0, 1ULL << 50, reg::QUEUE_SEQNO_ADDR(q)},
+        {4, cfg(0, 1, 7), 0, 0, reg::QUEUE_STAMP_ADDR(q), 8},
+        {4, cfg(0, 1, 7), 0, 0, reg::QUEUE_STAMP_ADDR(q), ~15ULL},
+        {4, cfg(0, 1, 7, true), 0, 0, reg::QUEUE_STAMP_ADDR(q), (1ULL << 48) - 15 * 16}, // the last one is outside
     };
     Machine m;
     Context ctx(m, 0);
@@ -165,6 +175,7 @@ void a_queue_with_a_bad_configuration_faults(void **) {
     for (const Case &c : cases) {
         m.w64(reg::QUEUE_RING_BASE(q), c.base);
         m.w64(reg::QUEUE_SEQNO_ADDR(q), c.seqno);
+        m.w64(reg::QUEUE_STAMP_ADDR(q), c.stamp);
         m.w32(reg::QUEUE_RING_LOG2(q), c.log2);
         m.w32(reg::QUEUE_CFG(q), c.cfg);
         m.w32(reg::QUEUE_CTRL(q), 1);

@@ -338,13 +338,16 @@ struct QueueOptions {
     std::uint32_t vector = 1;
     std::uint64_t ring_va = 0;
     std::uint64_t ring_bus = 0;
+    bool doorbell_register = false;
+    spec::QueuePriority priority = spec::QueuePriority::NORMAL;
+    std::uint64_t stamp_addr = 0; ///< bus or context address, as the ring's
 };
 
 /// A kernel-mode queue, unless `ring_va` says where the context has mapped `ring_bus`.
 class TestQueue {
 public:
     TestQueue(Machine &machine, std::uint32_t index, std::uint32_t ctx, const QueueOptions &options = {})
-        : machine_(machine), index_(index), ctx_(ctx), log2_(options.log2) {
+        : machine_(machine), index_(index), ctx_(ctx), log2_(options.log2), by_register_(options.doorbell_register) {
         const std::uint64_t ring_bytes = std::uint64_t{spec::PACKET_BYTES} << log2_;
         ring_ = options.ring_va != 0 ? options.ring_bus : machine.host.alloc(ring_bytes + 8);
         seqno_ = ring_ + ring_bytes;
@@ -353,8 +356,11 @@ public:
         machine.w64(reg::QUEUE_SEQNO_ADDR(index), base + ring_bytes);
         machine.w32(reg::QUEUE_RING_LOG2(index), log2_);
         machine.w32(reg::QUEUE_CFG(index), field::QUEUE_CFG_CTX.set(ctx) | field::QUEUE_CFG_VECTOR.set(options.vector) |
-                                               field::QUEUE_CFG_SLOT.set(index) |
-                                               field::QUEUE_CFG_RING_VA.set(options.ring_va != 0));
+                                               field::QUEUE_CFG_SLOT.set(by_register_ ? 0 : index) |
+                                               field::QUEUE_CFG_RING_VA.set(options.ring_va != 0) |
+                                               field::QUEUE_CFG_PRIORITY.set(spec::raw(options.priority)) |
+                                               field::QUEUE_CFG_DB_REG.set(by_register_));
+        machine.w64(reg::QUEUE_STAMP_ADDR(index), options.stamp_addr);
         enable();
     }
 
@@ -373,7 +379,16 @@ public:
         packet.flags = spec::PacketFlag::SEQNO | spec::PacketFlag::IRQ;
         push_raw(spec::packed(packet));
     }
-    void ring() { machine_.doorbell(ctx_, index_, static_cast<std::uint32_t>(tail_)); }
+    template<class Packet>
+    void push_unflagged(const Packet &packet) {
+        push_raw(spec::packed(packet));
+    }
+    void ring() {
+        if (by_register_)
+            machine_.w32(reg::QUEUE_DOORBELL(index_), static_cast<std::uint32_t>(tail_));
+        else
+            machine_.doorbell(ctx_, index_, static_cast<std::uint32_t>(tail_));
+    }
     template<class Packet>
     void submit(const Packet &packet) {
         push(packet);
@@ -403,6 +418,7 @@ private:
     std::uint32_t index_;
     std::uint32_t ctx_;
     std::uint32_t log2_;
+    bool by_register_;
     std::uint64_t ring_;
     std::uint64_t seqno_;
     std::uint64_t tail_ = 0;

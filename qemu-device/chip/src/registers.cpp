@@ -155,6 +155,9 @@ std::uint64_t Registers::load_queue(const spec::RegisterRef &where) {
     case reg::QUEUE_STATUS(0): return control_.queue_status(index);
     case reg::QUEUE_HEAD(0): return control_.queue_head(index);
     case reg::QUEUE_TAIL(0): return control_.queue_tail(index);
+    case reg::QUEUE_STAMP_ADDR(0): return control_.queue_config(index).stamp_addr;
+    case reg::QUEUE_BUSY_NS(0): return control_.queue_busy_ns(index);
+    case reg::QUEUE_CORE_NS(0): return control_.queue_core_ns(index);
     case reg::QUEUE_PROGRESS(0): return control_.queue(index).progress.load(std::memory_order_relaxed);
     default: return where.desc->reset;
     }
@@ -206,7 +209,9 @@ bool Registers::store_queue(const spec::RegisterRef &where, std::uint64_t value)
     case reg::QUEUE_SEQNO_ADDR(0): config.seqno_addr = value; break;
     case reg::QUEUE_RING_LOG2(0): config.ring_log2 = static_cast<std::uint32_t>(value); break;
     case reg::QUEUE_CFG(0): config.cfg = static_cast<std::uint32_t>(value); break;
+    case reg::QUEUE_STAMP_ADDR(0): config.stamp_addr = value; break;
     case reg::QUEUE_CTRL(0): return control_.enable_queue(index, (value & field::QUEUE_CTRL_ENABLE.mask) != 0);
+    case reg::QUEUE_DOORBELL(0): return control_.queue_doorbell(index, static_cast<std::uint32_t>(value));
     default: return false;
     }
     return control_.set_queue_config(index, config);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "control.hpp"
 
+#include <utility>
+
 namespace neuron::chip {
 
 namespace field = spec::field;
@@ -36,8 +38,7 @@ std::uint32_t Control::queue_status(std::uint32_t index) const {
     const std::lock_guard lock(mutex_);
     const QueueControl &queue = queues_[index];
     return field::QUEUE_STATUS_STATE.set(spec::raw(queue.state)) | field::QUEUE_STATUS_BUSY.set(queue.busy) |
-           field::QUEUE_STATUS_WAITING.set(queue.waiting.load(std::memory_order_relaxed)) |
-           field::QUEUE_STATUS_FAULT.set(spec::raw(queue.fault));
+           field::QUEUE_STATUS_WAITING.set(queue.waiting) | field::QUEUE_STATUS_FAULT.set(spec::raw(queue.fault));
 }
 
 std::uint64_t Control::queue_head(std::uint32_t index) const {
@@ -48,6 +49,16 @@ std::uint64_t Control::queue_head(std::uint32_t index) const {
 std::uint64_t Control::queue_tail(std::uint32_t index) const {
     const std::lock_guard lock(mutex_);
     return queues_[index].tail;
+}
+
+std::uint64_t Control::queue_busy_ns(std::uint32_t index) const {
+    const std::lock_guard lock(mutex_);
+    return queues_[index].busy_time.read(clock_.now_ns());
+}
+
+std::uint64_t Control::queue_core_ns(std::uint32_t index) const {
+    const std::lock_guard lock(mutex_);
+    return queues_[index].core_time.read(clock_.now_ns());
 }
 
 bool Control::enable_queue(std::uint32_t index, bool enable) {
@@ -68,12 +79,18 @@ bool Control::enable_queue(std::uint32_t index, bool enable) {
     return true;
 }
 
+bool Control::slot_free_locked(const QueueConfig &config) const {
+    if (config.doorbell_register())
+        return config.slot() == 0;
+    return config.slot() < spec::DOORBELL_SLOTS && contexts_[config.ctx()].slots[config.slot()] == NO_QUEUE;
+}
+
 std::optional<std::uint32_t> Control::config_error_locked(std::uint32_t index) const {
     const QueueConfig &config = queues_[index].config;
     const bool context = config.ctx() < spec::MAX_CONTEXTS && contexts_[config.ctx()].enabled;
     const bool vector = config.vector() != 0 && config.vector() < spec::MSIX_VECTORS;
-    if (!context || !vector || config.slot() >= spec::DOORBELL_SLOTS ||
-        contexts_[config.ctx()].slots[config.slot()] != NO_QUEUE)
+    const bool priority = config.priority() <= spec::QueuePriority::HIGH;
+    if (!context || !vector || !priority || !slot_free_locked(config))
         return spec::reg::QUEUE_CFG(index);
     if (config.ring_log2 < spec::RING_LOG2_MIN || config.ring_log2 > spec::RING_LOG2_MAX)
         return spec::reg::QUEUE_RING_LOG2(index);
@@ -83,6 +100,9 @@ std::optional<std::uint32_t> Control::config_error_locked(std::uint32_t index) c
         return spec::reg::QUEUE_RING_BASE(index);
     if (config.seqno_addr % sizeof(std::uint64_t) != 0 || config.seqno_addr > end - sizeof(std::uint64_t))
         return spec::reg::QUEUE_SEQNO_ADDR(index);
+    const std::uint64_t stamp_bytes = std::uint64_t{spec::Stamp::BYTES} << config.ring_log2;
+    if (config.stamp_addr % spec::Stamp::BYTES != 0 || config.stamp_addr > end - stamp_bytes)
+        return spec::reg::QUEUE_STAMP_ADDR(index);
     return std::nullopt;
 }
 
@@ -92,6 +112,7 @@ void Control::start_locked(std::uint32_t index) {
     queue.active = queue.config;
     queue.fault = spec::Fault::NONE;
     queue.head = queue.tail = 0;
+    queue.busy_time = queue.core_time = {};
     if (const auto wrong = config_error_locked(index)) {
         // Nothing ran, and the context may be the wrong one: its other queues go on.
         queue.state = QueueState::FAULTED;
@@ -100,7 +121,8 @@ void Control::start_locked(std::uint32_t index) {
         return;
     }
     queue.state = QueueState::IDLE;
-    contexts_[queue.active.ctx()].slots[queue.active.slot()] = static_cast<std::int16_t>(index);
+    if (!queue.active.doorbell_register())
+        contexts_[queue.active.ctx()].slots[queue.active.slot()] = static_cast<std::int16_t>(index);
 }
 
 void Control::stop_locked(std::uint32_t index, QueueState state) {
@@ -126,21 +148,33 @@ bool Control::doorbell(std::uint32_t ctx, std::uint32_t slot, std::uint32_t valu
     const std::int16_t index = contexts_[ctx].slots[slot];
     if (!ready_ || index == NO_QUEUE)
         return false;
-    QueueControl &queue = queues_[static_cast<std::size_t>(index)];
-    // The process does not know yet that its queue was stopped.
+    doorbell_locked(static_cast<std::uint32_t>(index), value);
+    return true;
+}
+
+bool Control::queue_doorbell(std::uint32_t index, std::uint32_t value) {
+    const std::lock_guard lock(mutex_);
+    if (!ready_ || !queues_[index].enable || !queues_[index].active.doorbell_register())
+        return false;
+    doorbell_locked(index, value);
+    return true;
+}
+
+void Control::doorbell_locked(std::uint32_t index, std::uint32_t value) {
+    QueueControl &queue = queues_[index];
+    // Who rings does not know yet that the queue was stopped.
     if (!queue.runnable())
-        return true;
+        return;
     const std::uint64_t tail = queue.tail + (value - static_cast<std::uint32_t>(queue.tail));
     if (tail - queue.head > 1ULL << queue.active.ring_log2) {
-        fault_locked(static_cast<std::uint32_t>(index), {.code = spec::Fault::DOORBELL_RANGE, .info = value});
-        return true;
+        fault_locked(index, {.code = spec::Fault::DOORBELL_RANGE, .info = value});
+        return;
     }
     if (tail == queue.tail)
-        return true;
+        return;
     queue.tail = tail;
     queue.state = QueueState::RUNNING;
-    executor_.wake(*units_[static_cast<std::size_t>(index)]);
-    return true;
+    executor_.wake(*units_[index]);
 }
 
 // ---- contexts -------------------------------------------------------------------------------------------------------
@@ -203,7 +237,8 @@ bool Control::enable_context(std::uint32_t ctx, bool enable) {
 // A queue has nothing in flight any more.
 void Control::rest_locked(std::uint32_t index) {
     QueueControl &queue = queues_[index];
-    queue.busy = false;
+    if (std::exchange(queue.busy, false))
+        queue.busy_time.set_rate(clock_.now_ns(), 0);
     queue.abort.store(false, std::memory_order_release);
     if (!ready_)
         executor_.wake(*reset_unit_);
@@ -216,19 +251,48 @@ std::optional<Control::Work> Control::next_work(std::uint32_t index) {
         rest_locked(index);
         return std::nullopt;
     }
-    queue.busy = true;
-    return Work{queue.head, queue.tail, contexts_[queue.active.ctx()].space.generation()};
+    Work work{queue.head, queue.tail, contexts_[queue.active.ctx()].space.generation(), std::nullopt};
+    if (!std::exchange(queue.busy, true)) {
+        work.begun_ns = clock_.now_ns();
+        queue.busy_time.set_rate(*work.begun_ns, 1);
+    }
+    return work;
 }
 
-std::optional<std::uint64_t> Control::retire(std::uint32_t index) {
+std::optional<Control::Retired> Control::retire(std::uint32_t index) {
     const std::lock_guard lock(mutex_);
     QueueControl &queue = queues_[index];
     if (queue.aborting())
         return std::nullopt;
     queue.made_progress();
-    if (++queue.head == queue.tail)
+    const bool more = ++queue.head != queue.tail;
+    if (!more)
         queue.state = QueueState::IDLE;
-    return queue.head;
+    return Retired{queue.head, more};
+}
+
+void Control::wait_for_cores(std::uint32_t index) {
+    const std::lock_guard lock(mutex_);
+    QueueControl &queue = queues_[index];
+    if (!queue.aborting() && !std::exchange(queue.waiting, true))
+        queue.busy_time.set_rate(clock_.now_ns(), 0);
+}
+
+void Control::take_cores(std::uint32_t index, std::uint32_t cores) {
+    const std::lock_guard lock(mutex_);
+    QueueControl &queue = queues_[index];
+    if (queue.aborting())
+        return;
+    const std::uint64_t now = clock_.now_ns();
+    queue.waiting = false;
+    queue.busy_time.set_rate(now, 1);
+    queue.core_time.set_rate(now, cores);
+}
+
+void Control::give_cores(std::uint32_t index) {
+    const std::lock_guard lock(mutex_);
+    queues_[index].waiting = false;
+    queues_[index].core_time.set_rate(clock_.now_ns(), 0);
 }
 
 void Control::stopped(std::uint32_t index) {
@@ -283,6 +347,8 @@ void Control::begin_reset() {
         stop_locked(i, QueueState::DISABLED);
         queue.config = {};
         queue.head = queue.tail = 0;
+        // What winds down counts no more: its clock is about to start anew.
+        queue.busy_time = queue.core_time = {};
     }
     for (Context &context : contexts_) {
         context.enabled = false;

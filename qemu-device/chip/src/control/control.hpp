@@ -40,6 +40,8 @@ public:
     std::uint32_t queue_status(std::uint32_t index) const;
     std::uint64_t queue_head(std::uint32_t index) const;
     std::uint64_t queue_tail(std::uint32_t index) const;
+    std::uint64_t queue_busy_ns(std::uint32_t index) const;
+    std::uint64_t queue_core_ns(std::uint32_t index) const;
 
     std::uint64_t page_table(std::uint32_t ctx) const;
     bool set_page_table(std::uint32_t ctx, std::uint64_t root);
@@ -48,8 +50,9 @@ public:
     std::uint32_t context_status(std::uint32_t ctx) const;
     AddressSpace &space(std::uint32_t ctx) { return contexts_[ctx].space; }
 
-    /// A doorbell write. False: no enabled queue listens there.
+    /// A write to a doorbell slot, or to register DOORBELL. False: no enabled queue listens there.
     bool doorbell(std::uint32_t ctx, std::uint32_t slot, std::uint32_t value);
+    bool queue_doorbell(std::uint32_t index, std::uint32_t value);
 
     /// Stops and forgets everything, events included, and refuses commands until finish_reset().
     void begin_reset();
@@ -65,13 +68,22 @@ public:
     struct Work {
         std::uint64_t head; ///< index of the next packet
         std::uint64_t tail;
-        std::uint64_t generation; ///< of the context; see AddressSpace::generation()
+        std::uint64_t generation;              ///< of the context; see AddressSpace::generation()
+        std::optional<std::uint64_t> begun_ns; ///< now, if the queue was not busy before
+    };
+    struct Retired {
+        std::uint64_t head; ///< the new one
+        bool more;          ///< the next packet was there already
     };
     QueueControl &queue(std::uint32_t index) { return queues_[index]; }
     /// What the queue has to do; the queue is busy from here on. Nothing: it is not busy any more.
     std::optional<Work> next_work(std::uint32_t index);
-    /// Counts the packet as retired. The new HEAD, or nothing if the queue is being stopped.
-    std::optional<std::uint64_t> retire(std::uint32_t index);
+    /// Counts the packet as retired. Nothing if the queue is being stopped.
+    std::optional<Retired> retire(std::uint32_t index);
+    /// The packet in flight waits for cores; it has got `cores` of them; it has given back what it had.
+    void wait_for_cores(std::uint32_t index);
+    void take_cores(std::uint32_t index, std::uint32_t cores);
+    void give_cores(std::uint32_t index);
     /// The queue's work has wound down after `abort`.
     void stopped(std::uint32_t index);
     /// Stops queue `index` as FAULTED and its context's other queues as STOPPED, and posts the record. Of several
@@ -93,6 +105,9 @@ private:
     bool context_busy_locked(std::uint32_t ctx) const;
     void stop_locked(std::uint32_t index, spec::QueueState state);
     void start_locked(std::uint32_t index);
+    void doorbell_locked(std::uint32_t index, std::uint32_t value);
+    /// Whether the queue may have its doorbell where it wants it. Its context exists.
+    bool slot_free_locked(const QueueConfig &config) const;
     /// Byte offset in the register block of what is wrong with the configuration.
     std::optional<std::uint32_t> config_error_locked(std::uint32_t index) const;
     void fault_locked(std::uint32_t index, const FaultInfo &info);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "meter.hpp"
+
 #include <neuron/spec.hpp>
 
 #include <atomic>
@@ -12,6 +14,7 @@ namespace neuron::chip {
 struct QueueConfig {
     std::uint64_t ring_base = 0;
     std::uint64_t seqno_addr = 0;
+    std::uint64_t stamp_addr = 0; ///< 0: none
     std::uint32_t ring_log2 = 0;
     std::uint32_t cfg = 0;
 
@@ -19,6 +22,11 @@ struct QueueConfig {
     std::uint32_t vector() const { return spec::field::QUEUE_CFG_VECTOR.get(cfg); }
     std::uint32_t slot() const { return spec::field::QUEUE_CFG_SLOT.get(cfg); }
     bool ring_va() const { return (cfg & spec::field::QUEUE_CFG_RING_VA.mask) != 0; }
+    /// Whether it listens to its register DOORBELL instead of a doorbell slot.
+    bool doorbell_register() const { return (cfg & spec::field::QUEUE_CFG_DB_REG.mask) != 0; }
+    spec::QueuePriority priority() const {
+        return static_cast<spec::QueuePriority>(spec::field::QUEUE_CFG_PRIORITY.get(cfg));
+    }
 };
 
 /// Control state of one queue. Guarded by Control's mutex unless a member says otherwise.
@@ -33,11 +41,12 @@ struct QueueControl {
     std::uint64_t tail = 0;
     /// The queue's unit, or a core on its behalf, is at work. Set and cleared by the unit.
     bool busy = false;
+    bool waiting = false; ///< the packet in flight waits for cores of another launch
+    Meter busy_time;      ///< register BUSY_NS
+    Meter core_time;      ///< register CORE_NS
     /// Written under the mutex, read without it: all work for the queue stops at its next step. Cleared with `busy`.
     std::atomic<bool> abort{false};
     std::atomic<std::uint64_t> progress{0};
-    /// The packet in flight waits for cores of another launch. Written by the unit.
-    std::atomic<bool> waiting{false};
 
     bool runnable() const { return state == spec::QueueState::IDLE || state == spec::QueueState::RUNNING; }
     void made_progress() { progress.fetch_add(1, std::memory_order_relaxed); }

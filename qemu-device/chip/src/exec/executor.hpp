@@ -6,6 +6,7 @@
 #include "unit.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -17,6 +18,8 @@ namespace neuron::chip {
 class Executor {
 public:
     virtual ~Executor() = default;
+    Executor(const Executor &) = delete;
+    Executor &operator=(const Executor &) = delete;
     /// Makes `unit` ready. Any thread; takes only the executor's own, innermost lock.
     virtual void wake(Unit &unit) = 0;
     /// Stepped mode: takes at most `max_steps` steps; fewer: nothing is left. 0 in threaded mode.
@@ -25,9 +28,24 @@ public:
     virtual void wait_idle() = 0;
     /// Returns when no unit runs any more, and none will. The units must still exist.
     virtual void stop() = 0;
-    /// Steps taken, in stepped mode.
-    virtual std::uint64_t steps() const = 0;
-    virtual bool stepped() const = 0;
+
+    /// A clock that never goes back. In stepped mode it counts steps, so that a run can be repeated exactly.
+    std::uint64_t now_ns() const {
+        if (stepped_)
+            return steps_.load(std::memory_order_relaxed) * STEP_NS;
+        const auto now = std::chrono::steady_clock::now().time_since_epoch();
+        return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+    }
+
+protected:
+    explicit Executor(bool stepped) : stepped_(stepped) {}
+    void count_step() { steps_.fetch_add(1, std::memory_order_relaxed); }
+
+private:
+    static constexpr std::uint64_t STEP_NS = 100;
+
+    const bool stepped_;
+    std::atomic<std::uint64_t> steps_{0}; ///< in stepped mode
 };
 
 /// Workers take ready units from one list, first come, first served. A worker stays with a unit as long as it has steps to
@@ -41,8 +59,6 @@ public:
     std::uint64_t run(std::uint64_t) override { return 0; }
     void wait_idle() override;
     void stop() override;
-    std::uint64_t steps() const override { return 0; }
-    bool stepped() const override { return false; }
 
 private:
     void work();
@@ -68,19 +84,16 @@ public:
     std::uint64_t run(std::uint64_t max_steps) override;
     void wait_idle() override;
     void stop() override;
-    std::uint64_t steps() const override { return steps_.load(std::memory_order_relaxed); }
-    bool stepped() const override { return true; }
 
 private:
     Unit *pick_locked();
 
     const Host &host_;
-    std::mutex mutex_; ///< guards all but steps_
+    std::mutex mutex_; ///< guards all below
     std::vector<Unit *> ready_;
     std::uint64_t random_;
     bool in_run_ = false; ///< whoever runs sees new work by itself: no kick
     bool stopped_ = false;
-    std::atomic<std::uint64_t> steps_{0};
 };
 
 /// step(), with a lack of host memory turned into a fault of the unit.

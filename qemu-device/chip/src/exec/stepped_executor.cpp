@@ -17,7 +17,7 @@ std::uint64_t next_random(std::uint64_t &state) {
 } // namespace
 
 SteppedExecutor::SteppedExecutor(const Host &host, std::uint64_t seed, std::size_t max_units)
-    : host_(host), random_(seed) {
+    : Executor(true), host_(host), random_(seed) {
     ready_.reserve(max_units); // wake() must not allocate
 }
 
@@ -56,7 +56,7 @@ std::uint64_t SteppedExecutor::run(std::uint64_t max_steps) {
         if (unit == nullptr)
             break;
         unit->state_ = Unit::State::RUNNING;
-        steps_.fetch_add(1, std::memory_order_relaxed);
+        count_step();
         lock.unlock();
         const Step result = guarded_step(*unit);
         lock.lock();

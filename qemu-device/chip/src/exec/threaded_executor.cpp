@@ -41,7 +41,7 @@ Step guarded_step(Unit &unit) noexcept {
     }
 }
 
-ThreadedExecutor::ThreadedExecutor(unsigned threads) {
+ThreadedExecutor::ThreadedExecutor(unsigned threads) : Executor(false) {
     const BlockedSignals blocked;
     threads_.reserve(threads);
     try {

@@ -89,10 +89,10 @@ JobResult LaunchJob::step(PacketContext &context) {
         return JobStep::MORE;
     case Phase::ACQUIRE:
         if (!context.pool.acquire(context.self, packet_.core_mask)) {
-            context.queue.waiting.store(true, std::memory_order_relaxed);
+            context.services.control.wait_for_cores(context.queue_index);
             return JobStep::BLOCKED;
         }
-        context.queue.waiting.store(false, std::memory_order_relaxed);
+        context.services.control.take_cores(context.queue_index, launch_.core_count());
         unprepared_ = packet_.core_mask;
         phase_ = Phase::PREPARE;
         return JobStep::MORE;
@@ -102,10 +102,15 @@ JobResult LaunchJob::step(PacketContext &context) {
             return JobStep::BLOCKED;
         if (const auto hazard = hazard_at_end(context))
             return tl::unexpected(*hazard);
-        context.pool.release(context.self);
+        give_cores(context);
         return JobStep::DONE;
     }
     return JobStep::DONE;
+}
+
+void LaunchJob::give_cores(PacketContext &context) {
+    context.services.control.give_cores(context.queue_index);
+    context.pool.release(context.self);
 }
 
 bool LaunchJob::abandon(PacketContext &context) {
@@ -117,8 +122,7 @@ bool LaunchJob::abandon(PacketContext &context) {
         }
         return false;
     }
-    context.queue.waiting.store(false, std::memory_order_relaxed);
-    context.pool.release(context.self);
+    give_cores(context);
     return true;
 }
 

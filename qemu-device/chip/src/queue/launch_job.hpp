@@ -28,6 +28,8 @@ private:
     void rank_cores(PacketContext &context);
     JobStep prepare_one(PacketContext &context);
     void start(PacketContext &context);
+    /// Also from a place in the line for them.
+    void give_cores(PacketContext &context);
     /// What hazard detection has to say only now that the launch is over.
     std::optional<FaultInfo> hazard_at_end(const PacketContext &context);
 

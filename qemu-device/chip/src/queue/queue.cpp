@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "queue.hpp"
 
+#include "../clock.hpp"
 #include "../core/core.hpp"
 
 #include <algorithm>
@@ -53,6 +54,8 @@ Step Queue::idle() {
         return Step::BLOCKED;
     }
     generation_ = work->generation;
+    if (stamps() && !stamp_start_)
+        stamp_start_ = work->begun_ns ? *work->begun_ns : services_.clock.now_ns();
     if (work->head - fetched_first_ >= fetched_count_) {
         if (const auto done = fetch(*work); !done) {
             services_.control.fault(index_, done.error());
@@ -111,12 +114,12 @@ Step Queue::run() {
 // finds the earlier ones in place.
 Step Queue::complete() {
     const std::uint64_t epoch = services_.interrupts.epoch();
-    const auto seqno = services_.control.retire(index_);
+    const auto retired = services_.control.retire(index_);
     completing_ = false;
-    if (!seqno)
+    if (!retired)
         return Step::MORE;
     if (flags_ & spec::PacketFlag::SEQNO) {
-        if (const auto done = write_seqno(*seqno); !done) {
+        if (const auto done = write_back(*retired); !done) {
             services_.control.fault(index_, done.error(), true);
             return Step::MORE;
         }
@@ -126,18 +129,36 @@ Step Queue::complete() {
     return Step::MORE;
 }
 
-tl::expected<void, FaultInfo> Queue::write_seqno(std::uint64_t seqno) {
+tl::expected<void, FaultInfo> Queue::write_back(const Control::Retired &retired) {
     const QueueConfig &config = control_.active;
+    std::uint64_t stamp_at = 0;
+    spec::Stamp stamp;
+    if (stamps()) {
+        stamp = {.start_ns = stamp_start_.value_or(0), .end_ns = services_.clock.now_ns()};
+        const std::uint64_t slot = (retired.head - 1) & ((1ULL << config.ring_log2) - 1);
+        stamp_at = config.stamp_addr + slot * spec::Stamp::BYTES;
+        // The next packet is taken up at once if it was there already: one look at the clock serves both.
+        stamp_start_ = retired.more ? std::optional(stamp.end_ns) : std::nullopt;
+    }
     if (config.ring_va()) {
-        const Access access(services_.control.space(config.ctx()));
-        if (const auto done = write_u64(access, services_.host, config.seqno_addr, seqno); !done)
+        if (const auto done = write_back_context(stamp_at, stamp, retired.head); !done)
             return packet_fault(done.error());
         return {};
     }
-    const std::uint64_t raw = htole64(seqno);
+    if (stamp_at != 0 && !services_.host.write(stamp_at, spec::packed(stamp)))
+        return tl::unexpected(bus_fault(stamp_at, true));
+    const std::uint64_t raw = htole64(retired.head);
     if (!services_.host.write(config.seqno_addr, std::as_bytes(std::span(&raw, 1))))
         return tl::unexpected(bus_fault(config.seqno_addr, true));
     return {};
+}
+
+MemoryResult<void> Queue::write_back_context(std::uint64_t stamp_at, const spec::Stamp &stamp, std::uint64_t seqno) {
+    const Access access(services_.control.space(control_.active.ctx()));
+    if (stamp_at != 0)
+        if (const auto done = write(access, services_.host, stamp_at, spec::packed(stamp)); !done)
+            return done;
+    return write_u64(access, services_.host, control_.active.seqno_addr, seqno);
 }
 
 Step Queue::wind_down() {
@@ -149,6 +170,7 @@ Step Queue::wind_down() {
     job_.reset();
     completing_ = false;
     fetched_count_ = 0;
+    stamp_start_.reset();
     services_.control.stopped(index_);
     return Step::BLOCKED;
 }

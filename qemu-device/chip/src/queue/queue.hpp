@@ -30,7 +30,10 @@ private:
     tl::expected<void, FaultInfo> fetch(const Control::Work &work);
     Step run();
     Step complete();
-    tl::expected<void, FaultInfo> write_seqno(std::uint64_t seqno);
+    /// Writes the seqno, and before it the stamp, if any. A fault says which of them failed.
+    tl::expected<void, FaultInfo> write_back(const Control::Retired &retired);
+    MemoryResult<void> write_back_context(std::uint64_t stamp_at, const spec::Stamp &stamp, std::uint64_t seqno);
+    bool stamps() const { return control_.active.stamp_addr != 0; }
     Step wind_down();
 
     Services &services_;
@@ -47,6 +50,8 @@ private:
     std::uint64_t generation_ = 0;
     std::optional<PacketJob> job_;
     bool completing_ = false; ///< the job is done, seqno and interrupt are not
+    /// With stamps: when the first packet that none covers yet was taken up.
+    std::optional<std::uint64_t> stamp_start_;
     Launch launch_;
     std::unique_ptr<std::byte[]> bounce_; ///< CHUNK bytes, untouched until a copy needs them
 };
