@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -10,6 +11,7 @@
 
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <linux/pci_regs.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -214,6 +216,61 @@ Finisher::Finisher(const File &file) {
     std::ranges::copy(packed(header), memory.bytes().begin());
     std::ranges::copy(packed(InsnEnd{}), memory.bytes().begin() + CODE);
     packet_ = packed(PacketLaunch{.core_mask = 1, .program = va});
+}
+
+ConfigSpace::ConfigSpace() : fd_(::open((pci_path() + "/config").c_str(), O_RDWR | O_CLOEXEC)) {
+    assert_true(fd_ >= 0);
+}
+
+ConfigSpace::~ConfigSpace() { ::close(fd_); }
+
+std::uint16_t ConfigSpace::read(unsigned offset) const {
+    std::uint16_t value = 0;
+    assert_int_equal(::pread(fd_, &value, sizeof(value), offset), sizeof(value));
+    return value;
+}
+
+void ConfigSpace::write(unsigned offset, std::uint16_t value) const {
+    assert_int_equal(::pwrite(fd_, &value, sizeof(value), offset), sizeof(value));
+}
+
+unsigned ConfigSpace::capability(std::uint8_t id) const {
+    unsigned at = read(PCI_CAPABILITY_LIST) & 0xff;
+    for (int limit = 48; at && limit; --limit) {
+        const auto header = read(at);
+        if ((header & 0xff) == id)
+            return at;
+        at = header >> 8;
+    }
+    fail_msg("no capability %#x", id);
+    return 0;
+}
+
+PendingCommand::PendingCommand(const File &file) : spinner_(file), packet_(spinner_.packet()) {
+    args_.queue_id = file.queue().queue_id;
+    args_.packets = {.stride = sizeof(Packet), .count = 1, .ptr = reinterpret_cast<std::uintptr_t>(&packet_)};
+    assert_int_equal(io_uring_queue_init(4, &ring_, 0), 0);
+    io_uring_sqe *sqe = io_uring_get_sqe(&ring_);
+    if (!sqe)
+        std::abort(); // cannot be: the ring is new
+    std::memset(static_cast<void *>(sqe), 0, sizeof(*sqe));
+    sqe->opcode = IORING_OP_URING_CMD;
+    sqe->fd = file.fd();
+    sqe->cmd_op = DRM_NEURON_URING_SUBMIT;
+    const drm_neuron_uring_submit payload{.ptr = reinterpret_cast<std::uintptr_t>(&args_), .pad = 0};
+    std::memcpy(static_cast<void *>(sqe->cmd), &payload, sizeof(payload));
+    assert_int_equal(io_uring_submit(&ring_), 1);
+}
+
+PendingCommand::~PendingCommand() { io_uring_queue_exit(&ring_); }
+
+int PendingCommand::result() {
+    io_uring_cqe *cqe = nullptr;
+    __kernel_timespec limit{.tv_sec = 20, .tv_nsec = 0};
+    assert_int_equal(io_uring_wait_cqe_timeout(&ring_, &cqe, &limit), 0);
+    const int result = cqe->res;
+    io_uring_cqe_seen(&ring_, cqe);
+    return result;
 }
 
 std::optional<drm_neuron_event> next_event(const File &file, std::chrono::milliseconds timeout) {

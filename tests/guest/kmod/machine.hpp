@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <liburing.h>
+
 namespace kmod {
 
 /// QEMU's monitor, as the guest reaches it.
@@ -91,6 +93,37 @@ public:
 
 private:
     Packet packet_;
+};
+
+/// A word of the function's configuration space.
+class ConfigSpace {
+public:
+    ConfigSpace();
+    ~ConfigSpace();
+    ConfigSpace(ConfigSpace &&) = delete;
+    std::uint16_t read(unsigned offset) const;
+    void write(unsigned offset, std::uint16_t value) const;
+    /// Offset of a capability; fails the test when there is none.
+    unsigned capability(std::uint8_t id) const;
+
+private:
+    int fd_;
+};
+
+/// A job on io_uring that never ends, and how its command ends.
+class PendingCommand {
+public:
+    explicit PendingCommand(const File &file);
+    ~PendingCommand();
+    PendingCommand(PendingCommand &&) = delete;
+    /// Waits for it.
+    int result();
+
+private:
+    Spinner spinner_;
+    Packet packet_;
+    drm_neuron_submit args_{};
+    io_uring ring_{};
 };
 
 /// Reads an event if there is one.
