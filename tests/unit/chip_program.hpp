@@ -81,8 +81,9 @@ public:
     static constexpr std::uint64_t CODE_BYTES = MiB;
     static constexpr std::uint64_t DATA_BYTES = 4 * MiB;
 
-    Runner(Machine &machine, std::uint32_t ctx_index = 1, std::uint32_t queue_index = 0, std::uint64_t hbm = 0)
-        : m(machine), ctx(machine, ctx_index), queue(machine, queue_index, ctx_index), hbm_(hbm) {
+    Runner(Machine &machine, std::uint32_t ctx_index = 1, std::uint32_t queue_index = 0, std::uint64_t hbm = 0,
+           const QueueOptions &options = {})
+        : m(machine), ctx(machine, ctx_index), queue(machine, queue_index, ctx_index, options), hbm_(hbm) {
         code_ = ctx.map_host(CODE, CODE_BYTES);
         args_ = ctx.map_host(ARGS, PAGE);
         ctx.map(DATA, hbm, DATA_BYTES, Context::HBM | Context::WRITE);

@@ -480,6 +480,10 @@ inline const Mode &mode_of(void **state) { return *static_cast<const Mode *>(*st
 
 } // namespace chip_test
 
+// An entry of a CMUnitTest table for a test that takes a mode.
+#define ONLY_THREADED(test)                                                                                            \
+    { #test, test, nullptr, nullptr, const_cast < chip_test::Mode *>(&chip_test::THREADED) }
+
 // One entry of a CMUnitTest table for each way to run the chip.
 #define IN_BOTH_MODES(test)                                                                                            \
     {#test " (threaded)", test, nullptr, nullptr, const_cast<chip_test::Mode *>(&chip_test::THREADED)}, {              \

@@ -44,7 +44,7 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
       control_(*hbm_, host_, *executor_, events_, clock_),
       hazards_(info.hazards ? std::make_unique<hazard::Monitor>(info.cores) : nullptr),
       services_{host_, *executor_, control_, interrupts_, clock_, hazards_.get()},
-      pool_(*executor_, spec::MAX_QUEUES),
+      pool_(*executor_, cores_, spec::MAX_QUEUES),
       registers_(info_, control_, events_, scrubber_, clock_, [this] { reset(); }) {
     reset_unit_.attach(events_, scrubber_);
     control_.attach_reset(reset_unit_);

@@ -89,8 +89,7 @@ std::optional<std::uint32_t> Control::config_error_locked(std::uint32_t index) c
     const QueueConfig &config = queues_[index].config;
     const bool context = config.ctx() < spec::MAX_CONTEXTS && contexts_[config.ctx()].enabled;
     const bool vector = config.vector() != 0 && config.vector() < spec::MSIX_VECTORS;
-    const bool priority = config.priority() <= spec::QueuePriority::HIGH;
-    if (!context || !vector || !priority || !slot_free_locked(config))
+    if (!context || !vector || !config.priority() || !slot_free_locked(config))
         return spec::reg::QUEUE_CFG(index);
     if (config.ring_log2 < spec::RING_LOG2_MIN || config.ring_log2 > spec::RING_LOG2_MAX)
         return spec::reg::QUEUE_RING_LOG2(index);
@@ -121,6 +120,7 @@ void Control::start_locked(std::uint32_t index) {
         return;
     }
     queue.state = QueueState::IDLE;
+    executor_.set_priority(*units_[index], *queue.active.priority());
     if (!queue.active.doorbell_register())
         contexts_[queue.active.ctx()].slots[queue.active.slot()] = static_cast<std::int16_t>(index);
 }
@@ -139,6 +139,8 @@ void Control::stop_locked(std::uint32_t index, QueueState state) {
     }
     if (queue.busy) {
         queue.abort.store(true, std::memory_order_release);
+        // Whoever waits for the queue to come to rest does not wait for more urgent work besides.
+        executor_.set_priority(*units_[index], Priority::CONTROL);
         executor_.wake(*units_[index]);
     }
 }

@@ -18,7 +18,7 @@ class EventRing final : public Unit {
 public:
     /// `drained` is woken whenever a record has left; a reset waits for that.
     EventRing(const Host &host, InterruptGate &interrupts, Executor &executor, Unit &drained)
-        : host_(host), interrupts_(interrupts), executor_(executor), drained_(drained) {}
+        : Unit(Priority::CONTROL), host_(host), interrupts_(interrupts), executor_(executor), drained_(drained) {}
 
     /// Queues a record. Any thread, any lock of the control plane may be held: nothing is called back from here.
     void post(const spec::EventRecord &record);

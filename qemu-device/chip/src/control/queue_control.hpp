@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "../exec/unit.hpp"
 #include "meter.hpp"
 
 #include <neuron/spec.hpp>
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 namespace neuron::chip {
 
@@ -24,8 +26,14 @@ struct QueueConfig {
     bool ring_va() const { return (cfg & spec::field::QUEUE_CFG_RING_VA.mask) != 0; }
     /// Whether it listens to its register DOORBELL instead of a doorbell slot.
     bool doorbell_register() const { return (cfg & spec::field::QUEUE_CFG_DB_REG.mask) != 0; }
-    spec::QueuePriority priority() const {
-        return static_cast<spec::QueuePriority>(spec::field::QUEUE_CFG_PRIORITY.get(cfg));
+    /// Nothing: out of range.
+    std::optional<Priority> priority() const {
+        switch (static_cast<spec::QueuePriority>(spec::field::QUEUE_CFG_PRIORITY.get(cfg))) {
+        case spec::QueuePriority::NORMAL: return Priority::NORMAL;
+        case spec::QueuePriority::LOW: return Priority::LOW;
+        case spec::QueuePriority::HIGH: return Priority::HIGH;
+        }
+        return std::nullopt;
     }
 };
 

@@ -19,7 +19,7 @@ class Scrubber;
 class ResetUnit final : public Unit {
 public:
     ResetUnit(Services &services, const Hbm &hbm, std::deque<Core> &cores)
-        : services_(services), hbm_(hbm), cores_(cores) {}
+        : Unit(Priority::CONTROL), services_(services), hbm_(hbm), cores_(cores) {}
     /// Once, before any access.
     void attach(EventRing &events, Scrubber &scrubber) {
         events_ = &events;

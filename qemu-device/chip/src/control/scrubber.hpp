@@ -13,7 +13,8 @@ namespace neuron::chip {
 class Scrubber final : public Unit {
 public:
     /// `drained` is woken when a scrub has stopped; a reset waits for that.
-    Scrubber(const Hbm &hbm, Executor &executor, Unit &drained) : hbm_(hbm), executor_(executor), drained_(drained) {}
+    Scrubber(const Hbm &hbm, Executor &executor, Unit &drained)
+        : Unit(Priority::CONTROL), hbm_(hbm), executor_(executor), drained_(drained) {}
 
     struct Registers {
         std::uint64_t addr = 0;

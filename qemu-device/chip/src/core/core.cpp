@@ -57,6 +57,20 @@ void Core::wake_all() {
         services_.executor.wake(ring);
 }
 
+void Core::set_priority(Priority priority) {
+    for (Sequencer &sequencer : sequencers_)
+        services_.executor.set_priority(sequencer, priority);
+    for (DmaRing &ring : rings_)
+        services_.executor.set_priority(ring, priority);
+}
+
+void Core::lend_priority(Priority priority) {
+    for (Sequencer &sequencer : sequencers_)
+        services_.executor.lend_priority(sequencer, priority);
+    for (DmaRing &ring : rings_)
+        services_.executor.lend_priority(ring, priority);
+}
+
 void Core::scrub() {
     owner_ = {};
     memory_.clear();

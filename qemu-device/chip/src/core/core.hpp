@@ -38,6 +38,9 @@ public:
     void run();
     /// The launch is aborted: lets every unit notice.
     void wake_all();
+    /// See Executor; for all units of the core.
+    void set_priority(Priority priority);
+    void lend_priority(Priority priority);
     /// Forgets owner and contents. No launch may be running.
     void scrub();
 

@@ -3,8 +3,10 @@
 #pragma once
 
 #include "../host.hpp"
+#include "ready_list.hpp"
 #include "unit.hpp"
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -29,6 +31,10 @@ public:
     /// Returns when no unit runs any more, and none will. The units must still exist.
     virtual void stop() = 0;
 
+    /// Gives the unit a priority of its own, or lends it one on top of that until it is lent LOW. Like wake() in all else.
+    void set_priority(Unit &unit, Priority priority) { change(unit, unit.own_, priority); }
+    void lend_priority(Unit &unit, Priority priority) { change(unit, unit.lent_, priority); }
+
     /// A clock that never goes back. In stepped mode it counts steps, so that a run can be repeated exactly.
     std::uint64_t now_ns() const {
         if (stepped_)
@@ -40,16 +46,24 @@ public:
 protected:
     explicit Executor(bool stepped) : stepped_(stepped) {}
     void count_step() { steps_.fetch_add(1, std::memory_order_relaxed); }
+    /// Takes mutex_, and puts the unit into the list where it now belongs if it is in one.
+    virtual void store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) = 0;
 
 private:
     static constexpr std::uint64_t STEP_NS = 100;
+
+    void change(Unit &unit, std::atomic<Priority> &which, Priority priority) {
+        if (which.load(std::memory_order_relaxed) != priority)
+            store_priority(unit, which, priority);
+    }
 
     const bool stepped_;
     std::atomic<std::uint64_t> steps_{0}; ///< in stepped mode
 };
 
-/// Workers take ready units from one list, first come, first served. A worker stays with a unit as long as it has steps to
-/// do and nobody else is waiting, and for a slice otherwise.
+/// Workers take ready units from one list per priority, the most urgent first, and of those first come, first served. A
+/// worker stays with a unit as long as it has steps to do and nobody else is waiting who is as urgent, and for a slice
+/// otherwise; for somebody more urgent it leaves it after the present step.
 class ThreadedExecutor final : public Executor {
 public:
     /// Throws std::system_error when the host has no threads.
@@ -61,22 +75,25 @@ public:
     void stop() override;
 
 private:
+    void store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) override;
     void work();
     Step slice(Unit &unit);
     void append_locked(Unit &unit);
+    void remove_locked(Unit &unit);
+    Unit *first_locked();
 
-    std::mutex mutex_; ///< guards the list and the states of the units
+    std::mutex mutex_; ///< guards the lists and the states of the units
     std::condition_variable ready_;
     std::condition_variable idle_;
-    Unit *first_ = nullptr;
-    Unit *last_ = nullptr;
+    std::array<ReadyList, PRIORITIES> lists_;
     unsigned running_ = 0;
-    unsigned waiting_ = 0;                 ///< workers in ready_.wait()
-    std::atomic<unsigned> ready_count_{0}; ///< length of the list; read without the lock as a hint
+    unsigned waiting_ = 0; ///< workers in ready_.wait()
+    ReadyCounts counts_;   ///< lengths of the lists
     std::atomic<bool> stopping_{false};
     std::vector<std::thread> threads_;
 };
 
+/// Takes the next unit at random from the most urgent ones.
 class SteppedExecutor final : public Executor {
 public:
     SteppedExecutor(const Host &host, std::uint64_t seed, std::size_t max_units);
@@ -86,11 +103,14 @@ public:
     void stop() override;
 
 private:
+    void store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) override;
+    void append_locked(Unit &unit);
     Unit *pick_locked();
+    bool empty_locked() const;
 
     const Host &host_;
     std::mutex mutex_; ///< guards all below
-    std::vector<Unit *> ready_;
+    std::array<std::vector<Unit *>, PRIORITIES> ready_;
     std::uint64_t random_;
     bool in_run_ = false; ///< whoever runs sees new work by itself: no kick
     bool stopped_ = false;

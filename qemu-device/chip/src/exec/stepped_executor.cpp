@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "executor.hpp"
 
+#include <algorithm>
+
 namespace neuron::chip {
 
 namespace {
@@ -18,7 +20,16 @@ std::uint64_t next_random(std::uint64_t &state) {
 
 SteppedExecutor::SteppedExecutor(const Host &host, std::uint64_t seed, std::size_t max_units)
     : Executor(true), host_(host), random_(seed) {
-    ready_.reserve(max_units); // wake() must not allocate
+    for (auto &list : ready_)
+        list.reserve(max_units); // wake() must not allocate
+}
+
+bool SteppedExecutor::empty_locked() const { return std::ranges::all_of(ready_, &std::vector<Unit *>::empty); }
+
+void SteppedExecutor::append_locked(Unit &unit) {
+    unit.state_ = Unit::State::READY;
+    unit.listed_ = unit.priority();
+    ready_[static_cast<std::size_t>(unit.listed_)].push_back(&unit);
 }
 
 void SteppedExecutor::wake(Unit &unit) {
@@ -29,21 +40,30 @@ void SteppedExecutor::wake(Unit &unit) {
             unit.state_ = Unit::State::RUNNING_WOKEN;
         if (unit.state_ != Unit::State::PARKED || stopped_)
             return;
-        kick = ready_.empty() && !in_run_;
-        unit.state_ = Unit::State::READY;
-        ready_.push_back(&unit);
+        kick = empty_locked() && !in_run_;
+        append_locked(unit);
     }
     if (kick)
         host_.kick();
 }
 
+void SteppedExecutor::store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) {
+    const std::lock_guard lock(mutex_);
+    which.store(priority, std::memory_order_relaxed);
+    if (unit.state_ != Unit::State::READY || stopped_ || unit.listed_ == unit.priority())
+        return;
+    std::erase(ready_[static_cast<std::size_t>(unit.listed_)], &unit);
+    append_locked(unit);
+}
+
 Unit *SteppedExecutor::pick_locked() {
-    if (ready_.empty())
+    const auto list = std::ranges::find_if_not(ready_, &std::vector<Unit *>::empty);
+    if (list == ready_.end())
         return nullptr;
-    const std::size_t index = next_random(random_) % ready_.size();
-    Unit *unit = ready_[index];
-    ready_[index] = ready_.back();
-    ready_.pop_back();
+    const std::size_t index = next_random(random_) % list->size();
+    Unit *unit = (*list)[index];
+    (*list)[index] = list->back();
+    list->pop_back();
     return unit;
 }
 
@@ -60,12 +80,10 @@ std::uint64_t SteppedExecutor::run(std::uint64_t max_steps) {
         lock.unlock();
         const Step result = guarded_step(*unit);
         lock.lock();
-        if (result == Step::MORE || unit->state_ == Unit::State::RUNNING_WOKEN) {
-            unit->state_ = Unit::State::READY;
-            ready_.push_back(unit);
-        } else {
+        if (result == Step::MORE || unit->state_ == Unit::State::RUNNING_WOKEN)
+            append_locked(*unit);
+        else
             unit->state_ = Unit::State::PARKED;
-        }
     }
     in_run_ = false;
     return done;
@@ -80,7 +98,8 @@ void SteppedExecutor::wait_idle() {
 void SteppedExecutor::stop() {
     const std::lock_guard lock(mutex_);
     stopped_ = true;
-    ready_.clear();
+    for (auto &list : ready_)
+        list.clear();
 }
 
 } // namespace neuron::chip

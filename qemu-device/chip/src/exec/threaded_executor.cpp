@@ -55,10 +55,30 @@ ThreadedExecutor::ThreadedExecutor(unsigned threads) : Executor(false) {
 
 void ThreadedExecutor::append_locked(Unit &unit) {
     unit.state_ = Unit::State::READY;
-    unit.next_ = nullptr;
-    (last_ != nullptr ? last_->next_ : first_) = &unit;
-    last_ = &unit;
-    ready_count_.fetch_add(1, std::memory_order_relaxed);
+    unit.listed_ = unit.priority();
+    lists_[static_cast<std::size_t>(unit.listed_)].append(unit);
+    counts_.add(unit.listed_);
+}
+
+void ThreadedExecutor::remove_locked(Unit &unit) {
+    lists_[static_cast<std::size_t>(unit.listed_)].remove(unit);
+    counts_.remove(unit.listed_);
+}
+
+Unit *ThreadedExecutor::first_locked() {
+    for (const ReadyList &list : lists_)
+        if (list.first() != nullptr)
+            return list.first();
+    return nullptr;
+}
+
+void ThreadedExecutor::store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) {
+    const std::lock_guard lock(mutex_);
+    which.store(priority, std::memory_order_relaxed);
+    if (unit.state_ != Unit::State::READY || unit.listed_ == unit.priority())
+        return;
+    remove_locked(unit);
+    append_locked(unit);
 }
 
 void ThreadedExecutor::wake(Unit &unit) {
@@ -79,7 +99,11 @@ Step ThreadedExecutor::slice(Unit &unit) {
             return Step::BLOCKED;
         if (stopping_.load(std::memory_order_relaxed))
             return Step::MORE;
-        if (ready_count_.load(std::memory_order_relaxed) == 0) {
+        const Priority own = unit.priority();
+        const ReadyCounts::View others = counts_.view();
+        if (others.more_urgent_than(own))
+            return Step::MORE;
+        if (!others.as_urgent_as(own)) {
             start = {};
             continue;
         }
@@ -95,15 +119,12 @@ void ThreadedExecutor::work() {
     std::unique_lock lock(mutex_);
     for (;;) {
         ++waiting_;
-        ready_.wait(lock, [this] { return stopping_ || first_ != nullptr; });
+        ready_.wait(lock, [this] { return stopping_ || !counts_.view().none(); });
         --waiting_;
         if (stopping_)
             return;
-        Unit &unit = *first_;
-        first_ = unit.next_;
-        if (first_ == nullptr)
-            last_ = nullptr;
-        ready_count_.fetch_sub(1, std::memory_order_relaxed);
+        Unit &unit = *first_locked();
+        remove_locked(unit);
         unit.state_ = Unit::State::RUNNING;
         ++running_;
 
@@ -116,14 +137,14 @@ void ThreadedExecutor::work() {
             append_locked(unit);
         else
             unit.state_ = Unit::State::PARKED;
-        if (running_ == 0 && first_ == nullptr)
+        if (running_ == 0 && counts_.view().none())
             idle_.notify_all();
     }
 }
 
 void ThreadedExecutor::wait_idle() {
     std::unique_lock lock(mutex_);
-    idle_.wait(lock, [this] { return stopping_ || (running_ == 0 && first_ == nullptr); });
+    idle_.wait(lock, [this] { return stopping_ || (running_ == 0 && counts_.view().none()); });
 }
 
 void ThreadedExecutor::stop() {

@@ -88,7 +88,7 @@ JobResult LaunchJob::step(PacketContext &context) {
         phase_ = Phase::ACQUIRE;
         return JobStep::MORE;
     case Phase::ACQUIRE:
-        if (!context.pool.acquire(context.self, packet_.core_mask)) {
+        if (!context.pool.acquire(context.self, packet_.core_mask, context.priority)) {
             context.services.control.wait_for_cores(context.queue_index);
             return JobStep::BLOCKED;
         }
@@ -117,8 +117,10 @@ bool LaunchJob::abandon(PacketContext &context) {
     if (phase_ == Phase::RUN && !launch_.census.over()) {
         if (!told_cores_) {
             told_cores_ = true;
-            for (std::uint32_t left = packet_.core_mask; left != 0; left &= left - 1)
-                context.cores[static_cast<std::size_t>(std::countr_zero(left))].wake_all();
+            for (Core *core : launch_.cores()) {
+                core->set_priority(Priority::CONTROL);
+                core->wake_all();
+            }
         }
         return false;
     }

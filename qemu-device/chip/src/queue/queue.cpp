@@ -34,6 +34,7 @@ PacketContext Queue::context() {
             .self = *this,
             .queue = control_,
             .queue_index = index_,
+            .priority = *control_.active.priority(),
             .space = services_.control.space(control_.active.ctx()),
             .generation = generation_,
             .bounce = {bounce_.get(), CHUNK}};
