@@ -8,7 +8,6 @@
 #include <thread>
 
 #include <fcntl.h>
-#include <linux/pci_regs.h>
 
 using namespace kmod;
 using namespace std::chrono_literals;
@@ -143,19 +142,20 @@ void fatal_error_meets_a_storm_of_calls(void **) {
 
 // ---- a device that does not answer ----
 
-/// Registers read as all ones while it exists, as they do when the device has been pulled out.
+/// While it exists all reads are all ones: the device has been pulled out, and nobody was told.
 class NoAnswer {
 public:
-    NoAnswer() : command_(config_.read(PCI_COMMAND)) {
-        config_.write(PCI_COMMAND, static_cast<std::uint16_t>(command_ & ~PCI_COMMAND_MEMORY));
-    }
+    NoAnswer() { link_down("true"); }
     ~NoAnswer() { end(); }
     NoAnswer(NoAnswer &&) = delete;
-    void end() { config_.write(PCI_COMMAND, command_); }
+    void end() { link_down("false"); }
 
 private:
-    ConfigSpace config_;
-    std::uint16_t command_;
+    void link_down(const char *value) {
+        monitor_.succeed("qom-set", R"({"path": "/machine/peripheral/npu0", "property": "link-down", "value": )" +
+                                        std::string(value) + "}");
+    }
+    Monitor monitor_;
 };
 
 void device_that_left_fails_its_jobs_at_once(void **) {
