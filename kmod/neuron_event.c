@@ -149,7 +149,7 @@ void neuron_event_file_release(struct neuron_file *nfile)
 	struct drm_device *drm = &nfile->ndev->drm;
 
 	spin_lock_irq(&drm->event_lock);
-	nfile->listener.mask = 0;
+	WRITE_ONCE(nfile->listener.mask, 0);
 	list_del_init(&nfile->listener.link);
 	spin_unlock_irq(&drm->event_lock);
 }
@@ -165,7 +165,7 @@ int neuron_event_mask_ioctl(struct drm_device *drm, void *data, struct drm_file 
 		return -EINVAL;
 
 	spin_lock_irq(&drm->event_lock);
-	listener->mask = args->mask;
+	WRITE_ONCE(listener->mask, args->mask);
 	if (args->mask && list_empty(&listener->link))
 		list_add_tail(&listener->link, &nfile->ndev->listeners);
 	spin_unlock_irq(&drm->event_lock);

@@ -22,8 +22,8 @@
  * either wakes it (debugfs) or says that it sleeps (hwmon).
  *
  * The system may sleep when the jobs have come to an end, for which they get some time. Where the
- * firmware may cut the power (S3, hibernation), HBM would be lost, and there is no place to save it:
- * then it must not be in use. Queues and contexts may be lost, like in a reset.
+ * firmware may cut the power (S3, hibernation), HBM would be lost, and there is no place to save
+ * it: then it must not be in use. Queues and contexts may be lost, like in a reset.
  *
  * While the device sleeps it is away, see DOC: States of the device.
  */

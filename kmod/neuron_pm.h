@@ -2,7 +2,8 @@
 #ifndef __NEURON_PM_H__
 #define __NEURON_PM_H__
 
-struct dev_pm_ops;
+#include <linux/pm.h>
+
 struct neuron_device;
 
 extern const struct dev_pm_ops neuron_pm_ops;

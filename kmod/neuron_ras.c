@@ -156,8 +156,11 @@ static void neuron_ras_tell(struct neuron_device *ndev, const struct neuron_ecc 
 				    ecc->offset);
 
 	mutex_lock(&ndev->files_lock);
-	list_for_each_entry(nfile, &ndev->files, link)
-		neuron_event_send_ras(nfile, ecc, neuron_gem_owns_hbm(nfile->drm_file, ecc->offset));
+	list_for_each_entry(nfile, &ndev->files, link) {
+		if (READ_ONCE(nfile->listener.mask) & DRM_NEURON_EVENT_RAS)
+			neuron_event_send_ras(nfile, ecc,
+					      neuron_gem_owns_hbm(nfile->drm_file, ecc->offset));
+	}
 	mutex_unlock(&ndev->files_lock);
 }
 

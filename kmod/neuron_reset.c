@@ -101,7 +101,7 @@ static void neuron_device_wedge(struct neuron_device *ndev, int error)
 static void neuron_wedged_work(struct work_struct *work)
 {
 	struct neuron_device *ndev = container_of(work, struct neuron_device, wedged_work);
-	char *env[] = { "WEDGED=rebind", NULL };
+	char *env[2] = { "WEDGED=rebind", NULL };
 	int idx;
 
 	if (!drm_dev_enter(&ndev->drm, &idx))

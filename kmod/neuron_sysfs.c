@@ -83,33 +83,51 @@ static const struct attribute_group neuron_watchdog_group = {
 	.attrs = neuron_watchdog_attrs,
 };
 
-#define NEURON_RAS_ATTR(_name)								\
-	static ssize_t _name##_show(struct device *dev, struct device_attribute *attr,	\
-				    char *buf)						\
-	{										\
-		struct drm_neuron_query_ras ras = {};					\
-											\
-		neuron_ras_fill(dev_get_drvdata(dev), &ras);				\
-		return sysfs_emit(buf, "%llu\n", (u64)ras._name);			\
-	}										\
-	static DEVICE_ATTR_RO(_name)
+/*
+ * struct neuron_error_count: an attribute that is a counter of struct drm_neuron_query_ras
+ */
+struct neuron_error_count {
+	struct device_attribute attr;
+	size_t offset;
+	/* @wide: It has 64 bits. */
+	bool wide;
+};
 
-NEURON_RAS_ATTR(hbm_corrected);
-NEURON_RAS_ATTR(hbm_uncorrected);
-NEURON_RAS_ATTR(faults);
-NEURON_RAS_ATTR(timeouts);
-NEURON_RAS_ATTR(resets);
-NEURON_RAS_ATTR(aer_corrected);
-NEURON_RAS_ATTR(aer_fatal);
+static ssize_t neuron_error_count_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct neuron_error_count *count =
+		container_of(attr, struct neuron_error_count, attr);
+	struct drm_neuron_query_ras ras = {};
+	const void *value = (const void *)&ras + count->offset;
+
+	neuron_ras_fill(dev_get_drvdata(dev), &ras);
+	return sysfs_emit(buf, "%llu\n",
+			  count->wide ? *(const u64 *)value : *(const u32 *)value);
+}
+
+#define NEURON_ERROR_COUNT(_name, _member, _wide)					\
+	static struct neuron_error_count neuron_error_count_##_name = {			\
+		.attr = __ATTR(_name, 0444, neuron_error_count_show, NULL),		\
+		.offset = offsetof(struct drm_neuron_query_ras, _member),		\
+		.wide = _wide,								\
+	}
+
+NEURON_ERROR_COUNT(hbm_corrected, hbm_corrected, true);
+NEURON_ERROR_COUNT(hbm_uncorrected, hbm_uncorrected, true);
+NEURON_ERROR_COUNT(faults, faults, true);
+NEURON_ERROR_COUNT(timeouts, timeouts, true);
+NEURON_ERROR_COUNT(resets, resets, false);
+NEURON_ERROR_COUNT(aer_corrected, aer_corrected, false);
+NEURON_ERROR_COUNT(aer_fatal, aer_fatal, false);
 
 static struct attribute *neuron_ras_attrs[] = {
-	&dev_attr_hbm_corrected.attr,
-	&dev_attr_hbm_uncorrected.attr,
-	&dev_attr_faults.attr,
-	&dev_attr_timeouts.attr,
-	&dev_attr_resets.attr,
-	&dev_attr_aer_corrected.attr,
-	&dev_attr_aer_fatal.attr,
+	&neuron_error_count_hbm_corrected.attr.attr,
+	&neuron_error_count_hbm_uncorrected.attr.attr,
+	&neuron_error_count_faults.attr.attr,
+	&neuron_error_count_timeouts.attr.attr,
+	&neuron_error_count_resets.attr.attr,
+	&neuron_error_count_aer_corrected.attr.attr,
+	&neuron_error_count_aer_fatal.attr.attr,
 	NULL
 };
 

@@ -43,8 +43,7 @@ std::vector<std::filesystem::path> coredumps() {
 template<class Query>
 Query query(const File &file, std::uint32_t type) {
     Query result{};
-    drm_neuron_dev_query args{
-        .type = type, .size = sizeof(result), .ptr = reinterpret_cast<std::uintptr_t>(&result)};
+    drm_neuron_dev_query args{.type = type, .size = sizeof(result), .ptr = reinterpret_cast<std::uintptr_t>(&result)};
     assert_int_equal(file.call(DRM_IOCTL_NEURON_DEV_QUERY, &args), 0);
     return result;
 }
