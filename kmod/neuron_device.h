@@ -19,9 +19,11 @@
 #include "neuron_hbm.h"
 #include "neuron_ras.h"
 #include "neuron_spec.h"
+#include "neuron_user.h"
 #include "neuron_vm.h"
 
 struct dma_pool;
+struct neuron_doorbell;
 struct neuron_queue;
 
 /**
@@ -30,12 +32,14 @@ struct neuron_queue;
  * From the outside in; a lock further down may be taken while one further up is held, never the
  * other way round::
  *
+ *   drm_device.object_name_lock       held by the core while a dma-buf is imported
  *   drm_dev_enter()                   every access to the hardware, every use of the DMA API
  *     neuron_device.files_lock        list of open files
  *     neuron_queue.lock               submitters of one queue take turns
  *     neuron_vm.lock                  address space of one file
- *       dma_resv                      pages of one buffer (inside the GEM helpers)
- *     neuron_device.bos_lock          list of buffers that hold DMA mappings
+ *     neuron_device.doorbell_lock     who sees doorbells; faults take it inside mmap_lock
+ *       neuron_device.bos_lock        list of buffers that hold DMA mappings
+ *         dma_resv                    pages of one buffer (inside the helpers of GEM and dma-buf)
  *     neuron_hbm.lock                 HBM allocator and the scrub registers
  *       neuron_device.reset_sem       read: a dialogue with the hardware that a reset must not
  *                                     tear; write: the reset
@@ -47,6 +51,7 @@ struct neuron_queue;
  *               dma_fence.lock
  *           drm_device.event_lock     files that listen to events, and their events
  *           neuron_ras.lock           error counters
+ *     neuron_device.users (xa_lock)   users and what is charged to them; nothing is taken inside
  *
  * Fences complete through the interrupt handlers, the event thread and the watchdog. They take
  * reset_sem and what is below it. So while one of these locks is held, no memory may be allocated,
@@ -55,7 +60,9 @@ struct neuron_queue;
  * is taken there, too: it only tries neuron_vm.lock, which the holder allocates memory under.
  *
  * A queue is marked under irq_lock, and the doorbell is rung under irq_lock: after
- * neuron_queue_mark() no doorbell of the queue reaches the device any more.
+ * neuron_queue_mark() no doorbell of the queue reaches the device any more. A process that has the
+ * doorbells mapped rings them when it likes; neuron_doorbells_shut() ends that. It waits for page
+ * tables, so it is not called while one of the locks above is held.
  */
 
 /*
@@ -103,7 +110,8 @@ struct neuron_device {
 	struct drm_device drm;
 
 	void __iomem *regs;
-	void __iomem *doorbells;
+	/* @doorbells: CPU address of the page of doorbells of context 0. */
+	phys_addr_t doorbells;
 	/* @aperture: CPU address of the first byte of HBM. */
 	phys_addr_t aperture;
 	struct neuron_info info;
@@ -172,9 +180,19 @@ struct neuron_device {
 	/* @listeners: Files that want events; under drm_device.event_lock. */
 	struct list_head listeners;
 
+	/* @users: Users by uid; its lock protects what is charged to them. */
+	struct xarray users;
+	/* @user_limits: What each may have at most; written by the administrator at any time. */
+	u64 user_limits[NEURON_RESOURCES];
+
 	/* @files_lock: Protects @files. */
 	struct mutex files_lock;
 	struct list_head files;
+
+	/* @doorbell_lock: See DOC: Doorbells. */
+	struct mutex doorbell_lock;
+	/* @doorbells_shut: No process may reach its doorbells; under @doorbell_lock. */
+	bool doorbells_shut;
 
 	/* @bos_lock: Protects @bos and the DMA mappings of the buffers in it. */
 	struct mutex bos_lock;
@@ -204,8 +222,12 @@ struct neuron_file {
 	struct drm_file *drm_file;
 	/* @link: In neuron_device.files. */
 	struct list_head link;
+	/* @user: Who pays for the file, NULL for one without limits; constant. */
+	struct neuron_user *user;
 	u32 ctx;
 	struct neuron_vm vm;
+	/* @doorbell: What shows the doorbells of the context, or NULL; under doorbell_lock. */
+	struct neuron_doorbell *doorbell;
 	/* @queues: Queues by the id that user space knows. */
 	struct xarray queues;
 	struct neuron_listener listener;

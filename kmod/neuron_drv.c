@@ -15,18 +15,21 @@
 
 #include "neuron_aer.h"
 #include "neuron_debugfs.h"
+#include "neuron_doorbell.h"
 #include "neuron_event.h"
 #include "neuron_gem.h"
 #include "neuron_hw.h"
 #include "neuron_hwmon.h"
 #include "neuron_irq.h"
 #include "neuron_pm.h"
+#include "neuron_prime.h"
 #include "neuron_queue.h"
 #include "neuron_reset.h"
 #include "neuron_submit.h"
 #include "neuron_sysfs.h"
 #include "neuron_tdr.h"
 #include "neuron_uring.h"
+#include "neuron_user.h"
 
 /**
  * DOC: Life of a device and of a file
@@ -40,6 +43,14 @@
  * lets nobody in; then the device is reset, all jobs are failed, and everything that the DMA API
  * gave us for the files goes back. What is left of the files is plain memory.
  */
+
+union neuron_query {
+	struct drm_neuron_query_device device;
+	struct drm_neuron_query_memory memory;
+	struct drm_neuron_query_queues queues;
+	struct drm_neuron_query_context context;
+	struct drm_neuron_query_ras ras;
+};
 
 static void neuron_query_fill_device(struct neuron_device *ndev,
 				     struct drm_neuron_query_device *info)
@@ -66,6 +77,39 @@ static void neuron_query_fill_device(struct neuron_device *ndev,
 	up_read(&ndev->reset_sem);
 }
 
+static void neuron_query_fill_memory(struct neuron_file *nfile,
+				     struct drm_neuron_query_memory *info)
+{
+	neuron_hbm_query(nfile->ndev, info);
+	neuron_user_query_memory(nfile->ndev, nfile->user, info);
+}
+
+/* Return: size of the structure that was filled, or -EINVAL. The device is entered. */
+static int neuron_query_fill(struct neuron_file *nfile, u32 type, union neuron_query *query)
+{
+	memset(query, 0, sizeof(*query));
+
+	switch (type) {
+	case DRM_NEURON_QUERY_DEVICE:
+		neuron_query_fill_device(nfile->ndev, &query->device);
+		return sizeof(query->device);
+	case DRM_NEURON_QUERY_MEMORY:
+		neuron_query_fill_memory(nfile, &query->memory);
+		return sizeof(query->memory);
+	case DRM_NEURON_QUERY_QUEUES:
+		neuron_queue_fill_limits(nfile, &query->queues);
+		return sizeof(query->queues);
+	case DRM_NEURON_QUERY_CONTEXT:
+		neuron_ras_fill_context(nfile, &query->context);
+		return sizeof(query->context);
+	case DRM_NEURON_QUERY_RAS:
+		neuron_ras_fill(nfile->ndev, &query->ras);
+		return sizeof(query->ras);
+	default:
+		return -EINVAL;
+	}
+}
+
 /* Copies what fits, and clears what user space knows and we do not. */
 static int neuron_query_copy(struct drm_neuron_dev_query *args, const void *from, u32 size)
 {
@@ -82,43 +126,19 @@ static int neuron_query_copy(struct drm_neuron_dev_query *args, const void *from
 	return 0;
 }
 
-union neuron_query {
-	struct drm_neuron_query_device device;
-	struct drm_neuron_query_context context;
-	struct drm_neuron_query_ras ras;
-};
-
-/* Return: size of what the type has, or an error. */
-static int neuron_query_fill(struct neuron_file *nfile, u32 type, union neuron_query *info)
-{
-	switch (type) {
-	case DRM_NEURON_QUERY_DEVICE:
-		neuron_query_fill_device(nfile->ndev, &info->device);
-		return sizeof(info->device);
-	case DRM_NEURON_QUERY_CONTEXT:
-		neuron_ras_fill_context(nfile, &info->context);
-		return sizeof(info->context);
-	case DRM_NEURON_QUERY_RAS:
-		neuron_ras_fill(nfile->ndev, &info->ras);
-		return sizeof(info->ras);
-	default:
-		return -EINVAL;
-	}
-}
-
 static int neuron_dev_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct drm_neuron_dev_query *args = data;
-	union neuron_query info = {};
+	union neuron_query query;
 	int size;
 	int idx;
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
-	size = neuron_query_fill(file->driver_priv, args->type, &info);
+	size = neuron_query_fill(file->driver_priv, args->type, &query);
 	drm_dev_exit(idx);
 
-	return size < 0 ? size : neuron_query_copy(args, &info, size);
+	return size < 0 ? size : neuron_query_copy(args, &query, size);
 }
 
 static int neuron_file_start(struct neuron_file *nfile)
@@ -166,6 +186,30 @@ static int neuron_file_start_awake(struct neuron_file *nfile)
 	return ret;
 }
 
+/* A context for the file, within what its user may have. The device is entered. */
+static int neuron_file_admit(struct neuron_file *nfile)
+{
+	int ret;
+
+	nfile->user = neuron_user_current(nfile->ndev);
+	if (IS_ERR(nfile->user))
+		return PTR_ERR(nfile->user);
+
+	ret = neuron_user_charge(nfile->user, NEURON_CONTEXTS, 1);
+	if (ret)
+		goto err_put;
+	ret = neuron_file_start_awake(nfile);
+	if (ret)
+		goto err_uncharge;
+	return 0;
+
+err_uncharge:
+	neuron_user_uncharge(nfile->user, NEURON_CONTEXTS, 1);
+err_put:
+	neuron_user_put(nfile->user);
+	return ret;
+}
+
 static int neuron_open(struct drm_device *drm, struct drm_file *file)
 {
 	struct neuron_file *nfile;
@@ -184,7 +228,7 @@ static int neuron_open(struct drm_device *drm, struct drm_file *file)
 
 	ret = -ENODEV;
 	if (drm_dev_enter(drm, &idx)) {
-		ret = neuron_file_start_awake(nfile);
+		ret = neuron_file_admit(nfile);
 		drm_dev_exit(idx);
 	}
 	if (ret) {
@@ -208,6 +252,9 @@ static void neuron_file_stop(struct neuron_file *nfile)
 		neuron_queue_kill(queue);
 	}
 
+	/* Before somebody else has the context. */
+	neuron_doorbell_revoke(nfile);
+
 	down_read(&ndev->reset_sem);
 	ndev->ctx_root[nfile->ctx] = 0;
 	ndev->ctx_vm[nfile->ctx] = NULL;
@@ -229,7 +276,7 @@ static void neuron_file_abandon_locked(struct neuron_file *nfile)
 	lockdep_assert_held(&nfile->ndev->files_lock);
 
 	xa_for_each(&nfile->queues, id, queue)
-		neuron_queue_release_dma(queue);
+		neuron_queue_release_memory(queue);
 	neuron_vm_fini(&nfile->vm);
 }
 
@@ -245,9 +292,12 @@ static void neuron_file_forget(struct neuron_file *nfile, bool abandon)
 	list_del(&nfile->link);
 	mutex_unlock(&ndev->files_lock);
 
+	neuron_doorbell_revoke(nfile);
 	xa_for_each(&nfile->queues, id, queue)
-		neuron_queue_put(queue);
+		neuron_queue_drop(queue);
 	xa_destroy(&nfile->queues);
+	neuron_user_uncharge(nfile->user, NEURON_CONTEXTS, 1);
+	neuron_user_put(nfile->user);
 	kfree(nfile);
 }
 
@@ -281,7 +331,10 @@ static int neuron_release(struct inode *inode, struct file *filp)
 
 static void neuron_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 {
+	struct neuron_file *nfile = file->driver_priv;
+
 	neuron_gem_show_fdinfo(p, file);
+	neuron_vm_show_fdinfo(p, &nfile->vm);
 }
 
 static const struct drm_ioctl_desc neuron_ioctls[] = {
@@ -321,6 +374,8 @@ static const struct drm_driver neuron_driver = {
 	.open = neuron_open,
 	.postclose = neuron_postclose,
 	.gem_create_object = neuron_gem_create_object,
+	.gem_prime_import = neuron_prime_import,
+	.gem_prime_import_sg_table = neuron_prime_import_sg_table,
 	.show_fdinfo = neuron_show_fdinfo,
 	.ioctls = neuron_ioctls,
 	.num_ioctls = ARRAY_SIZE(neuron_ioctls),
@@ -334,7 +389,10 @@ static const struct drm_driver neuron_driver = {
 
 static void neuron_free_software(struct drm_device *drm, void *arg)
 {
-	ida_destroy(&to_neuron_device(drm)->ctx_ida);
+	struct neuron_device *ndev = to_neuron_device(drm);
+
+	neuron_users_fini(ndev);
+	ida_destroy(&ndev->ctx_ida);
 }
 
 static int neuron_init_software(struct neuron_device *ndev)
@@ -352,11 +410,15 @@ static int neuron_init_software(struct neuron_device *ndev)
 	neuron_reset_init(ndev);
 	neuron_aer_init(ndev);
 	neuron_ras_init(ndev);
+	neuron_users_init(ndev);
 
 	ret = drmm_add_action_or_reset(&ndev->drm, neuron_free_software, NULL);
 	if (ret)
 		return ret;
 	ret = drmm_mutex_init(&ndev->drm, &ndev->files_lock);
+	if (ret)
+		return ret;
+	ret = drmm_mutex_init(&ndev->drm, &ndev->doorbell_lock);
 	if (ret)
 		return ret;
 	ret = drmm_mutex_init(&ndev->drm, &ndev->bos_lock);
@@ -456,6 +518,7 @@ static int neuron_probe_device(struct neuron_device *ndev)
 	ret = neuron_hw_identify(ndev);
 	if (ret)
 		return ret;
+	neuron_users_set_defaults(ndev);
 	return neuron_hbm_init(ndev);
 }
 
@@ -558,3 +621,4 @@ module_pci_driver(neuron_pci_driver);
 
 MODULE_DESCRIPTION("Neuron AI accelerator");
 MODULE_LICENSE("Dual MIT/GPL");
+MODULE_IMPORT_NS(DMA_BUF);

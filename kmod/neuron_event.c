@@ -107,7 +107,7 @@ void neuron_event_send_fault(struct neuron_queue *queue)
 		event.info = le64_to_cpu(fault->info);
 	} else {
 		job = list_first_entry_or_null(&queue->jobs, struct neuron_job, link);
-		event.seqno = job ? job->fence.seqno : 0;
+		event.seqno = job ? job->fence.seqno : queue->completed + 1;
 	}
 	spin_unlock_irq(&queue->irq_lock);
 

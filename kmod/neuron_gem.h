@@ -3,28 +3,42 @@
 #define __NEURON_GEM_H__
 
 #include <linux/list.h>
+#include <linux/mm_types.h>
 #include <linux/types.h>
 
 #include <drm/drm_gem_shmem_helper.h>
 
+struct dma_buf;
 struct drm_device;
 struct drm_file;
+struct drm_neuron_bo_create;
 struct drm_printer;
 struct neuron_device;
+struct neuron_user;
 
 /*
  * struct neuron_bo: a buffer
  */
 struct neuron_bo {
-	/* @shmem: Host buffers use all of it, HBM buffers the GEM object inside. */
+	/*
+	 * @shmem: Host buffers use all of it, imported ones the GEM object inside and the table,
+	 * HBM buffers the GEM object.
+	 */
 	struct drm_gem_shmem_object shmem;
 	u32 placement;
 	u32 flags;
-	/* @link: In neuron_device.bos, while a host buffer is mapped for DMA. */
+	/* @user: Who is charged for it, or NULL; constant once a handle names the buffer. */
+	struct neuron_user *user;
+	/* @import: Where an imported buffer comes from, referenced; constant. */
+	struct dma_buf *import;
+	/* @link: In neuron_device.bos, while a buffer is mapped for DMA. */
 	struct list_head link;
 	/* @blocks: HBM of the buffer, in the order of its bytes; constant. */
 	struct list_head blocks;
-	/* @dummy: What an HBM mapping shows once the device is gone; under the dma_resv lock. */
+	/*
+	 * @dummy: What a mapping shows in place of the device, once it is gone; under the dma_resv
+	 * lock.
+	 */
 	struct page *dummy;
 };
 
@@ -33,10 +47,23 @@ static inline struct neuron_bo *to_neuron_bo(struct drm_gem_object *obj)
 	return container_of(obj, struct neuron_bo, shmem.base);
 }
 
+void neuron_bo_init(struct neuron_bo *bo);
+struct neuron_bo *neuron_bo_alloc(void);
+vm_fault_t neuron_bo_map_dummy(struct vm_fault *vmf, struct neuron_bo *bo);
+pgoff_t neuron_vma_page(struct vm_area_struct *vma, unsigned long address);
+
 struct drm_gem_object *neuron_gem_create_object(struct drm_device *drm, size_t size);
+struct drm_gem_object *neuron_host_bo_create(struct neuron_device *ndev, u64 size);
+struct drm_gem_object *neuron_hbm_bo_create(struct neuron_device *ndev,
+					    const struct drm_neuron_bo_create *args, u64 size);
+
+bool neuron_sgt_is_coherent(struct device *dev, struct sg_table *sgt);
 struct sg_table *neuron_bo_map_dma(struct neuron_bo *bo);
+void neuron_bo_track_dma(struct neuron_bo *bo);
+void neuron_bo_unmap_dma(struct neuron_bo *bo);
 void neuron_bos_unmap_dma(struct neuron_device *ndev);
 bool neuron_gem_owns_hbm(struct drm_file *file, u64 offset);
+
 void neuron_gem_show_fdinfo(struct drm_printer *p, struct drm_file *file);
 
 int neuron_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);

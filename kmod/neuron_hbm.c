@@ -15,9 +15,18 @@ static void neuron_hbm_fini(struct drm_device *drm, void *arg)
 	drm_buddy_fini(&ndev->hbm.mm);
 }
 
+static u64 neuron_hbm_bank_bytes(struct neuron_device *ndev)
+{
+	return div_u64(ndev->info.hbm_bytes, ndev->info.hbm_banks);
+}
+
 int neuron_hbm_init(struct neuron_device *ndev)
 {
+	u32 bank;
 	int ret;
+
+	for (bank = 0; bank < ndev->info.hbm_banks; bank++)
+		ndev->hbm.bank_free[bank] = neuron_hbm_bank_bytes(ndev);
 
 	ret = drmm_mutex_init(&ndev->drm, &ndev->hbm.lock);
 	if (ret)
@@ -28,6 +37,33 @@ int neuron_hbm_init(struct neuron_device *ndev)
 		return ret;
 
 	return drmm_add_action_or_reset(&ndev->drm, neuron_hbm_fini, NULL);
+}
+
+/* A block may reach over the end of a stack, where these are no power of two. */
+static void neuron_hbm_count_block(struct neuron_device *ndev, u64 start, u64 size, bool alloc)
+{
+	u64 bank_bytes = neuron_hbm_bank_bytes(ndev);
+	u32 bank = div64_u64(start, bank_bytes);
+
+	while (size) {
+		u64 part = min(size, (bank + 1) * bank_bytes - start);
+
+		ndev->hbm.bank_free[bank++] += alloc ? -part : part;
+		start += part;
+		size -= part;
+	}
+}
+
+static void neuron_hbm_count(struct neuron_device *ndev, struct list_head *blocks, bool alloc)
+{
+	struct drm_buddy *mm = &ndev->hbm.mm;
+	struct drm_buddy_block *block;
+
+	lockdep_assert_held(&ndev->hbm.lock);
+
+	list_for_each_entry(block, blocks, link)
+		neuron_hbm_count_block(ndev, drm_buddy_block_offset(block),
+				       drm_buddy_block_size(mm, block), alloc);
 }
 
 /* Memory of another process must not shine through. */
@@ -74,10 +110,8 @@ int neuron_hbm_alloc(struct neuron_device *ndev, u64 size, u32 bank, bool mappab
 	int ret;
 
 	if (bank != DRM_NEURON_BO_ANY_BANK) {
-		u64 bank_bytes = div_u64(end, ndev->info.hbm_banks);
-
-		start = bank * bank_bytes;
-		end = start + bank_bytes;
+		start = bank * neuron_hbm_bank_bytes(ndev);
+		end = start + neuron_hbm_bank_bytes(ndev);
 	}
 	if (mappable)
 		end = min(end, ndev->info.aperture_bytes);
@@ -97,6 +131,8 @@ int neuron_hbm_alloc(struct neuron_device *ndev, u64 size, u32 bank, bool mappab
 		ret = neuron_hbm_scrub(ndev, blocks);
 		if (ret)
 			drm_buddy_free_list(&hbm->mm, blocks, 0);
+		else
+			neuron_hbm_count(ndev, blocks, true);
 	}
 	mutex_unlock(&hbm->lock);
 	return ret;
@@ -105,6 +141,7 @@ int neuron_hbm_alloc(struct neuron_device *ndev, u64 size, u32 bank, bool mappab
 void neuron_hbm_free(struct neuron_device *ndev, struct list_head *blocks)
 {
 	mutex_lock(&ndev->hbm.lock);
+	neuron_hbm_count(ndev, blocks, false);
 	drm_buddy_free_list(&ndev->hbm.mm, blocks, 0);
 	mutex_unlock(&ndev->hbm.lock);
 }
@@ -123,4 +160,18 @@ u64 neuron_hbm_avail(struct neuron_device *ndev)
 	avail = ndev->hbm.mm.avail;
 	mutex_unlock(&ndev->hbm.lock);
 	return avail;
+}
+
+void neuron_hbm_query(struct neuron_device *ndev, struct drm_neuron_query_memory *info)
+{
+	u32 bank;
+
+	info->banks = ndev->info.hbm_banks;
+
+	mutex_lock(&ndev->hbm.lock);
+	for (bank = 0; bank < info->banks; bank++) {
+		info->bank_bytes[bank] = neuron_hbm_bank_bytes(ndev);
+		info->bank_free[bank] = ndev->hbm.bank_free[bank];
+	}
+	mutex_unlock(&ndev->hbm.lock);
 }

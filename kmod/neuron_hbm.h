@@ -7,7 +7,9 @@
 #include <linux/types.h>
 
 #include <drm/drm_buddy.h>
+#include <drm/neuron_accel.h>
 
+struct drm_neuron_query_memory;
 struct neuron_device;
 
 /*
@@ -17,6 +19,8 @@ struct neuron_hbm {
 	/* @lock: Protects @mm and the scrub registers. */
 	struct mutex lock;
 	struct drm_buddy mm;
+	/* @bank_free: Bytes of each stack that are not allocated. */
+	u64 bank_free[DRM_NEURON_MAX_BANKS];
 };
 
 int neuron_hbm_init(struct neuron_device *ndev);
@@ -25,5 +29,6 @@ int neuron_hbm_alloc(struct neuron_device *ndev, u64 size, u32 bank, bool mappab
 void neuron_hbm_free(struct neuron_device *ndev, struct list_head *blocks);
 u64 neuron_hbm_avail(struct neuron_device *ndev);
 bool neuron_hbm_is_used(struct neuron_device *ndev);
+void neuron_hbm_query(struct neuron_device *ndev, struct drm_neuron_query_memory *info);
 
 #endif /* __NEURON_HBM_H__ */

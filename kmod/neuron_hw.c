@@ -4,6 +4,7 @@
 #include <linux/iopoll.h>
 
 #include <drm/drm_print.h>
+#include <drm/neuron_accel.h>
 
 #include "neuron_hw.h"
 
@@ -24,6 +25,13 @@ static bool neuron_poll_ends(struct neuron_device *ndev, u32 val, u32 mask, u32 
 		return !neuron_hw_answers(ndev);
 	return (val & mask) == want;
 }
+
+/*
+ * 1.2 brought the doorbell register. A page of doorbells that is mapped into a process cannot move
+ * the tail of a queue that listens to it, so nothing but the driver starts work that a fence stands
+ * for.
+ */
+#define NEURON_SPEC_MINOR_NEEDED 2
 
 /*
  * Wait until the masked register has the value. Most conditions hold at the first look or soon;
@@ -66,9 +74,11 @@ int neuron_hw_map(struct neuron_device *ndev)
 	if (IS_ERR(ndev->regs))
 		return PTR_ERR(ndev->regs);
 
-	ndev->doorbells = pcim_iomap_region(pdev, NRN_BAR_DOORBELLS, "neuron-doorbells");
-	if (IS_ERR(ndev->doorbells))
-		return PTR_ERR(ndev->doorbells);
+	/* Doorbells are for processes to ring: the driver has a register for it. */
+	ret = pcim_request_region(pdev, NRN_BAR_DOORBELLS, "neuron-doorbells");
+	if (ret)
+		return ret;
+	ndev->doorbells = pci_resource_start(pdev, NRN_BAR_DOORBELLS);
 
 	ret = pcim_request_region(pdev, NRN_BAR_APERTURE, "neuron-aperture");
 	if (ret)
@@ -90,13 +100,19 @@ static int neuron_hw_check_version(struct neuron_device *ndev, u32 version)
 	u32 major = FIELD_GET(NRN_GLOBAL_VERSION_MAJOR, version);
 	u32 minor = FIELD_GET(NRN_GLOBAL_VERSION_MINOR, version);
 
-	if (major == NRN_VERSION_MAJOR)
-		return 0;
-
-	drm_err(&ndev->drm,
-		"the device speaks spec version %u.%u, this driver %u.%u: the major versions must be equal\n",
-		major, minor, NRN_VERSION_MAJOR, NRN_VERSION_MINOR);
-	return -ENODEV;
+	if (major != NRN_VERSION_MAJOR) {
+		drm_err(&ndev->drm,
+			"the device speaks spec version %u.%u, this driver %u.%u: the major versions must be equal\n",
+			major, minor, NRN_VERSION_MAJOR, NRN_VERSION_MINOR);
+		return -ENODEV;
+	}
+	if (minor < NEURON_SPEC_MINOR_NEEDED) {
+		drm_err(&ndev->drm,
+			"the device speaks spec version %u.%u, this driver needs %u.%u or a later minor version\n",
+			major, minor, NRN_VERSION_MAJOR, NEURON_SPEC_MINOR_NEEDED);
+		return -ENODEV;
+	}
+	return 0;
 }
 
 static int neuron_hw_check_info(struct neuron_device *ndev)
@@ -105,7 +121,7 @@ static int neuron_hw_check_info(struct neuron_device *ndev)
 	struct neuron_info *info = &ndev->info;
 
 	if (!info->contexts || !info->queues || !info->cores || !info->hbm_banks ||
-	    !info->hbm_bytes ||
+	    info->hbm_banks > DRM_NEURON_MAX_BANKS || !info->hbm_bytes ||
 	    !IS_ALIGNED(info->hbm_bytes, (u64)NRN_PAGE_SIZE * info->hbm_banks)) {
 		drm_err(&ndev->drm, "the device describes itself with impossible sizes\n");
 		return -ENODEV;
@@ -243,18 +259,29 @@ int neuron_hw_tlb_flush(struct neuron_device *ndev, u32 ctx)
 	return neuron_poll(ndev, NRN_REG_CTX_TLB_FLUSHING(ctx), ~0u, 0, neuron_hw_stop_us(ndev));
 }
 
+static u32 neuron_hw_queue_cfg(u32 hw, const struct neuron_queue_regs *regs)
+{
+	u32 cfg = FIELD_PREP(NRN_QUEUE_CFG_CTX, regs->ctx) |
+		  FIELD_PREP(NRN_QUEUE_CFG_VECTOR, regs->vector) |
+		  FIELD_PREP(NRN_QUEUE_CFG_PRIORITY, regs->priority);
+
+	/* The doorbell slot is the hardware number: unique, hence unique in its context. */
+	return cfg | (regs->user ? FIELD_PREP(NRN_QUEUE_CFG_SLOT, hw) | NRN_QUEUE_CFG_RING_VA :
+				   NRN_QUEUE_CFG_DB_REG);
+}
+
 void neuron_hw_queue_start(struct neuron_device *ndev, u32 hw, const struct neuron_queue_regs *regs)
 {
 	lockdep_assert_held(&ndev->reset_sem);
 
 	neuron_wr64(ndev, NRN_REG_QUEUE_RING_BASE(hw), regs->ring);
 	neuron_wr64(ndev, NRN_REG_QUEUE_SEQNO_ADDR(hw), regs->seqno);
+	neuron_wr64(ndev, NRN_REG_QUEUE_STAMP_ADDR(hw), regs->stamps);
 	neuron_wr32(ndev, NRN_REG_QUEUE_RING_LOG2(hw), regs->ring_log2);
-	/* The doorbell slot is the hardware number: unique, hence unique in its context. */
-	neuron_wr32(ndev, NRN_REG_QUEUE_CFG(hw),
-		    FIELD_PREP(NRN_QUEUE_CFG_CTX, regs->ctx) |
-			    FIELD_PREP(NRN_QUEUE_CFG_VECTOR, regs->vector) |
-			    FIELD_PREP(NRN_QUEUE_CFG_SLOT, hw));
+	neuron_wr32(ndev, NRN_REG_QUEUE_COALESCE(hw),
+		    FIELD_PREP(NRN_QUEUE_COALESCE_COUNT, regs->coalesce_count) |
+			    FIELD_PREP(NRN_QUEUE_COALESCE_USECS, regs->coalesce_usecs));
+	neuron_wr32(ndev, NRN_REG_QUEUE_CFG(hw), neuron_hw_queue_cfg(hw, regs));
 	neuron_wr32(ndev, NRN_REG_QUEUE_CTRL(hw), NRN_QUEUE_CTRL_ENABLE);
 }
 
@@ -272,3 +299,6 @@ int neuron_hw_queue_stop(struct neuron_device *ndev, u32 hw)
 }
 
 static_assert(NRN_MAX_QUEUES <= NRN_DOORBELL_SLOTS);
+static_assert(DRM_NEURON_PRIORITY_NORMAL == (int)NRN_QUEUE_PRIORITY_NORMAL);
+static_assert(DRM_NEURON_PRIORITY_LOW == (int)NRN_QUEUE_PRIORITY_LOW);
+static_assert(DRM_NEURON_PRIORITY_HIGH == (int)NRN_QUEUE_PRIORITY_HIGH);

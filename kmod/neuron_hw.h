@@ -5,6 +5,8 @@
 #include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/io.h>
 
+#include <drm/neuron_accel.h>
+
 #include "neuron_device.h"
 
 static inline u32 neuron_rd32(struct neuron_device *ndev, u32 reg)
@@ -31,11 +33,17 @@ static inline void neuron_wr64(struct neuron_device *ndev, u32 reg, u64 value)
  * struct neuron_queue_regs: what a hardware queue is told when it starts
  */
 struct neuron_queue_regs {
+	/* Bus addresses; of a queue in user mode, context addresses. */
 	u64 ring;
 	u64 seqno;
+	u64 stamps;
 	u32 ring_log2;
 	u32 ctx;
 	u32 vector;
+	enum drm_neuron_priority priority;
+	u32 coalesce_count;
+	u32 coalesce_usecs;
+	bool user;
 };
 
 int neuron_hw_map(struct neuron_device *ndev);
@@ -55,14 +63,15 @@ void neuron_hw_queue_start(struct neuron_device *ndev, u32 hw,
 			   const struct neuron_queue_regs *regs);
 int neuron_hw_queue_stop(struct neuron_device *ndev, u32 hw);
 
-static inline void neuron_hw_doorbell(struct neuron_device *ndev, u32 ctx, u32 hw, u64 tail)
+/* Of a kernel-mode queue. */
+static inline void neuron_hw_doorbell(struct neuron_device *ndev, u32 hw, u64 tail)
 {
 	/*
 	 * writel() orders the packets, in coherent memory, before the doorbell. What user space
 	 * wrote to HBM may still be in a write-combining buffer, which only wmb() empties.
 	 */
 	wmb();
-	writel(lower_32_bits(tail), ndev->doorbells + NRN_DOORBELL(ctx, hw));
+	neuron_wr32(ndev, NRN_REG_QUEUE_DOORBELL(hw), lower_32_bits(tail));
 }
 
 #endif /* __NEURON_HW_H__ */

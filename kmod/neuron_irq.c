@@ -67,6 +67,8 @@ static void neuron_fault_record(struct neuron_queue *queue, const struct nrn_eve
 	spin_lock_irq(&queue->irq_lock);
 	if (!queue->fault.code) {
 		queue->fault = *rec;
+		if (queue->user)
+			queue->fault_seqno = packet + 1;
 		list_for_each_entry(job, &queue->jobs, link) {
 			if (packet < job->first || packet >= job->end)
 				continue;
@@ -244,6 +246,10 @@ void neuron_vector_add(struct neuron_queue *queue)
 	struct neuron_vector *vector = &ndev->vectors[1 + turn % (ndev->num_vectors - 1)];
 
 	queue->vector = vector;
+	/* A queue without interrupts only has a number to give to the device. */
+	if (queue->polled)
+		return;
+
 	spin_lock_irq(&vector->lock);
 	list_add_tail(&queue->vector_link, &vector->queues);
 	spin_unlock_irq(&vector->lock);

@@ -28,6 +28,13 @@ struct neuron_job {
 	/* @end: Index after the last one: the value that the device writes when the job is done. */
 	u64 end;
 	/*
+	 * @start_ns: Device clock when the job was begun. It and @end_ns are set before @fence
+	 * signals, and stay 0 if the job did not run to its end.
+	 */
+	u64 start_ns;
+	/* @end_ns: Device clock when it was done. */
+	u64 end_ns;
+	/*
 	 * @ioucmd: Command to complete with the job. Whoever takes it out with xchg() completes
 	 * it.
 	 */

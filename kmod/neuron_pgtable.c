@@ -47,18 +47,23 @@ static void neuron_pt_set(struct neuron_pt *pt, unsigned int index, u64 entry)
 	WRITE_ONCE(pt->entries[index], cpu_to_le64(entry));
 }
 
-static void neuron_pt_clear(struct neuron_pt *pt, unsigned int index)
+/* Return: whether there was an entry. */
+static bool neuron_pt_clear(struct neuron_pt *pt, unsigned int index)
 {
-	if (pt->entries[index])
-		pt->used--;
+	if (!pt->entries[index])
+		return false;
+
+	pt->used--;
 	WRITE_ONCE(pt->entries[index], 0);
+	return true;
 }
 
 static struct neuron_pt *neuron_pt_alloc(struct neuron_pgtable *pgt, unsigned int level)
 {
 	struct neuron_pt *pt;
 
-	pt = kzalloc(struct_size(pt, children, level ? NEURON_PT_ENTRIES : 0), GFP_KERNEL);
+	/* User space decides how many: its memory cgroup pays. */
+	pt = kzalloc(struct_size(pt, children, level ? NEURON_PT_ENTRIES : 0), GFP_KERNEL_ACCOUNT);
 	if (!pt)
 		return NULL;
 
@@ -92,6 +97,8 @@ int neuron_pgtable_init(struct neuron_pgtable *pgt, struct dma_pool *pool)
 {
 	pgt->pool = pool;
 	pgt->unlinked = NULL;
+	pgt->pages = 0;
+	pgt->large_pages = 0;
 	pgt->root = neuron_pt_alloc(pgt, NEURON_PT_TOP);
 	return pgt->root ? 0 : -ENOMEM;
 }
@@ -102,6 +109,8 @@ void neuron_pgtable_fini(struct neuron_pgtable *pgt)
 	neuron_pgtable_free_unlinked(pgt);
 	neuron_pt_free_tree(pgt, pgt->root, NEURON_PT_TOP);
 	pgt->root = NULL;
+	pgt->pages = 0;
+	pgt->large_pages = 0;
 }
 
 dma_addr_t neuron_pgtable_root(const struct neuron_pgtable *pgt)
@@ -158,6 +167,7 @@ int neuron_pgtable_map(struct neuron_pgtable *pgt, u64 va, u64 addr, u64 size, u
 				return -ENOMEM;
 			neuron_pt_set(pt, neuron_pt_index(va, 1),
 				      addr | flags | NRN_PTE_VALID | NRN_PTE_LARGE);
+			pgt->large_pages++;
 			step = NEURON_LARGE_PAGE;
 			continue;
 		}
@@ -171,6 +181,7 @@ int neuron_pgtable_map(struct neuron_pgtable *pgt, u64 va, u64 addr, u64 size, u
 				break;
 			neuron_pt_set(pt, neuron_pt_index(va + step, 0),
 				      (addr + step) | flags | NRN_PTE_VALID);
+			pgt->pages++;
 		}
 	}
 	return 0;
@@ -228,9 +239,9 @@ void neuron_pgtable_unmap(struct neuron_pgtable *pgt, u64 va, u64 size)
 		u64 page;
 
 		if (level == 1)
-			neuron_pt_clear(path[1], neuron_pt_index(va, 1));
+			pgt->large_pages -= neuron_pt_clear(path[1], neuron_pt_index(va, 1));
 		for (page = va; level == 0 && page < next; page += NEURON_PAGE)
-			neuron_pt_clear(path[0], neuron_pt_index(page, 0));
+			pgt->pages -= neuron_pt_clear(path[0], neuron_pt_index(page, 0));
 		neuron_pt_prune(pgt, path, va, level);
 		va = next;
 	}

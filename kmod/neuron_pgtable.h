@@ -20,6 +20,9 @@ struct neuron_pgtable {
 	 * device.
 	 */
 	struct neuron_pt *unlinked;
+	/* @pages, @large_pages: Translations of each size. */
+	unsigned long pages;
+	unsigned long large_pages;
 };
 
 int neuron_pgtable_init(struct neuron_pgtable *pgt, struct dma_pool *pool);

@@ -66,6 +66,9 @@ static void neuron_device_wake(struct neuron_device *ndev, bool forgotten)
 	up_write(&ndev->reset_sem);
 	dma_fence_end_signalling(cookie);
 
+	/* It stopped looking at queues in user mode. */
+	queue_delayed_work(ndev->wq, &ndev->tdr, 0);
+
 	/* For the recovery of the link; what the PCI core saved it has forgotten by now. */
 	pci_save_state(to_pci_dev(ndev->drm.dev));
 }

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-#include <linux/dma-mapping.h>
 #include <linux/slab.h>
 
-#include <drm/drm_drv.h>
-#include <drm/drm_print.h>
 #include <drm/drm_syncobj.h>
-#include <drm/drm_utils.h>
 
 #include "neuron_hw.h"
 #include "neuron_irq.h"
@@ -14,7 +10,6 @@
 #include "neuron_queue.h"
 #include "neuron_reset.h"
 #include "neuron_tdr.h"
-#include "neuron_trace.h"
 
 /**
  * DOC: Queues
@@ -29,16 +24,12 @@
  * doorbell out. Once the hardware has stopped as well, neuron_queue_flush() completes what is left
  * with errors. The first mark wins.
  *
+ * The registers of the hardware queue are read under irq_lock, in any context, as long as they are
+ * known to be the queue's. The last values are kept, so that what is told never goes back.
+ *
  * Ring and seqno page go when the queue is destroyed or the device is removed; the structure stays
  * until the last user has dropped its reference.
  */
-
-#define NEURON_RING_LOG2_DEFAULT 10
-
-static size_t neuron_queue_ring_bytes(const struct neuron_queue *queue)
-{
-	return (size_t)NRN_PACKET_BYTES << queue->ring_log2;
-}
 
 static void neuron_queue_release(struct kref *ref)
 {
@@ -48,6 +39,7 @@ static void neuron_queue_release(struct kref *ref)
 		drm_syncobj_put(queue->syncobj);
 	mutex_destroy(&queue->stop_lock);
 	mutex_destroy(&queue->lock);
+	kvfree(queue->times);
 	kfree(queue);
 }
 
@@ -113,142 +105,17 @@ struct neuron_queue *neuron_queue_next(struct neuron_device *ndev, struct neuron
 	return queue;
 }
 
-static u64 neuron_queue_room(struct neuron_queue *queue)
-{
-	return BIT_ULL(queue->ring_log2) - (queue->tail - READ_ONCE(queue->head));
-}
-
-/* Whether a submitter need not wait any more. */
-static bool neuron_queue_admits(struct neuron_queue *queue, u32 count)
-{
-	return neuron_queue_room(queue) >= count || READ_ONCE(queue->marked);
-}
-
-static int neuron_queue_error(struct neuron_queue *queue)
-{
-	unsigned long flags;
-	int ret = 0;
-
-	spin_lock_irqsave(&queue->irq_lock, flags);
-	if (queue->state != DRM_NEURON_QUEUE_OK)
-		ret = -EIO;
-	else if (queue->marked)
-		ret = -ECANCELED;
-	spin_unlock_irqrestore(&queue->irq_lock, flags);
-	return ret;
-}
-
-/**
- * neuron_queue_reserve() - wait until the ring has room
- * @queue: Queue; its lock is held, so the room stays until the caller pushes.
- * @count: Packets.
- * @nonblock: Give up with -EAGAIN instead of waiting.
- *
- * Return: 0, -EAGAIN, -ERESTARTSYS, or the reason why the queue takes no jobs.
- */
-int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock)
-{
-	int ret;
-
-	lockdep_assert_held(&queue->lock);
-
-	if (nonblock && !neuron_queue_admits(queue, count))
-		return -EAGAIN;
-
-	ret = wait_event_interruptible(queue->wait, neuron_queue_admits(queue, count));
-	return ret ?: neuron_queue_error(queue);
-}
-
-/*
- * Behind the tail, where the device does not look before the doorbell. The device is entered, but
- * the queue may be destroyed meanwhile: then there is no ring, and neuron_queue_push() says so.
- */
-void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_packet *packets,
-			u32 count)
-{
-	u64 mask = BIT_ULL(queue->ring_log2) - 1;
-	u32 first = queue->tail & mask;
-	u32 run = min_t(u64, count, mask + 1 - first);
-	struct neuron_raw_packet *last;
-
-	lockdep_assert_held(&queue->lock);
-
-	mutex_lock(&queue->stop_lock);
-	if (queue->ring) {
-		memcpy(&queue->ring[first], packets, run * sizeof(*packets));
-		memcpy(&queue->ring[0], packets + run, (count - run) * sizeof(*packets));
-
-		last = &queue->ring[(queue->tail + count - 1) & mask];
-		last->header.flags = NRN_PACKET_FLAG_SEQNO | NRN_PACKET_FLAG_IRQ;
-	}
-	mutex_unlock(&queue->stop_lock);
-}
-
-/**
- * neuron_queue_push() - hand a job to the device
- * @queue: Queue; its lock is held, and the packets are in the ring.
- * @job: Job with its fence initialised; on success the queue takes over a reference.
- * @count: Packets.
- *
- * Return: 0, or the reason why the queue takes no jobs.
- */
-int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 count)
-{
-	struct neuron_device *ndev = queue->ndev;
-	unsigned long flags;
-	bool marked;
-
-	lockdep_assert_held(&queue->lock);
-
-	job->first = queue->tail;
-	job->end = queue->tail + count;
-
-	spin_lock_irqsave(&queue->irq_lock, flags);
-	marked = queue->marked;
-	if (!marked) {
-		trace_neuron_job_submit(queue->ctx, queue->hw, job->fence.seqno, job->first, count);
-		list_add_tail(&job->link, &queue->jobs);
-		queue->submitted = job->fence.seqno;
-		queue->tail = job->end;
-		neuron_hw_doorbell(ndev, queue->ctx, queue->hw, queue->tail);
-	}
-	spin_unlock_irqrestore(&queue->irq_lock, flags);
-
-	if (marked)
-		return neuron_queue_error(queue);
-	neuron_tdr_kick(queue);
-	return 0;
-}
-
-/* Moves the jobs that the device is done with to @done. */
-static void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *done)
-{
-	struct neuron_job *job, *next;
-	u64 head;
-
-	lockdep_assert_held(&queue->irq_lock);
-
-	if (!queue->ring)
-		return; /* the device was removed */
-
-	head = le64_to_cpu(READ_ONCE(*queue->seqno));
-	/* What the job wrote is to be read after the seqno that says it is there. */
-	dma_rmb();
-
-	list_for_each_entry_safe(job, next, &queue->jobs, link) {
-		if (job->end > head)
-			break;
-		list_move_tail(&job->link, done);
-		queue->completed = job->fence.seqno;
-		WRITE_ONCE(queue->head, job->end);
-	}
-}
-
 /* Complete what the device is done with. Any context. */
 void neuron_queue_retire(struct neuron_queue *queue)
 {
 	unsigned long flags;
 	LIST_HEAD(done);
+
+	/* Whoever waits for packets looks at HEAD. */
+	if (queue->user) {
+		wake_up_all(&queue->wait);
+		return;
+	}
 
 	spin_lock_irqsave(&queue->irq_lock, flags);
 	neuron_queue_collect_locked(queue, &done);
@@ -258,6 +125,74 @@ void neuron_queue_retire(struct neuron_queue *queue)
 		return;
 	neuron_jobs_finish(queue, &done);
 	wake_up_all(&queue->wait);
+}
+
+static void neuron_queue_read_counter(struct neuron_queue *queue, u32 reg, u64 *counter)
+{
+	u64 now = neuron_rd64(queue->ndev, reg);
+
+	/* All ones is what a device reads as that is not there any more. */
+	if (now != U64_MAX)
+		*counter = max(*counter, now);
+}
+
+/* Look at the registers that count. Any context. */
+void neuron_queue_sample_locked(struct neuron_queue *queue)
+{
+	lockdep_assert_held(&queue->irq_lock);
+
+	if (!queue->counting)
+		return;
+
+	neuron_queue_read_counter(queue, NRN_REG_QUEUE_BUSY_NS(queue->hw), &queue->busy_ns);
+	neuron_queue_read_counter(queue, NRN_REG_QUEUE_CORE_NS(queue->hw), &queue->core_ns);
+	if (queue->user) {
+		neuron_queue_read_counter(queue, NRN_REG_QUEUE_HEAD(queue->hw), &queue->completed);
+		neuron_queue_read_counter(queue, NRN_REG_QUEUE_TAIL(queue->hw), &queue->submitted);
+	}
+}
+
+/*
+ * Seqno up to which nobody needs to wait any more. Any context.
+ */
+u64 neuron_queue_reached_locked(struct neuron_queue *queue)
+{
+	lockdep_assert_held(&queue->irq_lock);
+
+	if (!queue->user)
+		return queue->completed;
+	/* It has stopped, and what will not be done cannot be waited for. */
+	if (queue->failed)
+		return U64_MAX;
+	if (queue->counting)
+		neuron_queue_read_counter(queue, NRN_REG_QUEUE_HEAD(queue->hw), &queue->completed);
+	return queue->completed;
+}
+
+/* Seqno of the oldest job that is not done, 0 if there is none. */
+u64 neuron_queue_oldest(struct neuron_queue *queue)
+{
+	struct neuron_job *job;
+	u64 oldest = 0;
+
+	spin_lock_irq(&queue->irq_lock);
+	if (queue->user) {
+		neuron_queue_sample_locked(queue);
+		if (!queue->marked && queue->completed != queue->submitted)
+			oldest = queue->completed + 1;
+	} else {
+		job = list_first_entry_or_null(&queue->jobs, struct neuron_job, link);
+		oldest = job ? job->fence.seqno : 0;
+	}
+	spin_unlock_irq(&queue->irq_lock);
+	return oldest;
+}
+
+/* The registers are about to be reset, or to be another queue's. */
+static void neuron_queue_freeze_locked(struct neuron_queue *queue)
+{
+	neuron_queue_sample_locked(queue);
+	queue->counting = false;
 }
 
 /**
@@ -276,6 +211,8 @@ bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state s
 	bool first;
 
 	spin_lock_irqsave(&queue->irq_lock, flags);
+	if (state == DRM_NEURON_QUEUE_LOST)
+		neuron_queue_freeze_locked(queue);
 	first = !queue->marked;
 	if (first) {
 		WRITE_ONCE(queue->marked, true);
@@ -291,22 +228,18 @@ bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state s
 /* Complete all jobs of a marked queue, those that the device did not finish with errors. */
 void neuron_queue_flush(struct neuron_queue *queue)
 {
-	struct neuron_job *job;
 	unsigned long flags;
 	LIST_HEAD(done);
 
 	spin_lock_irqsave(&queue->irq_lock, flags);
 	WARN_ON_ONCE(!queue->marked);
-	neuron_queue_collect_locked(queue, &done);
-	list_for_each_entry(job, &queue->jobs, link) {
-		if (!queue->failed)
-			queue->failed = job->fence.seqno;
-		dma_fence_set_error(&job->fence, job->fence.seqno == queue->failed ?
-							 queue->first_error :
-							 queue->rest_error);
+	if (queue->user) {
+		neuron_queue_sample_locked(queue);
+		queue->failed = queue->completed + 1;
+	} else {
+		neuron_queue_collect_locked(queue, &done);
+		neuron_queue_abandon_locked(queue, &done);
 	}
-	list_splice_tail_init(&queue->jobs, &done);
-	queue->completed = queue->submitted;
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
 
 	neuron_jobs_finish(queue, &done);
@@ -353,35 +286,22 @@ int neuron_queue_stop_hw(struct neuron_queue *queue)
 	mutex_lock(&queue->stop_lock);
 	if (queue->owns_hw)
 		ret = neuron_hw_queue_stop(queue->ndev, queue->hw);
+	if (!ret) {
+		spin_lock_irq(&queue->irq_lock);
+		neuron_queue_freeze_locked(queue);
+		spin_unlock_irq(&queue->irq_lock);
+	}
 	mutex_unlock(&queue->stop_lock);
 	return ret;
 }
 
-static void neuron_queue_free_ring(struct neuron_queue *queue, void *ring, void *seqno)
+/* The device has let go of it. May be called twice, as long as the file's memory is there. */
+void neuron_queue_release_memory(struct neuron_queue *queue)
 {
-	struct device *dev = neuron_dma_dev(queue->ndev);
-
-	dma_free_coherent(dev, neuron_queue_ring_bytes(queue), ring, queue->ring_dma);
-	dma_free_coherent(dev, NRN_PAGE_SIZE, seqno, queue->seqno_dma);
-}
-
-void neuron_queue_release_dma(struct neuron_queue *queue)
-{
-	struct neuron_raw_packet *ring;
-	__le64 *seqno;
-
-	/* A submitter may still write packets, and the watchdog look at the seqno. */
-	mutex_lock(&queue->stop_lock);
-	spin_lock_irq(&queue->irq_lock);
-	ring = queue->ring;
-	seqno = queue->seqno;
-	queue->ring = NULL;
-	queue->seqno = NULL;
-	spin_unlock_irq(&queue->irq_lock);
-	mutex_unlock(&queue->stop_lock);
-
-	if (ring)
-		neuron_queue_free_ring(queue, ring, seqno);
+	if (queue->user)
+		neuron_queue_unpin(queue);
+	else
+		neuron_queue_free_ring(queue);
 }
 
 /* Stops the hardware queue for sure, then completes its jobs. */
@@ -406,6 +326,13 @@ static void neuron_queue_stop(struct neuron_queue *queue)
 	dma_fence_end_signalling(cookie);
 }
 
+/* The file's reference goes, and what its user is charged. */
+void neuron_queue_drop(struct neuron_queue *queue)
+{
+	neuron_user_uncharge_queue(queue->payer);
+	neuron_queue_put(queue);
+}
+
 /*
  * Take a queue out of service. The device is entered; the id is gone, and so is the caller's
  * reference afterwards.
@@ -415,54 +342,49 @@ void neuron_queue_kill(struct neuron_queue *queue)
 	neuron_queue_stop(queue);
 	neuron_vector_remove(queue);
 	neuron_queue_put_hw(queue);
-	neuron_queue_release_dma(queue);
-	neuron_queue_put(queue);
+	neuron_queue_release_memory(queue);
+	neuron_queue_drop(queue);
 }
 
-static int neuron_queue_alloc_ring(struct neuron_queue *queue)
+static void neuron_queue_start_hw(struct neuron_queue *queue)
 {
-	struct device *dev = neuron_dma_dev(queue->ndev);
-	size_t bytes = neuron_queue_ring_bytes(queue);
-	void *ring, *seqno;
+	struct neuron_device *ndev = queue->ndev;
+	struct neuron_queue_regs regs = {
+		.user = queue->user,
+		.ring = queue->user ? queue->ring_va : queue->ring_dma,
+		.seqno = queue->user ? queue->seqno_va : queue->seqno_dma,
+		.stamps = queue->user ? queue->stamps_va : queue->stamps_dma,
+		.ring_log2 = queue->ring_log2,
+		.ctx = queue->ctx,
+		.vector = queue->vector - ndev->vectors,
+		.priority = queue->priority,
+		.coalesce_count = queue->coalesce_count,
+		.coalesce_usecs = queue->coalesce_usecs,
+	};
 
-	/* Without an IOMMU, the longest ring is all that the page allocator has in one piece. */
-	ring = dma_alloc_coherent(dev, bytes, &queue->ring_dma, GFP_KERNEL | __GFP_NOWARN);
-	if (!ring)
-		return -ENOMEM;
+	neuron_hw_queue_start(ndev, queue->hw, &regs);
 
-	seqno = dma_alloc_coherent(dev, NRN_PAGE_SIZE, &queue->seqno_dma, GFP_KERNEL);
-	if (!seqno) {
-		dma_free_coherent(dev, bytes, ring, queue->ring_dma);
-		return -ENOMEM;
-	}
-
-	queue->ring = ring;
-	queue->seqno = seqno;
-	return 0;
+	spin_lock_irq(&queue->irq_lock);
+	queue->counting = true;
+	spin_unlock_irq(&queue->irq_lock);
 }
 
 static void neuron_queue_start(struct neuron_queue *queue)
 {
 	struct neuron_device *ndev = queue->ndev;
-	struct neuron_queue_regs regs = {
-		.ring = queue->ring_dma,
-		.seqno = queue->seqno_dma,
-		.ring_log2 = queue->ring_log2,
-		.ctx = queue->ctx,
-		.vector = queue->vector - ndev->vectors,
-	};
 
 	down_read(&ndev->reset_sem);
 	/* Cut off since the ioctl looked: nothing would ever end its jobs. */
 	if (neuron_hw_is_cut_off(ndev))
 		neuron_queue_mark(queue, DRM_NEURON_QUEUE_LOST, -ECANCELED, -ECANCELED);
-	else
-		neuron_hw_queue_start(ndev, queue->hw, &regs);
+	/* Or a reset has found it between two steps of the ioctl. */
+	if (!READ_ONCE(queue->marked))
+		neuron_queue_start_hw(queue);
 	up_read(&ndev->reset_sem);
 }
 
-static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile, u32 ring_log2,
-					       u32 timeout_ms)
+static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile,
+					       const struct drm_neuron_queue_create *args)
 {
 	struct neuron_queue *queue;
 
@@ -472,11 +394,22 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile, u32 ri
 
 	kref_init(&queue->ref);
 	queue->ndev = nfile->ndev;
+	queue->payer = nfile->user;
 	queue->ctx = nfile->ctx;
-	queue->ring_log2 = ring_log2;
-	queue->timeout = msecs_to_jiffies(timeout_ms);
+	queue->ring_log2 = args->ring_log2 ?: NEURON_RING_LOG2_DEFAULT;
+	queue->timeout = msecs_to_jiffies(args->timeout_ms ?:
+					  READ_ONCE(queue->ndev->timeout_ms_default));
+	queue->polled = args->flags & DRM_NEURON_QUEUE_POLLED;
+	queue->user = args->flags & DRM_NEURON_QUEUE_USER;
+	queue->ring_va = args->ring_va;
+	queue->seqno_va = args->seqno_va;
+	queue->stamps_va = args->stamps_va;
+	queue->priority = args->priority;
+	queue->coalesce_count = args->coalesce_count;
+	queue->coalesce_usecs = args->coalesce_usecs;
 	queue->fence_context = dma_fence_context_alloc(1);
 	queue->progress_at = jiffies;
+	queue->moved_at = jiffies;
 	INIT_LIST_HEAD(&queue->jobs);
 	INIT_LIST_HEAD(&queue->vector_link);
 	mutex_init(&queue->lock);
@@ -486,214 +419,55 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile, u32 ri
 	return queue;
 }
 
-/* A queue in service that no id names yet, or an error pointer. */
-static struct neuron_queue *neuron_queue_create(struct neuron_file *nfile, u32 ring_log2,
-						u32 timeout_ms)
+static int neuron_queue_alloc_memory(struct neuron_queue *queue)
+{
+	int ret;
+
+	ret = drm_syncobj_create(&queue->syncobj, 0, NULL);
+	return ret ?: neuron_queue_alloc_ring(queue);
+}
+
+/**
+ * neuron_queue_create() - make a queue and put it into service
+ * @nfile: File; the device is entered.
+ * @args: What user space wants, checked.
+ *
+ * Return: The queue, which no id names yet, or an error pointer.
+ */
+struct neuron_queue *neuron_queue_create(struct neuron_file *nfile,
+					 const struct drm_neuron_queue_create *args)
 {
 	struct neuron_queue *queue;
 	int ret;
 
-	queue = neuron_queue_alloc(nfile, ring_log2, timeout_ms);
-	if (!queue)
+	ret = neuron_user_charge_queue(nfile->user);
+	if (ret)
+		return ERR_PTR(ret);
+
+	queue = neuron_queue_alloc(nfile, args);
+	if (!queue) {
+		neuron_user_uncharge_queue(nfile->user);
 		return ERR_PTR(-ENOMEM);
+	}
 
-	ret = drm_syncobj_create(&queue->syncobj, 0, NULL);
+	ret = queue->user ? neuron_queue_pin(queue, &nfile->vm) : neuron_queue_alloc_memory(queue);
 	if (ret)
-		goto err_put;
-
-	ret = neuron_queue_alloc_ring(queue);
-	if (ret)
-		goto err_put;
+		goto err_drop;
 
 	ret = neuron_queue_take_hw(queue);
 	if (ret)
-		goto err_release_dma;
+		goto err_release_memory;
 
 	neuron_vector_add(queue);
 	neuron_queue_start(queue);
+	/* Nobody tells when the process rings: the watchdog looks as long as the queue lives. */
+	if (queue->user)
+		neuron_tdr_kick(queue);
 	return queue;
 
-err_release_dma:
-	neuron_queue_release_dma(queue);
-err_put:
-	neuron_queue_put(queue);
+err_release_memory:
+	neuron_queue_release_memory(queue);
+err_drop:
+	neuron_queue_drop(queue);
 	return ERR_PTR(ret);
 }
-
-static int neuron_queue_create_entered(struct neuron_file *nfile,
-				       struct drm_neuron_queue_create *args)
-{
-	u32 ring_log2 = args->ring_log2 ?: NEURON_RING_LOG2_DEFAULT;
-	u32 timeout_ms = args->timeout_ms ?: READ_ONCE(nfile->ndev->timeout_ms_default);
-	struct neuron_queue *queue;
-	int ret;
-	u32 id;
-
-	/* Only reserved: nobody may find the queue before it is complete. */
-	ret = xa_alloc(&nfile->queues, &id, NULL, XA_LIMIT(1, NEURON_FILE_QUEUES), GFP_KERNEL);
-	if (ret)
-		return ret == -EBUSY ? -ENOSPC : ret;
-
-	queue = neuron_queue_create(nfile, ring_log2, timeout_ms);
-	if (IS_ERR(queue)) {
-		ret = PTR_ERR(queue);
-		goto err_erase;
-	}
-
-	ret = drm_syncobj_get_handle(nfile->drm_file, queue->syncobj, &args->syncobj);
-	if (ret)
-		goto err_kill;
-
-	queue->id = id;
-	args->queue_id = id;
-	xa_store(&nfile->queues, id, queue, GFP_KERNEL); /* the slot is there: cannot fail */
-	return 0;
-
-err_kill:
-	neuron_queue_kill(queue);
-err_erase:
-	xa_erase(&nfile->queues, id);
-	return ret;
-}
-
-int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
-{
-	struct neuron_file *nfile = file->driver_priv;
-	struct drm_neuron_queue_create *args = data;
-	int ret;
-	int idx;
-
-	if (args->flags || args->timeout_ms > NEURON_TIMEOUT_MS_MAX)
-		return -EINVAL;
-	if (args->priority || args->coalesce_count || args->coalesce_usecs)
-		return -EINVAL;
-	if (args->ring_va || args->seqno_va || args->stamps_va)
-		return -EINVAL;
-	if (args->ring_log2 &&
-	    (args->ring_log2 < NRN_RING_LOG2_MIN || args->ring_log2 > NRN_RING_LOG2_MAX))
-		return -EINVAL;
-
-	if (!drm_dev_enter(drm, &idx))
-		return -ENODEV;
-	ret = neuron_device_error(nfile->ndev) ?: neuron_queue_create_entered(nfile, args);
-	drm_dev_exit(idx);
-	return ret;
-}
-
-int neuron_queue_destroy_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
-{
-	struct neuron_file *nfile = file->driver_priv;
-	struct drm_neuron_queue_destroy *args = data;
-	struct neuron_queue *queue;
-	int idx;
-
-	if (args->pad)
-		return -EINVAL;
-	if (!drm_dev_enter(drm, &idx))
-		return -ENODEV;
-
-	/*
-	 * Whoever erases the id owns the queue's death. An id that is only reserved loads as NULL,
-	 * and stays.
-	 */
-	xa_lock(&nfile->queues);
-	queue = xa_load(&nfile->queues, args->queue_id);
-	if (queue)
-		__xa_erase(&nfile->queues, args->queue_id);
-	xa_unlock(&nfile->queues);
-
-	if (queue)
-		neuron_queue_kill(queue);
-	drm_dev_exit(idx);
-	return queue ? 0 : -ENOENT;
-}
-
-static void neuron_queue_fill_query(struct neuron_queue *queue, struct drm_neuron_queue_query *args)
-{
-	const struct nrn_event_record *fault = &queue->fault;
-
-	args->state = queue->state;
-	args->submitted = queue->submitted;
-	args->completed = queue->completed;
-	args->fault_code = le16_to_cpu(fault->code);
-	args->fault_unit = fault->unit;
-	args->fault_core = fault->core;
-	args->fault_ring = fault->ring;
-	args->fault_pc = le32_to_cpu(fault->pc);
-	args->fault_write = fault->write;
-	args->fault_seqno = queue->fault_seqno;
-	args->fault_packet = queue->fault_packet;
-	args->fault_va = le64_to_cpu(fault->va);
-	args->fault_info = le64_to_cpu(fault->info);
-}
-
-int neuron_queue_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
-{
-	struct drm_neuron_queue_query *args = data;
-	struct neuron_queue *queue;
-
-	queue = neuron_queue_find(file->driver_priv, args->queue_id);
-	if (!queue)
-		return -ENOENT;
-
-	spin_lock_irq(&queue->irq_lock);
-	neuron_queue_fill_query(queue, args);
-	spin_unlock_irq(&queue->irq_lock);
-	neuron_queue_put(queue);
-	return 0;
-}
-
-/* Whether the job is done, and if so with which result. */
-static bool neuron_queue_job_done(struct neuron_queue *queue, u64 seqno, s32 *status)
-{
-	bool done;
-
-	spin_lock_irq(&queue->irq_lock);
-	done = queue->completed >= seqno;
-	if (!queue->failed || seqno < queue->failed)
-		*status = 0;
-	else
-		*status = seqno == queue->failed ? queue->first_error : queue->rest_error;
-	spin_unlock_irq(&queue->irq_lock);
-	return done;
-}
-
-static int neuron_queue_wait(struct neuron_queue *queue, struct drm_neuron_wait *args)
-{
-	s32 status = 0;
-	long ret;
-
-	if (!args->seqno || args->seqno > READ_ONCE(queue->submitted))
-		return -EINVAL;
-
-	/* No drm_dev_enter(): remove must not wait for us, it ends the wait. */
-	ret = wait_event_interruptible_timeout(queue->wait,
-					       neuron_queue_job_done(queue, args->seqno, &status),
-					       drm_timeout_abs_to_jiffies(args->timeout_ns));
-	if (ret < 0)
-		return ret;
-	if (!ret)
-		return -ETIME;
-
-	args->status = status;
-	return 0;
-}
-
-int neuron_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
-{
-	struct drm_neuron_wait *args = data;
-	struct neuron_queue *queue;
-	int ret;
-
-	if (args->pad || args->pad2)
-		return -EINVAL;
-
-	queue = neuron_queue_find(file->driver_priv, args->queue_id);
-	if (!queue)
-		return -ENOENT;
-	ret = neuron_queue_wait(queue, args);
-	neuron_queue_put(queue);
-	return ret;
-}
-
-static_assert(sizeof(struct neuron_raw_packet) == NRN_PACKET_BYTES);

@@ -4,6 +4,7 @@
 
 #include <linux/cleanup.h>
 #include <linux/kref.h>
+#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
@@ -20,7 +21,11 @@ struct drm_syncobj;
 struct neuron_device;
 struct neuron_file;
 struct neuron_job;
+struct neuron_user;
 struct neuron_vector;
+struct neuron_vm;
+
+#define NEURON_RING_LOG2_DEFAULT 10
 
 /*
  * struct neuron_raw_packet: a packet as user space hands it over
@@ -31,29 +36,55 @@ struct neuron_raw_packet {
 } __aligned(8);
 
 /*
- * struct neuron_queue: a queue whose ring the driver writes
+ * struct neuron_times: when a job ran, by the clock of the device
+ */
+struct neuron_times {
+	u64 start_ns;
+	u64 end_ns;
+};
+
+/*
+ * struct neuron_queue: a queue
  */
 struct neuron_queue {
 	struct kref ref;
 	struct neuron_device *ndev;
+	/* @payer: Who is charged for it, or NULL; the file holds it. */
+	struct neuron_user *payer;
 	u32 ctx;
 	/* @id: What user space calls it. */
 	u32 id;
 	/* @hw: Number of the hardware queue, and index in neuron_device.queues. */
 	u32 hw;
 	u32 ring_log2;
+	/* @polled: No interrupts: whoever waits looks. */
+	bool polled;
+	/* @user: The process writes the ring, see DOC: Queues in user mode. */
+	bool user;
+	enum drm_neuron_priority priority;
+	u32 coalesce_count;
+	u32 coalesce_usecs;
 	/* @timeout: Jiffies that a job may go without progress. */
 	unsigned long timeout;
 	u64 fence_context;
 	/* @syncobj: Timeline of the jobs. */
 	struct drm_syncobj *syncobj;
 
-	/* @ring: Packets; freed, with the page of @seqno, when the queue is destroyed. */
+	/* @ring: Packets; freed, with @seqno and @stamps, when the queue is destroyed. */
 	struct neuron_raw_packet *ring;
 	dma_addr_t ring_dma;
 	/* @seqno: Where the device writes how many packets it has retired. */
 	__le64 *seqno;
 	dma_addr_t seqno_dma;
+	/* @stamps: Where it writes when the jobs ran, by the ring's index of their last packet. */
+	struct nrn_stamp *stamps;
+	dma_addr_t stamps_dma;
+
+	/* @vm: With @user: where the mappings of the following are pinned, or NULL. */
+	struct neuron_vm *vm;
+	u64 ring_va;
+	u64 seqno_va;
+	u64 stamps_va;
 
 	/*
 	 * @stop_lock: Who stops the hardware queue must know that it is still this one's, and who
@@ -77,6 +108,15 @@ struct neuron_queue {
 	enum drm_neuron_queue_state state;
 	/* @marked: Takes no jobs any more: @state is not OK, or the queue is being destroyed. */
 	bool marked;
+	/*
+	 * @counting: The registers of @hw count for this queue, and may be read under @irq_lock
+	 * without further ado: nothing resets the device, or hands @hw on, before it is cleared.
+	 */
+	bool counting;
+	/* @busy_ns: Time that the queue had work, at the last look. */
+	u64 busy_ns;
+	/* @core_ns: The same for cores. */
+	u64 core_ns;
 	/* @jobs: Jobs in flight, oldest first. */
 	struct list_head jobs;
 	/* @head: Packets retired, as far as the driver has seen. */
@@ -85,8 +125,10 @@ struct neuron_queue {
 	u64 submitted;
 	/* @completed: Seqno of the newest job that is done, with or without success. */
 	u64 completed;
-	/* @failed: Seqno of the first job that was failed, 0 if none was. */
+	/* @failed: Seqno of the first job that was failed, 0 if none was. With @user, see there. */
 	u64 failed;
+	/* @times: When the jobs ran that are done, by seqno modulo the length of the ring. */
+	struct neuron_times *times;
 	/* @first_error: Result of the job @failed. */
 	int first_error;
 	/* @rest_error: Result of the jobs after it. */
@@ -100,6 +142,8 @@ struct neuron_queue {
 	u64 progress;
 	/* @progress_at: When that reading changed, or the queue was idle or waited for cores. */
 	unsigned long progress_at;
+	/* @moved_at: When that reading last changed under load. */
+	unsigned long moved_at;
 	/* @head_job: Oldest job at the last look. */
 	u64 head_job;
 	/* @head_job_at: Since when it has been. */
@@ -109,6 +153,9 @@ struct neuron_queue {
 	wait_queue_head_t wait;
 };
 
+/* neuron_queue.c */
+struct neuron_queue *neuron_queue_create(struct neuron_file *nfile,
+					 const struct drm_neuron_queue_create *args);
 struct neuron_queue *neuron_queue_find(struct neuron_file *nfile, u32 id);
 struct neuron_queue *neuron_queue_get_hw(struct neuron_device *ndev, u32 hw);
 struct neuron_queue *neuron_queue_next(struct neuron_device *ndev, struct neuron_queue *prev);
@@ -116,22 +163,44 @@ void neuron_queue_put(struct neuron_queue *queue);
 
 DEFINE_FREE(neuron_queue, struct neuron_queue *, neuron_queue_put(_T))
 
+void neuron_queue_retire(struct neuron_queue *queue);
+bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state state,
+		       int first_error, int rest_error);
+void neuron_queue_sample_locked(struct neuron_queue *queue);
+void neuron_queue_flush(struct neuron_queue *queue);
+u64 neuron_queue_oldest(struct neuron_queue *queue);
+int neuron_queue_stop_hw(struct neuron_queue *queue);
+void neuron_queue_release_memory(struct neuron_queue *queue);
+void neuron_queue_kill(struct neuron_queue *queue);
+void neuron_queue_drop(struct neuron_queue *queue);
+
+/* neuron_queue_ring.c */
+int neuron_queue_alloc_ring(struct neuron_queue *queue);
+void neuron_queue_free_ring(struct neuron_queue *queue);
 int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock);
 void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_packet *packets,
 			u32 count);
 int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 count);
+void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *done);
+void neuron_queue_abandon_locked(struct neuron_queue *queue, struct list_head *done);
+struct neuron_times neuron_queue_times_locked(struct neuron_queue *queue, u64 seqno);
 
-void neuron_queue_retire(struct neuron_queue *queue);
-bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state state,
-		       int first_error, int rest_error);
-void neuron_queue_flush(struct neuron_queue *queue);
-int neuron_queue_stop_hw(struct neuron_queue *queue);
-void neuron_queue_kill(struct neuron_queue *queue);
-void neuron_queue_release_dma(struct neuron_queue *queue);
+/* neuron_queue_user.c */
+int neuron_queue_pin(struct neuron_queue *queue, struct neuron_vm *vm);
+void neuron_queue_unpin(struct neuron_queue *queue);
 
+/* neuron_queue_ioctl.c */
+void neuron_queue_fill_limits(struct neuron_file *nfile, struct drm_neuron_query_queues *info);
 int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 int neuron_queue_destroy_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 int neuron_queue_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+
+/* neuron_queue_wait.c */
+int neuron_queue_wait_event(struct neuron_queue *queue,
+			    bool (*done)(struct neuron_queue *queue, u64 arg), u64 arg,
+			    ktime_t deadline);
+u64 neuron_queue_reached_locked(struct neuron_queue *queue);
+int neuron_queue_result_locked(struct neuron_queue *queue, u64 seqno);
 int neuron_wait_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 
 #endif /* __NEURON_QUEUE_H__ */

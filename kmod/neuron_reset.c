@@ -6,6 +6,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_print.h>
 
+#include "neuron_doorbell.h"
 #include "neuron_event.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
@@ -196,8 +197,12 @@ void neuron_device_reset(struct neuron_device *ndev, const char *why)
  */
 void neuron_device_leave(struct neuron_device *ndev, unsigned int why, bool reachable)
 {
-	bool cookie = dma_fence_begin_signalling();
+	bool cookie;
 
+	/* Waits for page tables, and those for memory. */
+	neuron_doorbells_shut(ndev);
+
+	cookie = dma_fence_begin_signalling();
 	down_write(&ndev->reset_sem);
 	trace_neuron_reset(why == NEURON_AWAY_RESET ? "function level reset" : "link error");
 	neuron_queues_mark_lost(ndev, -ECANCELED);
@@ -234,6 +239,9 @@ void neuron_device_come_back(struct neuron_device *ndev, unsigned int why, int e
 	}
 	up_write(&ndev->reset_sem);
 	dma_fence_end_signalling(cookie);
+
+	if (!error)
+		neuron_doorbells_open(ndev);
 }
 
 void neuron_reset_init(struct neuron_device *ndev)

@@ -197,6 +197,9 @@ static int neuron_submit_parse(struct neuron_submission *sub, const struct drm_n
 	sub->queue = neuron_queue_find(sub->nfile, args->queue_id);
 	if (!sub->queue)
 		return -ENOENT;
+	/* The process writes the ring itself. */
+	if (sub->queue->user)
+		return -EINVAL;
 
 	ret = neuron_submit_parse_packets(sub, &args->packets);
 	if (ret)

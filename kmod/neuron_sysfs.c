@@ -8,6 +8,7 @@
 #include "neuron_device.h"
 #include "neuron_reset.h"
 #include "neuron_sysfs.h"
+#include "neuron_user.h"
 
 /**
  * DOC: Attributes of the PCI device
@@ -193,5 +194,6 @@ const struct attribute_group *neuron_sysfs_groups[] = {
 	&neuron_device_group,
 	&neuron_watchdog_group,
 	&neuron_ras_group,
+	&neuron_user_group,
 	NULL
 };

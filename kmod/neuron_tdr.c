@@ -18,10 +18,12 @@
  * DOC: Watchdog
  *
  * Every fence signals in finite time. A watchdog looks at the queues with jobs from time to time. A
- * queue whose progress counter stands still for its timeout is stopped, unless the device says that
- * it waits for cores: then those that have them are under watch themselves. A job that takes
- * neuron_device.job_timeouts of its timeouts altogether is stopped all the same: a program that
- * loops for ever makes progress, too, and cores may go from one to the next without end.
+ * queue whose progress counter stands still for its timeout is stopped, unless it has to stand back:
+ * the device says that it waits for cores, or a queue of higher priority moves. Those that are in
+ * its way are under watch themselves. A job that takes neuron_device.job_timeouts of its timeouts
+ * altogether is stopped all the same: a program that loops for ever makes progress, too, and cores
+ * may go from one to the next without end. The watchdog also completes what no interrupt has told
+ * of.
  *
  * When the hardware queue does not stop, the device is reset, and when even that fails it is
  * wedged; see DOC: States of the device.
@@ -41,39 +43,67 @@ void neuron_tdr_kick(struct neuron_queue *queue)
 	queue_delayed_work(queue->ndev->wq, &queue->ndev->tdr, neuron_tdr_period(queue));
 }
 
-/* Read the queue's counter. Return: whether it has jobs. */
+/* Read the queue's counter. Return: whether it has to be looked at again. */
 static bool neuron_tdr_sample(struct neuron_queue *queue)
 {
 	u64 progress = neuron_rd64(queue->ndev, NRN_REG_QUEUE_PROGRESS(queue->hw));
 	u32 status = neuron_rd32(queue->ndev, NRN_REG_QUEUE_STATUS(queue->hw));
-	struct neuron_job *job;
 	u64 head;
 
 	/* An interrupt that was lost must not look like a hang. */
 	neuron_queue_retire(queue);
-
-	spin_lock_irq(&queue->irq_lock);
-	job = list_first_entry_or_null(&queue->jobs, struct neuron_job, link);
-	head = job ? job->fence.seqno : 0;
-	spin_unlock_irq(&queue->irq_lock);
+	head = neuron_queue_oldest(queue);
 
 	if (!head || head != queue->head_job) {
 		queue->head_job = head;
 		queue->head_job_at = jiffies;
 		queue->progress_at = jiffies;
 	}
-	if (progress != queue->progress || FIELD_GET(NRN_QUEUE_STATUS_WAITING, status))
+	if (head && progress != queue->progress) {
+		queue->progress_at = jiffies;
+		queue->moved_at = jiffies;
+	}
+	if (FIELD_GET(NRN_QUEUE_STATUS_WAITING, status))
 		queue->progress_at = jiffies;
 	queue->progress = progress;
-	return head;
+	/* Nobody tells when a process gives work to its queue. */
+	return head || (queue->user && !READ_ONCE(queue->marked));
+}
+
+static int neuron_tdr_rank(const struct neuron_queue *queue)
+{
+	switch (queue->priority) {
+	case DRM_NEURON_PRIORITY_LOW:
+		return 0;
+	case DRM_NEURON_PRIORITY_HIGH:
+		return 2;
+	default:
+		return 1;
+	}
+}
+
+/* Priorities are strict: it gets nothing as long as those above it have something to do. */
+static bool neuron_tdr_stands_back(const struct neuron_queue *queue)
+{
+	struct neuron_queue *other __free(neuron_queue) = NULL;
+
+	while ((other = neuron_queue_next(queue->ndev, other)))
+		if (neuron_tdr_rank(other) > neuron_tdr_rank(queue) && other->head_job &&
+		    time_before(jiffies, other->moved_at + queue->timeout))
+			return true;
+	return false;
 }
 
 static bool neuron_tdr_hangs(const struct neuron_queue *queue)
 {
 	unsigned long all = READ_ONCE(queue->ndev->job_timeouts) * queue->timeout;
 
-	return time_after(jiffies, queue->head_job_at + all) ||
-	       time_after(jiffies, queue->progress_at + queue->timeout);
+	if (!queue->head_job)
+		return false;
+	if (time_after(jiffies, queue->head_job_at + all))
+		return true;
+	return time_after(jiffies, queue->progress_at + queue->timeout) &&
+	       !neuron_tdr_stands_back(queue);
 }
 
 /* Lowers the time to the next look. Return: whether a queue hangs. */

@@ -21,7 +21,14 @@ struct neuron_mapping {
 	struct neuron_bo *bo;
 	u64 bo_offset;
 	bool read_only;
+	/* @pins: Queues in user mode that need it; under neuron_vm.lock. */
+	unsigned int pins;
 };
+
+static struct neuron_mapping *to_neuron_mapping(struct drm_mm_node *node)
+{
+	return container_of(node, struct neuron_mapping, node);
+}
 
 int neuron_vm_init(struct neuron_vm *vm, struct neuron_device *ndev)
 {
@@ -52,7 +59,7 @@ void neuron_vm_fini(struct neuron_vm *vm)
 		return;
 
 	drm_mm_for_each_node_safe(node, next, &vm->mm)
-		neuron_mapping_free(container_of(node, struct neuron_mapping, node));
+		neuron_mapping_free(to_neuron_mapping(node));
 	drm_mm_takedown(&vm->mm);
 	neuron_pgtable_fini(&vm->pgt);
 	mutex_destroy(&vm->lock);
@@ -190,7 +197,7 @@ static int neuron_vm_map_bo(struct neuron_file *nfile, struct neuron_bo *bo,
 			return PTR_ERR(sgt);
 	}
 
-	map = kzalloc(sizeof(*map), GFP_KERNEL);
+	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
 	if (!map)
 		return -ENOMEM;
 
@@ -229,6 +236,8 @@ static int neuron_vm_map(struct neuron_file *nfile, struct drm_neuron_vm_bind *a
 
 	if (args->bo_offset >= obj->size || args->range > obj->size - args->bo_offset)
 		ret = -EINVAL;
+	else if (to_neuron_bo(obj)->flags & DRM_NEURON_BO_DOORBELL)
+		ret = -EINVAL;
 	else
 		ret = neuron_vm_map_bo(nfile, to_neuron_bo(obj), args);
 	drm_gem_object_put(obj);
@@ -243,7 +252,7 @@ static struct neuron_mapping *neuron_vm_find_locked(struct neuron_vm *vm, u64 va
 
 	drm_mm_for_each_node_in_range(node, &vm->mm, va, va + range) {
 		if (node->start == va && node->size == range)
-			return container_of(node, struct neuron_mapping, node);
+			return to_neuron_mapping(node);
 		break;
 	}
 	return NULL;
@@ -253,20 +262,84 @@ static int neuron_vm_unmap(struct neuron_file *nfile, const struct drm_neuron_vm
 {
 	struct neuron_vm *vm = &nfile->vm;
 	struct neuron_mapping *map;
+	int ret = 0;
 
 	if (args->flags || args->handle || args->bo_offset)
 		return -EINVAL;
 
 	mutex_lock(&vm->lock);
 	map = neuron_vm_find_locked(vm, args->va, args->range);
-	if (map) {
+	if (!map) {
+		ret = -ENOENT;
+	} else if (map->pins) {
+		ret = -EBUSY;
+	} else {
 		trace_neuron_unmap(nfile->ctx, map->node.start, map->node.size, map->bo->placement,
 				   map->read_only);
 		neuron_vm_unmap_locked(nfile, map);
 		neuron_mapping_free(map);
 	}
 	mutex_unlock(&vm->lock);
-	return map ? 0 : -ENOENT;
+	return ret;
+}
+
+/* Whether mappings cover the range without a gap, those to be written writable. */
+static bool neuron_vm_covers_locked(struct neuron_vm *vm, u64 va, u64 size, bool write)
+{
+	struct drm_mm_node *node;
+	u64 end = va + size;
+
+	lockdep_assert_held(&vm->lock);
+
+	drm_mm_for_each_node_in_range(node, &vm->mm, va, end) {
+		if (node->start > va || (write && to_neuron_mapping(node)->read_only))
+			return false;
+		va = node->start + node->size;
+	}
+	return va >= end;
+}
+
+static void neuron_vm_add_pins_locked(struct neuron_vm *vm, u64 va, u64 size, int pins)
+{
+	struct drm_mm_node *node;
+
+	lockdep_assert_held(&vm->lock);
+
+	drm_mm_for_each_node_in_range(node, &vm->mm, va, va + size)
+		to_neuron_mapping(node)->pins += pins;
+}
+
+/**
+ * neuron_vm_pin() - keep UNMAP away from a range
+ * @vm: Address space.
+ * @va: Any address.
+ * @size: Bytes, not 0.
+ * @write: It must be writable for the device.
+ *
+ * Return: 0, or -EFAULT if not all of it is mapped in that way; then nothing is pinned.
+ */
+int neuron_vm_pin(struct neuron_vm *vm, u64 va, u64 size, bool write)
+{
+	int ret = -EFAULT;
+
+	if (va >= NEURON_VA_END || size > NEURON_VA_END - va)
+		return -EFAULT;
+
+	mutex_lock(&vm->lock);
+	if (neuron_vm_covers_locked(vm, va, size, write)) {
+		neuron_vm_add_pins_locked(vm, va, size, 1);
+		ret = 0;
+	}
+	mutex_unlock(&vm->lock);
+	return ret;
+}
+
+/* The inverse, for the same range: its mappings are still the same. */
+void neuron_vm_unpin(struct neuron_vm *vm, u64 va, u64 size)
+{
+	mutex_lock(&vm->lock);
+	neuron_vm_add_pins_locked(vm, va, size, -1);
+	mutex_unlock(&vm->lock);
 }
 
 /**
@@ -347,4 +420,11 @@ int neuron_vm_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *fi
 	}
 	drm_dev_exit(idx);
 	return ret;
+}
+
+/* A snapshot, without the lock, which remove destroys. */
+void neuron_vm_show_fdinfo(struct drm_printer *p, const struct neuron_vm *vm)
+{
+	drm_printf(p, "neuron-pages:\t%lu\n", READ_ONCE(vm->pgt.pages));
+	drm_printf(p, "neuron-large-pages:\t%lu\n", READ_ONCE(vm->pgt.large_pages));
 }

@@ -13,6 +13,7 @@
 
 struct drm_device;
 struct drm_file;
+struct drm_printer;
 struct neuron_device;
 
 /* A wrong pointer that is nearly zero must fault. */
@@ -43,6 +44,10 @@ int neuron_vm_list(struct neuron_vm *vm, struct neuron_vm_range *ranges, u32 max
 
 int neuron_vm_init(struct neuron_vm *vm, struct neuron_device *ndev);
 void neuron_vm_fini(struct neuron_vm *vm);
+void neuron_vm_show_fdinfo(struct drm_printer *p, const struct neuron_vm *vm);
+
+int neuron_vm_pin(struct neuron_vm *vm, u64 va, u64 size, bool write);
+void neuron_vm_unpin(struct neuron_vm *vm, u64 va, u64 size);
 
 int neuron_vm_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 

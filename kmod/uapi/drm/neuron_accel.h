@@ -134,14 +134,16 @@ struct drm_neuron_query_device {
 /**
  * struct drm_neuron_query_memory - memory, and what the caller may have of it
  *
- * Limits hold for all files of one user together. Only buffers that a user has created count;
- * those of the superuser (CAP_SYS_RESOURCE) do not.
+ * Limits hold for all files of one user together: those that it has opened. Only buffers that they
+ * have created count, until the last user of the buffer is gone. Beyond a limit BO_CREATE gives
+ * -ENOMEM for host buffers and -ENOSPC for HBM. Files that the superuser (CAP_SYS_RESOURCE) has
+ * opened have no limits and are not counted: for them, limits are all that there is.
  *
  * @banks: HBM stacks.
  * @pad: Zero.
- * @host_limit: Bytes of host buffers that a user may have.
+ * @host_limit: Bytes of host buffers that the caller's user may have.
  * @host_used: Bytes that the caller's user has.
- * @hbm_limit: Bytes of HBM buffers that a user may have.
+ * @hbm_limit: Bytes of HBM buffers that the caller's user may have.
  * @hbm_used: Bytes that the caller's user has.
  * @bank_bytes: Capacity of each stack, 0 for those that there are not.
  * @bank_free: Bytes of each that are not allocated at the moment.
@@ -167,7 +169,7 @@ struct drm_neuron_query_memory {
  * @timeout_ms_default: Timeout of queues that name none; an administrator may change it.
  * @timeout_ms_max: Largest timeout.
  * @queues_max: Queues that a file may have.
- * @queues_user_max: Queues that all files of a user may have together.
+ * @queues_user_max: Queues that all files of the caller's user may have together.
  * @pad: Zero.
  */
 struct drm_neuron_query_queues {
@@ -344,8 +346,17 @@ enum drm_neuron_priority {
  * number of packets written so far to the doorbell, a 32-bit store to the mapping of
  * @doorbell_handle at @doorbell_offset. The device writes the number of packets retired to
  * @seqno_va for packets with flag SEQNO, and wakes WAIT for packets with flag IRQ. Such a queue has
- * no fences, no syncobj and no SUBMIT; the numbers of its jobs are numbers of packets. The mappings
- * of ring, seqno and stamps cannot be removed while the queue exists.
+ * no fences, no syncobj and no SUBMIT; the numbers of its jobs are numbers of packets, from 1.
+ *
+ * Ring, seqno and stamps must be mapped in the context when the queue is created, the latter two
+ * writable, else -EFAULT. Their mappings cannot be removed while the queue exists: -EBUSY. A store
+ * to the doorbell comes after earlier ones to host buffers; those to HBM need a barrier in between,
+ * for its mappings are write-combined. The mapping of the doorbell is one page, shared, writable
+ * and not executable.
+ *
+ * With DRM_NEURON_QUEUE_POLLED the queue raises no interrupts. WAIT, a SUBMIT that finds the ring
+ * full, and io_uring with IORING_SETUP_IOPOLL look by themselves for what is done. Fences and
+ * syncobjs signal when one of them looks, or when the watchdog does, about once a second.
  *
  * @flags: DRM_NEURON_QUEUE_*; the two exclude each other.
  * @ring_log2: log2 of the number of packets of the ring, 4 to 16; 0 for the default.
@@ -357,8 +368,8 @@ enum drm_neuron_priority {
  *   with USER.
  * @priority: &enum drm_neuron_priority
  * @coalesce_count: Jobs whose interrupts are held back at most, until the queue has nothing more to
- *   do; 0: none.
- * @coalesce_usecs: Microseconds that one is held back at most; 0: none.
+ *   do; 0 and 1: none. 0 with POLLED.
+ * @coalesce_usecs: Microseconds that one is held back at most; 0: none. 0 with POLLED.
  * @doorbell_handle: Out, with USER: buffer to map for the doorbell. Each call gives a handle of its
  *   own to the one page of the context.
  * @doorbell_offset: Out, with USER: byte offset of the queue's doorbell in it.
@@ -414,20 +425,22 @@ enum drm_neuron_queue_state {
  * struct drm_neuron_queue_query - read the state of a queue
  * @queue_id: In: queue.
  * @state: Out: &enum drm_neuron_queue_state
- * @submitted: Out: seqno of the newest job.
- * @completed: Out: seqno of the newest job that is done.
+ * @submitted: Out: seqno of the newest job; with USER, number of packets that the doorbell has
+ *   announced.
+ * @completed: Out: seqno of the newest job that is done; with USER, number of packets retired.
  * @fault_code: Out: fault code of the hardware contract, 0 without a fault.
  * @fault_unit: Out: unit of the contract where it arose.
  * @fault_core: Out: core.
  * @fault_ring: Out: DMA ring.
  * @fault_pc: Out: index of the instruction in its stream.
  * @fault_write: Out: 1 if the failed access was a write.
- * @fault_seqno: Out: seqno of the job.
+ * @fault_seqno: Out: seqno of the job; with USER, number of the packet.
  * @fault_packet: Out: index of the packet in that job.
  * @fault_va: Out: address in the context.
  * @fault_info: Out: more, by fault code.
  * @busy_ns: Out: time that the queue had work in the device and did not wait for cores.
- * @core_ns: Out: the same for NeuronCores, those of a job added up.
+ * @core_ns: Out: the same for NeuronCores, those of a job added up. Both keep their last value when
+ *   the queue has stopped.
  * @priority: Out: &enum drm_neuron_priority
  * @flags: Out: DRM_NEURON_QUEUE_* of creation.
  */
@@ -491,7 +504,8 @@ struct drm_neuron_submit {
  * @queue_id: Queue.
  * @pad: Zero.
  * @seqno: Job; one that was never submitted gives -EINVAL. Queues in USER mode: number of packets,
- *   which may be ahead of what was submitted.
+ *   which may be ahead of what was submitted. The call looks at the device and not at the seqno in
+ *   memory, when it begins, at interrupts of the queue, and when the time is over.
  * @timeout_ns: Absolute; 0 or a time in the past polls.
  * @status: Out: 0, or the negative error of the job, when it is done.
  * @pad2: Zero.

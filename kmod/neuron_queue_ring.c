@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+#include <linux/dma-mapping.h>
+
+#include "neuron_device.h"
+#include "neuron_hw.h"
+#include "neuron_job.h"
+#include "neuron_queue.h"
+#include "neuron_tdr.h"
+#include "neuron_trace.h"
+
+/**
+ * DOC: Rings
+ *
+ * The ring of a kernel-mode queue, its seqno page and its stamps are coherent memory that no
+ * context can reach. A submitter writes behind the tail; the device counts the packets that it has
+ * retired, and what lies before that count is free again.
+ *
+ * The device stamps a job in the entry of the job's last packet, where the packet after next round
+ * overwrites it. So the times are copied when the job is collected, to an array by job: it reaches
+ * as far back as the ring is long, in jobs, and outlives the ring.
+ */
+
+static size_t neuron_queue_ring_bytes(const struct neuron_queue *queue)
+{
+	return (size_t)NRN_PACKET_BYTES << queue->ring_log2;
+}
+
+static size_t neuron_queue_stamp_bytes(const struct neuron_queue *queue)
+{
+	return sizeof(struct nrn_stamp) << queue->ring_log2;
+}
+
+static u64 neuron_queue_ring_mask(const struct neuron_queue *queue)
+{
+	return BIT_ULL(queue->ring_log2) - 1;
+}
+
+static void neuron_queue_free_dma(struct neuron_queue *queue, void *ring, void *seqno, void *stamps)
+{
+	struct device *dev = neuron_dma_dev(queue->ndev);
+
+	dma_free_coherent(dev, neuron_queue_ring_bytes(queue), ring, queue->ring_dma);
+	dma_free_coherent(dev, NRN_PAGE_SIZE, seqno, queue->seqno_dma);
+	dma_free_coherent(dev, neuron_queue_stamp_bytes(queue), stamps, queue->stamps_dma);
+}
+
+/* The device has let go of the ring, or never knew it. May be called twice. */
+void neuron_queue_free_ring(struct neuron_queue *queue)
+{
+	void *ring, *seqno, *stamps;
+
+	/* A submitter may still write packets, and the watchdog look at the seqno. */
+	mutex_lock(&queue->stop_lock);
+	spin_lock_irq(&queue->irq_lock);
+	ring = queue->ring;
+	seqno = queue->seqno;
+	stamps = queue->stamps;
+	queue->ring = NULL;
+	queue->seqno = NULL;
+	queue->stamps = NULL;
+	spin_unlock_irq(&queue->irq_lock);
+	mutex_unlock(&queue->stop_lock);
+
+	neuron_queue_free_dma(queue, ring, seqno, stamps);
+}
+
+int neuron_queue_alloc_ring(struct neuron_queue *queue)
+{
+	struct device *dev = neuron_dma_dev(queue->ndev);
+
+	/* Without an IOMMU, the longest ring is all that the page allocator has in one piece. */
+	queue->ring = dma_alloc_coherent(dev, neuron_queue_ring_bytes(queue), &queue->ring_dma,
+					 GFP_KERNEL | __GFP_NOWARN);
+	queue->stamps = dma_alloc_coherent(dev, neuron_queue_stamp_bytes(queue),
+					   &queue->stamps_dma, GFP_KERNEL | __GFP_NOWARN);
+	queue->seqno = dma_alloc_coherent(dev, NRN_PAGE_SIZE, &queue->seqno_dma, GFP_KERNEL);
+	queue->times = kvcalloc(BIT(queue->ring_log2), sizeof(*queue->times), GFP_KERNEL);
+	if (queue->ring && queue->stamps && queue->seqno && queue->times)
+		return 0;
+
+	neuron_queue_free_ring(queue);
+	return -ENOMEM;
+}
+
+static u64 neuron_queue_room(struct neuron_queue *queue)
+{
+	return BIT_ULL(queue->ring_log2) - (queue->tail - READ_ONCE(queue->head));
+}
+
+/* Whether a submitter need not wait any more. */
+static bool neuron_queue_admits(struct neuron_queue *queue, u64 count)
+{
+	return neuron_queue_room(queue) >= count || READ_ONCE(queue->marked);
+}
+
+static int neuron_queue_error(struct neuron_queue *queue)
+{
+	unsigned long flags;
+	int ret = 0;
+
+	spin_lock_irqsave(&queue->irq_lock, flags);
+	if (queue->state != DRM_NEURON_QUEUE_OK)
+		ret = -EIO;
+	else if (queue->marked)
+		ret = -ECANCELED;
+	spin_unlock_irqrestore(&queue->irq_lock, flags);
+	return ret;
+}
+
+/**
+ * neuron_queue_reserve() - wait until the ring has room
+ * @queue: Queue; its lock is held, so the room stays until the caller pushes.
+ * @count: Packets.
+ * @nonblock: Give up with -EAGAIN instead of waiting.
+ *
+ * Return: 0, -EAGAIN, -ERESTARTSYS, or the reason why the queue takes no jobs.
+ */
+int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock)
+{
+	int ret;
+
+	lockdep_assert_held(&queue->lock);
+
+	if (queue->polled)
+		neuron_queue_retire(queue);
+	if (nonblock && !neuron_queue_admits(queue, count))
+		return -EAGAIN;
+
+	ret = neuron_queue_wait_event(queue, neuron_queue_admits, count, KTIME_MAX);
+	return ret ?: neuron_queue_error(queue);
+}
+
+/*
+ * Behind the tail, where the device does not look before the doorbell. The device is entered, but
+ * the queue may be destroyed meanwhile: then there is no ring, and neuron_queue_push() says so.
+ */
+void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_packet *packets,
+			u32 count)
+{
+	u64 mask = neuron_queue_ring_mask(queue);
+	u32 first = queue->tail & mask;
+	u32 run = min_t(u64, count, mask + 1 - first);
+	struct neuron_raw_packet *last;
+
+	lockdep_assert_held(&queue->lock);
+
+	mutex_lock(&queue->stop_lock);
+	if (queue->ring) {
+		memcpy(&queue->ring[first], packets, run * sizeof(*packets));
+		memcpy(&queue->ring[0], packets + run, (count - run) * sizeof(*packets));
+
+		last = &queue->ring[(queue->tail + count - 1) & mask];
+		last->header.flags = NRN_PACKET_FLAG_SEQNO;
+		if (!queue->polled)
+			last->header.flags |= NRN_PACKET_FLAG_IRQ;
+	}
+	mutex_unlock(&queue->stop_lock);
+}
+
+/**
+ * neuron_queue_push() - hand a job to the device
+ * @queue: Queue; its lock is held, and the packets are in the ring.
+ * @job: Job with its fence initialised; on success the queue takes over a reference.
+ * @count: Packets.
+ *
+ * Return: 0, or the reason why the queue takes no jobs.
+ */
+int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 count)
+{
+	struct neuron_device *ndev = queue->ndev;
+	unsigned long flags;
+	bool marked;
+
+	lockdep_assert_held(&queue->lock);
+
+	job->first = queue->tail;
+	job->end = queue->tail + count;
+
+	spin_lock_irqsave(&queue->irq_lock, flags);
+	marked = queue->marked;
+	if (!marked) {
+		trace_neuron_job_submit(queue->ctx, queue->hw, job->fence.seqno, job->first, count);
+		list_add_tail(&job->link, &queue->jobs);
+		queue->submitted = job->fence.seqno;
+		queue->tail = job->end;
+		neuron_hw_doorbell(ndev, queue->hw, queue->tail);
+	}
+	spin_unlock_irqrestore(&queue->irq_lock, flags);
+
+	if (marked)
+		return neuron_queue_error(queue);
+	neuron_tdr_kick(queue);
+	return 0;
+}
+
+static void neuron_queue_stamp_locked(struct neuron_queue *queue, struct neuron_job *job)
+{
+	u64 mask = neuron_queue_ring_mask(queue);
+	const struct nrn_stamp *stamp = &queue->stamps[(job->end - 1) & mask];
+
+	lockdep_assert_held(&queue->irq_lock);
+
+	job->start_ns = le64_to_cpu(READ_ONCE(stamp->start_ns));
+	job->end_ns = le64_to_cpu(READ_ONCE(stamp->end_ns));
+	queue->times[job->fence.seqno & mask] = (struct neuron_times){
+		.start_ns = job->start_ns,
+		.end_ns = job->end_ns,
+	};
+}
+
+/* When a job ran: zeroes if it did not run to its end, or is further back than the ring is long. */
+struct neuron_times neuron_queue_times_locked(struct neuron_queue *queue, u64 seqno)
+{
+	u64 mask = neuron_queue_ring_mask(queue);
+
+	lockdep_assert_held(&queue->irq_lock);
+
+	if (seqno > queue->completed || queue->completed - seqno > mask)
+		return (struct neuron_times){};
+	return queue->times[seqno & mask];
+}
+
+/* Moves the jobs that the device is done with to @done. */
+void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *done)
+{
+	struct neuron_job *job, *next;
+	u64 head;
+
+	lockdep_assert_held(&queue->irq_lock);
+
+	if (!queue->ring)
+		return; /* the device was removed */
+
+	head = le64_to_cpu(READ_ONCE(*queue->seqno));
+	/* What the job wrote, and its stamp, are read after the seqno that says they are there. */
+	dma_rmb();
+
+	list_for_each_entry_safe(job, next, &queue->jobs, link) {
+		if (job->end > head)
+			break;
+		list_move_tail(&job->link, done);
+		neuron_queue_stamp_locked(queue, job);
+		queue->completed = job->fence.seqno;
+		WRITE_ONCE(queue->head, job->end);
+	}
+}
+
+/* Moves the jobs that the device will not finish to @done, with their errors. */
+void neuron_queue_abandon_locked(struct neuron_queue *queue, struct list_head *done)
+{
+	u64 mask = neuron_queue_ring_mask(queue);
+	struct neuron_job *job;
+
+	lockdep_assert_held(&queue->irq_lock);
+
+	list_for_each_entry(job, &queue->jobs, link) {
+		if (!queue->failed)
+			queue->failed = job->fence.seqno;
+		queue->times[job->fence.seqno & mask] = (struct neuron_times){};
+		dma_fence_set_error(&job->fence, job->fence.seqno == queue->failed ?
+							 queue->first_error :
+							 queue->rest_error);
+	}
+	list_splice_tail_init(&queue->jobs, done);
+	queue->completed = queue->submitted;
+}
+
+static_assert(sizeof(struct neuron_raw_packet) == NRN_PACKET_BYTES);

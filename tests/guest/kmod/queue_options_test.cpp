@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: MIT
+// What a queue can be besides a queue: of a priority, with interrupts held back or without any, measured, charged.
+
+#include "support.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <xf86drm.h>
+
+using namespace kmod;
+using neuron::spec::PAGE_SIZE;
+
+namespace {
+
+constexpr std::uint64_t MIB = 1 << 20;
+
+int create(const File &file, drm_neuron_queue_create &args) { return file.call(DRM_IOCTL_NEURON_QUEUE_CREATE, &args); }
+
+std::uint32_t polled_queue(const File &file, std::uint32_t ring_log2 = 0, std::uint32_t timeout_ms = 0) {
+    drm_neuron_queue_create args{};
+    args.flags = DRM_NEURON_QUEUE_POLLED;
+    args.ring_log2 = ring_log2;
+    args.timeout_ms = timeout_ms;
+    assert_int_equal(create(file, args), 0);
+    return args.queue_id;
+}
+
+drm_neuron_query_queues limits(const File &file) {
+    drm_neuron_query_queues queues{};
+    drm_neuron_dev_query args{
+        .type = DRM_NEURON_QUERY_QUEUES, .size = sizeof(queues), .ptr = reinterpret_cast<std::uintptr_t>(&queues)};
+    assert_int_equal(file.call(DRM_IOCTL_NEURON_DEV_QUERY, &args), 0);
+    assert_int_equal(args.size, sizeof(queues));
+    return queues;
+}
+
+/// WAIT of a job that is done or will be.
+drm_neuron_wait times(const File &file, std::uint32_t id, std::uint64_t seqno) {
+    drm_neuron_wait args{};
+    args.queue_id = id;
+    args.seqno = seqno;
+    args.timeout_ns = deadline(LONG);
+    assert_int_equal(file.call(DRM_IOCTL_NEURON_WAIT, &args), 0);
+    return args;
+}
+
+/// Interrupts of all queues, since boot, of all CPUs.
+std::uint64_t queue_interrupts() {
+    std::ifstream file("/proc/interrupts");
+    std::uint64_t sum = 0;
+    for (std::string line; std::getline(file, line);) {
+        if (!line.ends_with("neuron-queues"))
+            continue;
+        std::istringstream words(line.substr(line.find(':') + 1));
+        for (std::uint64_t count = 0; words >> count;)
+            sum += count;
+    }
+    return sum;
+}
+
+/// Runs a test in a process that is nobody: no capabilities, another user. Return: its exit status.
+template<class Body>
+int as_nobody(std::uint32_t uid, Body body) {
+    assert_int_equal(::chmod(node().c_str(), 0666), 0);
+    const pid_t child = ::fork();
+    if (child == 0)
+        ::_exit(::setresuid(uid, uid, uid) ? 100 : body());
+    int status = -1;
+    assert_int_equal(::waitpid(child, &status, 0), child);
+    assert_int_equal(::chmod(node().c_str(), 0600), 0);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+// ---- limits ----
+
+void query_tells_the_limits(void **) {
+    const File file;
+    const auto queues = limits(file);
+    assert_int_equal(queues.ring_log2_min, neuron::spec::RING_LOG2_MIN);
+    assert_int_equal(queues.ring_log2_max, neuron::spec::RING_LOG2_MAX);
+    assert_in_range(queues.ring_log2_default, queues.ring_log2_min, queues.ring_log2_max);
+    assert_int_equal(queues.coalesce_count_max, 0xffff);
+    assert_int_equal(queues.coalesce_usecs_max, 0xffff);
+    assert_int_equal(queues.timeout_ms_default, 10000);
+    assert_int_equal(queues.timeout_ms_max, 3600000);
+    assert_int_equal(queues.queues_max, file.query().max_queues);
+    assert_true(queues.queues_user_max >= queues.queues_max);
+    assert_int_equal(queues.pad, 0);
+}
+
+void limits_are_what_create_takes(void **) {
+    const File file;
+    const auto queues = limits(file);
+    const auto with = [&](auto change) {
+        drm_neuron_queue_create args{};
+        change(args);
+        const int ret = create(file, args);
+        if (!ret)
+            assert_int_equal(file.destroy(args.queue_id), 0);
+        return ret;
+    };
+    using Q = drm_neuron_queue_create;
+    assert_int_equal(with([&](Q &q) { q.ring_log2 = queues.ring_log2_min; }), 0);
+    assert_int_equal(with([&](Q &q) { q.ring_log2 = queues.ring_log2_min - 1; }), -EINVAL);
+    assert_int_equal(with([&](Q &q) { q.ring_log2 = queues.ring_log2_max; }), 0);
+    assert_int_equal(with([&](Q &q) { q.ring_log2 = queues.ring_log2_max + 1; }), -EINVAL);
+    assert_int_equal(with([&](Q &q) { q.timeout_ms = queues.timeout_ms_max; }), 0);
+    assert_int_equal(with([&](Q &q) { q.timeout_ms = queues.timeout_ms_max + 1; }), -EINVAL);
+    assert_int_equal(with([&](Q &q) { q.coalesce_count = queues.coalesce_count_max; }), 0);
+    assert_int_equal(with([&](Q &q) { q.coalesce_count = queues.coalesce_count_max + 1; }), -EINVAL);
+    assert_int_equal(with([&](Q &q) { q.coalesce_usecs = queues.coalesce_usecs_max; }), 0);
+    assert_int_equal(with([&](Q &q) { q.coalesce_usecs = queues.coalesce_usecs_max + 1; }), -EINVAL);
+    for (const std::uint32_t priority : {DRM_NEURON_PRIORITY_NORMAL, DRM_NEURON_PRIORITY_LOW, DRM_NEURON_PRIORITY_HIGH})
+        assert_int_equal(with([&](Q &q) { q.priority = priority; }), 0);
+    assert_int_equal(with([&](Q &q) { q.priority = DRM_NEURON_PRIORITY_HIGH + 1; }), -EINVAL);
+    assert_int_equal(with([&](Q &q) { q.priority = ~0u; }), -EINVAL);
+    assert_int_equal(with([&](Q &q) { q.flags = DRM_NEURON_QUEUE_POLLED; }), 0);
+    assert_int_equal(with([&](Q &q) {
+                         q.flags = DRM_NEURON_QUEUE_POLLED;
+                         q.coalesce_count = 2;
+                     }),
+                     -EINVAL);
+    assert_int_equal(with([&](Q &q) {
+                         q.flags = DRM_NEURON_QUEUE_POLLED;
+                         q.coalesce_usecs = 1;
+                     }),
+                     -EINVAL);
+}
+
+void users_are_limited_together(void **) {
+    const std::string limit = pci_path() + "/user_limits/queues";
+    std::string old;
+    std::ifstream(limit) >> old;
+    assert_int_equal(write_file(limit, "5"), 0);
+    const int status = as_nobody(1234, [] {
+        const File first;
+        const File second;
+        drm_neuron_queue_create args{};
+        if (limits(first).queues_user_max != 5)
+            return 1;
+        for (int i = 0; i < 5; ++i)
+            if (create(i % 2 ? first : second, args))
+                return 2;
+        if (create(first, args) != -ENOSPC || create(second, args) != -ENOSPC)
+            return 3;
+        // The superuser is not limited, and what one user has is not missing to another.
+        if (second.destroy(args.queue_id) || create(first, args) || create(first, args) != -ENOSPC)
+            return 4;
+        return 0;
+    });
+    // All of it was given back with the files.
+    const int again = as_nobody(1234, [] {
+        const File file;
+        drm_neuron_queue_create args{};
+        for (int i = 0; i < 5; ++i)
+            if (create(file, args))
+                return 1;
+        return 0;
+    });
+    const File root;
+    for (int i = 0; i < 6; ++i)
+        root.queue();
+    assert_int_equal(write_file(limit, old), 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(again, 0);
+}
+
+// ---- priorities ----
+
+/// A bound program that ends at once on the first core.
+class Finisher {
+public:
+    explicit Finisher(const File &file) {
+        using namespace neuron::spec;
+        const std::uint32_t handle = file.host(PAGE_SIZE);
+        const std::uint64_t va = file.bind(handle);
+        const Mapping memory(file, handle);
+        constexpr std::size_t CODE = 1024;
+        ProgramHeader header{.magic = PROGRAM_MAGIC, .isa_version = VERSION_MAJOR << 16 | VERSION_MINOR};
+        header.streams[static_cast<std::size_t>(Engine::SP)] = {.addr = va + CODE, .count = 1};
+        std::ranges::copy(packed(header), memory.bytes().begin());
+        std::ranges::copy(packed(InsnEnd{}), memory.bytes().begin() + CODE);
+        packet_ = packed(PacketLaunch{.core_mask = 1, .program = va});
+    }
+    const Packet &packet() const { return packet_; }
+
+private:
+    Packet packet_;
+};
+
+std::uint32_t queue_of(const File &file, std::uint32_t priority) {
+    drm_neuron_queue_create args{};
+    args.priority = priority;
+    assert_int_equal(create(file, args), 0);
+    assert_int_equal(file.state(args.queue_id).priority, priority);
+    return args.queue_id;
+}
+
+void await_waiting_for_a_core(const File &file, std::uint32_t id);
+
+// A core is taken. Three queues want it, the least important first; when it is free they get it the other way round.
+void high_overtakes_normal_overtakes_low(void **) {
+    const File file;
+    const Finisher finisher(file);
+    const auto holder = file.queue().queue_id;
+    assert_int_equal(file.submit(holder, job_of(Spinner(file).packet())), 0);
+    std::vector<std::uint32_t> ids;
+    for (const std::uint32_t priority :
+         {DRM_NEURON_PRIORITY_LOW, DRM_NEURON_PRIORITY_NORMAL, DRM_NEURON_PRIORITY_HIGH}) {
+        ids.push_back(queue_of(file, priority));
+        assert_int_equal(file.submit(ids.back(), job_of(finisher.packet())), 0);
+        await_waiting_for_a_core(file, ids.back());
+    }
+    assert_int_equal(file.destroy(holder), 0);
+    std::vector<std::uint64_t> ends;
+    for (const auto id : ids) {
+        const auto wait = times(file, id, 1);
+        assert_int_equal(wait.status, 0);
+        ends.push_back(wait.end_ns);
+    }
+    assert_true(ends[2] <= ends[1] && ends[1] <= ends[0]);
+}
+
+// Time without a core does not count as busy: when it stands still with a job in the ring, the queue waits.
+void await_waiting_for_a_core(const File &file, std::uint32_t id) {
+    const auto end = std::chrono::steady_clock::now() + LONG;
+    for (auto before = file.state(id).busy_ns;;) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        const auto now = file.state(id).busy_ns;
+        if (now == before && now != 0)
+            return;
+        before = now;
+        assert_true(std::chrono::steady_clock::now() < end);
+    }
+}
+
+void high_needs_a_capability(void **) {
+    const int status = as_nobody(1234, [] {
+        const File file;
+        drm_neuron_queue_create args{};
+        args.priority = DRM_NEURON_PRIORITY_HIGH;
+        if (create(file, args) != -EACCES)
+            return 1;
+        args.priority = DRM_NEURON_PRIORITY_LOW;
+        return create(file, args) ? 2 : 0;
+    });
+    assert_int_equal(status, 0);
+}
+
+// ---- when jobs ran ----
+
+void wait_tells_when_a_job_ran(void **) {
+    const File file;
+    const auto id = file.queue().queue_id;
+    const auto va = file.bind(file.hbm(MIB, 0));
+    const auto before = file.query().clock_ns;
+    assert_int_equal(file.submit(id, job_of(fill(va, MIB, 1), nop())), 0);
+    assert_int_equal(file.submit(id, job_of(nop())), 0);
+    const auto second = times(file, id, 2);
+    const auto first = times(file, id, 1);
+    const auto after = file.query().clock_ns;
+    assert_true(before <= first.start_ns && first.start_ns < first.end_ns);
+    assert_true(first.end_ns <= second.start_ns && second.start_ns <= second.end_ns && second.end_ns <= after);
+}
+
+void times_reach_back_one_ring_of_jobs(void **) {
+    const File file;
+    const auto id = file.queue(4).queue_id;
+    std::uint64_t last = 0;
+    for (std::uint64_t seqno = 1; seqno <= 100; ++seqno) {
+        assert_int_equal(file.submit(id, nops(1 + seqno % 3)), 0);
+        const auto wait = times(file, id, seqno);
+        assert_true(wait.start_ns >= last && wait.end_ns >= wait.start_ns && wait.end_ns != 0);
+        last = wait.end_ns;
+    }
+    for (std::uint64_t seqno = 1; seqno <= 100; ++seqno) {
+        const auto wait = times(file, id, seqno);
+        assert_int_equal(wait.status, 0);
+        assert_int_equal(wait.start_ns != 0, seqno > 84);
+        assert_int_equal(wait.end_ns != 0, seqno > 84);
+    }
+}
+
+void jobs_that_did_not_end_have_no_times(void **) {
+    const File file;
+    const auto id = file.queue(4, 50).queue_id;
+    for (int i = 0; i < 20; ++i)
+        assert_int_equal(file.run(id, job_of(nop())), 0);
+    assert_int_equal(file.submit(id, job_of(Spinner(file).packet())), 0);
+    assert_int_equal(file.submit(id, job_of(nop())), 0);
+    for (const std::uint64_t seqno : {21, 22}) {
+        const auto wait = times(file, id, seqno);
+        assert_int_equal(wait.status, seqno == 21 ? -ETIME : -ECANCELED);
+        assert_int_equal(wait.start_ns, 0);
+        assert_int_equal(wait.end_ns, 0);
+    }
+    assert_true(times(file, id, 20).end_ns != 0);
+}
+
+// ---- counters ----
+
+void queue_counts_its_time(void **) {
+    const File file;
+    const auto id = file.queue(0, 100).queue_id;
+    const auto va = file.bind(file.hbm(16 * MIB, 0));
+    assert_int_equal(file.state(id).busy_ns, 0);
+    assert_int_equal(file.run(id, job_of(fill(va, 16 * MIB, 1))), 0);
+    const auto copied = file.state(id);
+    const auto wait = times(file, id, 1);
+    assert_in_range(copied.busy_ns, 1, wait.end_ns - wait.start_ns + 100 * 1000 * 1000);
+    assert_int_equal(copied.core_ns, 0);
+
+    assert_int_equal(file.submit(id, job_of(Spinner(file).packet())), 0);
+    int status = 0;
+    assert_int_equal(file.wait(id, 2, &status, LONG), 0);
+    assert_int_equal(status, -ETIME);
+    const auto stopped = file.state(id);
+    assert_true(stopped.busy_ns > copied.busy_ns && stopped.core_ns > 0);
+    assert_true(stopped.core_ns <= stopped.busy_ns);
+    // They stay when the hardware queue has stopped.
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    assert_int_equal(file.state(id).busy_ns, stopped.busy_ns);
+    assert_int_equal(file.state(id).core_ns, stopped.core_ns);
+}
+
+void counters_survive_a_reset(void **) {
+    const File file;
+    const auto id = file.queue().queue_id;
+    const auto va = file.bind(file.hbm(16 * MIB, 0));
+    assert_int_equal(file.run(id, job_of(fill(va, 16 * MIB, 1))), 0);
+    const auto before = file.state(id).busy_ns;
+    assert_true(before > 0);
+    assert_int_equal(write_file(pci_path() + "/reset", "1"), 0);
+    assert_int_equal(file.state(id).state, DRM_NEURON_QUEUE_LOST);
+    assert_int_equal(file.state(id).busy_ns, before);
+}
+
+// ---- interrupts ----
+
+// Behind a long job, many short ones end in a burst.
+std::uint64_t interrupts_of_a_burst(const File &file, const drm_neuron_queue_create &options, std::uint64_t *elapsed) {
+    constexpr std::uint64_t JOBS = 400;
+    auto args = options;
+    assert_int_equal(create(file, args), 0);
+    const auto handle = file.hbm(64 * MIB, 0);
+    const auto va = file.bind(handle);
+    const auto before = queue_interrupts();
+    assert_int_equal(file.submit(args.queue_id, job_of(fill(va, 64 * MIB, 1))), 0);
+    for (std::uint64_t i = 0; i < JOBS; ++i)
+        assert_int_equal(file.submit(args.queue_id, job_of(nop())), 0);
+    const auto last = times(file, args.queue_id, JOBS + 1);
+    const auto first = times(file, args.queue_id, 1);
+    *elapsed = last.end_ns - first.end_ns;
+    const auto count = queue_interrupts() - before;
+    assert_int_equal(file.destroy(args.queue_id), 0);
+    assert_int_equal(file.unbind(va, 64 * MIB), 0);
+    assert_int_equal(file.close_bo(handle), 0);
+    return count;
+}
+
+// One when all have retired, and one for each time that the oldest one held back has become too old.
+void coalescing_holds_interrupts_back(void **) {
+    const File file;
+    drm_neuron_queue_create options{};
+    std::uint64_t elapsed = 0;
+    const auto each = interrupts_of_a_burst(file, options, &elapsed);
+    assert_true(each >= 1);
+    options.coalesce_count = 0xffff;
+    options.coalesce_usecs = 50000;
+    const auto held = interrupts_of_a_burst(file, options, &elapsed);
+    assert_in_range(held, 1, 2 + elapsed / 50000000);
+}
+
+// No interrupt may be lost on the way: each job is waited for by itself.
+void coalescing_delays_but_does_not_lose(void **) {
+    const File file;
+    drm_neuron_queue_create args{};
+    args.coalesce_count = 8;
+    args.coalesce_usecs = 1000;
+    assert_int_equal(create(file, args), 0);
+    for (int i = 0; i < 200; ++i) {
+        std::uint64_t first = 0;
+        for (int job = 0; job <= i % 20; ++job) {
+            std::uint64_t seqno = 0;
+            assert_int_equal(file.submit(args.queue_id, job_of(nop()), &seqno), 0);
+            first = first ? first : seqno;
+        }
+        assert_int_equal(file.wait(args.queue_id, first, nullptr, LONG), 0);
+    }
+}
+
+// ---- queues without interrupts ----
+
+void polled_queue_runs_jobs_and_raises_nothing(void **) {
+    const File file;
+    const auto id = polled_queue(file);
+    assert_int_equal(file.state(id).flags, DRM_NEURON_QUEUE_POLLED);
+    const auto before = queue_interrupts();
+    const auto va = file.bind(file.host(PAGE_SIZE));
+    for (int i = 0; i < 100; ++i)
+        assert_int_equal(file.run(id, job_of(fill(va, PAGE_SIZE, 1), nop())), 0);
+    assert_int_equal(queue_interrupts(), before);
+    assert_true(times(file, id, 100).end_ns != 0);
+}
+
+// Nobody else looks while the submitter waits for room.
+void polled_queue_makes_room_in_a_full_ring(void **) {
+    const File file;
+    const auto id = polled_queue(file, 4);
+    std::uint64_t seqno = 0;
+    for (int i = 0; i < 500; ++i)
+        assert_int_equal(file.submit(id, nops(8), &seqno), 0);
+    assert_int_equal(file.wait(id, seqno, nullptr, LONG), 0);
+}
+
+void wait_on_a_polled_queue_runs_out(void **) {
+    const File file;
+    const auto id = polled_queue(file);
+    assert_int_equal(file.submit(id, job_of(Spinner(file).packet())), 0);
+    assert_int_equal(file.wait(id, 1, nullptr, NOW), -ETIME);
+    const auto start = std::chrono::steady_clock::now();
+    assert_int_equal(file.wait(id, 1, nullptr, std::chrono::milliseconds(100)), -ETIME);
+    assert_true(std::chrono::steady_clock::now() - start >= std::chrono::milliseconds(90));
+    int status = 0;
+    std::thread waiter([&] { file.wait(id, 1, &status, LONG); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    assert_int_equal(file.destroy(id), 0);
+    waiter.join();
+    assert_int_equal(status, -ECANCELED);
+}
+
+// The watchdog looks if nobody else does.
+void fences_of_a_polled_queue_signal(void **) {
+    const File file;
+    drm_neuron_queue_create args{};
+    args.flags = DRM_NEURON_QUEUE_POLLED;
+    assert_int_equal(create(file, args), 0);
+    assert_int_equal(file.submit(args.queue_id, job_of(nop())), 0);
+    std::uint64_t point = 1;
+    assert_int_equal(drmSyncobjTimelineWait(file.fd(), &args.syncobj, &point, 1, deadline(LONG), 0, nullptr), 0);
+}
+
+void polled_queue_is_watched(void **) {
+    const File file;
+    const auto id = polled_queue(file, 0, 50);
+    assert_int_equal(file.run(id, job_of(Spinner(file).packet())), -ETIME);
+    assert_int_equal(file.state(id).state, DRM_NEURON_QUEUE_TIMED_OUT);
+    const auto faulty = polled_queue(file);
+    assert_int_equal(file.run(faulty, job_of(fill(0x7000000000, 8, 1))), -EIO);
+}
+
+} // namespace
+
+int main() {
+    const CMUnitTest tests[] = {
+        cmocka_unit_test(query_tells_the_limits),
+        cmocka_unit_test(limits_are_what_create_takes),
+        cmocka_unit_test(users_are_limited_together),
+        cmocka_unit_test(high_overtakes_normal_overtakes_low),
+        cmocka_unit_test(high_needs_a_capability),
+        cmocka_unit_test(wait_tells_when_a_job_ran),
+        cmocka_unit_test(times_reach_back_one_ring_of_jobs),
+        cmocka_unit_test(jobs_that_did_not_end_have_no_times),
+        cmocka_unit_test(queue_counts_its_time),
+        cmocka_unit_test(counters_survive_a_reset),
+        cmocka_unit_test(coalescing_holds_interrupts_back),
+        cmocka_unit_test(coalescing_delays_but_does_not_lose),
+        cmocka_unit_test(polled_queue_runs_jobs_and_raises_nothing),
+        cmocka_unit_test(polled_queue_makes_room_in_a_full_ring),
+        cmocka_unit_test(wait_on_a_polled_queue_runs_out),
+        cmocka_unit_test(fences_of_a_polled_queue_signal),
+        cmocka_unit_test(polled_queue_is_watched),
+    };
+    return cmocka_run_group_tests_name("kmod queue options", tests, nullptr, nullptr);
+}
