@@ -14,15 +14,15 @@
 #define NEURON_SPIN_US	20
 
 /* All ones is what a device reads as that is not there; no register of ours stays at that. */
-bool neuron_hw_answers(struct neuron_device *ndev)
+bool neuron_hw_present(struct neuron_device *ndev)
 {
-	return neuron_rd32(ndev, NRN_REG_GLOBAL_MAGIC) != ~0u;
+	return neuron_rd32(ndev, NRN_REG_GLOBAL_MAGIC) == NRN_GLOBAL_MAGIC_RESET;
 }
 
 static bool neuron_poll_ends(struct neuron_device *ndev, u32 val, u32 mask, u32 want)
 {
 	if (val == ~0u)
-		return !neuron_hw_answers(ndev);
+		return !neuron_hw_present(ndev);
 	return (val & mask) == want;
 }
 
@@ -88,11 +88,6 @@ int neuron_hw_map(struct neuron_device *ndev)
 	ndev->aperture = pci_resource_start(pdev, NRN_BAR_APERTURE);
 	return devm_arch_io_reserve_memtype_wc(&pdev->dev, ndev->aperture,
 					       pci_resource_len(pdev, NRN_BAR_APERTURE));
-}
-
-bool neuron_hw_present(struct neuron_device *ndev)
-{
-	return neuron_rd32(ndev, NRN_REG_GLOBAL_MAGIC) == NRN_GLOBAL_MAGIC_RESET;
 }
 
 static int neuron_hw_check_version(struct neuron_device *ndev, u32 version)

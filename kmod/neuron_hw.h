@@ -48,7 +48,6 @@ struct neuron_queue_regs {
 
 int neuron_hw_map(struct neuron_device *ndev);
 int neuron_hw_identify(struct neuron_device *ndev);
-bool neuron_hw_answers(struct neuron_device *ndev);
 bool neuron_hw_present(struct neuron_device *ndev);
 bool neuron_hw_is_cut_off(struct neuron_device *ndev);
 int neuron_hw_reset(struct neuron_device *ndev);

@@ -38,7 +38,7 @@ static int neuron_hwmon_read_awake(struct neuron_device *ndev, enum hwmon_sensor
 	down_read(&ndev->reset_sem);
 	if (!neuron_hw_is_cut_off(ndev))
 		ret = neuron_hwmon_read_reg(ndev, type, val);
-	if (!ret && !neuron_hw_answers(ndev))
+	if (!ret && !neuron_hw_present(ndev))
 		ret = -ENODATA;
 	up_read(&ndev->reset_sem);
 	return ret;

@@ -45,7 +45,7 @@ void neuron_ras_sample(struct neuron_device *ndev)
 	uncorrected = neuron_rd32(ndev, NRN_REG_GLOBAL_HBM_UNCORRECTED);
 	energy = neuron_rd64(ndev, NRN_REG_GLOBAL_ENERGY_UJ);
 	/* All ones may be the end of the device, or of a counter. */
-	if (neuron_hw_answers(ndev)) {
+	if (neuron_hw_present(ndev)) {
 		neuron_counter_advance(&ras->hbm_corrected, corrected, U32_MAX);
 		neuron_counter_advance(&ras->hbm_uncorrected, uncorrected, U32_MAX);
 		neuron_counter_advance(&ras->energy_uj, energy, U64_MAX);

@@ -185,7 +185,7 @@ void neuron_tdr_work(struct work_struct *work)
 {
 	struct neuron_device *ndev = container_of(to_delayed_work(work), struct neuron_device, tdr);
 	unsigned long period = MAX_JIFFY_OFFSET;
-	bool hangs = false, answers = true;
+	bool hangs = false, present = true;
 	bool cookie;
 	int idx;
 
@@ -196,11 +196,11 @@ void neuron_tdr_work(struct work_struct *work)
 	down_read(&ndev->reset_sem);
 	if (!neuron_hw_is_cut_off(ndev)) {
 		hangs = neuron_tdr_look(ndev, &period);
-		answers = neuron_hw_answers(ndev);
+		present = neuron_hw_present(ndev);
 	}
 	up_read(&ndev->reset_sem);
 
-	if (!answers)
+	if (!present)
 		neuron_device_reset(ndev, "it does not answer");
 	else if (hangs)
 		neuron_tdr_act(ndev);

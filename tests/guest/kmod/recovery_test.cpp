@@ -3,10 +3,12 @@
 
 #include "machine.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <thread>
 
+#include <linux/pci_regs.h>
 #include <regex.h>
 
 using namespace kmod;
@@ -191,6 +193,92 @@ void destroyed_queues_do_not_count(void **) {
     expect_context(file, {});
 }
 
+// ---- a reset that fails ----
+
+/// While it exists the function decodes no memory: what its registers read as is not what they say.
+class NoMemory {
+public:
+    NoMemory() : command_(config_.read(PCI_COMMAND)) { set(command_ & ~PCI_COMMAND_MEMORY); }
+    ~NoMemory() { end(); }
+    NoMemory(NoMemory &&) = delete;
+    void end() { set(command_); }
+
+private:
+    void set(unsigned value) { config_.write(PCI_COMMAND, static_cast<std::uint16_t>(value)); }
+
+    ConfigSpace config_;
+    unsigned command_;
+};
+
+void expect_wedged(const File &file) {
+    assert_string_equal(read_file(attribute("device_state")).c_str(), "wedged");
+    assert_int_equal(ras_of(file).wedged, 1);
+    drm_neuron_queue_create queue{};
+    assert_int_equal(file.call(DRM_IOCTL_NEURON_QUEUE_CREATE, &queue), -EIO);
+    drm_neuron_bo_create create{};
+    create.size = 4096;
+    create.placement = DRM_NEURON_PLACE_HBM;
+    create.bank = DRM_NEURON_BO_ANY_BANK;
+    assert_int_equal(file.call(DRM_IOCTL_NEURON_BO_CREATE, &create), -EIO);
+    drm_neuron_vm_bind bind{};
+    bind.op = DRM_NEURON_BIND_MAP;
+    bind.handle = file.host(4096);
+    bind.range = 4096;
+    assert_int_equal(file.call(DRM_IOCTL_NEURON_VM_BIND, &bind), -EIO);
+    assert_int_equal(file.query().clock_ns, 0);
+}
+
+void expect_uevent(Uevents &uevents, const std::string &node) {
+    const auto lines = uevents.await("WEDGED=rebind");
+    if (!lines)
+        fail_msg("no uevent");
+    const auto has = [&](const std::string &line) { return std::ranges::find(*lines, line) != lines->end(); };
+    assert_true(has("ACTION=change"));
+    assert_true(has("SUBSYSTEM=accel"));
+    assert_true(has("DEVNAME=" + node.substr(5)));
+}
+
+void reset_that_fails_wedges_the_device_until_it_is_bound_anew(void **) {
+    const Attribute reset("watchdog/reset_ms", "100");
+    const std::string name = pci_name();
+    Uevents uevents;
+    {
+        const File file;
+        const File other;
+        const auto va = file.bind(file.host(4096));
+        const auto busy = spin(file, 0);
+        NoMemory blind;
+        reset_function();
+        assert_int_equal(result(file, busy), -ECANCELED);
+        expect_uevent(uevents, node());
+        blind.end();
+        expect_wedged(file);
+        // Giving back works all the same, and at once.
+        assert_int_equal(file.unbind(va, 4096), 0);
+        assert_int_equal(file.destroy(busy), 0);
+        unbind(name);
+        bind_driver(name);
+    }
+    assert_string_equal(read_file(attribute("device_state")).c_str(), "ready");
+    device_works();
+}
+
+void reset_that_succeeds_after_one_that_failed_is_enough(void **) {
+    const Attribute reset("watchdog/reset_ms", "100");
+    const File file;
+    {
+        const NoMemory blind;
+        reset_function();
+    }
+    expect_wedged(file);
+    assert_int_equal(write_file(attribute("watchdog/reset_ms"), "10000"), 0);
+    reset_function();
+    assert_string_equal(read_file(attribute("device_state")).c_str(), "ready");
+    assert_int_equal(ras_of(file).wedged, 0);
+    assert_int_equal(file.run(file.queue().queue_id, job_of(nop())), 0);
+    device_works();
+}
+
 template<class Query>
 void negotiates_size(const File &file, std::uint32_t type) {
     std::array<std::byte, sizeof(Query) + 64> buffer;
@@ -351,6 +439,8 @@ int main() {
         cmocka_unit_test(watchdog_makes_only_its_queue_guilty),
         cmocka_unit_test(reset_from_outside_makes_nobody_guilty),
         cmocka_unit_test(destroyed_queues_do_not_count),
+        cmocka_unit_test(reset_that_fails_wedges_the_device_until_it_is_bound_anew),
+        cmocka_unit_test(reset_that_succeeds_after_one_that_failed_is_enough),
         cmocka_unit_test(queries_negotiate_their_size),
         cmocka_unit_test(attributes_show_the_counters),
         cmocka_unit_test(coredump_tells_of_a_hang),
