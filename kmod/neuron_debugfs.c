@@ -8,6 +8,7 @@
 
 #include "neuron_debugfs.h"
 #include "neuron_hw.h"
+#include "neuron_pm.h"
 #include "neuron_queue.h"
 
 static void neuron_debugfs_show_queue(struct seq_file *m, struct neuron_queue *queue)
@@ -36,7 +37,8 @@ static int neuron_debugfs_queues(struct seq_file *m, void *unused)
 		return -ENODEV;
 
 	down_read(&ndev->reset_sem);
-	while (!ndev->away && (queue = neuron_queue_next(ndev, queue)))
+	/* Without a file there is no queue, so nothing has to be woken. */
+	while (!neuron_hw_is_cut_off(ndev) && (queue = neuron_queue_next(ndev, queue)))
 		neuron_debugfs_show_queue(m, queue);
 	up_read(&ndev->reset_sem);
 	drm_dev_exit(idx);
@@ -61,19 +63,26 @@ static int neuron_debugfs_device(struct seq_file *m, void *unused)
 	struct neuron_device *ndev = to_neuron_device(entry->dev);
 	int idx;
 
+	int ret;
+
 	if (!drm_dev_enter(&ndev->drm, &idx))
 		return -ENODEV;
+	ret = neuron_pm_get(ndev);
+	if (ret)
+		goto out_exit;
 
 	down_read(&ndev->reset_sem);
-	if (!ndev->away)
+	if (!neuron_hw_is_cut_off(ndev))
 		seq_printf(m, "status=%#x resets=%d wedged=%d events_lost=%u bad_register=%u\n",
 			   neuron_rd32(ndev, NRN_REG_GLOBAL_STATUS),
 			   atomic_read(&ndev->reset_count), ndev->wedged,
 			   neuron_rd32(ndev, NRN_REG_GLOBAL_EVENTS_LOST),
 			   neuron_rd32(ndev, NRN_REG_GLOBAL_BAD_REGISTER));
 	up_read(&ndev->reset_sem);
+	neuron_pm_put(ndev);
+out_exit:
 	drm_dev_exit(idx);
-	return 0;
+	return ret;
 }
 
 static const struct drm_debugfs_info neuron_debugfs_files[] = {

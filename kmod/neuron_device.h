@@ -16,7 +16,9 @@
 #include <drm/drm_file.h>
 
 #include "neuron_dma.h"
+#include "neuron_coredump.h"
 #include "neuron_hbm.h"
+#include "neuron_ras.h"
 #include "neuron_spec.h"
 #include "neuron_user.h"
 #include "neuron_vm.h"
@@ -49,12 +51,15 @@ struct neuron_queue;
  *             neuron_queue.irq_lock   jobs and state of one queue (hard irq)
  *               dma_fence.lock
  *             neuron_file_dma.lock    jobs that are done with memory of a process (hard irq)
+ *           drm_device.event_lock     files that listen to events, and their events
+ *           neuron_ras.lock           error counters
  *     neuron_device.users (xa_lock)   users and what is charged to them; nothing is taken inside
  *
  * Fences complete through the interrupt handlers, the event thread and the watchdog. They take
  * reset_sem and what is below it. So while one of these locks is held, no memory may be allocated,
  * no user memory touched and no fence waited for; and dma_fence_begin_signalling() comes before
- * reset_sem. What the uring_lock of io_uring is held for only tries neuron_queue.lock.
+ * reset_sem. What the uring_lock of io_uring is held for only tries neuron_queue.lock. A coredump
+ * is taken there, too: it only tries neuron_vm.lock, which the holder allocates memory under.
  *
  * A queue is marked under irq_lock, and the doorbell is rung under irq_lock: after
  * neuron_queue_mark() no doorbell of the queue reaches the device any more. A process that has the
@@ -115,15 +120,21 @@ struct neuron_device {
 
 	/* @reset_sem: See DOC: Locking. */
 	struct rw_semaphore reset_sem;
-	/* @wedged: A reset failed; nothing but remove helps. Written under reset_sem. */
+	/* @wedged: A reset failed; see DOC: States of the device. Written under reset_sem. */
 	bool wedged;
+	/* @gone: It does not answer any more. Written under reset_sem. */
+	bool gone;
 	/*
-	 * @away: A function level reset is under way: the device is idle and must not be talked to.
-	 * Written under reset_sem, which the PCI core must not be called with.
+	 * @away: Why the device must not be talked to at the moment, NEURON_AWAY_*. Written under
+	 * reset_sem, which the PCI core must not be called with.
 	 */
-	bool away;
+	unsigned int away;
 	/* @reset_count: Resets since probe. */
 	atomic_t reset_count;
+	/* @wedged_work: Tells user space that the device is wedged. */
+	struct work_struct wedged_work;
+	/* @recovery: Ends a recovery of the link that does not come to an end. */
+	struct delayed_work recovery;
 	/* @quiesced: Completed by remove, once the device can reach no memory any more. */
 	struct completion quiesced;
 
@@ -144,12 +155,32 @@ struct neuron_device {
 	struct ida ctx_ida;
 	/* @ctx_root: Root table of each context, 0 when it is off; written under reset_sem. */
 	dma_addr_t ctx_root[NRN_MAX_CONTEXTS];
+	/*
+	 * @ctx_vm: Address space of each context that is on. Read under reset_sem held for writing:
+	 * until it is released, the address space stays.
+	 */
+	struct neuron_vm *ctx_vm[NRN_MAX_CONTEXTS];
+	/* @ctx_stats: What happened to the file that has the context. */
+	struct neuron_ctx_stats ctx_stats[NRN_MAX_CONTEXTS];
 	/* @pt_pool: Page tables. */
 	struct dma_pool *pt_pool;
 
 	struct workqueue_struct *wq;
 	/* @tdr: The watchdog; pending or running while a queue has jobs. */
 	struct delayed_work tdr;
+	/* @timeout_ms_default: Timeout of queues that name none. See DOC: Limits for these. */
+	u32 timeout_ms_default;
+	/* @job_timeouts: A job may take so many timeouts altogether. */
+	u32 job_timeouts;
+	/* @stop_ms: How long a queue, a context or a TLB flush may take to end. */
+	u32 stop_ms;
+	/* @reset_ms: How long a reset may take. */
+	u32 reset_ms;
+
+	struct neuron_ras ras;
+	struct neuron_coredump coredump;
+	/* @listeners: Files that want events; under drm_device.event_lock. */
+	struct list_head listeners;
 
 	/* @users: Users by uid; its lock protects what is charged to them. */
 	struct xarray users;
@@ -170,6 +201,21 @@ struct neuron_device {
 	struct list_head bos;
 };
 
+/* neuron_device.away: */
+#define NEURON_AWAY_RESET BIT(0) /* the function is being reset from outside */
+#define NEURON_AWAY_ERROR BIT(1) /* the link has failed and is being recovered */
+#define NEURON_AWAY_SLEEP BIT(2) /* it sleeps */
+
+/*
+ * struct neuron_listener: what a file gets to know
+ */
+struct neuron_listener {
+	/* @link: In neuron_device.listeners; all of it is under drm_device.event_lock. */
+	struct list_head link;
+	u32 mask;
+	u32 dropped;
+};
+
 /*
  * struct neuron_file: an open file: a context of the device
  */
@@ -187,6 +233,7 @@ struct neuron_file {
 	/* @queues: Queues by the id that user space knows. */
 	struct xarray queues;
 	struct neuron_file_dma dma;
+	struct neuron_listener listener;
 };
 
 /* Queues that one file may have, so that a single process cannot take all. */

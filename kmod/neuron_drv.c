@@ -13,16 +13,22 @@
 #include <drm/drm_print.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_aer.h"
 #include "neuron_compat.h"
 #include "neuron_debugfs.h"
 #include "neuron_doorbell.h"
+#include "neuron_event.h"
 #include "neuron_gem.h"
 #include "neuron_hw.h"
+#include "neuron_hwmon.h"
 #include "neuron_irq.h"
+#include "neuron_pm.h"
 #include "neuron_prime.h"
 #include "neuron_queue.h"
 #include "neuron_reset.h"
 #include "neuron_submit.h"
+#include "neuron_sysfs.h"
+#include "neuron_tdr.h"
 #include "neuron_uring.h"
 #include "neuron_user.h"
 
@@ -31,6 +37,8 @@
  *
  * An open file owns a context of the device. When it is closed its queues are stopped, the context
  * is switched off and waited for, and only then its memory is freed.
+ *
+ * It also keeps the device awake, see DOC: Power management.
  *
  * Remove may come while files are open. drm_dev_unplug() waits until nobody uses the hardware and
  * lets nobody in; then the device is reset, all jobs are failed, and everything that the DMA API
@@ -41,6 +49,8 @@ union neuron_query {
 	struct drm_neuron_query_device device;
 	struct drm_neuron_query_memory memory;
 	struct drm_neuron_query_queues queues;
+	struct drm_neuron_query_context context;
+	struct drm_neuron_query_ras ras;
 };
 
 static void neuron_query_fill_device(struct neuron_device *ndev,
@@ -63,7 +73,8 @@ static void neuron_query_fill_device(struct neuron_device *ndev,
 	info->max_queues = min(ndev->info.queues, NEURON_FILE_QUEUES);
 
 	down_read(&ndev->reset_sem);
-	info->clock_ns = ndev->away ? 0 : neuron_rd64(ndev, NRN_REG_GLOBAL_CLOCK_NS);
+	if (!neuron_hw_is_cut_off(ndev))
+		info->clock_ns = neuron_rd64(ndev, NRN_REG_GLOBAL_CLOCK_NS);
 	up_read(&ndev->reset_sem);
 }
 
@@ -89,6 +100,12 @@ static int neuron_query_fill(struct neuron_file *nfile, u32 type, union neuron_q
 	case DRM_NEURON_QUERY_QUEUES:
 		neuron_queue_fill_limits(nfile, &query->queues);
 		return sizeof(query->queues);
+	case DRM_NEURON_QUERY_CONTEXT:
+		neuron_ras_fill_context(nfile, &query->context);
+		return sizeof(query->context);
+	case DRM_NEURON_QUERY_RAS:
+		neuron_ras_fill(nfile->ndev, &query->ras);
+		return sizeof(query->ras);
 	default:
 		return -EINVAL;
 	}
@@ -142,7 +159,10 @@ static int neuron_file_start(struct neuron_file *nfile)
 		return ret;
 	}
 
+	memset(&ndev->ctx_stats[ctx], 0, sizeof(ndev->ctx_stats[ctx]));
+
 	down_read(&ndev->reset_sem);
+	ndev->ctx_vm[ctx] = &nfile->vm;
 	ndev->ctx_root[ctx] = neuron_pgtable_root(&nfile->vm.pgt);
 	neuron_hw_ctx_enable(ndev, ctx, ndev->ctx_root[ctx]);
 	up_read(&ndev->reset_sem);
@@ -151,6 +171,20 @@ static int neuron_file_start(struct neuron_file *nfile)
 	list_add_tail(&nfile->link, &ndev->files);
 	mutex_unlock(&ndev->files_lock);
 	return 0;
+}
+
+/* The device is entered. */
+static int neuron_file_start_awake(struct neuron_file *nfile)
+{
+	int ret;
+
+	ret = neuron_pm_get(nfile->ndev);
+	if (ret)
+		return ret;
+	ret = neuron_file_start(nfile);
+	if (ret)
+		neuron_pm_put(nfile->ndev);
+	return ret;
 }
 
 /* A context for the file, within what its user may have. The device is entered. */
@@ -165,7 +199,7 @@ static int neuron_file_admit(struct neuron_file *nfile)
 	ret = neuron_user_charge(nfile->user, NEURON_CONTEXTS, 1);
 	if (ret)
 		goto err_put;
-	ret = neuron_file_start(nfile);
+	ret = neuron_file_start_awake(nfile);
 	if (ret)
 		goto err_uncharge;
 	return 0;
@@ -190,6 +224,7 @@ static int neuron_open(struct drm_device *drm, struct drm_file *file)
 	nfile->ndev = to_neuron_device(drm);
 	nfile->drm_file = file;
 	INIT_LIST_HEAD(&nfile->link);
+	INIT_LIST_HEAD(&nfile->listener.link);
 	xa_init_flags(&nfile->queues, XA_FLAGS_ALLOC1);
 	neuron_dma_init_file(nfile);
 
@@ -225,10 +260,11 @@ static void neuron_file_stop(struct neuron_file *nfile)
 
 	down_read(&ndev->reset_sem);
 	ndev->ctx_root[nfile->ctx] = 0;
+	ndev->ctx_vm[nfile->ctx] = NULL;
 	ret = neuron_hw_ctx_disable(ndev, nfile->ctx);
 	up_read(&ndev->reset_sem);
 	if (ret)
-		neuron_device_reset(ndev, "a context does not stop");
+		neuron_device_reset_by(ndev, nfile->ctx, "a context does not stop");
 
 	neuron_vm_fini(&nfile->vm);
 	ida_free(&ndev->ctx_ida, nfile->ctx);
@@ -271,6 +307,7 @@ static void neuron_file_forget(struct neuron_file *nfile, bool abandon)
 
 static void neuron_postclose(struct drm_device *drm, struct drm_file *file)
 {
+	struct neuron_device *ndev = to_neuron_device(drm);
 	struct neuron_file *nfile = file->driver_priv;
 	int idx;
 
@@ -279,12 +316,21 @@ static void neuron_postclose(struct drm_device *drm, struct drm_file *file)
 		/* Still inside: remove must find the file stopped, or on the list. */
 		neuron_file_forget(nfile, false);
 		drm_dev_exit(idx);
-		return;
+	} else {
+		/* Until the device has stopped the memory is not ours to free. */
+		wait_for_completion(&ndev->quiesced);
+		neuron_file_forget(nfile, true);
 	}
+	neuron_pm_put(ndev);
+}
 
-	/* Remove is under way, and until the device has stopped the memory is not ours to free. */
-	wait_for_completion(&nfile->ndev->quiesced);
-	neuron_file_forget(nfile, true);
+/* Before DRM's own release, which frees the events of the file. */
+static int neuron_release(struct inode *inode, struct file *filp)
+{
+	struct drm_file *file = filp->private_data;
+
+	neuron_event_file_release(file->driver_priv);
+	return drm_release(inode, filp);
 }
 
 static void neuron_show_fdinfo(struct drm_printer *p, struct drm_file *file)
@@ -305,6 +351,7 @@ static const struct drm_ioctl_desc neuron_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(NEURON_QUEUE_QUERY, neuron_queue_query_ioctl, 0),
 	DRM_IOCTL_DEF_DRV(NEURON_SUBMIT, neuron_submit_ioctl, 0),
 	DRM_IOCTL_DEF_DRV(NEURON_WAIT, neuron_wait_ioctl, 0),
+	DRM_IOCTL_DEF_DRV(NEURON_EVENT_MASK, neuron_event_mask_ioctl, 0),
 	DRM_IOCTL_DEF_DRV(NEURON_DMA, neuron_dma_ioctl, 0),
 };
 
@@ -312,7 +359,7 @@ static const struct drm_ioctl_desc neuron_ioctls[] = {
 static const struct file_operations neuron_fops = {
 	.owner = THIS_MODULE,
 	.open = accel_open,
-	.release = drm_release,
+	.release = neuron_release,
 	.unlocked_ioctl = drm_ioctl,
 	.compat_ioctl = drm_compat_ioctl,
 	.poll = drm_poll,
@@ -363,8 +410,12 @@ static int neuron_init_software(struct neuron_device *ndev)
 	spin_lock_init(&ndev->queues_lock);
 	INIT_LIST_HEAD(&ndev->files);
 	INIT_LIST_HEAD(&ndev->bos);
+	INIT_LIST_HEAD(&ndev->listeners);
 	INIT_DELAYED_WORK(&ndev->tdr, neuron_tdr_work);
 	ida_init(&ndev->ctx_ida);
+	neuron_reset_init(ndev);
+	neuron_aer_init(ndev);
+	neuron_ras_init(ndev);
 	neuron_users_init(ndev);
 
 	ret = drmm_add_action_or_reset(&ndev->drm, neuron_free_software, NULL);
@@ -379,7 +430,10 @@ static int neuron_init_software(struct neuron_device *ndev)
 	ret = drmm_mutex_init(&ndev->drm, &ndev->bos_lock);
 	if (ret)
 		return ret;
-	return drmm_mutex_init(&ndev->drm, &ndev->events.lock);
+	ret = drmm_mutex_init(&ndev->drm, &ndev->events.lock);
+	if (ret)
+		return ret;
+	return neuron_coredump_init(ndev);
 }
 
 /* What the device needs in host memory; neuron_fini_host() is the inverse. */
@@ -501,11 +555,13 @@ static int neuron_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = drm_dev_register(&ndev->drm, 0);
 	if (ret)
 		goto err_stop_device;
+	neuron_hwmon_init(ndev);
 
 	drm_info(&ndev->drm, "spec %u.%u, %u cores, %llu MiB HBM, %llu MiB behind the aperture\n",
 		 ndev->info.spec_version >> NRN_GLOBAL_VERSION_MAJOR_SHIFT,
 		 ndev->info.spec_version & NRN_GLOBAL_VERSION_MINOR, ndev->info.cores,
 		 ndev->info.hbm_bytes >> 20, ndev->info.aperture_bytes >> 20);
+	neuron_pm_init(ndev);
 	return 0;
 
 err_stop_device:
@@ -515,17 +571,28 @@ err_fini_host:
 	return ret;
 }
 
+/* Files may still be open, but nobody uses the hardware any more. */
+static void neuron_unplug(struct neuron_device *ndev)
+{
+	neuron_pm_fini(ndev);
+	drm_dev_unplug(&ndev->drm);
+	neuron_queues_mark_lost(ndev, -ENODEV);
+	cancel_delayed_work_sync(&ndev->tdr);
+	neuron_aer_fini(ndev);
+	neuron_reset_fini(ndev);
+	neuron_stop_device(ndev);
+	neuron_queues_flush(ndev);
+	complete_all(&ndev->quiesced);
+	cancel_work_sync(&ndev->ras.work);
+	neuron_coredump_fini(ndev);
+}
+
 static void neuron_remove(struct pci_dev *pdev)
 {
 	struct neuron_device *ndev = pci_get_drvdata(pdev);
 	struct neuron_file *nfile;
 
-	drm_dev_unplug(&ndev->drm);
-	neuron_queues_mark_lost(ndev, -ENODEV);
-	cancel_delayed_work_sync(&ndev->tdr);
-	neuron_stop_device(ndev);
-	neuron_queues_flush(ndev);
-	complete_all(&ndev->quiesced);
+	neuron_unplug(ndev);
 
 	mutex_lock(&ndev->files_lock);
 	list_for_each_entry(nfile, &ndev->files, link)
@@ -538,17 +605,8 @@ static void neuron_remove(struct pci_dev *pdev)
 /* The next kernel must not find a device that writes into its memory. */
 static void neuron_shutdown(struct pci_dev *pdev)
 {
-	struct neuron_device *ndev = pci_get_drvdata(pdev);
-
-	drm_dev_unplug(&ndev->drm);
-	neuron_queues_mark_lost(ndev, -ENODEV);
-	cancel_delayed_work_sync(&ndev->tdr);
-	neuron_stop_device(ndev);
-	neuron_queues_flush(ndev);
-	complete_all(&ndev->quiesced);
+	neuron_unplug(pci_get_drvdata(pdev));
 }
-
-static const struct attribute_group *neuron_dev_groups[] = { &neuron_user_group, NULL };
 
 static const struct pci_device_id neuron_pci_ids[] = {
 	{ PCI_DEVICE(NRN_PCI_VENDOR, NRN_PCI_DEVICE) }, {}
@@ -562,7 +620,8 @@ static struct pci_driver neuron_pci_driver = {
 	.remove = neuron_remove,
 	.shutdown = neuron_shutdown,
 	.err_handler = &neuron_pci_err_handler,
-	.dev_groups = neuron_dev_groups,
+	.dev_groups = neuron_sysfs_groups,
+	.driver.pm = pm_ptr(&neuron_pm_ops),
 };
 module_pci_driver(neuron_pci_driver);
 

@@ -9,6 +9,7 @@
 
 #include "neuron_device.h"
 #include "neuron_gem.h"
+#include "neuron_reset.h"
 #include "neuron_user.h"
 
 /* A buffer of no kind yet. */
@@ -75,7 +76,7 @@ static int neuron_bo_create_check(struct neuron_device *ndev,
 			return -EINVAL;
 		if (args->bank != DRM_NEURON_BO_ANY_BANK && args->bank >= ndev->info.hbm_banks)
 			return -EINVAL;
-		return ndev->wedged ? -EIO : 0;
+		return neuron_device_error(ndev);
 	default:
 		return -EINVAL;
 	}
@@ -163,6 +164,37 @@ int neuron_bo_query_ioctl(struct drm_device *drm, void *data, struct drm_file *f
 		args->mmap_offset = drm_vma_node_offset_addr(&obj->vma_node);
 	drm_gem_object_put(obj);
 	return 0;
+}
+
+static bool neuron_bo_covers(struct neuron_bo *bo, struct drm_buddy *mm, u64 offset)
+{
+	struct drm_buddy_block *block;
+
+	list_for_each_entry(block, &bo->blocks, link) {
+		u64 start = drm_buddy_block_offset(block);
+
+		if (offset >= start && offset - start < drm_buddy_block_size(mm, block))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the byte of HBM lies in a buffer that the file has a handle to. */
+bool neuron_gem_owns_hbm(struct drm_file *file, u64 offset)
+{
+	struct drm_buddy *mm = &to_neuron_device(file->minor->dev)->hbm.mm;
+	struct drm_gem_object *obj;
+	bool owns = false;
+	int id;
+
+	spin_lock(&file->table_lock);
+	idr_for_each_entry(&file->object_idr, obj, id) {
+		owns = neuron_bo_covers(to_neuron_bo(obj), mm, offset);
+		if (owns)
+			break;
+	}
+	spin_unlock(&file->table_lock);
+	return owns;
 }
 
 void neuron_gem_show_fdinfo(struct drm_printer *p, struct drm_file *file)

@@ -63,6 +63,7 @@ struct sg_table *neuron_bo_map_dma(struct neuron_bo *bo);
 void neuron_bo_track_dma(struct neuron_bo *bo);
 void neuron_bo_unmap_dma(struct neuron_bo *bo);
 void neuron_bos_unmap_dma(struct neuron_device *ndev);
+bool neuron_gem_owns_hbm(struct drm_file *file, u64 offset);
 
 void neuron_gem_show_fdinfo(struct drm_printer *p, struct drm_file *file);
 

@@ -83,9 +83,9 @@ static int neuron_hbm_scrub(struct neuron_device *ndev, struct list_head *blocks
 	up_read(&ndev->reset_sem);
 
 	/* It may still be writing zeroes, where the next owner of the memory will have data. */
-	if (ret == -ETIMEDOUT) {
+	if (ret == -ETIMEDOUT || ret == -ENODEV) {
 		neuron_device_reset(ndev, "a scrub does not end");
-		ret = -EIO;
+		ret = neuron_device_error(ndev) ?: -EIO;
 	}
 	return ret;
 }
@@ -114,8 +114,8 @@ static int neuron_hbm_alloc_range_locked(struct neuron_device *ndev, u64 start, 
  * @mappable: Allocate behind the aperture.
  * @blocks: Gets the blocks, in the order of the buffer's bytes.
  *
- * Return: 0, -ENOSPC, -ENOMEM, -EAGAIN during a reset of the function, or -EIO when the device
- * failed.
+ * Return: 0, -ENOSPC, -ENOMEM, -EAGAIN during a reset of the function, -EIO when the device
+ * failed, or -ENODEV when it is gone.
  */
 int neuron_hbm_alloc(struct neuron_device *ndev, u64 size, u32 bank, bool mappable,
 		     struct list_head *blocks)
@@ -154,6 +154,12 @@ void neuron_hbm_free(struct neuron_device *ndev, struct list_head *blocks)
 	neuron_hbm_count(ndev, blocks, false);
 	drm_buddy_free_list(&ndev->hbm.mm, blocks, 0);
 	mutex_unlock(&ndev->hbm.lock);
+}
+
+/* Whether a buffer lives in it. */
+bool neuron_hbm_is_used(struct neuron_device *ndev)
+{
+	return neuron_hbm_avail(ndev) != ndev->info.hbm_bytes;
 }
 
 u64 neuron_hbm_avail(struct neuron_device *ndev)

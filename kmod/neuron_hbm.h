@@ -29,6 +29,7 @@ int neuron_hbm_alloc(struct neuron_device *ndev, u64 size, u32 bank, bool mappab
 		     struct list_head *blocks);
 void neuron_hbm_free(struct neuron_device *ndev, struct list_head *blocks);
 u64 neuron_hbm_avail(struct neuron_device *ndev);
+bool neuron_hbm_is_used(struct neuron_device *ndev);
 void neuron_hbm_query(struct neuron_device *ndev, struct drm_neuron_query_memory *info);
 
 #endif /* __NEURON_HBM_H__ */

@@ -8,16 +8,23 @@
 
 #include "neuron_hw.h"
 
-/*
- * How long the hardware may take. The limits are generous: the device may be a model that shares
- * its host, and a limit that strikes costs a reset.
- */
-#define NEURON_RESET_US (10 * USEC_PER_SEC)
-#define NEURON_STOP_US	(2 * USEC_PER_SEC)
-#define NEURON_FLUSH_US (2 * USEC_PER_SEC)
+/* The other limits are an administrator's, see DOC: Limits. */
 #define NEURON_SCRUB_US (30 * USEC_PER_SEC)
 #define NEURON_POLL_US	20
 #define NEURON_SPIN_US	20
+
+/* All ones is what a device reads as that is not there; no register of ours stays at that. */
+bool neuron_hw_present(struct neuron_device *ndev)
+{
+	return neuron_rd32(ndev, NRN_REG_GLOBAL_MAGIC) == NRN_GLOBAL_MAGIC_RESET;
+}
+
+static bool neuron_poll_ends(struct neuron_device *ndev, u32 val, u32 mask, u32 want)
+{
+	if (val == ~0u)
+		return !neuron_hw_present(ndev);
+	return (val & mask) == want;
+}
 
 /*
  * 1.2 brought the doorbell register. A page of doorbells that is mapped into a process cannot move
@@ -27,9 +34,10 @@
 #define NEURON_SPEC_MINOR_NEEDED 2
 
 /*
- * Wait until the masked register has the value. All ones is what a device reads as that is not
- * there (yet), and never the right value. Most conditions hold at the first look or soon; only then
- * it pays to sleep.
+ * Wait until the masked register has the value. Most conditions hold at the first look or soon;
+ * only then it pays to sleep. A device that is gone ends the wait at once.
+ *
+ * Return: 0, -ETIMEDOUT or -ENODEV.
  */
 static int neuron_poll(struct neuron_device *ndev, u32 reg, u32 mask, u32 want, u64 timeout_us)
 {
@@ -37,12 +45,19 @@ static int neuron_poll(struct neuron_device *ndev, u32 reg, u32 mask, u32 want, 
 	u32 val;
 	int ret;
 
-	ret = readl_poll_timeout_atomic(addr, val, val != ~0u && (val & mask) == want, 1,
+	ret = readl_poll_timeout_atomic(addr, val, neuron_poll_ends(ndev, val, mask, want), 1,
 					NEURON_SPIN_US);
 	if (ret)
-		ret = readl_poll_timeout(addr, val, val != ~0u && (val & mask) == want,
+		ret = readl_poll_timeout(addr, val, neuron_poll_ends(ndev, val, mask, want),
 					 NEURON_POLL_US, timeout_us);
+	if (!ret && val == ~0u)
+		return -ENODEV;
 	return ret;
+}
+
+static u64 neuron_hw_stop_us(struct neuron_device *ndev)
+{
+	return READ_ONCE(ndev->stop_ms) * (u64)USEC_PER_MSEC;
 }
 
 int neuron_hw_map(struct neuron_device *ndev)
@@ -73,11 +88,6 @@ int neuron_hw_map(struct neuron_device *ndev)
 	ndev->aperture = pci_resource_start(pdev, NRN_BAR_APERTURE);
 	return devm_arch_io_reserve_memtype_wc(&pdev->dev, ndev->aperture,
 					       pci_resource_len(pdev, NRN_BAR_APERTURE));
-}
-
-bool neuron_hw_present(struct neuron_device *ndev)
-{
-	return neuron_rd32(ndev, NRN_REG_GLOBAL_MAGIC) == NRN_GLOBAL_MAGIC_RESET;
 }
 
 static int neuron_hw_check_version(struct neuron_device *ndev, u32 version)
@@ -153,7 +163,7 @@ int neuron_hw_identify(struct neuron_device *ndev)
 int neuron_hw_wait_ready(struct neuron_device *ndev)
 {
 	return neuron_poll(ndev, NRN_REG_GLOBAL_STATUS, NRN_GLOBAL_STATUS_READY,
-			   NRN_GLOBAL_STATUS_READY, NEURON_RESET_US);
+			   NRN_GLOBAL_STATUS_READY, READ_ONCE(ndev->reset_ms) * (u64)USEC_PER_MSEC);
 }
 
 /*
@@ -173,6 +183,8 @@ int neuron_hw_scrub(struct neuron_device *ndev, u64 addr, u64 bytes)
 	lockdep_assert_held(&ndev->hbm.lock);
 	lockdep_assert_held(&ndev->reset_sem);
 
+	if (ndev->gone)
+		return -ENODEV;
 	if (ndev->wedged)
 		return -EIO;
 	/*
@@ -189,10 +201,20 @@ int neuron_hw_scrub(struct neuron_device *ndev, u64 addr, u64 bytes)
 			  NEURON_SCRUB_US);
 	if (!ret && !(neuron_rd32(ndev, NRN_REG_GLOBAL_SCRUB_CTRL) & NRN_GLOBAL_SCRUB_CTRL_ERROR))
 		return 0;
+	if (ret == -ENODEV)
+		return ret;
 
 	drm_err_ratelimited(&ndev->drm, "scrubbing HBM [%#llx, %#llx) failed: %s\n", addr,
 			    addr + bytes, ret ? "timeout" : "refused");
 	return ret ?: -EIO;
+}
+
+/* Idle, or without bus mastering: it reaches no memory, and asking it would only take its time. */
+bool neuron_hw_is_cut_off(struct neuron_device *ndev)
+{
+	lockdep_assert_held(&ndev->reset_sem);
+
+	return ndev->away || ndev->wedged || ndev->gone;
 }
 
 void neuron_hw_ctx_enable(struct neuron_device *ndev, u32 ctx, dma_addr_t root)
@@ -200,17 +222,11 @@ void neuron_hw_ctx_enable(struct neuron_device *ndev, u32 ctx, dma_addr_t root)
 	lockdep_assert_held(&ndev->reset_sem);
 
 	/* neuron_device_restart() will do it. */
-	if (ndev->away)
+	if (neuron_hw_is_cut_off(ndev))
 		return;
 
 	neuron_wr64(ndev, NRN_REG_CTX_PT_ROOT(ctx), root);
 	neuron_wr32(ndev, NRN_REG_CTX_CTRL(ctx), NRN_CTX_CTRL_ENABLE);
-}
-
-/* Idle, or without bus mastering: it reaches no memory, and asking it would only take its time. */
-static bool neuron_hw_is_cut_off(struct neuron_device *ndev)
-{
-	return ndev->away || ndev->wedged;
 }
 
 /* When 0 is returned, nothing of the context is in flight. */
@@ -222,7 +238,8 @@ int neuron_hw_ctx_disable(struct neuron_device *ndev, u32 ctx)
 		return 0;
 
 	neuron_wr32(ndev, NRN_REG_CTX_CTRL(ctx), 0);
-	return neuron_poll(ndev, NRN_REG_CTX_STATUS(ctx), NRN_CTX_STATUS_BUSY, 0, NEURON_STOP_US);
+	return neuron_poll(ndev, NRN_REG_CTX_STATUS(ctx), NRN_CTX_STATUS_BUSY, 0,
+			   neuron_hw_stop_us(ndev));
 }
 
 /* When 0 is returned, no access uses a translation that was removed before the call. */
@@ -234,7 +251,7 @@ int neuron_hw_tlb_flush(struct neuron_device *ndev, u32 ctx)
 		return 0;
 
 	neuron_wr32(ndev, NRN_REG_CTX_TLB_FLUSH(ctx), NRN_CTX_TLB_FLUSH_FLUSH);
-	return neuron_poll(ndev, NRN_REG_CTX_TLB_FLUSHING(ctx), ~0u, 0, NEURON_FLUSH_US);
+	return neuron_poll(ndev, NRN_REG_CTX_TLB_FLUSHING(ctx), ~0u, 0, neuron_hw_stop_us(ndev));
 }
 
 static u32 neuron_hw_queue_cfg(u32 hw, const struct neuron_queue_regs *regs)
@@ -273,7 +290,7 @@ int neuron_hw_queue_stop(struct neuron_device *ndev, u32 hw)
 
 	neuron_wr32(ndev, NRN_REG_QUEUE_CTRL(hw), 0);
 	return neuron_poll(ndev, NRN_REG_QUEUE_STATUS(hw), NRN_QUEUE_STATUS_BUSY, 0,
-			   NEURON_STOP_US);
+			   neuron_hw_stop_us(ndev));
 }
 
 static_assert(NRN_MAX_QUEUES <= NRN_DOORBELL_SLOTS);

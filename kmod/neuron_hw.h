@@ -49,6 +49,7 @@ struct neuron_queue_regs {
 int neuron_hw_map(struct neuron_device *ndev);
 int neuron_hw_identify(struct neuron_device *ndev);
 bool neuron_hw_present(struct neuron_device *ndev);
+bool neuron_hw_is_cut_off(struct neuron_device *ndev);
 int neuron_hw_reset(struct neuron_device *ndev);
 int neuron_hw_wait_ready(struct neuron_device *ndev);
 int neuron_hw_scrub(struct neuron_device *ndev, u64 addr, u64 bytes);

@@ -8,10 +8,12 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_print.h>
 
+#include "neuron_event.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
 #include "neuron_job.h"
 #include "neuron_queue.h"
+#include "neuron_reset.h"
 #include "neuron_trace.h"
 
 /*
@@ -98,7 +100,17 @@ static void neuron_fault_stop_others(struct neuron_device *ndev, struct neuron_q
 	}
 }
 
-static void neuron_fault_handle(struct neuron_device *ndev, const struct nrn_event_record *rec)
+static void neuron_fault_stop(struct neuron_queue *queue)
+{
+	if (neuron_queue_mark(queue, DRM_NEURON_QUEUE_FAULTED, -EIO, -ECANCELED))
+		neuron_event_send_fault(queue);
+	neuron_queue_flush(queue);
+	neuron_fault_stop_others(queue->ndev, queue);
+}
+
+/* @dump: reset_sem is held for writing, and an administrator wants a coredump. */
+static void neuron_fault_handle(struct neuron_device *ndev, const struct nrn_event_record *rec,
+				bool dump)
 {
 	u32 ctx = le16_to_cpu(rec->ctx), hw = le16_to_cpu(rec->queue);
 	struct neuron_queue *queue;
@@ -113,22 +125,53 @@ static void neuron_fault_handle(struct neuron_device *ndev, const struct nrn_eve
 	if (queue->ctx == ctx) {
 		neuron_queue_retire(queue);
 		neuron_fault_record(queue, rec);
-		neuron_queue_mark(queue, DRM_NEURON_QUEUE_FAULTED, -EIO, -ECANCELED);
-		neuron_queue_flush(queue);
-		neuron_fault_stop_others(ndev, queue);
+		if (dump)
+			neuron_coredump_take(ndev, "a job has faulted", ctx, hw);
+		neuron_fault_stop(queue);
 	}
 	neuron_queue_put(queue);
 }
 
-static void neuron_event_handle(struct neuron_device *ndev, const struct nrn_event_record *rec)
+static void neuron_event_handle(struct neuron_device *ndev, const struct nrn_event_record *rec,
+				bool dump)
 {
 	switch (le16_to_cpu(rec->kind)) {
 	case NRN_EVENT_FAULT:
-		neuron_fault_handle(ndev, rec);
+		neuron_fault_handle(ndev, rec, dump);
+		break;
+	case NRN_EVENT_ECC:
+		neuron_ras_handle_ecc(ndev, rec);
 		break;
 	default: /* of a later minor version */
 		drm_dbg(&ndev->drm, "event of unknown kind %u\n", le16_to_cpu(rec->kind));
 	}
+}
+
+/* Return: false if what the device says of the ring cannot be. */
+static bool neuron_events_consume(struct neuron_device *ndev, bool dump)
+{
+	struct neuron_events *events = &ndev->events;
+	struct nrn_event_record rec;
+	bool sound;
+	u32 tail;
+
+	lockdep_assert_held(&ndev->reset_sem);
+
+	if (neuron_hw_is_cut_off(ndev))
+		return true;
+
+	mutex_lock(&events->lock);
+	tail = neuron_rd32(ndev, NRN_REG_GLOBAL_EVENT_TAIL);
+	sound = tail - events->head <= NEURON_EVENTS;
+	if (sound) {
+		while (events->head != tail) {
+			rec = events->ring[events->head++ % NEURON_EVENTS];
+			neuron_event_handle(ndev, &rec, dump);
+		}
+		neuron_wr32(ndev, NRN_REG_GLOBAL_EVENT_HEAD, events->head);
+	}
+	mutex_unlock(&events->lock);
+	return sound;
 }
 
 /*
@@ -137,26 +180,30 @@ static void neuron_event_handle(struct neuron_device *ndev, const struct nrn_eve
  */
 void neuron_events_process(struct neuron_device *ndev)
 {
-	struct neuron_events *events = &ndev->events;
-	struct nrn_event_record rec;
-	u32 tail;
+	neuron_events_consume(ndev, false);
+}
 
-	lockdep_assert_held(&ndev->reset_sem);
+/* Where the record with this index, free running, is or was. */
+const struct nrn_event_record *neuron_events_record(struct neuron_device *ndev, u32 index)
+{
+	return &ndev->events.ring[index % NEURON_EVENTS];
+}
 
-	if (ndev->away)
-		return;
+static bool neuron_events_consume_all(struct neuron_device *ndev)
+{
+	bool sound;
 
-	mutex_lock(&events->lock);
-	tail = neuron_rd32(ndev, NRN_REG_GLOBAL_EVENT_TAIL);
-	/* Further ahead than the ring is long: the device is gone. */
-	if (tail - events->head <= NEURON_EVENTS) {
-		while (events->head != tail) {
-			rec = events->ring[events->head++ % NEURON_EVENTS];
-			neuron_event_handle(ndev, &rec);
-		}
-		neuron_wr32(ndev, NRN_REG_GLOBAL_EVENT_HEAD, events->head);
+	/* What a coredump shows must stand still. */
+	if (READ_ONCE(ndev->coredump.on_fault)) {
+		down_write(&ndev->reset_sem);
+		sound = neuron_events_consume(ndev, true);
+		up_write(&ndev->reset_sem);
+	} else {
+		down_read(&ndev->reset_sem);
+		sound = neuron_events_consume(ndev, false);
+		up_read(&ndev->reset_sem);
 	}
-	mutex_unlock(&events->lock);
+	return sound;
 }
 
 static irqreturn_t neuron_event_thread(int irq, void *arg)
@@ -170,9 +217,8 @@ static irqreturn_t neuron_event_thread(int irq, void *arg)
 		return IRQ_HANDLED;
 
 	cookie = dma_fence_begin_signalling();
-	down_read(&ndev->reset_sem);
-	neuron_events_process(ndev);
-	up_read(&ndev->reset_sem);
+	if (!neuron_events_consume_all(ndev))
+		neuron_device_reset(ndev, "the event ring is inconsistent");
 	dma_fence_end_signalling(cookie);
 	drm_dev_exit(idx);
 	return IRQ_HANDLED;

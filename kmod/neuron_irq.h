@@ -2,8 +2,11 @@
 #ifndef __NEURON_IRQ_H__
 #define __NEURON_IRQ_H__
 
+#include <linux/types.h>
+
 struct neuron_device;
 struct neuron_queue;
+struct nrn_event_record;
 
 int neuron_irq_init(struct neuron_device *ndev);
 void neuron_irq_fini(struct neuron_device *ndev);
@@ -15,5 +18,6 @@ int neuron_events_alloc(struct neuron_device *ndev);
 void neuron_events_free(struct neuron_device *ndev);
 void neuron_events_start(struct neuron_device *ndev);
 void neuron_events_process(struct neuron_device *ndev);
+const struct nrn_event_record *neuron_events_record(struct neuron_device *ndev, u32 index);
 
 #endif /* __NEURON_IRQ_H__ */

@@ -9,6 +9,7 @@
 #include "neuron_job.h"
 #include "neuron_queue.h"
 #include "neuron_reset.h"
+#include "neuron_tdr.h"
 #include "neuron_waiter.h"
 
 /**
@@ -234,6 +235,7 @@ bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state s
 		queue->state = state;
 		queue->first_error = first_error;
 		queue->rest_error = rest_error;
+		neuron_ras_count_stop(queue);
 	}
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
 	return first;
@@ -337,7 +339,7 @@ static void neuron_queue_stop(struct neuron_queue *queue)
 	neuron_events_process(ndev);
 	up_read(&ndev->reset_sem);
 	if (ret)
-		neuron_device_reset(ndev, "a queue does not stop");
+		neuron_device_reset_by(ndev, queue->ctx, "a queue does not stop");
 
 	neuron_queue_flush(queue);
 	dma_fence_end_signalling(cookie);
@@ -391,8 +393,8 @@ static void neuron_queue_start(struct neuron_queue *queue)
 	struct neuron_device *ndev = queue->ndev;
 
 	down_read(&ndev->reset_sem);
-	/* Wedged since the ioctl looked: nothing would ever end its jobs. */
-	if (ndev->away || ndev->wedged)
+	/* Cut off since the ioctl looked: nothing would ever end its jobs. */
+	if (neuron_hw_is_cut_off(ndev))
 		neuron_queue_mark(queue, DRM_NEURON_QUEUE_LOST, -ECANCELED, -ECANCELED);
 	/* Or a reset has found it between two steps of the ioctl. */
 	if (!READ_ONCE(queue->marked))
@@ -414,7 +416,8 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile,
 	queue->payer = nfile->user;
 	queue->ctx = nfile->ctx;
 	queue->ring_log2 = args->ring_log2 ?: NEURON_RING_LOG2_DEFAULT;
-	queue->timeout = msecs_to_jiffies(args->timeout_ms ?: NEURON_TIMEOUT_MS_DEFAULT);
+	queue->timeout = msecs_to_jiffies(args->timeout_ms ?:
+					  READ_ONCE(queue->ndev->timeout_ms_default));
 	queue->polled = args->flags & DRM_NEURON_QUEUE_POLLED;
 	queue->user = args->flags & DRM_NEURON_QUEUE_USER;
 	queue->ring_va = args->ring_va;

@@ -9,7 +9,6 @@
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
 #include <linux/spinlock.h>
-#include <linux/time64.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
@@ -27,10 +26,7 @@ struct neuron_user;
 struct neuron_vector;
 struct neuron_vm;
 
-#define NEURON_RING_LOG2_DEFAULT  10
-#define NEURON_TIMEOUT_MS_DEFAULT (10 * MSEC_PER_SEC)
-/* A fence must signal in finite time, whatever user space asks for. */
-#define NEURON_TIMEOUT_MS_MAX (60 * 60 * MSEC_PER_SEC)
+#define NEURON_RING_LOG2_DEFAULT 10
 
 /*
  * struct neuron_raw_packet: a packet as user space hands it over
@@ -57,6 +53,8 @@ struct neuron_queue {
 	/* @payer: Who is charged for it, or NULL; the file holds it. */
 	struct neuron_user *payer;
 	u32 ctx;
+	/* @id: What user space calls it. */
+	u32 id;
 	/* @hw: Number of the hardware queue, and index in neuron_device.queues. */
 	u32 hw;
 	u32 ring_log2;
@@ -150,7 +148,7 @@ struct neuron_queue {
 
 	/* @progress: The watchdog's last reading; the fields from here on are its own. */
 	u64 progress;
-	/* @progress_at: When that reading changed, or the queue was idle. */
+	/* @progress_at: When that reading changed, or the queue was idle or waited for cores. */
 	unsigned long progress_at;
 	/* @moved_at: When that reading last changed under load. */
 	unsigned long moved_at;

@@ -9,6 +9,7 @@
 #include "neuron_device.h"
 #include "neuron_doorbell.h"
 #include "neuron_queue.h"
+#include "neuron_reset.h"
 
 /* What the fields of the register take. The latter is also for how long a fence may be late. */
 #define NEURON_COALESCE_COUNT_MAX FIELD_MAX(NRN_QUEUE_COALESCE_COUNT)
@@ -23,7 +24,7 @@ void neuron_queue_fill_limits(struct neuron_file *nfile, struct drm_neuron_query
 	info->ring_log2_default = NEURON_RING_LOG2_DEFAULT;
 	info->coalesce_count_max = NEURON_COALESCE_COUNT_MAX;
 	info->coalesce_usecs_max = NEURON_COALESCE_USECS_MAX;
-	info->timeout_ms_default = NEURON_TIMEOUT_MS_DEFAULT;
+	info->timeout_ms_default = READ_ONCE(nfile->ndev->timeout_ms_default);
 	info->timeout_ms_max = NEURON_TIMEOUT_MS_MAX;
 	info->queues_max = min(ndev->info.queues, NEURON_FILE_QUEUES);
 	info->queues_user_max = neuron_user_limit(ndev, nfile->user, NEURON_QUEUES);
@@ -71,6 +72,7 @@ static int neuron_queue_create_entered(struct neuron_file *nfile,
 	if (ret)
 		goto err_kill;
 
+	queue->id = id;
 	args->queue_id = id;
 	xa_store(&nfile->queues, id, queue, GFP_KERNEL); /* the slot is there: cannot fail */
 	return 0;
@@ -134,7 +136,7 @@ int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_fil
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
-	ret = nfile->ndev->wedged ? -EIO : neuron_queue_create_entered(nfile, args);
+	ret = neuron_device_error(nfile->ndev) ?: neuron_queue_create_entered(nfile, args);
 	drm_dev_exit(idx);
 	return ret;
 }

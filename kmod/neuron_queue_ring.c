@@ -6,7 +6,7 @@
 #include "neuron_hw.h"
 #include "neuron_job.h"
 #include "neuron_queue.h"
-#include "neuron_reset.h"
+#include "neuron_tdr.h"
 #include "neuron_trace.h"
 
 /**

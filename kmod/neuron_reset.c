@@ -1,37 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 #include <linux/dma-fence.h>
-#include <linux/jiffies.h>
+#include <linux/kobject.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_print.h>
 
 #include "neuron_doorbell.h"
+#include "neuron_event.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
-#include "neuron_job.h"
 #include "neuron_queue.h"
 #include "neuron_reset.h"
 #include "neuron_trace.h"
 
 /**
- * DOC: Watchdog and reset
+ * DOC: States of the device
  *
- * Every fence signals in finite time. A watchdog looks at the queues with jobs from time to time. A
- * queue whose progress counter stands still for its timeout is stopped, unless another one moves:
- * it may be waiting for cores that the other one has. A job that takes NEURON_TDR_RUNS timeouts is
- * stopped all the same: a program that loops for ever makes progress, too. It also completes what
- * no interrupt has told of.
+ * ready
+ *   The device does what it is told.
  *
- * When the hardware queue does not stop, the device is reset. That loses HBM and all queues; the
- * files stay and their contexts are switched on again, with the page tables they had. When even the
- * reset fails, the device is wedged: bus mastering is off, and nothing helps but unbinding the
- * driver.
+ * away
+ *   It must not be talked to for a while: somebody resets the function, the link has failed and is
+ *   being recovered, or the device sleeps; neuron_device.away has a bit for each. It was made idle
+ *   before, or its bus mastering is off, so that memory may be freed; what would have to be
+ *   written to it is written when it comes back.
+ *
+ * wedged
+ *   A reset has failed. Its bus mastering is off. User space is told by a uevent of the node,
+ *   WEDGED=rebind: binding the driver anew starts from scratch. A reset of the function that
+ *   succeeds helps as well.
+ *
+ * gone
+ *   It reads as all ones. Nothing is asked of it any more, so that nobody waits for answers; remove
+ *   is expected to follow. A reset of function or slot that brings it back is taken, too.
+ *
+ * A reset loses HBM and all queues; the files stay and their contexts are switched on again, with
+ * the page tables they had. What leads to one are the watchdog (see DOC: Watchdog), everything that
+ * does not stop when it is told to, and the PCI core. In each state but the first, new queues are
+ * refused or LOST from the start: every fence signals in finite time.
  */
 
-#define NEURON_TDR_RUNS	      32
-#define NEURON_TDR_PERIOD_MIN msecs_to_jiffies(10)
-#define NEURON_TDR_PERIOD_MAX msecs_to_jiffies(1000)
+/* Whether the device is out of service for good. */
+int neuron_device_error(const struct neuron_device *ndev)
+{
+	if (READ_ONCE(ndev->gone))
+		return -ENODEV;
+	return READ_ONCE(ndev->wedged) ? -EIO : 0;
+}
 
 /* First half of a reset: nothing new reaches the device. */
 void neuron_queues_mark_lost(struct neuron_device *ndev, int error)
@@ -53,19 +69,68 @@ void neuron_queues_flush(struct neuron_device *ndev)
 			neuron_queue_flush(queue);
 }
 
-/* After a reset: events and contexts, with reset_sem held for writing. */
-static void neuron_device_restart(struct neuron_device *ndev, int error)
+/* Whatever it still does, it must not do it to our memory. */
+static void neuron_device_cut_off(struct neuron_device *ndev)
+{
+	pci_clear_master(to_pci_dev(ndev->drm.dev));
+}
+
+/* It does not answer any more. reset_sem is held for writing. */
+void neuron_device_lose(struct neuron_device *ndev)
+{
+	lockdep_assert_held_write(&ndev->reset_sem);
+
+	if (ndev->gone)
+		return;
+	WRITE_ONCE(ndev->gone, true);
+	drm_err(&ndev->drm, "the device does not answer any more\n");
+	neuron_device_cut_off(ndev);
+	neuron_queues_mark_lost(ndev, -ENODEV);
+	neuron_queues_flush(ndev);
+}
+
+static void neuron_device_wedge(struct neuron_device *ndev, int error)
+{
+	WRITE_ONCE(ndev->wedged, true);
+	drm_err(&ndev->drm, "the reset failed (%d): out of service until the driver is bound anew\n",
+		error);
+	neuron_device_cut_off(ndev);
+	/* Telling allocates memory, which must not be done here. */
+	queue_work(system_unbound_wq, &ndev->wedged_work);
+}
+
+static void neuron_wedged_work(struct work_struct *work)
+{
+	struct neuron_device *ndev = container_of(work, struct neuron_device, wedged_work);
+	char *env[2] = { "WEDGED=rebind", NULL };
+	int idx;
+
+	if (!drm_dev_enter(&ndev->drm, &idx))
+		return;
+	kobject_uevent_env(&ndev->drm.accel->kdev->kobj, KOBJ_CHANGE, env);
+	drm_dev_exit(idx);
+}
+
+/**
+ * neuron_device_restart() - second part of every reset
+ * @ndev: Device; reset_sem is held for writing, and all queues are marked.
+ * @error: How the reset went.
+ */
+void neuron_device_restart(struct neuron_device *ndev, int error)
 {
 	u32 ctx;
 
 	lockdep_assert_held_write(&ndev->reset_sem);
 
+	if (error == -ENODEV) {
+		neuron_device_lose(ndev);
+		return;
+	}
+
 	if (error) {
-		/* Whatever it still does, it must not do it to our memory. */
-		pci_clear_master(to_pci_dev(ndev->drm.dev));
-		ndev->wedged = true;
-		drm_err(&ndev->drm, "the reset failed (%d): the device is out of service\n", error);
+		neuron_device_wedge(ndev, error);
 	} else {
+		neuron_ras_restart(ndev);
 		neuron_events_start(ndev);
 		for (ctx = 0; ctx < ndev->info.contexts; ctx++)
 			if (ndev->ctx_root[ctx])
@@ -73,188 +138,123 @@ static void neuron_device_restart(struct neuron_device *ndev, int error)
 	}
 	atomic_inc(&ndev->reset_count);
 	neuron_queues_flush(ndev);
+	neuron_event_send_reset(ndev);
+}
+
+static void neuron_device_reset_locked(struct neuron_device *ndev, u32 ctx, const char *why)
+{
+	if (neuron_hw_is_cut_off(ndev))
+		return;
+	if (!neuron_hw_present(ndev)) {
+		neuron_device_lose(ndev);
+		return;
+	}
+
+	drm_err(&ndev->drm, "resetting the device: %s\n", why);
+	trace_neuron_reset(why);
+	if (ctx != NEURON_NO_CTX)
+		atomic_inc(&ndev->ctx_stats[ctx].resets_caused);
+	neuron_coredump_take(ndev, why, ctx, NEURON_NO_CTX);
+	neuron_ras_sample(ndev);
+	neuron_queues_mark_lost(ndev, -ECANCELED);
+	neuron_device_restart(ndev, neuron_hw_reset(ndev));
 }
 
 /**
- * neuron_device_reset() - the last resort
+ * neuron_device_reset_by() - the last resort
  * @ndev: Device, entered with drm_dev_enter(), reset_sem not held.
- * @why: For the log.
+ * @ctx: The context whose fault it is, or NEURON_NO_CTX.
+ * @why: For the log; a string that lasts.
+ *
+ * Also finds out whether the device is still there.
  *
  * When it returns, the device uses no memory that it was given before, in one way or the other.
  */
-void neuron_device_reset(struct neuron_device *ndev, const char *why)
+void neuron_device_reset_by(struct neuron_device *ndev, u32 ctx, const char *why)
 {
 	bool cookie = dma_fence_begin_signalling();
 
 	down_write(&ndev->reset_sem);
-	if (!ndev->wedged && !ndev->away) {
-		drm_err(&ndev->drm, "resetting the device: %s\n", why);
-		trace_neuron_reset(why);
-		neuron_queues_mark_lost(ndev, -ECANCELED);
-		neuron_device_restart(ndev, neuron_hw_reset(ndev));
-	}
+	neuron_device_reset_locked(ndev, ctx, why);
 	up_write(&ndev->reset_sem);
 	dma_fence_end_signalling(cookie);
 }
 
-static unsigned long neuron_tdr_period(const struct neuron_queue *queue)
+void neuron_device_reset(struct neuron_device *ndev, const char *why)
 {
-	return clamp(queue->timeout / 4, NEURON_TDR_PERIOD_MIN, NEURON_TDR_PERIOD_MAX);
+	neuron_device_reset_by(ndev, NEURON_NO_CTX, why);
 }
 
-/* A job was pushed. */
-void neuron_tdr_kick(struct neuron_queue *queue)
-{
-	queue_delayed_work(queue->ndev->wq, &queue->ndev->tdr, neuron_tdr_period(queue));
-}
-
-/* Read the queue's counter. Return: whether it has to be looked at again. */
-static bool neuron_tdr_sample(struct neuron_queue *queue)
-{
-	u64 progress = neuron_rd64(queue->ndev, NRN_REG_QUEUE_PROGRESS(queue->hw));
-	u64 head = neuron_queue_oldest(queue);
-
-	if (!head || head != queue->head_job) {
-		queue->head_job = head;
-		queue->head_job_at = jiffies;
-		queue->progress_at = jiffies;
-	}
-	if (head && progress != queue->progress) {
-		queue->progress_at = jiffies;
-		queue->moved_at = jiffies;
-	}
-	queue->progress = progress;
-	/* Nobody tells when a process gives work to its queue. */
-	return head || (queue->user && !READ_ONCE(queue->marked));
-}
-
-static bool neuron_tdr_others_move(struct neuron_queue *queue)
-{
-	struct neuron_queue *other __free(neuron_queue) = NULL;
-
-	while ((other = neuron_queue_next(queue->ndev, other)))
-		if (other != queue && other->head_job &&
-		    time_before(jiffies, other->moved_at + queue->timeout))
-			return true;
-	return false;
-}
-
-static bool neuron_tdr_hangs(struct neuron_queue *queue)
-{
-	if (!queue->head_job)
-		return false;
-	if (time_after(jiffies, queue->head_job_at + NEURON_TDR_RUNS * queue->timeout))
-		return true;
-	return time_after(jiffies, queue->progress_at + queue->timeout) &&
-	       !neuron_tdr_others_move(queue);
-}
-
-/* Return: false if the hardware queue does not stop. */
-static bool neuron_tdr_stop(struct neuron_queue *queue)
-{
-	drm_dbg(&queue->ndev->drm, "job %llu of queue %u (ctx %u) has timed out\n", queue->head_job,
-		queue->hw, queue->ctx);
-
-	neuron_queue_mark(queue, DRM_NEURON_QUEUE_TIMED_OUT, -ETIME, -ECANCELED);
-	if (neuron_queue_stop_hw(queue))
-		return false;
-	neuron_queue_flush(queue);
-	return true;
-}
-
-/* Stop what hangs, and lower the time to the next look. Return: false if a reset is needed. */
-static bool neuron_tdr_scan(struct neuron_device *ndev, unsigned long *period)
-{
-	struct neuron_queue *queue __free(neuron_queue) = NULL;
-
-	while ((queue = neuron_queue_next(ndev, queue))) {
-		/* An interrupt that was lost must not look like a hang. */
-		neuron_queue_retire(queue);
-		if (neuron_tdr_sample(queue))
-			*period = min(*period, neuron_tdr_period(queue));
-	}
-
-	while ((queue = neuron_queue_next(ndev, queue)))
-		if (neuron_tdr_hangs(queue) && !neuron_tdr_stop(queue))
-			return false;
-	return true;
-}
-
-void neuron_tdr_work(struct work_struct *work)
-{
-	struct neuron_device *ndev = container_of(to_delayed_work(work), struct neuron_device, tdr);
-	unsigned long period = MAX_JIFFY_OFFSET;
-	bool stopped = true;
-	bool cookie;
-	int idx;
-
-	if (!drm_dev_enter(&ndev->drm, &idx))
-		return;
-
-	cookie = dma_fence_begin_signalling();
-	down_read(&ndev->reset_sem);
-	if (!ndev->away)
-		stopped = neuron_tdr_scan(ndev, &period);
-	up_read(&ndev->reset_sem);
-	if (!stopped)
-		neuron_device_reset(ndev, "a queue that hangs does not stop");
-	dma_fence_end_signalling(cookie);
-
-	if (period != MAX_JIFFY_OFFSET)
-		queue_delayed_work(ndev->wq, &ndev->tdr, period);
-	drm_dev_exit(idx);
-}
-
-/*
- * A reset of the function from outside, such as sysfs' reset file. prepare and done come as a pair.
- * In between the PCI core takes locks that memory is allocated under, which whoever completes a
- * fence must not wait for: so reset_sem is not held, and neuron_device.away keeps all off the
- * hardware. It is idle by then, so that memory may be freed.
+/**
+ * neuron_device_leave() - the device will be reset by others
+ * @ndev: Device, reset_sem not held.
+ * @why: NEURON_AWAY_RESET or NEURON_AWAY_ERROR.
+ * @reachable: Whether it can be talked to.
+ *
+ * Until neuron_device_come_back(), which is called with the same @why, reset_sem is not held but
+ * the device is away: the PCI core takes locks that memory is allocated under, which whoever
+ * completes a fence must not wait for.
  */
-static void neuron_reset_prepare(struct pci_dev *pdev)
+void neuron_device_leave(struct neuron_device *ndev, unsigned int why, bool reachable)
 {
-	struct neuron_device *ndev = pci_get_drvdata(pdev);
 	bool cookie;
 
+	/* Waits for page tables, and those for memory. */
 	neuron_doorbells_shut(ndev);
 
 	cookie = dma_fence_begin_signalling();
 	down_write(&ndev->reset_sem);
-	trace_neuron_reset("function level reset");
+	trace_neuron_reset(why == NEURON_AWAY_RESET ? "function level reset" : "link error");
 	neuron_queues_mark_lost(ndev, -ECANCELED);
-	if (neuron_hw_reset(ndev)) {
-		pci_clear_master(pdev);
-		ndev->wedged = true;
+	if (!neuron_hw_is_cut_off(ndev)) {
+		if (reachable)
+			neuron_ras_sample(ndev);
+		if (!reachable || neuron_hw_reset(ndev))
+			neuron_device_cut_off(ndev);
 	}
-	ndev->away = true;
+	ndev->away |= why;
+	neuron_queues_flush(ndev);
 	up_write(&ndev->reset_sem);
 	dma_fence_end_signalling(cookie);
 }
 
-static void neuron_reset_done(struct pci_dev *pdev)
+/**
+ * neuron_device_come_back() - others have reset the device
+ * @ndev: Device, reset_sem not held.
+ * @why: As with neuron_device_leave().
+ * @error: How the reset went.
+ */
+void neuron_device_come_back(struct neuron_device *ndev, unsigned int why, int error)
 {
-	struct neuron_device *ndev = pci_get_drvdata(pdev);
-	bool cookie;
-	int ret;
+	bool cookie = dma_fence_begin_signalling();
 
-	ret = neuron_hw_wait_ready(ndev);
-	if (!ret && !neuron_hw_present(ndev))
-		ret = -ENODEV;
-
-	cookie = dma_fence_begin_signalling();
 	down_write(&ndev->reset_sem);
-	ndev->wedged = false;
-	ndev->away = false;
-	pci_set_master(pdev);
-	neuron_device_restart(ndev, ret);
+	ndev->away &= ~why;
+	if (!ndev->away) {
+		/* What it was before, it has come out of a reset now. */
+		WRITE_ONCE(ndev->wedged, false);
+		WRITE_ONCE(ndev->gone, false);
+		pci_set_master(to_pci_dev(ndev->drm.dev));
+		neuron_device_restart(ndev, error);
+	}
 	up_write(&ndev->reset_sem);
 	dma_fence_end_signalling(cookie);
 
-	if (!ret)
+	if (!error)
 		neuron_doorbells_open(ndev);
 }
 
-const struct pci_error_handlers neuron_pci_err_handler = {
-	.reset_prepare = neuron_reset_prepare,
-	.reset_done = neuron_reset_done,
-};
+void neuron_reset_init(struct neuron_device *ndev)
+{
+	ndev->timeout_ms_default = NEURON_TIMEOUT_MS_DEFAULT;
+	ndev->job_timeouts = NEURON_JOB_TIMEOUTS_DEFAULT;
+	ndev->stop_ms = NEURON_STOP_MS_DEFAULT;
+	ndev->reset_ms = NEURON_RESET_MS_DEFAULT;
+	INIT_WORK(&ndev->wedged_work, neuron_wedged_work);
+}
+
+/* Remove: nobody resets the device any more. */
+void neuron_reset_fini(struct neuron_device *ndev)
+{
+	cancel_work_sync(&ndev->wedged_work);
+}

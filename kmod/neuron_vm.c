@@ -130,7 +130,7 @@ static void neuron_vm_flush(struct neuron_file *nfile)
 	ret = neuron_hw_tlb_flush(ndev, nfile->ctx);
 	up_read(&ndev->reset_sem);
 	if (ret)
-		neuron_device_reset(ndev, "a TLB flush does not end");
+		neuron_device_reset_by(ndev, nfile->ctx, "a TLB flush does not end");
 }
 
 static void neuron_vm_unmap_locked(struct neuron_file *nfile, const struct drm_mm_node *node)
@@ -415,6 +415,40 @@ void neuron_vm_unmap_own(struct neuron_file *nfile, struct neuron_own_mapping *o
 	mutex_unlock(&vm->lock);
 }
 
+/**
+ * neuron_vm_list() - what is mapped, for a coredump
+ * @vm: Address space.
+ * @ranges: Gets the first mappings.
+ * @max: At most so many.
+ *
+ * Waits for nothing: it is called by those that complete fences.
+ *
+ * Return: how many mappings there are, or -EBUSY.
+ */
+int neuron_vm_list(struct neuron_vm *vm, struct neuron_vm_range *ranges, u32 max)
+{
+	struct neuron_mapping *map;
+	struct drm_mm_node *node;
+	u32 count = 0;
+
+	if (!mutex_trylock(&vm->lock))
+		return -EBUSY;
+
+	drm_mm_for_each_node(node, &vm->mm) {
+		map = container_of(node, struct neuron_mapping, node);
+		if (count < max)
+			ranges[count] = (struct neuron_vm_range){
+				.va = node->start,
+				.size = node->size,
+				.hbm = map->bo->placement == DRM_NEURON_PLACE_HBM,
+				.read_only = map->read_only,
+			};
+		count++;
+	}
+	mutex_unlock(&vm->lock);
+	return count;
+}
+
 static int neuron_vm_check_range(const struct drm_neuron_vm_bind *args)
 {
 	bool chosen = args->op == DRM_NEURON_BIND_MAP && !(args->flags & DRM_NEURON_BIND_FIXED_VA);
@@ -449,7 +483,7 @@ int neuron_vm_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *fi
 
 	switch (args->op) {
 	case DRM_NEURON_BIND_MAP:
-		ret = nfile->ndev->wedged ? -EIO : neuron_vm_map(nfile, args);
+		ret = neuron_device_error(nfile->ndev) ?: neuron_vm_map(nfile, args);
 		break;
 	case DRM_NEURON_BIND_UNMAP:
 		ret = neuron_vm_unmap(nfile, args);

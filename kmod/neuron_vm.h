@@ -45,6 +45,17 @@ struct neuron_own_mapping {
 	bool write;
 };
 
+ * struct neuron_vm_range: a mapping, for a coredump
+ */
+struct neuron_vm_range {
+	u64 va;
+	u64 size;
+	bool hbm;
+	bool read_only;
+};
+
+int neuron_vm_list(struct neuron_vm *vm, struct neuron_vm_range *ranges, u32 max);
+
 int neuron_vm_init(struct neuron_vm *vm, struct neuron_device *ndev);
 void neuron_vm_fini(struct neuron_vm *vm);
 void neuron_vm_show_fdinfo(struct drm_printer *p, const struct neuron_vm *vm);

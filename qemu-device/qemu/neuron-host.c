@@ -96,7 +96,7 @@ static int dma(NeuronState *s, uint64_t addr, void *buf, size_t len,
 
     thread_enter();
     if (qatomic_read(&s->stopped) || qatomic_read(&s->asleep) ||
-        len > UINT64_MAX - addr) {
+        qatomic_read(&s->link_down) || len > UINT64_MAX - addr) {
         return -EIO;
     }
     if (qatomic_read(&s->translated) && !bql_locked()) {

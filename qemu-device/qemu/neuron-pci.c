@@ -28,7 +28,7 @@ static uint64_t neuron_reg_read(void *opaque, hwaddr offset, unsigned int size)
     /* All ones is what a bus gives for a device that has left. */
     uint64_t value = UINT64_MAX;
 
-    if (!s->stopped) {
+    if (!s->stopped && !s->link_down) {
         value = neuron_chip_reg_read(s->chip, offset, size);
     }
     trace_neuron_reg_read(s->label, offset, size, value);
@@ -41,7 +41,7 @@ static void neuron_reg_write(void *opaque, hwaddr offset, uint64_t value,
     NeuronState *s = opaque;
 
     trace_neuron_reg_write(s->label, offset, size, value);
-    if (!s->stopped) {
+    if (!s->stopped && !s->link_down) {
         neuron_chip_reg_write(s->chip, offset, value, size);
     }
 }
@@ -60,7 +60,7 @@ static void neuron_doorbell_write(void *opaque, hwaddr offset, uint64_t value,
     trace_neuron_doorbell(s->label, offset / NRN_PAGE_SIZE,
                           offset % NRN_PAGE_SIZE / NRN_DOORBELL_STRIDE, size,
                           value);
-    if (!s->stopped) {
+    if (!s->stopped && !s->link_down) {
         neuron_chip_doorbell_write(s->chip, offset, value, size);
     }
 }
@@ -157,11 +157,45 @@ static void neuron_update_power(NeuronState *s)
     }
 }
 
+/*
+ * A card that is pulled out without a word, for tests: QEMU's own unplug asks
+ * the guest before. The chip loses its state as it would its power. What was
+ * written to config space is kept, so that the same function can come back;
+ * the aperture is RAM, and stays readable.
+ */
+static bool neuron_get_link_down(Object *obj, Error **errp)
+{
+    return NEURON(obj)->link_down;
+}
+
+static void neuron_set_link_down(Object *obj, bool value, Error **errp)
+{
+    NeuronState *s = NEURON(obj);
+
+    trace_neuron_link(s->label ?: TYPE_NEURON, value ? "down" : "up");
+    qatomic_set(&s->link_down, value);
+    if (s->chip) {
+        neuron_chip_reset(s->chip);
+        neuron_host_drop_irqs(s);
+    }
+}
+
+static uint32_t neuron_config_read(PCIDevice *pci, uint32_t addr, int len)
+{
+    if (NEURON(pci)->link_down) {
+        return UINT32_MAX;
+    }
+    return pci_default_read_config(pci, addr, len);
+}
+
 static void neuron_config_write(PCIDevice *pci, uint32_t addr, uint32_t value,
                                 int len)
 {
     NeuronState *s = NEURON(pci);
 
+    if (s->link_down) {
+        return;
+    }
     pci_default_write_config(pci, addr, value, len);
     neuron_update_power(s);
     pcie_cap_flr_write_config(pci, addr, value, len);
@@ -417,6 +451,7 @@ static void neuron_describe_properties(ObjectClass *oc)
         { "stepped", "Deterministic single-threaded mode" },
         { "seed", "Seed of the order of work in stepped mode" },
         { "simd", "Instruction set of the host that the engines run on" },
+        { "link-down", "For tests, at run time: as if it had been pulled out" },
         { "hazards", "Fault on accesses to on-chip memory that no semaphore orders" },
     };
 
@@ -433,6 +468,7 @@ static void neuron_class_init(ObjectClass *oc, void *data)
 
     pc->realize = neuron_realize;
     pc->exit = neuron_exit;
+    pc->config_read = neuron_config_read;
     pc->config_write = neuron_config_write;
     pc->vendor_id = NRN_PCI_VENDOR;
     pc->device_id = NRN_PCI_DEVICE;
@@ -444,6 +480,8 @@ static void neuron_class_init(ObjectClass *oc, void *data)
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
     device_class_set_legacy_reset(dc, neuron_reset);
     device_class_set_props(dc, neuron_properties);
+    object_class_property_add_bool(oc, "link-down", neuron_get_link_down,
+                                   neuron_set_link_down);
     neuron_describe_properties(oc);
 }
 

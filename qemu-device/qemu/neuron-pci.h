@@ -50,10 +50,12 @@ struct NeuronState {
      * Written under the BQL; the chip's threads use qatomic_read().
      * stopped: the device goes away and never works again.
      * asleep: it is in D3hot.
+     * link_down: nothing passes the link, as if it had been pulled out.
      * translated: its DMA passes a vIOMMU and needs the BQL.
      */
     bool stopped;
     bool asleep;
+    bool link_down;
     bool translated;
 
     /* Vectors raised and not yet delivered, bit i = vector i; atomic. */

@@ -363,9 +363,9 @@ enum drm_neuron_priority {
  *
  * @flags: DRM_NEURON_QUEUE_*; the two exclude each other.
  * @ring_log2: log2 of the number of packets of the ring, 4 to 16; 0 for the default.
- * @timeout_ms: A job that makes no progress for this long while no other queue of the device does
- *   either, or that takes 32 times as long all in all, is stopped and its result is -ETIME. At most
- *   an hour; 0 for the default.
+ * @timeout_ms: A job that makes no progress for this long, though it does not wait for cores or for
+ *   a queue of higher priority, is stopped and its result is -ETIME; so is one that takes 32 times
+ *   as long all in all (an administrator may change that). At most an hour; 0 for the default.
  * @queue_id: Out: id, never 0.
  * @syncobj: Out: handle of a timeline syncobj; point N signals when the job with seqno N is done. 0
  *   with USER.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Things that go away while they are used: files, processes, the device.
 
-#include "support.hpp"
+#include "machine.hpp"
 
 #include <atomic>
 #include <cerrno>
+#include <functional>
 #include <thread>
 
 #include <fcntl.h>
@@ -18,20 +19,7 @@ namespace {
 
 constexpr std::uint64_t MIB = 1 << 20;
 
-void device_works() {
-    const File file;
-    assert_int_equal(file.run(file.queue().queue_id, job_of(nop())), 0);
-}
-
-void unbind(const std::string &name) {
-    assert_int_equal(write_file("/sys/bus/pci/drivers/neuron_accel/unbind", name), 0);
-    assert_true(wait_for_node(false));
-}
-
-void rebind(const std::string &name) {
-    assert_int_equal(write_file("/sys/bus/pci/drivers/neuron_accel/bind", name), 0);
-    assert_true(wait_for_node(true));
-}
+void rebind(const std::string &name) { bind_driver(name); }
 
 void close_with_jobs_in_flight(void **) {
     for (int i = 0; i < 20; ++i) {
@@ -118,6 +106,74 @@ void unbind_completes_uring_commands(void **) {
     io_uring_queue_exit(&ring);
     rebind(name);
     device_works();
+}
+
+// All that a process can hold on to, at once: mappings, a command in flight, waits, events, attributes.
+void everything_is_used_while_the_device_goes(const std::function<void()> &go, const std::function<void()> &come_back) {
+    const std::string path = pci_path();
+    {
+        const File file;
+        const auto host = file.host(MIB);
+        const Mapping host_memory(file, host);
+        const Mapping hbm_memory(file, file.hbm(MIB));
+        file.bind(host);
+        host_memory.words()[0] = 1;
+        hbm_memory.words()[0] = 2;
+        assert_int_equal(event_mask(file, DRM_NEURON_EVENT_FAULT | DRM_NEURON_EVENT_RESET), 0);
+        assert_int_equal(file.run(file.queue().queue_id, job_of(fill(0x7000000000, 8, 1))), -EIO);
+        PendingCommand command(file);
+        const auto id = file.queue().queue_id;
+        std::uint64_t seqno = 0;
+        assert_int_equal(file.submit(id, job_of(Spinner(file).packet()), &seqno), 0);
+
+        // In threads of their own: the end of the command interrupts whoever submitted it, and nothing can be repeated.
+        int status = 1;
+        int ret = 1;
+        std::thread waiter([&] { ret = file.wait(id, seqno, &status, LONG); });
+        std::atomic<bool> stop = false;
+        std::thread reader([&] {
+            while (!stop)
+                for (const char *name : {"/device_state", "/ras/faults", "/watchdog/stop_ms"})
+                    read_file(path + name);
+        });
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        go();
+        assert_int_equal(command.result(), -ENODEV);
+        waiter.join();
+        assert_int_equal(ret, 0);
+        assert_int_equal(status, -ENODEV);
+        stop = true;
+        reader.join();
+        assert_int_equal(host_memory.words()[0], 1);
+        hbm_memory.words()[0] = 3;
+
+        come_back();
+        device_works();
+        assert_int_equal(hbm_memory.words()[0], 3);
+        // What has come before the device went can still be read.
+        assert_true(next_event(file).has_value());
+        assert_false(next_event(file).has_value());
+        assert_int_equal(event_mask(file, 0), -ENODEV);
+    }
+    device_works();
+}
+
+void everything_is_used_while_the_driver_is_unbound(void **) {
+    const std::string name = pci_name();
+    everything_is_used_while_the_device_goes([&] { unbind(name); }, [&] { rebind(name); });
+}
+
+void everything_is_used_while_the_function_is_removed(void **) {
+    const std::string path = pci_path();
+    everything_is_used_while_the_device_goes(
+        [&] {
+            assert_int_equal(write_file(path + "/remove", "1"), 0);
+            assert_true(wait_for_node(false));
+        },
+        [] {
+            assert_int_equal(write_file("/sys/bus/pci/rescan", "1"), 0);
+            assert_true(wait_for_node(true));
+        });
 }
 
 // Files of a device that was removed are closed while its successor is in use.
@@ -256,6 +312,8 @@ int main() {
         cmocka_unit_test(process_dies_with_jobs_in_flight),
         cmocka_unit_test(unbind_fails_jobs_and_keeps_mappings_readable),
         cmocka_unit_test(unbind_completes_uring_commands),
+        cmocka_unit_test(everything_is_used_while_the_driver_is_unbound),
+        cmocka_unit_test(everything_is_used_while_the_function_is_removed),
         cmocka_unit_test(files_close_after_the_device_came_back),
         cmocka_unit_test(files_close_after_the_function_was_removed),
         cmocka_unit_test(threads_hammer_while_the_device_goes),

@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+#include <linux/devcoredump.h>
+#include <linux/ktime.h>
+#include <linux/pci.h>
+#include <linux/utsname.h>
+#include <linux/vmalloc.h>
+
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+
+#include "neuron_coredump.h"
+#include "neuron_hw.h"
+#include "neuron_irq.h"
+#include "neuron_job.h"
+#include "neuron_queue.h"
+#include "neuron_spec_names.h"
+
+/**
+ * DOC: Device coredump
+ *
+ * Taken of the first failure, before the hardware is touched, and kept by the devcoredump core
+ * until somebody has read it or five minutes are over. It names registers, queues, packets, jobs
+ * and mappings, but holds nothing of what is in the buffers of a process.
+ *
+ * Whoever takes it completes fences, so it is done in two steps: neuron_coredump_take() copies into
+ * a snapshot that exists since probe, and allocates and waits for nothing. A work item makes text
+ * of it. While it is at that, further failures are not recorded; the core would drop them.
+ */
+
+#define NEURON_DUMP_VERSION  1
+#define NEURON_DUMP_PACKETS  8
+/* Packets before the one that the queue is at. */
+#define NEURON_DUMP_BEFORE   2
+#define NEURON_DUMP_JOBS     16
+#define NEURON_DUMP_MAPPINGS 1024
+#define NEURON_DUMP_EVENTS   16
+
+/*
+ * struct neuron_reg_desc: a register to be dumped
+ */
+struct neuron_reg_desc {
+	const char *name;
+	u32 offset;
+	u32 bits;
+};
+
+#define NEURON_REG_GLOBAL(reg, bits) { #reg, NRN_REG_GLOBAL_##reg, bits }
+#define NEURON_REG_CTX(reg, bits) { #reg, NRN_REG_CTX_##reg(0), bits }
+#define NEURON_REG_QUEUE(reg, bits) { #reg, NRN_REG_QUEUE_##reg(0), bits }
+
+/* All that can be read without an effect. */
+static const struct neuron_reg_desc neuron_global_regs[] = {
+	NEURON_REG_GLOBAL(MAGIC, 32),	       NEURON_REG_GLOBAL(VERSION, 32),
+	NEURON_REG_GLOBAL(STATUS, 32),	       NEURON_REG_GLOBAL(CLOCK_NS, 64),
+	NEURON_REG_GLOBAL(EVENT_RING_BASE, 64), NEURON_REG_GLOBAL(EVENT_RING_LOG2, 32),
+	NEURON_REG_GLOBAL(EVENT_HEAD, 32),     NEURON_REG_GLOBAL(EVENT_TAIL, 32),
+	NEURON_REG_GLOBAL(EVENTS_LOST, 32),    NEURON_REG_GLOBAL(BAD_REGISTER, 32),
+	NEURON_REG_GLOBAL(SCRUB_ADDR, 64),     NEURON_REG_GLOBAL(SCRUB_BYTES, 64),
+	NEURON_REG_GLOBAL(SCRUB_CTRL, 32),     NEURON_REG_GLOBAL(TEMPERATURE, 32),
+	NEURON_REG_GLOBAL(POWER_UW, 32),       NEURON_REG_GLOBAL(ENERGY_UJ, 64),
+	NEURON_REG_GLOBAL(HBM_CORRECTED, 32),  NEURON_REG_GLOBAL(HBM_UNCORRECTED, 32),
+};
+
+static const struct neuron_reg_desc neuron_ctx_regs[] = {
+	NEURON_REG_CTX(PT_ROOT, 64),
+	NEURON_REG_CTX(CTRL, 32),
+	NEURON_REG_CTX(STATUS, 32),
+	NEURON_REG_CTX(TLB_FLUSHING, 32),
+};
+
+static const struct neuron_reg_desc neuron_queue_regs[] = {
+	NEURON_REG_QUEUE(RING_BASE, 64),  NEURON_REG_QUEUE(SEQNO_ADDR, 64),
+	NEURON_REG_QUEUE(RING_LOG2, 32),  NEURON_REG_QUEUE(CFG, 32),
+	NEURON_REG_QUEUE(CTRL, 32),	  NEURON_REG_QUEUE(STATUS, 32),
+	NEURON_REG_QUEUE(HEAD, 64),	  NEURON_REG_QUEUE(TAIL, 64),
+	NEURON_REG_QUEUE(PROGRESS, 64),	  NEURON_REG_QUEUE(STAMP_ADDR, 64),
+	NEURON_REG_QUEUE(COALESCE, 32),	  NEURON_REG_QUEUE(BUSY_NS, 64),
+	NEURON_REG_QUEUE(CORE_NS, 64),
+};
+
+struct neuron_snapshot_job {
+	u64 seqno;
+	u64 first;
+	u64 end;
+};
+
+struct neuron_snapshot_queue {
+	bool used;
+	bool marked;
+	u32 ctx;
+	u32 id;
+	u32 state;
+	u64 submitted;
+	u64 completed;
+	u64 head;
+	u64 tail;
+	u64 regs[ARRAY_SIZE(neuron_queue_regs)];
+	/* @jobs: The oldest jobs in flight, of @job_count. */
+	struct neuron_snapshot_job jobs[NEURON_DUMP_JOBS];
+	u32 job_count;
+	/* @packets: Packets of the ring from @first_packet on. */
+	struct neuron_raw_packet packets[NEURON_DUMP_PACKETS];
+	u64 first_packet;
+	u32 packet_count;
+};
+
+struct neuron_snapshot_ctx {
+	bool used;
+	u64 regs[ARRAY_SIZE(neuron_ctx_regs)];
+};
+
+/*
+ * struct neuron_snapshot: the state of the device and the driver at a failure
+ */
+struct neuron_snapshot {
+	const char *why;
+	/* @ctx, @hw: Context and hardware queue that failed, or NEURON_NO_CTX. */
+	u32 ctx;
+	u32 hw;
+	ktime_t real;
+	ktime_t boot;
+	int resets;
+	u64 regs[ARRAY_SIZE(neuron_global_regs)];
+	struct neuron_snapshot_ctx contexts[NRN_MAX_CONTEXTS];
+	struct neuron_snapshot_queue queues[NRN_MAX_QUEUES];
+	struct neuron_vm_range mappings[NEURON_DUMP_MAPPINGS];
+	/* @mapping_count: How many there are, or negative if they could not be looked at. */
+	int mapping_count;
+	/* @events: The newest records of the event ring, the last one is that before @event_tail */
+	struct nrn_event_record events[NEURON_DUMP_EVENTS];
+	u32 event_count;
+	u32 event_tail;
+};
+
+static void neuron_snapshot_regs(struct neuron_device *ndev, const struct neuron_reg_desc *descs,
+				 u32 count, u32 base, u64 *values)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		values[i] = descs[i].bits == 64 ? neuron_rd64(ndev, base + descs[i].offset) :
+						  neuron_rd32(ndev, base + descs[i].offset);
+}
+
+/* The ring may be gone already, and the device may say anything. */
+static void neuron_snapshot_packets(struct neuron_snapshot_queue *to, struct neuron_queue *queue,
+				    u64 hw_head)
+{
+	u64 size = BIT_ULL(queue->ring_log2);
+	u64 tail = queue->tail;
+	u64 at = hw_head <= tail && tail - hw_head <= size ? hw_head : queue->head;
+	u64 oldest = tail > size ? tail - size : 0;
+
+	lockdep_assert_held(&queue->irq_lock);
+
+	to->packet_count = 0;
+	if (!queue->ring)
+		return;
+
+	to->first_packet = max(at > NEURON_DUMP_BEFORE ? at - NEURON_DUMP_BEFORE : 0, oldest);
+	while (to->packet_count < NEURON_DUMP_PACKETS &&
+	       to->first_packet + to->packet_count < tail) {
+		to->packets[to->packet_count] =
+			queue->ring[(to->first_packet + to->packet_count) & (size - 1)];
+		to->packet_count++;
+	}
+}
+
+static void neuron_snapshot_jobs(struct neuron_snapshot_queue *to, struct neuron_queue *queue)
+{
+	struct neuron_snapshot_job *entry;
+	struct neuron_job *job;
+
+	lockdep_assert_held(&queue->irq_lock);
+
+	to->job_count = 0;
+	list_for_each_entry(job, &queue->jobs, link) {
+		if (to->job_count < NEURON_DUMP_JOBS) {
+			entry = &to->jobs[to->job_count];
+			entry->seqno = job->fence.seqno;
+			entry->first = job->first;
+			entry->end = job->end;
+		}
+		to->job_count++;
+	}
+}
+
+static void neuron_snapshot_queue(struct neuron_snapshot_queue *to, struct neuron_queue *queue)
+{
+	u32 base = queue->hw * NRN_BLOCK_QUEUE_STRIDE;
+
+	neuron_snapshot_regs(queue->ndev, neuron_queue_regs, ARRAY_SIZE(neuron_queue_regs), base,
+			     to->regs);
+	to->used = true;
+	to->ctx = queue->ctx;
+	to->id = queue->id;
+
+	spin_lock_irq(&queue->irq_lock);
+	to->marked = queue->marked;
+	to->state = queue->state;
+	to->submitted = queue->submitted;
+	to->completed = queue->completed;
+	to->head = queue->head;
+	to->tail = queue->tail;
+	neuron_snapshot_jobs(to, queue);
+	neuron_snapshot_packets(to, queue, neuron_rd64(queue->ndev, NRN_REG_QUEUE_HEAD(queue->hw)));
+	spin_unlock_irq(&queue->irq_lock);
+}
+
+static void neuron_snapshot_queues(struct neuron_snapshot *snap, struct neuron_device *ndev)
+{
+	struct neuron_queue *queue;
+	u32 hw;
+
+	for (hw = 0; hw < ndev->info.queues; hw++) {
+		snap->queues[hw].used = false;
+		queue = neuron_queue_get_hw(ndev, hw);
+		if (!queue)
+			continue;
+		neuron_snapshot_queue(&snap->queues[hw], queue);
+		neuron_queue_put(queue);
+	}
+}
+
+static void neuron_snapshot_contexts(struct neuron_snapshot *snap, struct neuron_device *ndev)
+{
+	u32 ctx;
+
+	for (ctx = 0; ctx < ndev->info.contexts; ctx++) {
+		snap->contexts[ctx].used = ndev->ctx_root[ctx];
+		if (ndev->ctx_root[ctx])
+			neuron_snapshot_regs(ndev, neuron_ctx_regs, ARRAY_SIZE(neuron_ctx_regs),
+					     ctx * NRN_BLOCK_CTX_STRIDE, snap->contexts[ctx].regs);
+	}
+}
+
+static void neuron_snapshot_events(struct neuron_snapshot *snap, struct neuron_device *ndev)
+{
+	u32 tail = neuron_rd32(ndev, NRN_REG_GLOBAL_EVENT_TAIL);
+	u32 i;
+
+	snap->event_tail = tail;
+	snap->event_count = min(tail, NEURON_DUMP_EVENTS);
+	for (i = 0; i < snap->event_count; i++)
+		snap->events[i] = *neuron_events_record(ndev, tail - snap->event_count + i);
+}
+
+/**
+ * neuron_coredump_take() - record the state of the device
+ * @ndev: Device that can be talked to; reset_sem is held for writing.
+ * @why: What has happened; a string that lasts.
+ * @ctx: Context that it has happened to, or NEURON_NO_CTX.
+ * @hw: Hardware queue, likewise.
+ */
+void neuron_coredump_take(struct neuron_device *ndev, const char *why, u32 ctx, u32 hw)
+{
+	struct neuron_snapshot *snap = ndev->coredump.snapshot;
+	struct neuron_vm *vm = ctx == NEURON_NO_CTX ? NULL : ndev->ctx_vm[ctx];
+
+	lockdep_assert_held_write(&ndev->reset_sem);
+
+	if (!IS_ENABLED(CONFIG_DEV_COREDUMP) || test_and_set_bit_lock(0, &ndev->coredump.busy))
+		return;
+
+	snap->why = why;
+	snap->ctx = ctx;
+	snap->hw = hw;
+	snap->real = ktime_get_real();
+	snap->boot = ktime_get_boottime();
+	snap->resets = atomic_read(&ndev->reset_count);
+	neuron_snapshot_regs(ndev, neuron_global_regs, ARRAY_SIZE(neuron_global_regs), 0,
+			     snap->regs);
+	neuron_snapshot_contexts(snap, ndev);
+	neuron_snapshot_queues(snap, ndev);
+	neuron_snapshot_events(snap, ndev);
+	snap->mapping_count = vm ? neuron_vm_list(vm, snap->mappings, NEURON_DUMP_MAPPINGS) : 0;
+	queue_work(system_unbound_wq, &ndev->coredump.work);
+}
+
+static void neuron_dump_regs(struct drm_printer *p, const struct neuron_reg_desc *descs, u32 count,
+			     const u64 *values)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		drm_printf(p, "%s: %#llx\n", descs[i].name, values[i]);
+}
+
+static void neuron_dump_header(struct drm_printer *p, struct neuron_device *ndev,
+			       const struct neuron_snapshot *snap)
+{
+	struct timespec64 real = ktime_to_timespec64(snap->real);
+	struct timespec64 boot = ktime_to_timespec64(snap->boot);
+
+	drm_printf(p, "neuron_accel coredump %u\n", NEURON_DUMP_VERSION);
+	drm_printf(p, "kernel: %s\n", init_utsname()->release);
+	drm_printf(p, "device: %s\n", pci_name(to_pci_dev(ndev->drm.dev)));
+	drm_printf(p, "profile: %s\n", nrn_profile_name(ndev->info.profile));
+	drm_printf(p, "contract: device %u.%u driver %u.%u\n",
+		   ndev->info.spec_version >> NRN_GLOBAL_VERSION_MAJOR_SHIFT,
+		   ndev->info.spec_version & NRN_GLOBAL_VERSION_MINOR, NRN_VERSION_MAJOR,
+		   NRN_VERSION_MINOR);
+	drm_printf(p, "reason: %s\n", snap->why);
+	if (snap->ctx != NEURON_NO_CTX)
+		drm_printf(p, "context: %u\n", snap->ctx);
+	if (snap->hw != NEURON_NO_CTX)
+		drm_printf(p, "queue: %u\n", snap->hw);
+	drm_printf(p, "time: %lld.%09ld\n", real.tv_sec, real.tv_nsec);
+	drm_printf(p, "uptime: %lld.%09ld\n", boot.tv_sec, boot.tv_nsec);
+	drm_printf(p, "resets: %d\n", snap->resets);
+}
+
+static void neuron_dump_packet(struct drm_printer *p, u64 index,
+			       const struct neuron_raw_packet *packet)
+{
+	const u8 *bytes = (const u8 *)packet;
+	u32 i;
+
+	drm_printf(p, "packet %llu %s:", index, nrn_packet_op_name(packet->header.opcode));
+	for (i = 0; i < sizeof(*packet); i += 8)
+		drm_printf(p, " %8phN", bytes + i);
+	drm_puts(p, "\n");
+}
+
+static const char *const neuron_queue_states[] = {
+	[DRM_NEURON_QUEUE_OK] = "ok",
+	[DRM_NEURON_QUEUE_FAULTED] = "faulted",
+	[DRM_NEURON_QUEUE_TIMED_OUT] = "timed out",
+	[DRM_NEURON_QUEUE_CANCELED] = "canceled",
+	[DRM_NEURON_QUEUE_LOST] = "lost",
+};
+
+static void neuron_dump_queue(struct drm_printer *p, u32 hw,
+			      const struct neuron_snapshot_queue *queue)
+{
+	u32 i;
+
+	drm_printf(p, "\n[queue %u]\n", hw);
+	drm_printf(p, "context: %u\nid: %u\nstate: %s%s\n", queue->ctx, queue->id,
+		   neuron_queue_states[queue->state], queue->marked ? ", stopped" : "");
+	drm_printf(p, "submitted: %llu\ncompleted: %llu\n", queue->submitted, queue->completed);
+	drm_printf(p, "head: %llu\ntail: %llu\n", queue->head, queue->tail);
+	neuron_dump_regs(p, neuron_queue_regs, ARRAY_SIZE(neuron_queue_regs), queue->regs);
+
+	drm_printf(p, "jobs: %u\n", queue->job_count);
+	for (i = 0; i < min(queue->job_count, NEURON_DUMP_JOBS); i++)
+		drm_printf(p, "job %llu: packets %llu to %llu\n", queue->jobs[i].seqno,
+			   queue->jobs[i].first, queue->jobs[i].end - 1);
+	for (i = 0; i < queue->packet_count; i++)
+		neuron_dump_packet(p, queue->first_packet + i, &queue->packets[i]);
+}
+
+static void neuron_dump_mappings(struct drm_printer *p, const struct neuron_snapshot *snap)
+{
+	const struct neuron_vm_range *map;
+	int i;
+
+	if (snap->ctx == NEURON_NO_CTX)
+		return;
+
+	drm_printf(p, "\n[mappings of context %u]\n", snap->ctx);
+	if (snap->mapping_count < 0) {
+		drm_puts(p, "in use\n");
+		return;
+	}
+	drm_printf(p, "mappings: %d\n", snap->mapping_count);
+	for (i = 0; i < min(snap->mapping_count, NEURON_DUMP_MAPPINGS); i++) {
+		map = &snap->mappings[i];
+		drm_printf(p, "%#llx +%#llx %s %s\n", map->va, map->size, map->hbm ? "hbm" : "host",
+			   map->read_only ? "ro" : "rw");
+	}
+}
+
+static void neuron_dump_event(struct drm_printer *p, u32 index, const struct nrn_event_record *rec)
+{
+	drm_printf(p, "event %u: %s %s context %u queue %u unit %s core %u ring %u write %u", index,
+		   nrn_event_name(le16_to_cpu(rec->kind)), nrn_fault_name(le16_to_cpu(rec->code)),
+		   le16_to_cpu(rec->ctx), le16_to_cpu(rec->queue), nrn_unit_name(rec->unit),
+		   rec->core, rec->ring, rec->write);
+	drm_printf(p, " pc %u packet %llu va %#llx info %#llx time %llu\n", le32_to_cpu(rec->pc),
+		   le64_to_cpu(rec->packet), le64_to_cpu(rec->va), le64_to_cpu(rec->info),
+		   le64_to_cpu(rec->time_ns));
+}
+
+static void neuron_dump(struct drm_printer *p, struct neuron_device *ndev,
+			const struct neuron_snapshot *snap)
+{
+	u32 i;
+
+	neuron_dump_header(p, ndev, snap);
+
+	drm_puts(p, "\n[device]\n");
+	neuron_dump_regs(p, neuron_global_regs, ARRAY_SIZE(neuron_global_regs), snap->regs);
+
+	for (i = 0; i < ndev->info.contexts; i++) {
+		if (!snap->contexts[i].used)
+			continue;
+		drm_printf(p, "\n[context %u]\n", i);
+		neuron_dump_regs(p, neuron_ctx_regs, ARRAY_SIZE(neuron_ctx_regs),
+				 snap->contexts[i].regs);
+	}
+
+	for (i = 0; i < ndev->info.queues; i++)
+		if (snap->queues[i].used)
+			neuron_dump_queue(p, i, &snap->queues[i]);
+
+	neuron_dump_mappings(p, snap);
+
+	drm_puts(p, "\n[events]\n");
+	for (i = 0; i < snap->event_count; i++)
+		neuron_dump_event(p, snap->event_tail - snap->event_count + i, &snap->events[i]);
+	drm_puts(p, "\n[end]\n");
+}
+
+/* Into the buffer, or only to see how long it is. Return: bytes. */
+static ssize_t neuron_dump_to(void *buffer, ssize_t size, struct neuron_device *ndev)
+{
+	struct drm_print_iterator iter = { .data = buffer, .remain = size };
+	struct drm_printer p = drm_coredump_printer(&iter);
+
+	neuron_dump(&p, ndev, ndev->coredump.snapshot);
+	return size - iter.remain;
+}
+
+static void neuron_coredump_work(struct work_struct *work)
+{
+	struct neuron_device *ndev = container_of(work, struct neuron_device, coredump.work);
+	ssize_t size = neuron_dump_to(NULL, SSIZE_MAX, ndev);
+	void *text = vmalloc(size);
+
+	if (text)
+		neuron_dump_to(text, size, ndev);
+	/* Before it can be seen: whoever has read it may cause the next one. */
+	clear_bit_unlock(0, &ndev->coredump.busy);
+	if (text)
+		dev_coredumpv(ndev->drm.dev, text, size, GFP_KERNEL);
+}
+
+static void neuron_coredump_free(struct drm_device *drm, void *arg)
+{
+	vfree(to_neuron_device(drm)->coredump.snapshot);
+}
+
+int neuron_coredump_init(struct neuron_device *ndev)
+{
+	INIT_WORK(&ndev->coredump.work, neuron_coredump_work);
+	ndev->coredump.snapshot = vzalloc(sizeof(*ndev->coredump.snapshot));
+	if (!ndev->coredump.snapshot)
+		return -ENOMEM;
+	return drmm_add_action_or_reset(&ndev->drm, neuron_coredump_free, NULL);
+}
+
+/* Remove: what was taken still becomes a coredump. */
+void neuron_coredump_fini(struct neuron_device *ndev)
+{
+	flush_work(&ndev->coredump.work);
+}
