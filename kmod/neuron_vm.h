@@ -45,6 +45,7 @@ struct neuron_own_mapping {
 	bool write;
 };
 
+/*
  * struct neuron_vm_range: a mapping, for a coredump
  */
 struct neuron_vm_range {
