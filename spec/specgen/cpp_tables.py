@@ -6,6 +6,7 @@ from __future__ import annotations
 from .cpp_codec import structs
 from .cpp_names import enum_class
 from .example import example
+from .faults import names as fault_names
 from .model import BitField, Enum, Instruction, Member, Packet, Spec
 from .text import c_string, camel
 
@@ -161,7 +162,8 @@ def _instruction(i: Instruction, spec: Spec) -> str:
     operands = f"OPERANDS_{i.name}" if i.operands else "{}"
     return (
         f"{{{c_string(i.name)}, Opcode::{i.name}, {_mask(spec, 'engine', i.engines):#x}, {c_string(i.doc)}, {operands}, "
-        f"{{{', '.join(since)}}}, {{{', '.join(reach)}}}, {c_string(i.cost)}, {c_string(example(i, spec))}}}"
+        f"{{{', '.join(since)}}}, {{{', '.join(reach)}}}, {c_string(i.cost)}, {c_string(example(i, spec))}, "
+        f"{_mask(spec, 'fault', fault_names(i, spec)):#x}}}"
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .model import Block, Enum, Instruction, Member, Spec
+from .faults import names as fault_names
+from .model import TILE_RULES, Block, Enum, Instruction, Member, Spec
 from .text import c_string, camel, fill, number, one_line, wrap
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -34,6 +35,8 @@ def emit(spec: Spec) -> dict[str, str]:
             "ENGINES": "\n".join(f"    {i.name!r}: {tuple(i.engines)!r}," for i in spec.instructions),
             "INSN_SINCE": "\n".join(_since(i) for i in spec.instructions),
             "ENGINE_SPACES": "\n".join(_engine_spaces(i) for i in spec.instructions if i.engine_spaces),
+            "FAULTS": "\n".join(f"    {i.name!r}: {_set('Fault', fault_names(i, spec))}," for i in spec.instructions),
+            "TILE_RULES": "\n".join(_tile_rules(i) for i in spec.instructions),
             "OPERANDS": "\n".join(_operands(i, spec) for i in spec.instructions),
         },
     )
@@ -102,6 +105,11 @@ def _since(i: Instruction) -> str:
 def _engine_spaces(i: Instruction) -> str:
     spaces = ", ".join(f"{engine!r}: {_set('Space', names)}" for engine, names in i.engine_spaces.items())
     return f"    {i.name!r}: {{{spaces}}},"
+
+
+def _tile_rules(i: Instruction) -> str:
+    rules = {rule: tuple(getattr(i, rule)) for rule in TILE_RULES if getattr(i, rule)}
+    return f"    {i.name!r}: {rules!r},"
 
 
 def _operands(i: Instruction, spec: Spec) -> str:
