@@ -35,12 +35,12 @@ def number_range(m: Member, spec: Spec) -> Range | None:
 
 
 def _shapes(i: Instruction) -> list[str]:
-    out = []
+    groups: dict[str, list[Member]] = {}
     for m in i.operands:
         parts = [_count(r, noun) for r, noun in ((m.partitions, "partition"), (m.elements, _per(m))) if r]
         if parts:
-            out.append(f"`{m.name}`: {', '.join(parts)}.")
-    return out
+            groups.setdefault(", ".join(parts), []).append(m)
+    return [f"{quoted(members)}: {text}." for text, members in groups.items()]
 
 
 def _per(m: Member) -> str:

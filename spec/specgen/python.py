@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .faults import names as fault_names
+from .limits import number_range
 from .model import TILE_RULES, Block, Enum, Instruction, Member, Spec
 from .text import c_string, camel, fill, number, one_line, wrap
 
@@ -37,6 +38,7 @@ def emit(spec: Spec) -> dict[str, str]:
             "ENGINE_SPACES": "\n".join(_engine_spaces(i) for i in spec.instructions if i.engine_spaces),
             "FAULTS": "\n".join(f"    {i.name!r}: {_set('Fault', fault_names(i, spec))}," for i in spec.instructions),
             "TILE_RULES": "\n".join(_tile_rules(i) for i in spec.instructions),
+            "RANGES": "\n".join(_ranges(i, spec) for i in spec.instructions),
             "OPERANDS": "\n".join(_operands(i, spec) for i in spec.instructions),
         },
     )
@@ -110,6 +112,16 @@ def _engine_spaces(i: Instruction) -> str:
 def _tile_rules(i: Instruction) -> str:
     rules = {rule: tuple(getattr(i, rule)) for rule in TILE_RULES if getattr(i, rule)}
     return f"    {i.name!r}: {rules!r},"
+
+
+def _ranges(i: Instruction, spec: Spec) -> str:
+    rows = {}
+    for m in i.operands:
+        found = {"range": number_range(m, spec), "partitions": m.partitions, "elements": m.elements}
+        values = [f"{k!r}: Range({r.min}, {r.max}, {r.multiple}, {r.pow2}, {r.also})" for k, r in found.items() if r]
+        if values:
+            rows[m.name] = "{" + ", ".join(values) + "}"
+    return f"    {i.name!r}: {{" + ", ".join(f"{name!r}: {text}" for name, text in rows.items()) + "},"
 
 
 def _operands(i: Instruction, spec: Spec) -> str:

@@ -10,11 +10,11 @@
 //   reg NUMBER VALUE                     -> (nothing)
 //   rounding ENGINE MODE                 -> (nothing) what SET_ROUNDING does
 //   exec ENGINE <128 bytes>              -> one line: "ok", or "fault CODE INFO"
-// Exit status 0 at the end of the input, 1 for a request that makes no sense (told on standard error). Checks that need
-// no registers (check_instruction() of the chip) are not made here.
+// Exit status 0 at the end of the input, 1 for a request that makes no sense (told on standard error).
 #include "compute/simd_targets.hpp" // before Highway
 
 #include "compute/execute.hpp"
+#include "compute/instruction_check.hpp"
 
 #include <hwy/highway.h>
 
@@ -94,7 +94,10 @@ void execute(Core &core) {
     take_bytes(raw);
     chip::ExecContext context{
         engine, core.version, core.regs, core.memory, core.states[spec::raw(engine)], core.tensor_engine};
-    const auto result = chip::execute_compute(context, static_cast<spec::Opcode>(raw[0]), raw);
+    auto result = chip::check_instruction(engine, core.version, raw);
+    if (result) {
+        result = chip::execute_compute(context, static_cast<spec::Opcode>(raw[0]), raw);
+    }
     if (result) {
         std::cout << "ok\n";
     } else {

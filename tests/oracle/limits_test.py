@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The limits of the instructions on the chip model: at each boundary what is legal runs, and what is beyond is a fault that
-changes nothing. Limits that every tile has are in the range cases; what the decoder checks before is not looked at here.
+changes nothing. Limits that every tile has are in the range cases.
 
 Usage: limits_test.py [INSN_PROBE]
 """

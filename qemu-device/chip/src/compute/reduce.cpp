@@ -42,12 +42,8 @@ bool reduces_numbers(spec::TensorOp op) {
     }
 }
 
-// Elements of a group; 0 if `axes` is not 1 to 4. The tile is a resolved one, so it does not
-// overflow.
+// Elements of a group. The tile is a resolved one, so it does not overflow.
 std::uint32_t group_of(const spec::Tile &src, unsigned axes) {
-    if (axes < 1 || axes > src.num.size()) {
-        return 0;
-    }
     std::uint32_t group = 1;
     for (unsigned i = 0; i < axes; ++i) {
         group *= src.num[i];
@@ -165,7 +161,6 @@ ExecResult execute(ExecContext &context, const spec::InsnTensorReduce &insn) {
     const auto dst = checks.tile(insn.dst, "dst");
     const auto src = checks.tile(insn.src, "src");
     checks.require(reduces_numbers(insn.op) || reduces_bits(insn.op), "op");
-    checks.require(insn.axes >= 1 && insn.axes <= insn.src.num.size(), "axes");
     checks.require(!insn.negate || !is_bitvec(insn.op), "negate");
     if (!checks.ok()) {
         return checks.failure();
@@ -220,9 +215,6 @@ ExecResult execute(ExecContext &context, const spec::InsnTensorScalarReduce &ins
 ExecResult execute(ExecContext &context, const spec::InsnReadAcc &insn) {
     OperandChecks checks(context, insn.OPCODE);
     const auto dst = checks.tile(insn.dst, "dst");
-    if (checks.ok()) {
-        checks.require(dst->elements() == 1, "dst");
-    }
     if (!checks.ok()) {
         return checks.failure();
     }

@@ -4,9 +4,9 @@
 #include "../clock.hpp"
 #include "../control/control.hpp"
 #include "compute/execute.hpp"
+#include "compute/instruction_check.hpp"
 #include "core.hpp"
 #include "dma_issue.hpp"
-#include "instruction_check.hpp"
 
 #include <utility>
 
