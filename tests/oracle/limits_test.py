@@ -71,7 +71,7 @@ LIMITS = (
     Limit("ACT", "ACTIVATE", {**PAIR, "func": spec.Activation.EXP, "scale": ONE, "bias": vector(D.BF16), "param": 0, "acc": REDUCE},
           *OTHER_SHAPES, {"scale": vector(D.BF16)}, {"bias": vector(D.TF32)}, {"acc": LOAD_REDUCE}, {"param": 1}),
     Limit("DVE", "TENSOR_REDUCE", {"dst": t(4, 6), "src": {**t(4, 12), "num": [2, 3, 2, 1]}, "op": ADD, "axes": 1, "negate": 1},
-          {"op": number("SUBTRACT")}, {"op": number("IS_EQUAL")}, {"op": 0}, {"axes": 0}, {"axes": 5}, {"axes": 2}, {"dst": t(4, 7)}),
+          {"op": number("ABS")}, {"op": number("IS_EQUAL")}, {"op": 0}, {"axes": 0}, {"axes": 5}, {"axes": 2}, {"dst": t(4, 7)}),
     Limit("DVE", "TENSOR_REDUCE", {"dst": t(4, 6, U8), "src": t(4, 12, I8, num=[2, 6, 1, 1]), "op": BIT, "axes": 1, "negate": 0},
           {"negate": 1}, {"dst": t(4, 6, U16)}, {"dst": t(4, 6, D.F8E5M2)}),
     Limit("DVE", "TENSOR_SCALAR_REDUCE", {**PAIR, "op0": ADD, "operand0": ONE, "reduce": MULT, "acc": LOAD_REDUCE, "init": ONE,

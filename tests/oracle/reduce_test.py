@@ -14,7 +14,7 @@ from generators import (BITS, OF_SIZE, VECTOR_ARITHMETIC, accumulator_command, d
 from tap import case, main
 
 fleet = Fleet()
-REDUCTIONS = ("ADD", "MULT", "MAX", "MIN", "LOGICAL_AND", "LOGICAL_OR", "LOGICAL_XOR", "BITWISE_AND", "BITWISE_OR", "BITWISE_XOR")
+REDUCTIONS = ("ADD", "SUBTRACT", "MULT", "MAX", "MIN", "LOGICAL_AND", "LOGICAL_OR", "LOGICAL_XOR", "BITWISE_AND", "BITWISE_OR", "BITWISE_XOR")
 
 
 def tensor_reduce(scene):

@@ -32,6 +32,7 @@ bool reduces_bits(spec::TensorOp op) {
 bool reduces_numbers(spec::TensorOp op) {
     switch (op) {
     case spec::TensorOp::ADD:
+    case spec::TensorOp::SUBTRACT:
     case spec::TensorOp::MULT:
     case spec::TensorOp::MAX:
     case spec::TensorOp::MIN:
@@ -70,6 +71,9 @@ constexpr std::uint32_t BATCH_FLOATS = 8192;
 
 // Rows that are reduced where they are, one result each.
 bool reduces_in_place(const Reduce &op) {
+    if (op.op == spec::TensorOp::SUBTRACT) {
+        return false;
+    }
     const bool type = op.src.dtype() == spec::Dtype::F32 || op.src.dtype() == spec::Dtype::BF16;
     return type && op.src.contiguous() && op.group == op.src.elements();
 }
@@ -95,7 +99,11 @@ void reduce_batch(ExecContext &context, const Reduce &op, unsigned first, unsign
         convert(spec::Dtype::F32, reinterpret_cast<std::byte *>(&values[std::size_t{row} * n]), op.src.dtype(),
                 row_bytes_of(context, op.src, first + row, SRC_SCRATCH, true), n);
     }
-    reduce_rows(op.op, values.data(), std::size_t{rows} * op.dst.elements(), op.group, op.group, results);
+    const std::size_t groups = std::size_t{rows} * op.dst.elements();
+    if (op.op == spec::TensorOp::SUBTRACT) {
+        return subtract_rows(values.data(), groups, op.group, results);
+    }
+    reduce_rows(op.op, values.data(), groups, op.group, op.group, results);
 }
 
 // One result per row: converted at once.
