@@ -471,6 +471,37 @@ void a_chip_names_the_instruction_that_came_later(void **state) {
     assert_int_equal(m.event(1).info, spec::raw(spec::Opcode::TENSOR_SCALAR));
 }
 
+// What joins two cores came with version 3; transfers from the streams are there in all.
+void cores_meet_from_version_3_on(void **state) {
+    Mode mode = mode_of(state);
+    for (const auto &[profile, expected] : {std::pair{"trn1", Fault::UNSUPPORTED}, {"trn2", Fault::NONE}}) {
+        mode.profile = profile;
+        Machine m(mode);
+        Runner r(m);
+        Program barrier;
+        barrier.add(Engine::SP, spec::InsnCoreBarrier{.sem = 1}).add(Engine::SP, end());
+        assert_int_equal(r.run(barrier), expected);
+        if (expected != Fault::NONE) {
+            assert_int_equal(m.event(0).info, spec::raw(spec::Opcode::CORE_BARRIER));
+            r.restart();
+        }
+        Program send;
+        send.add(Engine::SP, spec::InsnDmaSend{.dst = tile(1, 1, 64), .src = tile(1, 1)}).add(Engine::SP, end());
+        assert_int_equal(r.run(send), expected);
+        if (expected != Fault::NONE) {
+            assert_int_equal(m.event(1).info, spec::raw(spec::Opcode::DMA_SEND));
+            r.restart();
+        }
+        for (const Engine engine : {Engine::ACT, Engine::POOL, Engine::SP}) {
+            Program transfers;
+            transfers.add(engine, load(tile(1, 1), mem(0, 1), 0, add(1, 1)));
+            transfers.add(engine, spec::InsnDmaTile{.header = take(1, 1), .dst = tile(1, 1, 64), .src = tile(1, 1)});
+            transfers.add(engine, end());
+            assert_int_equal(r.run(transfers), Fault::NONE);
+        }
+    }
+}
+
 void a_profile_has_its_own_memory(void **) {
     for (const spec::ProfileDesc &profile : spec::profiles()) {
         const std::string name(profile.name);
@@ -507,6 +538,7 @@ int main() {
         cmocka_unit_test(a_memory_block_without_a_tile_names_its_type),
         IN_BOTH_MODES(a_chip_names_the_operand_that_came_later),
         IN_BOTH_MODES(a_chip_names_the_instruction_that_came_later),
+        IN_BOTH_MODES(cores_meet_from_version_3_on),
         cmocka_unit_test(a_profile_has_its_own_memory),
     };
     return cmocka_run_group_tests_name("chip profiles", tests, nullptr, nullptr);
