@@ -140,14 +140,15 @@ class Fleet:
             probe.start(engine, insn, operands)
         try:
             self.machine.run(engine, insn, operands)
-            want = "ok"
+            want = f"ok, numeric {self.machine.numeric_flags(insn, operands)}"
         except Fault as fault:
             want = str(fault)
+            if fault.code not in (f.name for f in spec.FAULTS[insn]):
+                raise AssertionError(f"{insn} ends with {fault}, which its page does not name") from fault
         answers = {}
         for target, probe in self.active.items():
             try:
-                probe.finish()
-                answers[target] = "ok"
+                answers[target] = f"ok, numeric {probe.finish()}"
             except ProbeFault as fault:
                 answers[target] = str(fault)
         for target, got in answers.items():

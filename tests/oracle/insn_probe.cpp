@@ -9,12 +9,13 @@
 //   read SPACE FIRST ROWS BYTE COUNT     -> ROWS * COUNT bytes
 //   reg NUMBER VALUE                     -> (nothing)
 //   rounding ENGINE MODE                 -> (nothing) what SET_ROUNDING does
-//   exec ENGINE <128 bytes>              -> one line: "ok", or "fault CODE INFO"
+//   exec ENGINE <128 bytes>              -> one line: "ok NUMERIC", its numeric_flag bits, or "fault CODE INFO"
 // Exit status 0 at the end of the input, 1 for a request that makes no sense (told on standard error).
 #include "compute/simd_targets.hpp" // before Highway
 
 #include "compute/execute.hpp"
 #include "compute/instruction_check.hpp"
+#include "compute/numeric.hpp"
 
 #include <hwy/highway.h>
 
@@ -99,7 +100,7 @@ void execute(Core &core) {
         result = chip::execute_compute(context, static_cast<spec::Opcode>(raw[0]), raw);
     }
     if (result) {
-        std::cout << "ok\n";
+        std::cout << "ok " << unsigned{chip::numeric_flags(context, static_cast<spec::Opcode>(raw[0]), raw)} << '\n';
     } else {
         std::cout << "fault " << spec::name(result.error().code) << ' ' << result.error().info << '\n';
     }

@@ -50,8 +50,11 @@ def read_notes(probe: LaunchProbe, launch: Launch) -> list[dict]:
 
 def check_notes(probe: LaunchProbe, launch: Launch, expected: list[tuple]) -> None:
     """Records of one source come in order, sources in any. `expected`: LaunchOracle.notes."""
-    want = [note for note in expected if note[0] == "NOTIFY" or launch.trace & int(
-        spec.TraceFlag.DMA if note[0] == "DMA" else spec.TraceFlag[note[2]])]
+    def asked_for(kind: str, engine: str) -> bool:
+        flag = {"DMA": "DMA", "NUMERIC": "NUMERIC"}.get(kind, engine)
+        return kind == "NOTIFY" or bool(launch.trace & int(spec.TraceFlag[flag]))
+
+    want = [note for note in expected if asked_for(note[0], note[2])]
     records = read_notes(probe, launch)
     ring = 1 << launch.notify_log2
     sequences = [record["sequence"] for record in records]
@@ -146,7 +149,7 @@ class LaunchFleet:
     def trace(self, probe: LaunchProbe, launch: Launch, rng) -> None:
         """Gives the launch a notification ring, empty, and some of the traces."""
         launch.notify, launch.notify_log2 = self.areas["BULK"][0] + NOTES, int(rng.choice([0, 5, 14]))
-        launch.trace = int(rng.integers(0, 2 * spec.TraceFlag.DMA))
+        launch.trace = int(rng.integers(0, 2 * spec.TraceFlag.NUMERIC))
         probe.write(launch.notify, bytes(spec.STRUCTS["notification"][0] << launch.notify_log2))
 
     def compare(self, probe: LaunchProbe, area: str, offset: int, count: int, describe, what: str) -> None:
