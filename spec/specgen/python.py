@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .faults import names as fault_names
 from .limits import number_range
-from .model import TILE_RULES, Block, Enum, Instruction, Member, Spec
+from .model import CORE_VERSIONS, TILE_RULES, Block, Enum, Instruction, Member, Spec
 from .text import c_string, camel, fill, number, one_line, wrap
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -30,6 +30,12 @@ def emit(spec: Spec) -> dict[str, str]:
             "DTYPE_BYTES": "\n".join(f"    Dtype.{v.name}: {v.bytes}," for v in spec.enum("dtype").values),
             "DTYPE_SINCE": "\n".join(f"    Dtype.{v.name}: {v.since}," for v in spec.enum("dtype").values),
             "DTYPE_CLASSES": "\n".join(f"    {c.name!r}: {_set('Dtype', c.dtypes)}," for c in spec.dtype_classes),
+            "VALUE_SINCE": "\n".join(
+                f"    ({camel(e.name)!r}, {v.name!r}): {v.since},"
+                for e in spec.enums
+                for v in e.values
+                if v.since != CORE_VERSIONS[0] and e.name != "opcode"
+            ),
             "STRUCTS": "\n".join(f"    {s.name!r}: ({s.size}, {_members(s.members, '    ')})," for s in header),
             "PACKETS": "\n".join(f"    {p.name!r}: {_members(p.members, '    ')}," for p in spec.packets),
             "INSTRUCTIONS": "\n".join(f"    {i.name!r}: {_members(i.operands, '    ')}," for i in spec.instructions),

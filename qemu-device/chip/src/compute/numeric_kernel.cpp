@@ -31,16 +31,16 @@ std::uint8_t scan(const std::byte *elements, std::size_t count, const FloatCodes
     const auto magnitude = hn::Set(d, static_cast<T>(codes.magnitude));
     const auto limit = hn::Set(d, static_cast<T>(codes.limit));
     const T *const from = reinterpret_cast<const T *>(elements);
-    auto above = hn::MaskFalse(d);
-    auto equal = hn::MaskFalse(d);
+    auto above = hn::Zero(d); // all ones where there was one
+    auto equal = hn::Zero(d);
     std::size_t i = 0;
     for (; i + hn::Lanes(d) <= count; i += hn::Lanes(d)) {
         const auto value = hn::And(hn::LoadU(d, from + i), magnitude);
-        above = hn::Or(above, hn::Gt(value, limit));
-        equal = hn::Or(equal, hn::Eq(value, limit));
+        above = hn::Or(above, hn::VecFromMask(d, hn::Gt(value, limit)));
+        equal = hn::Or(equal, hn::VecFromMask(d, hn::Eq(value, limit)));
     }
-    bool nan = !hn::AllFalse(d, above);
-    bool infinity = !hn::AllFalse(d, equal);
+    bool nan = !hn::AllFalse(d, hn::MaskFromVec(above));
+    bool infinity = !hn::AllFalse(d, hn::MaskFromVec(equal));
     for (; i < count; ++i) {
         T value;
         std::memcpy(&value, elements + i * sizeof(T), sizeof(T));
