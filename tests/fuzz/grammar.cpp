@@ -11,7 +11,7 @@ namespace fuzz {
 
 namespace {
 
-constexpr unsigned HOSTILE = 3;       ///< percent of values that are anything at all
+constexpr unsigned HOSTILE = 3;      ///< percent of values that are anything at all
 constexpr std::int64_t MANY = 16384; ///< elements per partition
 
 void put(std::span<std::byte> out, std::size_t offset, std::size_t bytes, std::uint64_t value) {

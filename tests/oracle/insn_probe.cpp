@@ -37,12 +37,24 @@ using namespace neuron;
 
 struct Core {
     unsigned version;
-    chip::CoreMemory memory{spec::find_profile("trn3")->sbuf_bytes};
+    chip::CoreMemory memory;
     chip::TensorEngine tensor_engine{};
     std::array<chip::EngineState, spec::ENGINE_COUNT> states{};
     std::array<std::uint32_t, spec::SEQ_REGISTERS> regs{};
 
-    explicit Core(unsigned core_version) : version(core_version) { tensor_engine.reset(); }
+    explicit Core(unsigned core_version) : version(core_version), memory(sbuf_bytes(core_version)) {
+        tensor_engine.reset();
+    }
+
+    // Of the first chip that has such cores.
+    static std::uint32_t sbuf_bytes(unsigned core_version) {
+        for (const spec::ProfileDesc &profile : spec::profiles()) {
+            if (profile.core_version == core_version) {
+                return profile.sbuf_bytes;
+            }
+        }
+        fail("no chip has such cores");
+    }
 };
 
 template<class T>

@@ -147,9 +147,9 @@ meaning = ["First this.", "Then that."]
 cost = "One cycle."
 errors = ["ILLEGAL_OPERAND: when it is tried"]
 operands = [
-  { name = "dst", offset = 16, type = "tile", kind = "tile", access = "write", spaces = ["PSUM"], dtypes = "TRIAL_TYPES", doc = "Out." },
+  { name = "dst", offset = 16, type = "tile", kind = "tile", access = "write", spaces = ["PSUM"], dtypes = "TRIAL_TYPES", partitions = 1, elements = { min = 8, max = "2 * DMA_RINGS - 1" }, doc = "Out." },
   { name = "factor", offset = 44, type = "u32", kind = "f32", doc = "Factor." },
-  { name = "list", offset = 48, type = "i16", array = 3, kind = "array", doc = "Numbers." },
+  { name = "list", offset = 48, type = "i16", array = 3, kind = "array", min = 0, max = 9, multiple = 3, also = -1, doc = "Numbers." },
 ]
 """
 
@@ -165,14 +165,16 @@ def group(folder: Path) -> None:
     contains(overview, "| 0xfe | [`TRIAL`](isa/trial.md) | ACT, POOL | 3, POOL 4 | A trial. |")
     contains(overview, "| `TRIAL_TYPES` | `F32` `I32` | Two types. |")
     text = (folder / "docs/isa/trial.md").read_text()
-    contains(text, "```\ntrial psum.f32[0:32, 0, 16], 1.5, [0, 0, 0]\n```")
+    contains(text, "```\ntrial psum.f32[0:1, 0, 16], 1.5, [0, 0, 0]\n```")
     contains(text, "| POOL | 4 | `trn3` | SBUF |")
     contains(text, "| `dst` | tile | write | PSUM | [`TRIAL_TYPES`](../isa.md#classes-of-element-types) | Out. |")
     contains(text, "- None at all.")
+    contains(text, "- `dst`: 1 partition, 8 to 31 elements per partition.")
+    contains(text, "- `list`: each 0 to 9, a multiple of 3; or -1.")
     contains(text, "1. First this.\n2. Then that.")
     contains(text, "## Cost\n\nOne cycle.")
     contains(text, "| [`ILLEGAL_OPERAND`](../faults.md#enum-fault) | when it is tried |")
-    contains(text, "| 48 | 6 | `list` | i16[3] | Numbers. |")
+    contains(text, "| 48 | 6 | `list` | i16[3] | Numbers. Range: 0 to 9, a multiple of 3; or -1. |")
     profiles = (folder / "docs/profiles.md").read_text()
     contains(profiles, "| [`TRIAL`](isa/trial.md) |  |  | ACT | ACT POOL |")
 
@@ -264,8 +266,9 @@ def facts(folder: Path) -> None:
     equal(generate("--spec", spec, "--out", folder / "out").returncode, 0)
     source = (folder / "out/neuron/spec.cpp").read_text()
     contains(source, 'OPERANDS_TRIAL, {0, 3, 0, 4, 0}, {0x0, 0x3, 0x0, 0x1, 0x0}, "One cycle."')
-    contains(source, "OperandAccess::WRITE, 0x2, 0x108, 1}")
-    contains(source, "OperandAccess::NONE, 0x0, 0x0, 3}")
+    ranges = "{}, {1, 1, 1, false, 1}, {8, 31, 1, false, 8}}"
+    contains(source, f"OperandAccess::WRITE, 0x2, 0x108, 0x0, 1, {ranges}")
+    contains(source, "OperandAccess::NONE, 0x0, 0x0, 0x0, 3, {0, 9, 3, false, -1}, {}, {}}")
     contains((folder / "out/neuron/spec.hpp").read_text(), "std::array<std::int16_t, 3> list{};")
     found: dict = {}
     exec((folder / "out/neuron_spec.py").read_text(), found)
@@ -275,6 +278,8 @@ def facts(folder: Path) -> None:
     equal(found["DTYPE_CLASSES"]["TRIAL_TYPES"], types)
     equal(found["OPERANDS"]["TRIAL"]["dst"], ("tile", "write", (found["Space"].PSUM,), types))
     equal(found["OPERANDS"]["TRIAL"]["list"], ("array", None, (), ()))
+    equal(found["RANGES"]["TRIAL"]["dst"], {"partitions": (1, 1, 1, False, None), "elements": (8, 31, 1, False, None)})
+    equal(found["RANGES"]["TRIAL"]["list"], {"range": (0, 9, 3, False, -1)})
     raw = found["pack_insn"]("TRIAL", factor=7, list=[1, -2, 3])
     equal(found["unpack_insn"](raw)[1]["list"], [1, -2, 3])
 

@@ -484,9 +484,9 @@ MISTAKES = [
     (
         "a range of a field beyond its type",
         "isa/base.toml",
-        'name = "reg", offset = 4, type = "u8"',
-        'name = "reg", max = 256, offset = 4, type = "u8"',
-        "struct tile, field reg: at most 256 is not within 0 to 255",
+        'name = "shift", offset = 10, type = "u8", max = 31',
+        'name = "shift", offset = 10, type = "u8", max = 256',
+        "struct mem, field shift: at most 256 is not within 0 to 255",
     ),
     (
         "a rule about no tile",

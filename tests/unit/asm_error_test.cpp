@@ -142,7 +142,8 @@ void tiles_obey_the_rules_of_the_hardware(void **) {
          {"ldweights sbuf.bf16[0:1, 0, 2, 40000]", "step is 40000: at most 32767"},
          {"ldweights sbuf.bf16[0:1, 0, 1, 1, 1, 1, 1]", "too many dimensions; there are at most 4"},
          {"ldweights sbuf.bf16[0:1, 0]", "expected ',' and a dimension, found ']'"},
-         {"ldweights sbuf.bf16[0:1, 0, 2@-1]", "tile covers bytes -2..1 of each partition, outside SBUF of the largest chip (262144 bytes)"},
+         {"ldweights sbuf.bf16[0:1, 0, 2@-1]",
+          "tile covers bytes -2..1 of each partition, outside SBUF of the largest chip (262144 bytes)"},
          {"ldweights psum.f32[0:1, 16380, 2]", "tile covers bytes 16380..16387 of each partition, outside PSUM"}});
     expect({{".sbuf 64\n.engine pe\nldweights sbuf.bf16[0:1, 0, 33]", "tile ends at byte 66, but .sbuf declares 64"},
             {".engine pe\nldweights sbuf.bf16[0:1, 0, 33]\n.sbuf 64",
@@ -260,29 +261,34 @@ void operands_stay_in_their_ranges(void **) {
        "test.s:3:44: error: index has 2 elements per partition: only 1");
     on("sp", "tensor_load r1, sbuf.u32[0:2, 0, 1]", "test.s:3:17: error: src has 2 partitions: only 1");
     on("sp", "tensor_store sbuf.u32[0:1, 0, 2], r1", "test.s:3:14: error: dst has 2 elements per partition: only 1");
-    on("pe", "ldweights sbuf.bf16[0:128, 0, 257]", "test.s:3:11: error: src has 257 elements per partition: at most 256");
+    on("pe", "ldweights sbuf.bf16[0:128, 0, 257]",
+       "test.s:3:11: error: src has 257 elements per partition: at most 256");
     on("pe", "ldweights sbuf.bf16[0:64, 0, 64], cols=half, col=16", "test.s:3:50: error: col is 16: a multiple of 32");
     on("pe", "ldweights sbuf.bf16[0:64, 0, 64], cols=half, col=128", "col is 128: at most 96");
     on("pe", "matmul psum.f32[0:128, 0, 513], sbuf.bf16[0:128, 0, 513]",
        "test.s:3:8: error: dst has 513 elements per partition: at most 512");
     on("pe", "matmul psum.f32[0:128, 0, 512], sbuf.f8e5m2[0:128, 0, 1025]",
        "test.s:3:33: error: moving has 1025 elements per partition: at most 1024");
-    on("pe", "pe_transpose psum.u8[0:4, 0, 4], sbuf.u8[0:4, 0, 129]", "src has 129 elements per partition: at most 128");
+    on("pe", "pe_transpose psum.u8[0:4, 0, 4], sbuf.u8[0:4, 0, 129]",
+       "src has 129 elements per partition: at most 128");
     on("dve", "tensor_reduce sbuf.f32[0:4, 64, 1], sbuf.f32[0:4, 0, 8], add, axes=0", "axes is 0: at least 1");
     on("dve", "tensor_reduce sbuf.f32[0:4, 64, 1], sbuf.f32[0:4, 0, 8], add, axes=5", "axes is 5: at most 4");
     on("dve", "read_acc sbuf.f32[0:4, 0, 2]", "dst has 2 elements per partition: only 1");
     on("dve", "bn_stats sbuf.f32[0:4, 0, 5], sbuf.f32[0:4, 64, 512]", "dst has 5 elements per partition: only 6");
-    on("dve", "bn_stats sbuf.f32[0:4, 0, 6], sbuf.f32[0:4, 64, 513]", "src has 513 elements per partition: at most 512");
+    on("dve", "bn_stats sbuf.f32[0:4, 0, 6], sbuf.f32[0:4, 64, 513]",
+       "src has 513 elements per partition: at most 512");
     on("dve", "bn_aggr sbuf.f32[0:4, 0, 2], sbuf.f32[0:4, 64, 7]", "src has 7 elements per partition: a multiple of 3");
     on("dve", "bn_aggr sbuf.f32[0:4, 0, 2], sbuf.f32[0:4, 64, 2]", "src has 2 elements per partition: at least 3");
     on("dve", "max8 sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 64, 7]", "src has 7 elements per partition: at least 8");
-    on("dve", "max8 sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 64, 16385]", "src has 16385 elements per partition: at most 16384");
+    on("dve", "max8 sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 64, 16385]",
+       "src has 16385 elements per partition: at most 16384");
     on("dve", "find_index8 sbuf.u16[0:4, 0, 8], sbuf.f32[0:4, 64, 9], sbuf.f32[0:4, 128, 8]",
        "values has 9 elements per partition: only 8");
     on("dve", "match_replace8_index sbuf.f32[0:4, 0, 8], sbuf.u32[0:4, 64, 8], 1.0, sbuf.f32[0:4, 128, 8], 0.0",
        "test.s:3:65: error: values of 'match_replace8_index' is a column, not a number");
     on("dve", "stream_shuffle sbuf.u8[0:16, 0, 4], sbuf.u8[0:16, 64, 4], [0]", "dst has 16 partitions: at least 32");
-    on("dve", "stream_shuffle sbuf.u8[0:33, 0, 4], sbuf.u8[0:33, 64, 4], [0]", "dst has 33 partitions: a multiple of 32");
+    on("dve", "stream_shuffle sbuf.u8[0:33, 0, 4], sbuf.u8[0:33, 64, 4], [0]",
+       "dst has 33 partitions: a multiple of 32");
     on("dve", "stream_shuffle sbuf.u8[0:32, 0, 4], sbuf.u8[0:32, 64, 4], [254]",
        "test.s:3:60: error: mask is 254: at most 31, or 255");
     on("dve", "set_rng_seed sbuf.u32[0:2, 0, 1]", "src has 2 partitions: only 1");
@@ -291,29 +297,36 @@ void operands_stay_in_their_ranges(void **) {
     on("pool", "partition_reduce sbuf.f32[0:2, 0, 8], sbuf.f32[0:4, 64, 8], add", "dst has 2 partitions: only 1");
     on("pool", "local_gather sbuf.u8[0:16, 0, 8], sbuf.u8[0:16, 64, 8], sbuf.u16[0:16, 128, 1], 3",
        "test.s:3:81: error: run is 3: a power of two");
-    on("pool", "local_gather sbuf.u8[0:16, 0, 8], sbuf.u8[0:16, 64, 8], sbuf.u16[0:16, 128, 1], 64", "run is 64: at most 32");
+    on("pool", "local_gather sbuf.u8[0:16, 0, 8], sbuf.u8[0:16, 64, 8], sbuf.u16[0:16, 128, 1], 64",
+       "run is 64: at most 32");
     on("pool", "local_gather sbuf.u8[0:24, 0, 8], sbuf.u8[0:16, 64, 8], sbuf.u16[0:16, 128, 1], 1",
        "dst has 24 partitions: a multiple of 16");
 }
 
 // SBUF is that of the chip, if the kernel names one, else that of the largest; a register only adds.
 void tiles_end_where_the_memory_of_the_chip_does(void **) {
-    const auto on = [](std::string_view profile, std::string_view line) { return fmt::format("{}.engine dve\n{}\n", profile, line); };
+    const auto on = [](std::string_view profile, std::string_view line) {
+        return fmt::format("{}.engine dve\n{}\n", profile, line);
+    };
     const std::string_view trn2 = ".profile trn2\n", any;
     (void)good(on(any, "memset sbuf.f32[0:4, 262140, 1], 0.0"));
-    expect_part(bad(on(any, "memset sbuf.f32[0:4, 262140, 2], 0.0")),
-                "test.s:2:8: error: tile covers bytes 262140..262147 of each partition, outside SBUF of the largest chip "
-                "(262144 bytes)");
+    expect_part(
+        bad(on(any, "memset sbuf.f32[0:4, 262140, 2], 0.0")),
+        "test.s:2:8: error: tile covers bytes 262140..262147 of each partition, outside SBUF of the largest chip "
+        "(262144 bytes)");
     (void)good(on(trn2, "memset sbuf.f32[0:4, 229372, 1], 0.0"));
-    expect_part(bad(on(trn2, "memset sbuf.f32[0:4, 229376, 1], 0.0")),
-                "test.s:3:8: error: tile covers bytes 229376..229379 of each partition, outside SBUF of trn2 (229376 bytes)");
-    expect_part(bad(on(trn2, "memset sbuf.f32[0:4, 0, 1], sbuf.f32[0:4, 229376]")), "test.s:3:29: error: tile covers bytes");
+    expect_part(
+        bad(on(trn2, "memset sbuf.f32[0:4, 229376, 1], 0.0")),
+        "test.s:3:8: error: tile covers bytes 229376..229379 of each partition, outside SBUF of trn2 (229376 bytes)");
+    expect_part(bad(on(trn2, "memset sbuf.f32[0:4, 0, 1], sbuf.f32[0:4, 229376]")),
+                "test.s:3:29: error: tile covers bytes");
     (void)good(on(trn2, "memset sbuf.f32[0:4, 229375 + r1, 1], 0.0"));
     expect_part(bad(on(trn2, "memset sbuf.f32[0:4, 229376 + r1, 1], 0.0")),
                 "test.s:3:8: error: byte offset 229376 lies outside SBUF of trn2 (229376 bytes)");
     expect_part(bad(on(any, "memset psum.f32[0:4, 16384 + r1, 1], 0.0")), "byte offset 16384 lies outside PSUM");
-    expect_part(bad(on(trn2, "memset sbuf.f32[0:4, 0, 2@0, 28673@0], 0.0")),
-                "test.s:3:8: error: a walk of 57346 elements: at most 57344, as many as fit into a partition of SBUF of trn2");
+    expect_part(
+        bad(on(trn2, "memset sbuf.f32[0:4, 0, 2@0, 28673@0], 0.0")),
+        "test.s:3:8: error: a walk of 57346 elements: at most 57344, as many as fit into a partition of SBUF of trn2");
     (void)good(on(trn2, "memset sbuf.f32[0:4, 0, 2@0, 28672@0], 0.0"));
 }
 

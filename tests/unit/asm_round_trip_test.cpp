@@ -46,7 +46,8 @@ std::int64_t random_number(const spec::RangeDesc &range) {
     const auto span = static_cast<std::uint64_t>(range.max) - static_cast<std::uint64_t>(range.min);
     for (;;) {
         const std::uint64_t step = span == UINT64_MAX ? rng() : below(span + 1);
-        if (const auto number = static_cast<std::int64_t>(static_cast<std::uint64_t>(range.min) + step); range.holds(number))
+        if (const auto number = static_cast<std::int64_t>(static_cast<std::uint64_t>(range.min) + step);
+            range.holds(number))
             return number;
     }
 }
@@ -73,8 +74,8 @@ spec::Tile random_tile(const OperandDesc &operand, std::uint32_t reach) {
     tile.space = any_of<spec::Space>(both(operand.spaces, reach));
     tile.dtype = any_of<spec::Dtype>(operand.dtypes);
     const std::uint32_t size = spec::bytes(tile.dtype);
-    tile.partitions = static_cast<std::uint8_t>(
-        random_count(operand.partitions, often() ? spec::PARTITIONS / 4 : spec::PARTITIONS));
+    tile.partitions =
+        static_cast<std::uint8_t>(random_count(operand.partitions, often() ? spec::PARTITIONS / 4 : spec::PARTITIONS));
     tile.partition = random_start(tile.partitions);
     std::int64_t rest = random_count(operand.elements, often() ? 256 : 4096);
     tile.num.fill(1);

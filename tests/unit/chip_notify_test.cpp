@@ -159,14 +159,14 @@ void nan_and_infinity_are_told(void **state) {
     const auto number = tile(3, 40, 0, spec::Dtype::F32), one_more = tile(3, 40, 160, spec::Dtype::F32);
     auto both = tile(3, 80, 0, spec::Dtype::F32);
     Program p;
-    p.add(Engine::DVE, fill(number, ONE));                                                // 0
-    p.add(Engine::DVE, fill(one_more, MINUS_INFINITY));                                   // 1: infinity
-    p.add(Engine::DVE, fill(one_more, NOT_A_NUMBER));                                     // 2: NaN
-    p.add(Engine::DVE, fill(tile(3, 40, 400), NOT_A_NUMBER, spec::Dtype::U32));           // 3: its bits, as integers
-    p.add(Engine::DVE, fill(tile(1, 1, 160, spec::Dtype::F32), MINUS_INFINITY));          // 4: infinity
+    p.add(Engine::DVE, fill(number, ONE));                                       // 0
+    p.add(Engine::DVE, fill(one_more, MINUS_INFINITY));                          // 1: infinity
+    p.add(Engine::DVE, fill(one_more, NOT_A_NUMBER));                            // 2: NaN
+    p.add(Engine::DVE, fill(tile(3, 40, 400), NOT_A_NUMBER, spec::Dtype::U32));  // 3: its bits, as integers
+    p.add(Engine::DVE, fill(tile(1, 1, 160, spec::Dtype::F32), MINUS_INFINITY)); // 4: infinity
     p.add(Engine::DVE, spec::InsnCopy{.dst = tile(3, 80, 800, spec::Dtype::BF16), .src = both}); // 5: both
     p.add(Engine::DVE, spec::InsnCopy{.dst = tile(3, 80, 800, spec::Dtype::I16), .src = both});  // 6: integers
-    p.add(Engine::DVE, spec::InsnCopy{.dst = number, .src = number});                     // 7
+    p.add(Engine::DVE, spec::InsnCopy{.dst = number, .src = number});                            // 7
     p.add(Engine::DVE, end(add(0, 1)));
     p.add(Engine::SP, nop(wait_ge(0, 1))).add(Engine::SP, load(one_more, mem(0, 40), 0)); // a transfer
     p.add(Engine::SP, spec::InsnTensorStore{.dst = tile(1, 1, 0, spec::Dtype::F32), .ra = 1}).add(Engine::SP, end());
@@ -214,8 +214,9 @@ void every_engine_tells_of_nan(void **state) {
                                                 .pred = tile(1, 2, 128, spec::Dtype::U8)});
     p.add(Engine::DVE, end(add(0, 1)));
     p.add(Engine::PE, spec::InsnLdweights{.header = wait_ge(0, 1), .src = weights});
-    p.add(Engine::PE, spec::InsnMatmul{.dst = product, .moving = weights,
-                                       .flags = spec::MatmulFlag::START | spec::MatmulFlag::STOP});
+    p.add(
+        Engine::PE,
+        spec::InsnMatmul{.dst = product, .moving = weights, .flags = spec::MatmulFlag::START | spec::MatmulFlag::STOP});
     p.add(Engine::PE, end());
     const std::uint8_t trace = 0 | TraceFlag::NUMERIC;
     assert_int_equal(r.queue.run(with_ring(r.prepare(p), IN_HBM, 4, trace)), Fault::NONE);

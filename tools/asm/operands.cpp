@@ -321,7 +321,8 @@ std::optional<spec::Tile> read_tile(Cursor &cursor, const Symbols &symbols, Diag
     if (!tile)
         return std::nullopt;
     const auto dims = read_dimensions(cursor, symbols, diagnostics, tile->num.size());
-    if (!dims || !place(*dims, 1, "step", tile->num, tile->step, diagnostics) || !check_tile(*tile, symbols.profile, start, diagnostics))
+    if (!dims || !place(*dims, 1, "step", tile->num, tile->step, diagnostics) ||
+        !check_tile(*tile, symbols.profile, start, diagnostics))
         return std::nullopt;
     return tile;
 }

@@ -72,7 +72,7 @@ std::optional<MemText> read_mem(Cursor &cursor, const Symbols &symbols, Diagnost
 /** What a block of memory must agree with. */
 struct BlockShape {
     std::int64_t rows = 0;
-    std::int64_t elements = 0; ///< Per row.
+    std::int64_t elements = 0;  ///< Per row.
     std::string_view rows_text; ///< "the tile has {} partitions", for messages.
     std::string_view elements_text;
 };

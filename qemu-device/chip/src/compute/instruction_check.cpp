@@ -84,7 +84,8 @@ bool fields_hold(Raw raw, const OperandDesc &operand) {
     for (const spec::FieldDesc &field : operand.struct_desc->fields) {
         for (std::uint32_t i = 0; field.range.limited() && i < field.count; ++i) {
             const bool is_signed = field.type == spec::FieldType::SIGNED;
-            if (!field.range.holds(number_at(raw, operand.offset + field.offset + i * field.size, field.size, is_signed)))
+            if (!field.range.holds(
+                    number_at(raw, operand.offset + field.offset + i * field.size, field.size, is_signed)))
                 return false;
         }
     }

@@ -87,9 +87,9 @@ void subtract_rows(const float *values, std::size_t rows, std::size_t n, float *
                 results[r] -= first[r * n + i];
             }
         }
-        std::transform(results.begin(), results.begin() + static_cast<std::ptrdiff_t>(batch), out + done, [](float result) {
-            return std::isnan(result) ? std::numeric_limits<float>::quiet_NaN() : result;
-        });
+        std::transform(
+            results.begin(), results.begin() + static_cast<std::ptrdiff_t>(batch), out + done,
+            [](float result) { return std::isnan(result) ? std::numeric_limits<float>::quiet_NaN() : result; });
     }
 }
 
