@@ -80,12 +80,11 @@ def _operands(i: Instruction, spec: Spec) -> list[tuple[str, str]]:
     rows = [("UNSUPPORTED_OPERAND", text) for text in _later_values(i, spec)]
     places = [m for m in i.operands if m.kind in ("tile", "scalar")]
     if places:
-        columns = " (as a VECTOR)" if any(m.kind == "scalar" for m in places) else ""
-        reach = f"{quoted(places, 'or')} reaches outside its memory{columns}"
-        rows.append(("TILE_RANGE", f"{reach}; info holds the operand's offset"))
+        names = [f"`{m.name}`" if m.kind == "tile" else f"a VECTOR `{m.name}`" for m in places]
+        rows.append(("TILE_RANGE", f"{joined(names, 'or')} reaches outside its memory; info holds the operand's offset"))
         hazard = "with hazard detection only: no semaphore orders it and another access to the same bytes"
         rows.append(("HAZARD_ORDER", hazard))
-        if any(m.access != "write" for m in places):
+        if any(m.access != "write" for m in places) or any(m.enum == "dma_op" for m in i.operands):
             rows.append(("HAZARD_UNWRITTEN", "with hazard detection only: it reads what nothing has written"))
     rows += [("INDEX_RANGE", f"an index in `{m.name}` is out of bounds") for m in i.operands if _bare_index(m, i)]
     memory = [m for m in i.operands if m.kind == "mem"]

@@ -11,14 +11,13 @@ TILE_RULE = (
     "within the memory and at a multiple of its size; a walk has at most as many elements as fit into a partition."
 )
 MEM_RULE = "Memory: each num is at least 1, the shift at most 31; the sum of an address stays within the address bits."
-SCALAR_RULE = (
-    "{}: an IMM or REG is of type F32, I32 or U32; a VECTOR has one element in each of the partitions of the instruction's data."
-)
+SCALAR_RULE = "{}: an IMM or REG is of type {}; a VECTOR has one element in each partition of the instruction's data."
+WORDS = ("F32", "I32", "U32")  # types of numbers and registers
 
 
 def limits(i: Instruction, spec: Spec) -> list[str]:
     """One sentence each, in the order of a page. Empty: nothing can be wrong."""
-    return [*i.limits, *_shapes(i), *_agreement(i), *_reach(i), *_numbers(i, spec), *_structs(i)]
+    return [*i.limits, *_shapes(i), *_agreement(i), *_reach(i), *_numbers(i, spec), *_structs(i, spec)]
 
 
 def number_range(m: Member, spec: Spec) -> Range | None:
@@ -93,15 +92,17 @@ def _numbers(i: Instruction, spec: Spec) -> list[str]:
     return [f"{quoted(members)}: {text}." for text, members in groups.items()]
 
 
-def _structs(i: Instruction) -> list[str]:
+def _structs(i: Instruction, spec: Spec) -> list[str]:
     out = []
     scalars = [m for m in i.operands if m.kind == "scalar"]
     for m in scalars:
         if m.kinds:
             out.append(f"`{m.name}`: a {joined(m.kinds, 'or')}.")
-    plain = [m for m in scalars if m.kinds is None]
-    if plain:
-        out.append(SCALAR_RULE.format(quoted(plain)))
+    groups: dict[str, list[Member]] = {}
+    for m in (m for m in scalars if m.kinds is None):
+        allowed = [name for name in WORDS if m.dtypes is None or name in spec.dtype_class(m.dtypes).dtypes]
+        groups.setdefault(joined(allowed, "or"), []).append(m)
+    out += [SCALAR_RULE.format(quoted(members), types) for types, members in groups.items()]
     if scalars or any(m.kind == "tile" for m in i.operands):
         out.append(TILE_RULE)
     if any(m.kind == "mem" for m in i.operands):
