@@ -21,15 +21,19 @@ NEEDED_CONSTANTS = (
     "MAX_CORES",
     "PSUM_BANKS",
     "PSUM_BANK_BYTES",
+    "PARTITIONS",
+    "SEQ_REGISTERS",
+    "LAUNCH_ARGS",
 )
 NEEDED_ENUMS = {
     "dtype": ISA_BASE,
     "engine": ISA_BASE,
     "space": ISA_BASE,
+    "scalar_kind": ISA_BASE,
     "profile": "registers.toml",
     "fault": "faults.toml",
 }
-NEEDED_STRUCTS = ("instruction_header", "tile", "mem")
+NEEDED_STRUCTS = ("instruction_header", "tile", "mem", "scalar")
 BAR_KINDS = ("mem32", "mem64", "mem64-prefetchable")
 
 

@@ -3,14 +3,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .errors import Problems
-from .model import CORE_VERSIONS, OPERAND_ACCESS, Instruction, Member, Spec
+from .model import CORE_VERSIONS, OPERAND_ACCESS, TILE_RULES, Instruction, Member, Range, Spec
+
+NAMED_ENUMS = ("engine", "space", "dtype", "fault", "scalar_kind")
 
 # Which kinds of operand a key belongs to.
 KEY_KINDS = {
     "access": ("tile", "mem", "scalar"),
     "spaces": ("tile", "scalar"),
     "dtypes": ("tile", "mem", "scalar"),
+    "kinds": ("scalar",),
+    "range": ("imm", "array"),
+    "partitions": ("tile",),
+    "elements": ("tile", "mem"),
 }
 
 
@@ -23,7 +31,7 @@ class _Isa:
         self.spec = spec
         self.problems = problems
         self.file = ""
-        self.names = {enum: {v.name for v in spec.enum(enum).values} for enum in ("engine", "space", "dtype", "fault")}
+        self.names = {enum: {v.name for v in spec.enum(enum).values} for enum in NAMED_ENUMS}
 
     def add(self, where: str, text: str) -> None:
         self.problems.add(self.file, where, text)
@@ -35,12 +43,14 @@ class _Isa:
             if e.name not in ("packet_op", "opcode"):  # the latter says what the instructions say
                 for v in e.values:
                     self.since(f"enum {e.name}, value {v.name}", "since", v.since)
+        self.fields()
         for i in self.spec.instructions:
             self.file = i.file
             where = f"instruction {i.name}"
             self.engines(where, i)
             self.versions(where, i)
             self.facts(where, i)
+            self.tile_rules(where, i)
             for m in i.operands:
                 self.operand(f"{where}, field {m.name}", m)
 
@@ -98,7 +108,44 @@ class _Isa:
             elif fault not in self.names["fault"]:
                 self.add(where, f"unknown fault '{fault}'")
 
+    def tile_rules(self, where: str, i: Instruction) -> None:
+        """Operands that must agree: at least two, tiles, but that a column may lie in PSUM too."""
+        for rule in TILE_RULES:
+            names = getattr(i, rule)
+            kinds = ("tile", "scalar") if rule == "one_in_psum" else ("tile",)
+            known = {m.name for m in i.operands if m.kind in kinds}
+            for name in names:
+                if name not in known:
+                    self.add(where, f"'{rule}' names {name}, which is no {' or '.join(kinds)}")
+            if len(names) == 1 or len(set(map(str, names))) != len(names):
+                self.add(where, f"'{rule}' does not name several operands, each once")
+
+    def fields(self) -> None:
+        for s in self.spec.structs:
+            self.file = s.file
+            for m in s.members:
+                where = f"struct {s.name}, field {m.name}"
+                if m.range and (m.struct or m.enum or m.type in ("char", "u64")):
+                    self.add(where, "a range belongs to a number")
+                elif m.range:
+                    self.range(where, m.range, m.numbers)
+
+    def range(self, where: str, r: Range | None, room: Range | None) -> None:
+        """What may be at most: `room`."""
+        if r is None:
+            return
+        low = room.min if r.min is None else r.min
+        high = room.max if r.max is None else r.max
+        if low < room.min or (high is not None and (low > high or (room.max is not None and high > room.max))):
+            self.add(where, f"{r.text()} is not within {room.text()}")
+        elif r.multiple < 1 or not r.holds(low):
+            self.add(where, f"'{r.text()}' does not begin with a number that it holds")
+        elif r.also is not None and (replace(r, also=None).holds(r.also) or not room.holds(r.also)):
+            self.add(where, f"{r.also} is no number of its own beside {r.text()}")
+
     def operand(self, where: str, m: Member) -> None:
+        if m.index and (m.kind, m.access) != ("tile", "read"):
+            self.add(where, "'index' belongs to a tile that is read")
         for key, kinds in KEY_KINDS.items():
             if getattr(m, key) is not None and m.kind not in kinds:
                 self.add(where, f"'{key}' does not belong to kind {m.kind}")
@@ -108,5 +155,10 @@ class _Isa:
             self.add(where, f"unknown access '{m.access}'")
         if m.spaces is not None:
             self.members(where, "space", m.spaces)
+        if m.kinds is not None:
+            self.members(where, "scalar_kind", m.kinds)
+        self.range(where, m.range, m.numbers if m.range else None)
+        self.range(f"{where}, partitions", m.partitions, Range(1, self.spec.constant("PARTITIONS").value))
+        self.range(f"{where}, elements", m.elements, Range(1))
         if m.dtypes is not None and self.spec.dtype_class(m.dtypes) is None:
             self.add(where, f"unknown dtype class '{m.dtypes}'")

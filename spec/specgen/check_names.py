@@ -26,7 +26,7 @@ struct switch template this throw true try typedef typeid typename union unsigne
 # Types that spec.hpp has of its own.
 CPP_TYPES = (
     "Field EnumId EnumValueDesc EnumDesc ReservedCheck FieldType FieldDesc StructDesc PacketDesc OperandKind OperandDesc "
-    "InsnDesc OperandAccess Access RegisterFieldDesc RegisterDesc RegisterRef ProfileDesc"
+    "InsnDesc OperandAccess RangeDesc Access RegisterFieldDesc RegisterDesc RegisterRef ProfileDesc"
 ).split()
 
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 from .cpp_codec import structs
 from .cpp_names import enum_class
 from .example import example
-from .model import BitField, Enum, Instruction, Member, Packet, Spec
+from .faults import names as fault_names
+from .limits import number_range
+from .model import BitField, Enum, Instruction, Member, Packet, Range, Spec
 from .text import c_string, camel
 
 
@@ -112,7 +114,7 @@ def _field(m: Member) -> str:
     struct = f"&STRUCT_{m.struct.name.upper()}" if m.struct else "nullptr"
     return (
         f"{{{c_string(m.name)}, {c_string(m.doc)}, {m.offset}, {m.element_size}, {m.count}, FieldType::{kind}, "
-        f"{_bool(m.array is not None)}, {_bool(m.reserved)}, {_enum_pointer(m.enum)}, {struct}}}"
+        f"{_bool(m.array is not None)}, {_bool(m.reserved)}, {_enum_pointer(m.enum)}, {struct}, {_range(m.range)}}}"
     )
 
 
@@ -133,6 +135,15 @@ def _mask(spec: Spec, enum: str, names: list[str]) -> int:
     return sum(1 << bits[name] for name in names)
 
 
+def _range(r: Range | None) -> str:
+    if r is None:
+        return "{}"
+    low = "RangeDesc::LOWEST" if r.min in (None, -(1 << 63)) else str(r.min)
+    high = "RangeDesc::HIGHEST" if r.max in (None, (1 << 63) - 1) else str(r.max)
+    also = low if r.also is None else str(r.also)
+    return f"{{{low}, {high}, {r.multiple}, {_bool(r.pow2)}, {also}}}"
+
+
 def _operand(m: Member, spec: Spec) -> str:
     struct = f"&STRUCT_{m.struct.name.upper()}" if m.struct else "nullptr"
     dtypes = spec.dtype_class(m.dtypes).dtypes if m.dtypes else []
@@ -140,7 +151,8 @@ def _operand(m: Member, spec: Spec) -> str:
         f"{{{c_string(m.name)}, OperandKind::{m.kind.upper()}, {m.offset}, {m.size}, {_bool(m.signed)}, "
         f"EnumId::{m.enum.upper() if m.enum else 'NONE'}, {_enum_pointer(m.enum)}, {struct}, {c_string(m.doc)}, "
         f"OperandAccess::{(m.access or 'none').upper()}, {_mask(spec, 'space', m.spaces or []):#x}, "
-        f"{_mask(spec, 'dtype', dtypes):#x}, {m.count}}}"
+        f"{_mask(spec, 'dtype', dtypes):#x}, {_mask(spec, 'scalar_kind', m.kinds or []):#x}, {m.count}, "
+        f"{_range(number_range(m, spec))}, {_range(m.partitions)}, {_range(m.elements)}}}"
     )
 
 
@@ -160,7 +172,8 @@ def _instruction(i: Instruction, spec: Spec) -> str:
     operands = f"OPERANDS_{i.name}" if i.operands else "{}"
     return (
         f"{{{c_string(i.name)}, Opcode::{i.name}, {_mask(spec, 'engine', i.engines):#x}, {c_string(i.doc)}, {operands}, "
-        f"{{{', '.join(since)}}}, {{{', '.join(reach)}}}, {c_string(i.cost)}, {c_string(example(i, spec))}}}"
+        f"{{{', '.join(since)}}}, {{{', '.join(reach)}}}, {c_string(i.cost)}, {c_string(example(i, spec))}, "
+        f"{_mask(spec, 'fault', fault_names(i, spec)):#x}}}"
     )
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .model import Instruction, Member, Spec
+from .model import Instruction, Member, Range, Spec
 
 PREFERRED = ("BF16", "F32", "I32", "U32", "U16")
 
@@ -29,13 +29,18 @@ def example(i: Instruction, spec: Spec) -> str:
 def _operand(m: Member, spec: Spec) -> str:
     if m.kind == "tile":
         space = (m.spaces or ["SBUF"])[0].lower()
-        return f"{space}.{_dtype(m, spec)}[0:32, 0, 16]"
+        return f"{space}.{_dtype(m, spec)}[0:{_near(m.partitions, 32)}, 0, {_near(m.elements, 16)}]"
     if m.kind in ("enum", "flags"):
         return spec.enum(m.enum).values[0].name.lower()
     if m.kind == "array":
         return "[" + ", ".join("0" for _ in range(m.count)) + "]"
     fixed = {"reg": "r1", "imm": "0", "arg": "arg0", "bool": "", "label": "0"}
     return {**fixed, "scalar": "1.5", "f32": "1.5"}[m.kind]
+
+
+def _near(r: Range | None, number: int) -> int:
+    """The number, or what the range begins with."""
+    return number if r is None or r.holds(number) else r.min or r.max
 
 
 def _mem(i: Instruction, names: set[str]) -> str:

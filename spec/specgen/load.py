@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from .model import (
     CORE_VERSIONS,
     INT_TYPES,
     PROFILE_NUMBERS,
+    TILE_RULES,
     Bar,
     BitField,
     Block,
@@ -22,6 +24,7 @@ from .model import (
     Member,
     Packet,
     Profile,
+    Range,
     Register,
     Spec,
     String,
@@ -43,12 +46,23 @@ TOP_KEYS = {
 }
 ISA_KEYS = {"enum", "struct", "instruction", "constant", "dtype_class"}
 
+# Keys of a range: the numbers that a member may hold, or a tile may have of something.
+RANGE_KEYS = {"min": (int, str), "max": (int, str), "multiple": int, "pow2": bool, "also": int}
+SHAPE_KEYS = ("partitions", "elements")
+
+# A bound by the name of a constant: "DMA_RINGS - 1", "2 * MATMUL_MAX_COLS".
+BOUND = re.compile(r"(?:(\d+) \* )?([A-Z][A-Z0-9_]*)(?: - (\d+))?")
+
 # What an instruction may have beside its layout.
 INSTRUCTION_FACTS = {
     "since": int,
     "engine_since": dict,
     "engine_spaces": dict,
     "limits": list,
+    "same_partitions": list,
+    "same_elements": list,
+    "same_size": list,
+    "one_in_psum": list,
     "errors": list,
     "example": str,
 }
@@ -148,8 +162,9 @@ class _Loader:
                 if key in required:
                     self.problems.add(self.file, where, f"'{key}' is missing")
                     good = False
-            elif not isinstance(table[key], kind) or (kind is int and isinstance(table[key], bool)):
-                self.problems.add(self.file, where, f"'{key}' is not of type {kind.__name__}")
+            elif not isinstance(table[key], kind) or (kind is not bool and isinstance(table[key], bool)):
+                name = kind.__name__ if isinstance(kind, type) else " or ".join(k.__name__ for k in kind)
+                self.problems.add(self.file, where, f"'{key}' is not of type {name}")
                 good = False
         if good and "doc" in required and not table["doc"].strip():
             self.problems.add(self.file, where, "'doc' is empty")
@@ -212,15 +227,44 @@ class _Loader:
         out = []
         required: dict[str, type] = {"name": str, "offset": int, "type": str, "doc": str}
         optional: dict[str, type] = {"array": int, "enum": str}
+        ranges = {**RANGE_KEYS}
         if kind == "operand":
             required["kind"] = str
-            optional |= {"access": str, "spaces": list, "dtypes": str}
+            optional |= {"access": str, "spaces": list, "dtypes": str, "index": bool, "kinds": list}
+            ranges |= {key: (int, dict) for key in SHAPE_KEYS}
         for sub, t in self.each(tables, kind):
-            if self.take(t, f"{where}, {sub}", required, optional):
-                if "spaces" in t:
-                    self.texts(t["spaces"], f"{where}, {sub}", "spaces")
-                out.append(Member(**{key: t[key] for key in (*required, *optional) if key in t}))
+            at = f"{where}, {sub}"
+            if not self.take(t, at, required, {**optional, **ranges}):
+                continue
+            for key in ("spaces", "kinds"):
+                self.texts(t.get(key, []), at, key)
+            member = Member(**{key: t[key] for key in (*required, *optional) if key in t})
+            if t.keys() & RANGE_KEYS.keys():
+                member.range = self.range({key: t[key] for key in RANGE_KEYS if key in t}, at)
+            for key in t.keys() & set(SHAPE_KEYS):
+                setattr(member, key, self.shape(t[key], f"{at}, {key}"))
+            out.append(member)
         return out
+
+    def shape(self, value: int | dict, where: str) -> Range | None:
+        """How many of something a tile has: a number, or a table of bounds."""
+        if isinstance(value, int):
+            return Range(value, value)
+        return self.range(value, where) if self.take(value, where, {}, RANGE_KEYS) is not None else None
+
+    def range(self, t: dict, where: str) -> Range:
+        bounds = {key: self.bound(t[key], where) for key in ("min", "max") if key in t}
+        return Range(**bounds, **{key: t[key] for key in ("multiple", "pow2", "also") if key in t})
+
+    def bound(self, value: int | str, where: str) -> int:
+        if isinstance(value, int):
+            return value
+        match = BOUND.fullmatch(value)
+        constant = self.spec.constant(match[2]) if match else None
+        if constant is None:
+            self.problems.add(self.file, where, f"'{value}' is no number and no constant's name")
+            return 0
+        return int(match[1] or 1) * constant.value - int(match[3] or 0)
 
     def bitfields(self, tables: list, where: str) -> list[BitField]:
         out = []
@@ -295,7 +339,7 @@ class _Loader:
         required |= {"meaning": list, "cost": str}
         if not self.take(t, where, required, INSTRUCTION_FACTS):
             return
-        for key in ("limits", "meaning", "errors"):
+        for key in ("limits", "meaning", "errors", *TILE_RULES):
             self.texts(t.get(key, []), where, key)
         for engine, spaces in t.get("engine_spaces", {}).items():
             if not isinstance(spaces, list):

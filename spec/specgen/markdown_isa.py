@@ -6,6 +6,8 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from .example import example
+from .faults import faults
+from .limits import limits
 from .load import ISA_BASE
 from .markdown_parts import (
     constants_table,
@@ -126,19 +128,13 @@ def _instruction(i: Instruction, spec: Spec) -> str:
     parts = ["[All instructions](../isa.md)", escape(i.doc), f"```\n{example(i, spec)}\n```"]
     parts += ["## Engines", _engines(i, spec)]
     parts += _operands(i, spec)
-    parts += _list("Limits", [f"- {escape(text)}" for text in i.limits])
-    parts += _list("Meaning", [f"{n}. {escape(text)}" for n, text in enumerate(i.meaning, 1)])
-    if i.cost:
-        parts += ["## Cost", escape(i.cost)]
-    if i.errors:
-        rows = [[f"`{fault}`", escape(when)] for fault, _, when in (text.partition(":") for text in i.errors)]
-        parts += ["## Errors", table(["Fault", "When"], rows)]
+    parts += ["## Limits", "\n".join(f"- {escape(text)}" for text in limits(i, spec)) or "None."]
+    parts += ["## Meaning", "\n".join(f"{n}. {escape(text)}" for n, text in enumerate(i.meaning, 1))]
+    parts += ["## Cost", escape(i.cost)]
+    rows = [[f"[`{fault}`](../faults.md#enum-fault)", escape(when)] for fault, when in faults(i, spec)]
+    parts += ["## Errors", table(["Fault", "When"], rows)]
     parts += ["## Encoding", _encoding(i, spec)]
     return page(spec, i.file, f"`{i.name}`", parts, intro=False)
-
-
-def _list(title: str, lines: list[str]) -> list[str]:
-    return [f"## {title}", "\n".join(lines)] if lines else []
 
 
 def _engines(i: Instruction, spec: Spec) -> str:

@@ -109,7 +109,7 @@ def member_rows(members: list[Member], first: int, size: int) -> list[list[str]]
                 str(m.size),
                 f"`{m.name}`",
                 kind + (f"[{m.array}]" if m.array is not None else ""),
-                with_enum(m.doc, m.enum),
+                with_enum(m.doc, m.enum) + (f" Range: {m.range.text()}." if m.range else ""),
             ]
         )
         at = m.end

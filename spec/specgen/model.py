@@ -31,7 +31,42 @@ PROFILE_NUMBERS = (
 ACCESS = ("ro", "rw", "w1", "rw1c", "wo")
 OPERAND_KINDS = ("reg", "imm", "enum", "arg", "bool", "label", "flags", "tile", "mem", "scalar", "f32", "array")
 OPERAND_ACCESS = ("read", "write", "update")
+TILE_RULES = ("same_partitions", "same_elements", "same_size", "one_in_psum")  # what tiles must agree in
 CORE_VERSIONS = (2, 3, 4)  # generations of the NeuronCore
+
+
+@dataclass
+class Range:
+    """The numbers that something may be."""
+
+    min: int | None = None
+    max: int | None = None
+    multiple: int = 1
+    pow2: bool = False
+    also: int | None = None  # one number more
+
+    def holds(self, number: int) -> bool:
+        if number == self.also:
+            return True
+        if (self.min is not None and number < self.min) or (self.max is not None and number > self.max):
+            return False
+        return number % self.multiple == 0 and (not self.pow2 or number.bit_count() == 1)
+
+    def text(self) -> str:
+        if self.min is not None and self.min == self.max:
+            return f"{self.min}"
+        ends = {
+            (True, True): f"{self.min} to {self.max}",
+            (True, False): f"at least {self.min}",
+            (False, True): f"at most {self.max}",
+        }
+        parts = [ends.get((self.min is not None, self.max is not None), "")]
+        if self.multiple != 1:
+            parts.append(f"a multiple of {self.multiple}")
+        if self.pow2:
+            parts.append("a power of two")
+        text = ", ".join(part for part in parts if part)
+        return text if self.also is None else f"{text}; or {self.also}"
 
 
 @dataclass
@@ -94,6 +129,11 @@ class Member:
     access: str | None = None  # of tile, mem and scalar operands
     spaces: list[str] | None = None  # memories that a tile or a column may lie in; None: any
     dtypes: str | None = None  # dtype class; None: any type
+    index: bool = False  # of a tile: holds indices of elements or rows
+    kinds: list[str] | None = None  # of a scalar; None: any
+    range: Range | None = None  # of a number, or of each one of an array; None: whatever the type holds
+    partitions: Range | None = None  # of a tile
+    elements: Range | None = None  # per partition of a tile, per row of a block of memory
     struct: Struct | None = None
 
     @property
@@ -107,6 +147,12 @@ class Member:
     @property
     def element_size(self) -> int:
         return self.struct.size if self.struct else INT_TYPES[self.type]
+
+    @property
+    def numbers(self) -> Range:
+        """What its type holds."""
+        bits = 8 * self.element_size
+        return Range(-(1 << bits - 1), (1 << bits - 1) - 1) if self.signed else Range(0, (1 << bits) - 1)
 
     @property
     def count(self) -> int:
@@ -173,6 +219,10 @@ class Instruction:
     engine_since: dict[str, int] = field(default_factory=dict)  # engines that learnt it later
     engine_spaces: dict[str, list[str]] = field(default_factory=dict)  # engines that reach only these memories
     limits: list[str] = field(default_factory=list)
+    same_partitions: list[str] = field(default_factory=list)  # tiles that have as many as each other
+    same_elements: list[str] = field(default_factory=list)  # per partition
+    same_size: list[str] = field(default_factory=list)  # of the element types
+    one_in_psum: list[str] = field(default_factory=list)  # inputs of which at most one is there
     meaning: list[str] = field(default_factory=list)  # step by step
     cost: str = ""
     errors: list[str] = field(default_factory=list)  # "FAULT_NAME: when"

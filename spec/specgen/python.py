@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .model import Block, Enum, Instruction, Member, Spec
+from .faults import names as fault_names
+from .limits import number_range
+from .model import CORE_VERSIONS, TILE_RULES, Block, Enum, Instruction, Member, Spec
 from .text import c_string, camel, fill, number, one_line, wrap
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -27,12 +29,21 @@ def emit(spec: Spec) -> dict[str, str]:
             "DTYPE_BYTES": "\n".join(f"    Dtype.{v.name}: {v.bytes}," for v in spec.enum("dtype").values),
             "DTYPE_SINCE": "\n".join(f"    Dtype.{v.name}: {v.since}," for v in spec.enum("dtype").values),
             "DTYPE_CLASSES": "\n".join(f"    {c.name!r}: {_set('Dtype', c.dtypes)}," for c in spec.dtype_classes),
+            "VALUE_SINCE": "\n".join(
+                f"    ({camel(e.name)!r}, {v.name!r}): {v.since},"
+                for e in spec.enums
+                for v in e.values
+                if v.since != CORE_VERSIONS[0] and e.name != "opcode"
+            ),
             "STRUCTS": "\n".join(f"    {s.name!r}: ({s.size}, {_members(s.members, '    ')})," for s in header),
             "PACKETS": "\n".join(f"    {p.name!r}: {_members(p.members, '    ')}," for p in spec.packets),
             "INSTRUCTIONS": "\n".join(f"    {i.name!r}: {_members(i.operands, '    ')}," for i in spec.instructions),
             "ENGINES": "\n".join(f"    {i.name!r}: {tuple(i.engines)!r}," for i in spec.instructions),
             "INSN_SINCE": "\n".join(_since(i) for i in spec.instructions),
             "ENGINE_SPACES": "\n".join(_engine_spaces(i) for i in spec.instructions if i.engine_spaces),
+            "FAULTS": "\n".join(f"    {i.name!r}: {_set('Fault', fault_names(i, spec))}," for i in spec.instructions),
+            "TILE_RULES": "\n".join(_tile_rules(i) for i in spec.instructions),
+            "RANGES": "\n".join(_ranges(i, spec) for i in spec.instructions),
             "OPERANDS": "\n".join(_operands(i, spec) for i in spec.instructions),
         },
     )
@@ -101,6 +112,21 @@ def _since(i: Instruction) -> str:
 def _engine_spaces(i: Instruction) -> str:
     spaces = ", ".join(f"{engine!r}: {_set('Space', names)}" for engine, names in i.engine_spaces.items())
     return f"    {i.name!r}: {{{spaces}}},"
+
+
+def _tile_rules(i: Instruction) -> str:
+    rules = {rule: tuple(getattr(i, rule)) for rule in TILE_RULES if getattr(i, rule)}
+    return f"    {i.name!r}: {rules!r},"
+
+
+def _ranges(i: Instruction, spec: Spec) -> str:
+    rows = {}
+    for m in i.operands:
+        found = {"range": number_range(m, spec), "partitions": m.partitions, "elements": m.elements}
+        values = [f"{k!r}: Range({r.min}, {r.max}, {r.multiple}, {r.pow2}, {r.also})" for k, r in found.items() if r]
+        if values:
+            rows[m.name] = "{" + ", ".join(values) + "}"
+    return f"    {i.name!r}: {{" + ", ".join(f"{name!r}: {text}" for name, text in rows.items()) + "},"
 
 
 def _operands(i: Instruction, spec: Spec) -> str:

@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cinttypes>
 #include <cstring>
+#include <vector>
 
 namespace {
 
@@ -18,6 +20,8 @@ using namespace fuzz;
 constexpr RecordLayout LAYOUT{ProgramOptions::BYTES, PROGRAM_RECORD};
 constexpr std::uint64_t MAX_STEPS = 1500;
 constexpr std::uint64_t ARGS_OFFSET = va::CODE_BYTES - PAGE / 4;
+constexpr std::uint64_t NOTES_OFFSET = 0x18'0000; ///< of the notification ring, in a large page
+constexpr std::uint8_t NOTES_LOG2 = 6;
 
 /// Eight good ones, then what a tenant must not have.
 constexpr std::array<std::uint64_t, 16> ARGS = {
@@ -26,7 +30,7 @@ constexpr std::array<std::uint64_t, 16> ARGS = {
     va::CODE,      va::OWN_TABLES,  va::CODE_WRITABLE,       va::OUTSIDE};
 
 ProgramOptions read_options(const std::uint8_t *data) {
-    return {.profile = data[0], .seed = data[1], .flags = data[2], .core_mask = data[3], .reserved = data[4]};
+    return {.profile = data[0], .seed = data[1], .flags = data[2], .core_mask = data[3], .trace = data[4]};
 }
 
 Ending ending_of(std::uint8_t flags) {
@@ -63,6 +67,42 @@ void write_program(Arena &arena, std::span<const std::byte> records, bool with_e
     std::memcpy(arena.code(ARGS_OFFSET), ARGS.data(), sizeof ARGS);
 }
 
+constexpr std::uint32_t bit(spec::Fault fault) { return 1U << spec::raw(fault); }
+
+/// What fetching an instruction and telling of it may end with, whatever it is.
+constexpr std::uint32_t MEMORY_FAULTS = bit(spec::Fault::PAGE_NOT_MAPPED) | bit(spec::Fault::PAGE_READ_ONLY) |
+                                        bit(spec::Fault::BAD_ADDRESS) | bit(spec::Fault::PAGE_TABLE) |
+                                        bit(spec::Fault::HOST_BUS) | bit(spec::Fault::HBM_RANGE);
+
+/// The faults that the contract names for instruction `pc` of a stream; for a transfer any DMA instruction there will do.
+std::uint32_t named_faults(std::span<const std::byte> code, std::size_t engine, std::uint32_t pc, bool transfer) {
+    const auto header = spec::unpack<spec::ProgramHeader>(code.first<spec::ProgramHeader::BYTES>());
+    const spec::StreamRef &stream = header.streams[engine];
+    if (pc >= stream.count)
+        return 0;
+    const std::byte opcode = code[stream.addr - va::CODE + std::size_t{pc} * spec::INSTRUCTION_BYTES];
+    const spec::InsnDesc *desc = spec::find_instruction(static_cast<spec::Opcode>(opcode));
+    if (desc == nullptr)
+        return transfer ? 0 : bit(spec::Fault::ILLEGAL_INSTRUCTION);
+    return !transfer || desc->name.starts_with("DMA_") ? desc->faults : 0;
+}
+
+/// The record's fault is one that the page of the instruction names, if the program has not changed itself.
+void check_fault_is_named(Arena &arena, std::span<const std::byte> code) {
+    if (arena.machine.event_count() == 0 || std::memcmp(code.data(), arena.code(0), code.size()) != 0)
+        return;
+    const spec::EventRecord record = arena.machine.event(0);
+    if (record.unit == spec::Unit::QUEUE)
+        return;
+    const bool transfer = record.unit == spec::Unit::DMA;
+    std::uint32_t named = MEMORY_FAULTS;
+    for (std::size_t engine = 0; engine < PROGRAM_ENGINES; ++engine)
+        if (transfer || engine == std::size_t{spec::raw(record.unit)} - spec::raw(spec::Unit::PE))
+            named |= named_faults(code, engine, record.pc, transfer);
+    FUZZ_REQUIRE((named & bit(record.code)) != 0, "%s at pc %" PRIu32 " of %s: its page does not name that",
+                 spec::name(record.code).data(), record.pc, spec::name(record.unit).data());
+}
+
 /// A value that the input cannot know, for it depends on all of it.
 std::uint64_t hash(std::span<const std::uint8_t> bytes) {
     std::uint64_t value = 0xcbf29ce484222325; // FNV-1a
@@ -87,8 +127,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     const auto bytes = std::as_bytes(std::span(data, size)).subspan(LAYOUT.header);
     write_program(arena, bytes.first(std::min(bytes.size(), MAX_INSTRUCTIONS * PROGRAM_RECORD)),
                   (options.flags & WITHOUT_END) == 0);
-    const spec::PacketLaunch launch{
+    spec::PacketLaunch launch{
         .core_mask = mask, .program = va::CODE, .args = va::CODE + ARGS_OFFSET, .arg_count = ARGS.size()};
+    if (options.trace != 0) {
+        const bool read_only = (options.trace & ProgramOptions::RING_READ_ONLY) != 0;
+        launch.notify = (read_only ? va::LARGE_READ_ONLY : va::LARGE_HBM) + NOTES_OFFSET;
+        launch.notify_log2 = NOTES_LOG2;
+        launch.trace = options.trace & static_cast<std::uint8_t>(~ProgramOptions::RING_READ_ONLY);
+    }
+    const std::vector<std::byte> code(arena.code(0), arena.code(0) + va::CODE_BYTES);
     arena.hostile_queue.push(launch);
     if ((options.flags & TWICE) != 0)
         arena.hostile_queue.push(launch);
@@ -97,6 +144,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     arena.run_hostile(MAX_STEPS, ending_of(options.flags));
     if ((options.flags & RESET_AT_END) == 0) {
         arena.check_hostile();
+        check_fault_is_named(arena, code);
         victim.check((mask & Victim::CORE_MASK) != 0);
         arena.check_victim_works();
         arena.probe_core(Victim::CORE_MASK, secret);

@@ -11,7 +11,8 @@ namespace fuzz {
 
 namespace {
 
-constexpr unsigned HOSTILE = 3; ///< percent of values that are anything at all
+constexpr unsigned HOSTILE = 3;      ///< percent of values that are anything at all
+constexpr std::int64_t MANY = 16384; ///< elements per partition
 
 void put(std::span<std::byte> out, std::size_t offset, std::size_t bytes, std::uint64_t value) {
     for (std::size_t i = 0; i < bytes; ++i)
@@ -32,6 +33,36 @@ std::uint64_t bit_of(Random &random, std::uint32_t mask) {
     for (std::uint64_t skip = random.below(static_cast<std::uint64_t>(std::popcount(mask))); skip != 0; --skip)
         mask &= mask - 1;
     return static_cast<std::uint64_t>(std::countr_zero(mask));
+}
+
+/// Mostly a number that the range holds and that is near its lower end, now and then one next to its ends.
+std::uint64_t number_of(Random &random, const spec::RangeDesc &range) {
+    constexpr std::uint64_t FEW = 8;
+    if (!range.limited() || random.chance(HOSTILE))
+        return random.chance(70) ? random.below(4) : interesting_number(random);
+    const auto first = static_cast<std::uint64_t>(range.min);
+    const auto last = static_cast<std::uint64_t>(range.max);
+    switch (random.below(40)) {
+    case 0: return first - 1;
+    case 1: return last + 1;
+    case 2:
+    case 3: return last;
+    case 4:
+    case 5: return static_cast<std::uint64_t>(range.also);
+    default: break;
+    }
+    if (range.power_of_two)
+        return first << random.below(static_cast<std::uint64_t>(std::bit_width(last / first)));
+    const std::uint64_t steps = (last - first) / range.multiple;
+    return first + random.below(std::min(steps, random.chance(70) ? FEW : steps) + 1) * range.multiple;
+}
+
+/// The same for how many a tile has of something, at least 1 and at most `most`.
+std::uint32_t count_of(Random &random, spec::RangeDesc range, std::int64_t most) {
+    range.min = std::max<std::int64_t>(range.min, 1);
+    range.max = std::max(range.min, std::min(range.max, most));
+    range.also = range.min;
+    return static_cast<std::uint32_t>(number_of(random, range));
 }
 
 /// What the tiles of an instruction have in common.
@@ -130,6 +161,10 @@ void write_operand(Random &random, const spec::OperandDesc &operand, std::uint32
             shape.partitions = other.partitions;
         if (random.chance(10))
             shape.num = other.num;
+        if (!operand.partitions.holds(shape.partitions) && random.chance(100 - HOSTILE))
+            shape.partitions = count_of(random, operand.partitions, spec::PARTITIONS);
+        if (!operand.elements.holds(static_cast<std::int64_t>(product(shape))) && random.chance(100 - HOSTILE))
+            shape.num = {count_of(random, operand.elements, MANY), 1, 1, 1};
         // An operand may be an array of structs.
         for (std::size_t at = 0; at + operand.struct_desc->size <= out.size(); at += operand.struct_desc->size)
             write_struct(random, *operand.struct_desc, shape, out.subspan(at, operand.struct_desc->size));
@@ -138,10 +173,9 @@ void write_operand(Random &random, const spec::OperandDesc &operand, std::uint32
                 put(out, field.offset, field.size, bit_of(random, operand.spaces));
         return;
     }
-    constexpr std::size_t WORD = sizeof(std::uint64_t);
-    const std::size_t unit = std::min(out.size(), WORD); // arrays of numbers are filled word by word
+    const std::size_t unit = operand.size / operand.count;
     for (std::size_t at = 0; at < out.size(); at += unit) {
-        std::uint64_t value = random.chance(70) ? random.below(4) : interesting_number(random);
+        std::uint64_t value = number_of(random, operand.range);
         if (operand.enum_desc != nullptr)
             value = enum_value(random, *operand.enum_desc);
         else if (operand.kind == spec::OperandKind::REG)
@@ -150,9 +184,7 @@ void write_operand(Random &random, const spec::OperandDesc &operand, std::uint32
             value = random.chance(100 - HOSTILE) ? random.below(12) : random.below(256);
         else if (operand.kind == spec::OperandKind::LABEL)
             value = random.below(stream_length + 1);
-        else if (operand.kind == spec::OperandKind::BOOL)
-            value = random.chance(100 - HOSTILE) ? random.below(2) : random.below(256);
-        put(out, at, std::min(unit, out.size() - at), value);
+        put(out, at, unit, value);
     }
 }
 

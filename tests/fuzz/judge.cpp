@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "judge.hpp"
 
-#include "core/instruction_check.hpp"
+#include "compute/instruction_check.hpp"
 
 namespace fuzz {
 

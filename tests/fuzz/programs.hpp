@@ -15,7 +15,10 @@ struct ProgramOptions {
     std::uint8_t seed = 0;      ///< of the stepped order
     std::uint8_t flags = 0;     ///< ProgramFlag bits
     std::uint8_t core_mask = 1; ///< modulo 4; 0 is 1
-    std::uint8_t reserved = 0;
+    std::uint8_t trace =
+        0; ///< TraceFlag bits, with a notification ring unless 0; RING_READ_ONLY for a ring that faults
+
+    static constexpr std::uint8_t RING_READ_ONLY = 0x80;
 };
 
 enum ProgramFlag : std::uint8_t {

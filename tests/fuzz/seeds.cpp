@@ -58,10 +58,11 @@ std::span<std::byte> grow(Input &input, std::size_t bytes) {
 
 // ---- programs -------------------------------------------------------------------------------------------------------
 
-Input program_input(std::uint8_t core_mask) {
+Input program_input(std::uint8_t core_mask, std::uint8_t trace = 0) {
     Input input(ProgramOptions::BYTES);
     input[0] = std::byte{PROFILE};
     input[3] = std::byte(core_mask);
+    input[4] = std::byte(trace);
     return input;
 }
 
@@ -97,7 +98,7 @@ spec::InsnRng fill_with_noise() {
 }
 
 Input on_noise(const Example &instruction) {
-    Input input = program_input(1);
+    Input input = program_input(1, spec::raw(spec::TraceFlag::NUMERIC));
     append(input, {std::byte{spec::raw(spec::Engine::DVE)}, spec::packed(fill_with_noise())});
     const auto raw = append(input, instruction).first<spec::InstructionHeader::BYTES>();
     auto header = spec::unpack<spec::InstructionHeader>(raw);

@@ -11,7 +11,7 @@ import numpy as np
 
 import samples
 from fleet import SEED, Fleet, spec
-from generators import IMMEDIATE, accumulator_command, destination, read_accumulators, read_the_count, scalar, source
+from generators import IMMEDIATE, NOTHING, accumulator_command, destination, read_accumulators, read_the_count, scalar, source
 from neuron_oracle import STORAGE
 from neuron_oracle.functions import EXACT, SIN_LIMIT, reference, within_one_ulp
 from tap import case, equal, main
@@ -20,13 +20,20 @@ fleet = Fleet()
 BIAS_TYPES = [name for name in STORAGE if name != "TF32"]
 
 
+def a_bias(scene, function, partitions):
+    """Version 2 takes only columns or none, and none for the reciprocal."""
+    if scene.version == 2 and (function == "RECIPROCAL" or scene.chance(0.3)):
+        return dict(NOTHING)
+    kinds = ("VECTOR",) if scene.version == 2 else ("IMM", "REG", "VECTOR")
+    return scene.scalar(kinds, (IMMEDIATE, BIAS_TYPES), partitions, lambda: scene.space("ACTIVATE", "bias", "ACT"))
+
+
 def activates(scene):
     name = scene.picks.next("func", [f.name for f in spec.Activation])
     command = accumulator_command(scene, "LOAD_REDUCE")
     partitions, count = scene.partitions(), scene.elements(300)
     src = source(scene, "ACTIVATE", "src", "ACT", partitions, count)
-    operands = {"scale": scalar(scene, "ACTIVATE", "scale", "ACT", partitions),
-                "bias": scalar(scene, "ACTIVATE", "bias", "ACT", partitions, IMMEDIATE, BIAS_TYPES)}
+    operands = {"scale": scalar(scene, "ACTIVATE", "scale", "ACT", partitions), "bias": a_bias(scene, name, partitions)}
     dst = destination(scene, "ACTIVATE", "ACT", partitions, count, None, [src])
     scene.add("ACT", "ACTIVATE", dst=dst, src=src, func=spec.Activation[name], acc=spec.AccCmd[command],
               param=scene.f32() if name == "PRELU" else 0, **operands)

@@ -22,8 +22,8 @@ EDGES = (0, 1, -1, 2, 31, 32, 33, -31, 2**31 - 1, -2**31, 0x7FFF, -0x8000, 0xFF,
 class ControlProgram:
     """Every engine gets a program of its own; what it computes ends up in its place of memory."""
 
-    def __init__(self, spec, rng, picks, areas: dict, cores: int, engines):
-        self.spec, self.rng, self.picks, self.areas, self.cores = spec, rng, picks, areas, cores
+    def __init__(self, spec, rng, picks, areas: dict, cores: int, engines, version: int = 4):
+        self.spec, self.rng, self.picks, self.areas, self.cores, self.version = spec, rng, picks, areas, cores, version
         chosen = self.rng.permutation(5)[:cores]
         self.input = int(areas["HOST"][0] + areas["HOST"][1] - SPAN)
         self.output = int(areas["HBM"][0] + areas["HBM"][1] - SPAN)
@@ -46,7 +46,8 @@ class ControlProgram:
         return int(self.rng.integers(low, FREE))
 
     def dtype(self, insn: str) -> str:
-        return self.picks.next((insn, "dtype"), list(STORAGE))
+        names = [name for name in STORAGE if self.spec.DTYPE_SINCE[self.spec.Dtype[name]] <= self.version]
+        return self.picks.next((insn, "dtype"), names)
 
     # Parts of a program
 
@@ -205,9 +206,18 @@ class ControlProgram:
         for value in (1, 2):
             self.add("ALU", op=self.spec.AluOp.ADD, rd=FREE, ra=RANK, imm=1000 * value)
             self.add("MEM_STORE", dst=here, ra=FREE)
-            self.add("CORE_BARRIER", sem=200 + self.number)
+            self._meet(200 + self.number)
             self.add("MEM_LOAD", rd=FREE + value, src={**here, "reg": PEER})
-            self.add("CORE_BARRIER", sem=200 + self.number)
+            self._meet(200 + self.number)
+
+    def _meet(self, semaphore: int) -> None:
+        if self.version >= min(self.spec.INSN_SINCE["CORE_BARRIER"].values()):
+            self.add("CORE_BARRIER", sem=semaphore)
+            return
+        for rank in range(self.cores):  # itself too
+            self.add("MOVE", rd=FREE + 3, imm=rank)
+            self.add("SEM_REMOTE", rank=FREE + 3, sem=semaphore, op=self.spec.UpdateOp.ADD, value=1)
+        self.add("NOP", take(self.spec, semaphore, self.cores))
 
     def _dump(self) -> None:
         for number in range(64):

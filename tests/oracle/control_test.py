@@ -13,10 +13,10 @@ import numpy as np
 
 import dma_programs
 from control_programs import ControlProgram
-from launch_fleet import SEED, LaunchFleet, read_notes, spec
+from launch_fleet import SEED, LaunchFleet, read_notes, spec, version_of_case
 from launch_probe import FaultRecord, Launch
 from launch_scene import SPAN, LaunchScene, take, update
-from neuron_oracle import control, dma
+from neuron_oracle import FORMATS, control, dma
 from scene import Picks
 from tap import case, equal, main
 
@@ -24,12 +24,12 @@ fleet = LaunchFleet()
 ENGINES = [engine.name for engine in spec.Engine]
 
 
-def control_program(number: int, picks: Picks, cores: int, engines) -> ControlProgram:
-    return ControlProgram(spec, np.random.Generator(np.random.SFC64((SEED, number))), picks, fleet.areas, cores, engines)
+def control_program(number: int, picks: Picks, cores: int, engines, version: int) -> ControlProgram:
+    return ControlProgram(spec, np.random.Generator(np.random.SFC64((SEED, number))), picks, fleet.areas, cores, engines, version)
 
 
 def play(program: ControlProgram, target: str, what: str) -> None:
-    probe = fleet.probes[target]
+    probe = fleet.chip(target, program.version)
     for name in ("HBM", "HOST"):
         fleet.put(probe, name, fleet.areas[name][1] - SPAN, program.rng.integers(0, 256, SPAN, dtype=np.uint8))
     if program.rng.random() < 0.5:
@@ -45,7 +45,9 @@ def check_programs(_folder):
     for number in range(60):
         cores = (1, 2, 5)[number % 3]
         engines = ENGINES if number % 4 == 0 else [ENGINES[number % 5], ENGINES[(number + 2) % 5]]
-        play(control_program(number, picks, cores, engines), ("threaded", "stepped")[number // 3 % 2], f"program {number}")
+        version = version_of_case([4, 3, 2], number // 6)
+        program = control_program(number, picks, cores, engines, version)
+        play(program, ("threaded", "stepped")[number // 3 % 2], f"program {number}, version {version}")
     for insn in ("TENSOR_LOAD", "TENSOR_STORE", "MEM_LOAD", "MEM_STORE"):
         equal(picks.seen[(insn, "dtype")], {dtype.name for dtype in spec.Dtype}, insn)
     equal(picks.seen["alu"], set(spec.AluOp), "ALU")
@@ -56,7 +58,7 @@ def rounds(scene):
     """Modes one after the other, several engines at once; each starts with nearest even."""
     for mode in ("NEAREST_EVEN", "STOCHASTIC", "STOCHASTIC", "NEAREST_EVEN"):
         src = scene.tile(32, 30, "F32", "SBUF", repeat=True)
-        dst = scene.tile(32, 30, scene.picks.next("narrow", ("BF16", "F16", "TF32", "F8E4M3", "F8E5M2", "F8E3M4", "F8E4M3FN")), "SBUF")
+        dst = scene.tile(32, 30, scene.picks.next("narrow", scene.types(FORMATS)), "SBUF")
         scene.add(scene.engine, "COPY", dst=dst, src=src)
         scene.add(scene.engine, "SET_ROUNDING", mode=spec.Rounding[mode])
         if scene.chance(0.3):
@@ -64,7 +66,8 @@ def rounds(scene):
 
 
 def rounding_scene(number: int, picks: Picks) -> LaunchScene:
-    scene = LaunchScene(spec, np.random.Generator(np.random.SFC64((SEED + 1, number))), picks, fleet.areas, 1 + number % 2)
+    scene = LaunchScene(spec, np.random.Generator(np.random.SFC64((SEED + 1, number))), picks, fleet.areas, 1 + number % 2,
+                        version=version_of_case([4, 3, 2], number // 4))
     scene.engine = ("ACT", "POOL")[number % 2]  # those that round and transfer
     rounds(scene)
     return scene

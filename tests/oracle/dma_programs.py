@@ -120,7 +120,7 @@ def scatter(scene):
 def transpose(scene):
     for _ in range(2):
         source = scene.dtype("DMA_TRANSPOSE", "src")
-        target = scene.choose(OF_SIZE[STORAGE[source].itemsize])
+        target = scene.choose(scene.types(OF_SIZE[STORAGE[source].itemsize]))
         partitions, count = scene.partitions(), scene.partitions()
         src = a_tile(scene, "DMA_TRANSPOSE", "src", partitions, count, source)
         if partitions == count and 0 not in src["step"] and scene.chance(0.5):

@@ -25,9 +25,8 @@ def copies(scene):
 
 
 def copies_of_version_2(scene):
-    legal = [dtype.name for dtype, since in spec.DTYPE_SINCE.items() if since <= 2]
     partitions, count = scene.partitions(), scene.elements(300)
-    names = [scene.dtype("COPY", name, legal) for name in ("src", "dst")]
+    names = [scene.dtype("COPY", name) for name in ("src", "dst")]
     if scene.chance(0.5):
         names[1] = names[0]
     src = source(scene, "COPY", "src", "ACT", partitions, count, names[0])
@@ -58,7 +57,7 @@ def types_for(scene, insn, op, on, names):
 
 
 def tensor_tensor(scene):
-    op = scene.picks.next("op", OPS)
+    op = scene.picks.next("op", scene.ops(OPS))
     on = "POOL" if op in POOL_ONLY else "DVE" if op in BITS else engine(scene, "TENSOR_TENSOR")
     partitions, count = scene.partitions(), scene.elements(300)
     target, *types = types_for(scene, "TENSOR_TENSOR", op, on, ("dst", "a", "b"))
@@ -84,7 +83,7 @@ def tensor_scalar(scene):
     if on == "ACT":
         op0, op1 = scene.picks.next("act", [("MULT", "ADD"), ("MULT", "BYPASS"), ("ADD", "BYPASS")])
     else:
-        op0, op1 = pairs(scene, [op for op in OPS if op not in (POOL_ONLY if on == "DVE" else BITS)])
+        op0, op1 = pairs(scene, [op for op in scene.ops(OPS) if op not in (POOL_ONLY if on == "DVE" else BITS)])
     partitions, count = scene.partitions(), scene.elements(300)
     bits = op0 in BITS or op1 in BITS
     target, dtype = types_for(scene, "TENSOR_SCALAR", op0 if op0 in BITS else op1, on, ("dst", "src"))
@@ -107,7 +106,7 @@ def tensor_scalar(scene):
 
 def scalar_tensor_tensor(scene):
     insn, on = "SCALAR_TENSOR_TENSOR", "DVE"
-    op0, op1 = (scene.picks.next(name, VECTOR_ARITHMETIC) for name in ("op0", "op1"))
+    op0, op1 = (scene.picks.next(name, scene.ops(VECTOR_ARITHMETIC)) for name in ("op0", "op1"))
     partitions, count = scene.partitions(), scene.elements(300)
     a, b = (source(scene, insn, name, on, partitions, count, None, space)
             for name, space in zip("ab", two_spaces(scene, insn, on, "ab")))
@@ -131,7 +130,7 @@ def check_copy(_folder):
 
 @case("COPY on ACT of a NeuronCore-v2 goes through fp32 between equal types too")
 def check_copy_of_version_2(_folder):
-    fleet.check("COPY", copies_of_version_2, 150, 40, version=2)
+    fleet.check("COPY", copies_of_version_2, 150, 40, versions=[2])
 
 
 @case("MEMSET with values of every kind")

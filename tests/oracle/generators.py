@@ -23,7 +23,7 @@ def number(name: str) -> int:
 
 def engine(scene, insn: str) -> str:
     """Each of the instruction's engines in turn."""
-    return scene.picks.next((insn, "engine"), spec.ENGINES[insn])
+    return scene.picks.next((insn, "engine"), scene.engines(insn))
 
 
 def scalar(scene, insn, operand, on, partitions, value_types=IMMEDIATE, vector_types=("F32",)):
@@ -57,7 +57,7 @@ def two_spaces(scene, insn, on, names):
 def read_the_count(scene):
     """How many random words the program took."""
     if scene.stochastic:
-        for on in ("DVE", "POOL"):
+        for on in scene.engines("RNG"):
             scene.add(on, "RNG", dst=scene.tile(1, 5, "U32", "SBUF"))
 
 

@@ -53,7 +53,7 @@ def partition_reduce(scene):
 
 def moved_types(scene, insn):
     size = scene.picks.next("size", (1, 2, 4))
-    return [scene.picks.next((insn, name, size), ALL_OF_SIZE[size]) for name in ("dst", "src")]
+    return [scene.picks.next((insn, name, size), scene.types(ALL_OF_SIZE[size])) for name in ("dst", "src")]
 
 
 def gather(scene):

@@ -9,12 +9,13 @@
 //   read SPACE FIRST ROWS BYTE COUNT     -> ROWS * COUNT bytes
 //   reg NUMBER VALUE                     -> (nothing)
 //   rounding ENGINE MODE                 -> (nothing) what SET_ROUNDING does
-//   exec ENGINE <128 bytes>              -> one line: "ok", or "fault CODE INFO"
-// Exit status 0 at the end of the input, 1 for a request that makes no sense (told on standard error). Checks that need
-// no registers (check_instruction() of the chip) are not made here.
+//   exec ENGINE <128 bytes>              -> one line: "ok NUMERIC", its numeric_flag bits, or "fault CODE INFO"
+// Exit status 0 at the end of the input, 1 for a request that makes no sense (told on standard error).
 #include "compute/simd_targets.hpp" // before Highway
 
 #include "compute/execute.hpp"
+#include "compute/instruction_check.hpp"
+#include "compute/numeric.hpp"
 
 #include <hwy/highway.h>
 
@@ -36,12 +37,24 @@ using namespace neuron;
 
 struct Core {
     unsigned version;
-    chip::CoreMemory memory{spec::find_profile("trn3")->sbuf_bytes};
+    chip::CoreMemory memory;
     chip::TensorEngine tensor_engine{};
     std::array<chip::EngineState, spec::ENGINE_COUNT> states{};
     std::array<std::uint32_t, spec::SEQ_REGISTERS> regs{};
 
-    explicit Core(unsigned core_version) : version(core_version) { tensor_engine.reset(); }
+    explicit Core(unsigned core_version) : version(core_version), memory(sbuf_bytes(core_version)) {
+        tensor_engine.reset();
+    }
+
+    // Of the first chip that has such cores.
+    static std::uint32_t sbuf_bytes(unsigned core_version) {
+        for (const spec::ProfileDesc &profile : spec::profiles()) {
+            if (profile.core_version == core_version) {
+                return profile.sbuf_bytes;
+            }
+        }
+        fail("no chip has such cores");
+    }
 };
 
 template<class T>
@@ -94,9 +107,12 @@ void execute(Core &core) {
     take_bytes(raw);
     chip::ExecContext context{
         engine, core.version, core.regs, core.memory, core.states[spec::raw(engine)], core.tensor_engine};
-    const auto result = chip::execute_compute(context, static_cast<spec::Opcode>(raw[0]), raw);
+    auto result = chip::check_instruction(engine, core.version, raw);
     if (result) {
-        std::cout << "ok\n";
+        result = chip::execute_compute(context, static_cast<spec::Opcode>(raw[0]), raw);
+    }
+    if (result) {
+        std::cout << "ok " << unsigned{chip::numeric_flags(context, static_cast<spec::Opcode>(raw[0]), raw)} << '\n';
     } else {
         std::cout << "fault " << spec::name(result.error().code) << ' ' << result.error().info << '\n';
     }

@@ -78,13 +78,14 @@ class InsnProbe:
         """Hands one instruction over. finish() must follow before anything else is asked."""
         self._send(f"exec {engine}\n", self.spec.pack_insn(insn, **operands), flush=True)
 
-    def finish(self) -> None:
-        """Waits for the instruction of start(). Raises Fault."""
+    def finish(self) -> int:
+        """Waits for the instruction of start(): the numeric_flag bits of what it wrote. Raises Fault."""
         words = self._line().split()
         if words[0] == "fault":
             raise Fault(words[1], int(words[2]))
+        return int(words[1])
 
-    def run(self, engine: str, insn: str, **operands) -> None:
-        """Executes one instruction. Raises Fault."""
+    def run(self, engine: str, insn: str, **operands) -> int:
+        """Executes one instruction, as finish(). Raises Fault."""
         self.start(engine, insn, operands)
-        self.finish()
+        return self.finish()

@@ -22,15 +22,21 @@ from launch_scene import CORE_SHIFT, IN, OUT, SPAN, LaunchScene  # noqa: E402
 from neuron_oracle import Machine  # noqa: E402
 from neuron_oracle.context_memory import ContextMemory  # noqa: E402
 from neuron_oracle.launch import LaunchFault, LaunchOracle  # noqa: E402
-from scene import PARTITIONS, Picks  # noqa: E402
+from scene import PARTITIONS, Picks, profile_of, versions_of  # noqa: E402
 
 SEED = 4711
 CORES = 5
 NOTES = 12 << 20  # place of the notification ring in area BULK
+WAYS = {"threaded": {"threads": 2}, "stepped": {"stepped": True, "seed": SEED}}
 
 
 def probe_path() -> str:
     return sys.argv[1] if len(sys.argv) > 1 else str(BUILD / "user" / "tests" / "oracle" / "launch_probe")
+
+
+def version_of_case(versions: list[int], number: int) -> int:
+    """The first one every other time, the others in turn."""
+    return versions[0] if number % 2 == 0 or len(versions) == 1 else versions[1:][number // 2 % (len(versions) - 1)]
 
 
 def ranks(mask: int) -> list[int]:
@@ -50,8 +56,11 @@ def read_notes(probe: LaunchProbe, launch: Launch) -> list[dict]:
 
 def check_notes(probe: LaunchProbe, launch: Launch, expected: list[tuple]) -> None:
     """Records of one source come in order, sources in any. `expected`: LaunchOracle.notes."""
-    want = [note for note in expected if note[0] == "NOTIFY" or launch.trace & int(
-        spec.TraceFlag.DMA if note[0] == "DMA" else spec.TraceFlag[note[2]])]
+    def asked_for(kind: str, engine: str) -> bool:
+        flag = {"DMA": "DMA", "NUMERIC": "NUMERIC"}.get(kind, engine)
+        return kind == "NOTIFY" or bool(launch.trace & int(spec.TraceFlag[flag]))
+
+    want = [note for note in expected if asked_for(note[0], note[2])]
     records = read_notes(probe, launch)
     ring = 1 << launch.notify_log2
     sequences = [record["sequence"] for record in records]
@@ -80,28 +89,39 @@ class LaunchFleet:
     reference leaves open."""
 
     def __init__(self):
-        self.probes = {"threaded": LaunchProbe(probe_path(), spec, cores=CORES, threads=2),
-                       "stepped": LaunchProbe(probe_path(), spec, cores=CORES, stepped=True, seed=SEED)}
+        self.chips: dict[tuple[str, int], LaunchProbe] = {}
+        self.machines: dict[int, list[Machine]] = {}
+        self.probes = {target: self.chip(target, 4) for target in WAYS}
         self.areas = self.probes["threaded"].areas
-        self.machines = [Machine(spec, None) for _ in range(CORES)]
         self.memory = ContextMemory()
         self.bytes = {name: self.memory.add(va, size, writable) for name, (va, size, writable) in self.areas.items()}
         self.seen: set[str] = set()
 
+    def chip(self, target: str, version: int) -> LaunchProbe:
+        """A chip with cores of that version."""
+        if (target, version) not in self.chips:
+            profile = profile_of(spec, version).name
+            self.chips[target, version] = LaunchProbe(probe_path(), spec, profile=profile, cores=CORES, **WAYS[target])
+            self.chips[target, version].version = version
+            self.machines.setdefault(version, [Machine(spec, None, profile, version) for _ in range(CORES)])
+        return self.chips[target, version]
+
     def check(self, name: str, generate, cases: int, cores=lambda number: 1) -> None:
-        """`generate(scene)` makes the body of a program around instruction `name`."""
+        """`generate(scene)` makes the body of a program around instruction `name`. Half of the cases go to the newest cores, the
+        others to those before that have the instruction."""
         seed = (SEED, zlib.crc32(name.encode()))
         picks = self.picks = getattr(self, "picks", None) or Picks(np.random.default_rng(SEED))
         for number in range(cases):
             rng = np.random.Generator(np.random.SFC64((*seed, number)))
-            scene = LaunchScene(spec, rng, picks, self.areas, cores(number))
+            version = version_of_case(versions_of(spec, name), number // 2)
+            scene = LaunchScene(spec, rng, picks, self.areas, cores(number), version=version)
             generate(scene)
-            self.play(scene, ("threaded", "stepped")[number % 2], f"{name}, case {number}")
+            self.play(scene, ("threaded", "stepped")[number % 2], f"{name}, version {version}, case {number}")
         if name not in self.seen:
             raise AssertionError(f"no program ran {name}")
 
     def play(self, scene: LaunchScene, target: str, what: str) -> None:
-        probe = self.probes[target]
+        probe = self.chip(target, scene.version)
         for name, span in scene.spans.items():
             self.put(probe, name, self.areas[name][1] - SPAN, span)
         for rank in range(scene.cores):
@@ -129,7 +149,7 @@ class LaunchFleet:
     def run(self, probe: LaunchProbe, launch: Launch, rng) -> FaultRecord | None:
         """On both; the fault is the same. `self.last` is the oracle's side."""
         numbers = ranks(launch.cores)
-        self.last = LaunchOracle(spec, self.machines[:len(numbers)], numbers, self.memory, launch.args, launch.streams, rng)
+        self.last = LaunchOracle(spec, self.machines[probe.version][:len(numbers)], numbers, self.memory, launch.args, launch.streams, rng)
         got = probe.launch(launch)
         try:
             self.last.run()
@@ -146,7 +166,7 @@ class LaunchFleet:
     def trace(self, probe: LaunchProbe, launch: Launch, rng) -> None:
         """Gives the launch a notification ring, empty, and some of the traces."""
         launch.notify, launch.notify_log2 = self.areas["BULK"][0] + NOTES, int(rng.choice([0, 5, 14]))
-        launch.trace = int(rng.integers(0, 2 * spec.TraceFlag.DMA))
+        launch.trace = int(rng.integers(0, 2 * spec.TraceFlag.NUMERIC))
         probe.write(launch.notify, bytes(spec.STRUCTS["notification"][0] << launch.notify_log2))
 
     def compare(self, probe: LaunchProbe, area: str, offset: int, count: int, describe, what: str) -> None:
@@ -160,7 +180,7 @@ class LaunchFleet:
 
     def untouched(self) -> None:
         """What no program names has stayed as it was."""
-        for probe in self.probes.values():
+        for probe in self.chips.values():
             for name in ("HBM", "HOST"):
                 if any(probe.read(self.areas[name][0], self.areas[name][1] - SPAN)):
                     raise AssertionError(f"{name}: a place that no program names has changed")

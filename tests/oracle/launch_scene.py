@@ -20,8 +20,8 @@ RANK = 63  # register
 class LaunchScene(Scene):
     """Body instructions of one engine, on all cores of a launch, between the loading and the storing of the windows."""
 
-    def __init__(self, spec, rng, picks, areas: dict, cores: int = 1, width: int | None = None):
-        super().__init__(spec, rng, picks, width)
+    def __init__(self, spec, rng, picks, areas: dict, cores: int = 1, width: int | None = None, version: int = 4):
+        super().__init__(spec, rng, picks, width, version)
         self.areas, self.cores = areas, cores
         self.registers = {RANK: 0}
         self.spans = {name: _noise(rng, SPAN) for name in ("HBM", "HOST")}
@@ -34,7 +34,7 @@ class LaunchScene(Scene):
 
     def pair(self, op: str) -> tuple[str, str]:
         """Source and destination types that `op` takes: every pair in turn."""
-        names = [d.name for d in self.spec.Dtype if op == "WRITE" or d.name not in ("I32", "U32")]
+        names = self.types(d.name for d in self.spec.Dtype if op == "WRITE" or d.name not in ("I32", "U32"))
         pairs = [(a, b) for a in names for b in names]
         return self.picks.next((op, "pairs"), pairs)
 
@@ -129,13 +129,18 @@ class LaunchScene(Scene):
         for number, value in self.registers.items():
             launch.add(self.engine, "MOVE", rd=number, imm=value - 2**32 if value >= 2**31 else value)
         self._move_windows(launch, "DMA_LOAD", "dst", "src", IN)
-        launch.add(self.engine, "CORE_BARRIER", sem=BARRIER_SEM)
+        self._meet(launch)
         for _, insn, operands in self.program:
             self._body(launch, insn, operands)
-        launch.add(self.engine, "CORE_BARRIER", sem=BARRIER_SEM)
+        self._meet(launch)
         self._move_windows(launch, "DMA_STORE", "src", "dst", OUT)
         launch.end()
         return launch
+
+    def _meet(self, launch: Launch) -> None:
+        """Only transfers between cores need it, which come with it."""
+        if self.engines("CORE_BARRIER"):
+            launch.add(self.engine, "CORE_BARRIER", sem=BARRIER_SEM)
 
     def _body(self, launch: Launch, insn: str, operands: dict) -> None:
         """One transfer and the wait for it, or another instruction."""

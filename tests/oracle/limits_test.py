@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The limits of the instructions on the chip model: at each boundary what is legal runs, and what is beyond is a fault that
-changes nothing. Limits that every tile has are in the range cases; what the decoder checks before is not looked at here.
+changes nothing. Limits that every tile has are in the range cases.
 
 Usage: limits_test.py [INSN_PROBE]
 """
@@ -71,7 +71,7 @@ LIMITS = (
     Limit("ACT", "ACTIVATE", {**PAIR, "func": spec.Activation.EXP, "scale": ONE, "bias": vector(D.BF16), "param": 0, "acc": REDUCE},
           *OTHER_SHAPES, {"scale": vector(D.BF16)}, {"bias": vector(D.TF32)}, {"acc": LOAD_REDUCE}, {"param": 1}),
     Limit("DVE", "TENSOR_REDUCE", {"dst": t(4, 6), "src": {**t(4, 12), "num": [2, 3, 2, 1]}, "op": ADD, "axes": 1, "negate": 1},
-          {"op": number("SUBTRACT")}, {"op": number("IS_EQUAL")}, {"op": 0}, {"axes": 0}, {"axes": 5}, {"axes": 2}, {"dst": t(4, 7)}),
+          {"op": number("ABS")}, {"op": number("IS_EQUAL")}, {"op": 0}, {"axes": 0}, {"axes": 5}, {"axes": 2}, {"dst": t(4, 7)}),
     Limit("DVE", "TENSOR_REDUCE", {"dst": t(4, 6, U8), "src": t(4, 12, I8, num=[2, 6, 1, 1]), "op": BIT, "axes": 1, "negate": 0},
           {"negate": 1}, {"dst": t(4, 6, U16)}, {"dst": t(4, 6, D.F8E5M2)}),
     Limit("DVE", "TENSOR_SCALAR_REDUCE", {**PAIR, "op0": ADD, "operand0": ONE, "reduce": MULT, "acc": LOAD_REDUCE, "init": ONE,
@@ -178,6 +178,67 @@ def check_limits(_folder):
                 wrong.append(f"{limit.engine} {limit.insn} with {change}: changed memory")
     if wrong:
         raise AssertionError("\n".join(wrong))
+
+
+def broken_rules(limit: Limit):
+    """(what, operands) for each rule of the tables that tiles must agree, broken by each of its tiles in turn."""
+    rules, ranges = spec.TILE_RULES[limit.insn], spec.RANGES[limit.insn]
+
+    def other(name, kind, now):
+        r = ranges.get(name, {}).get(kind)
+        step = r.multiple if r else 1
+        return now + step if not r or r.max is None or now + step <= r.max else now - step
+
+    tiles = {name: tile for name, tile in limit.legal.items() if isinstance(tile, dict) and "num" in tile}
+    for name in rules.get("same_partitions", ()):
+        yield "same_partitions", {name: {**tiles[name], "partitions": other(name, "partitions", tiles[name]["partitions"])}}
+    for name in rules.get("same_elements", ()):
+        num = tiles[name]["num"]
+        yield "same_elements", {name: {**tiles[name], "num": [other(name, "elements", num[0]), *num[1:]]}}
+    for name in rules.get("same_size", ()):
+        size = spec.DTYPE_BYTES[D(tiles[name]["dtype"])]
+        types = spec.OPERANDS[limit.insn][name][3] or tuple(D)
+        yield from (("same_size", {name: {**tiles[name], "dtype": int(d)}}) for d in types if spec.DTYPE_BYTES[d] != size)
+    if names := rules.get("one_in_psum"):
+        yield "one_in_psum", {name: {**limit.legal[name], "offset": 0, "space": PSUM} if name in tiles else
+                              {**limit.legal[name], "value": 0, "space": PSUM} for name in names}
+
+
+@case("tiles agree in what the tables of the contract say")
+def check_rules(_folder):
+    probe, wrong, seen = next(iter(fleet.probes.values())), [], set()
+    for limit in LIMITS:
+        for rule, change in broken_rules(limit):
+            probe.reset()
+            fault = outcome(probe, limit.engine, limit.insn, {**limit.legal, **change})
+            seen.add((limit.insn, rule))
+            if not fault or fault.code != "ILLEGAL_OPERAND":
+                wrong.append(f"{limit.engine} {limit.insn}, {rule} with {change}: {fault or 'ran'}")
+    if wrong:
+        raise AssertionError("\n".join(wrong))
+    of_engines = {(insn, rule) for insn, rules in spec.TILE_RULES.items() for rule in rules if spec.Opcode[insn] >= 0x20}
+    equal(of_engines - seen, set(), "rules that no limit here has")
+
+
+@case("ACTIVATE of a NeuronCore-v2 takes a column as bias or none, and none for the reciprocal; later ones take any")
+def check_bias_of_version_2(_folder):
+    legal = {**PAIR, "func": spec.Activation.EXP, "scale": ONE, "bias": NOTHING, "param": 0, "acc": IDLE}
+    reciprocal = {"func": spec.Activation.RECIPROCAL}
+    register = {"kind": int(spec.ScalarKind.REG), "reg": 5, "dtype": int(D.F32)}
+    bias = next(field[1] for field in spec.INSTRUCTIONS["ACTIVATE"] if field[0] == "bias")
+    cases = ((True, {}), (True, {"bias": vector(D.BF16)}), (True, {"bias": vector(I32)}), (True, {"scale": vector(D.F32)}),
+             (True, {**reciprocal}), (False, {"bias": ONE}), (False, {"bias": imm(0x80000000)}), (False, {"bias": register}),
+             (False, {**reciprocal, "bias": vector(D.F32)}), (False, {**reciprocal, "bias": ONE}))
+    for target, probe in fleet.probes.items():
+        for version in (2, 3, 4):
+            probe.reset(version)
+            for of_version_2, change in cases:
+                fault = outcome(probe, "ACT", "ACTIVATE", {**legal, **change})
+                want = None if version > 2 or of_version_2 else ("ILLEGAL_OPERAND", bias)
+                equal(fault and (fault.code, fault.info), want, f"{target}, version {version}, {change}")
+        probe.reset(2)
+        fault = outcome(probe, "ACT", "TENSOR_SCALAR", {**PAIR, "op0": MULT, "operand0": ONE, "op1": 0, "operand1": ONE})
+        equal(fault and fault.code, "UNSUPPORTED", target)
 
 
 @case("every instruction with operands that have limits is among them")

@@ -11,7 +11,7 @@ import numpy as np
 
 from fleet import Fleet, spec
 from generators import destination, engine, scalar, source
-from neuron_oracle import philox4x32_10
+from neuron_oracle import FORMATS, philox4x32_10
 from neuron_oracle.philox import words
 from scene import Picks, Scene
 from tap import case, equal, main
@@ -67,8 +67,7 @@ def seeds(scene):
     seed(scene, engine(scene, "SET_RNG_SEED"))
     for on in ("ACT", "DVE", "POOL"):
         src = source(scene, "COPY", "src", on, 32, 20, "F32", "SBUF")
-        scene.add(on, "COPY", dst=scene.tile(32, 20, scene.picks.next("narrow", ("BF16", "F16", "TF32", "F8E4M3", "F8E5M2", "F8E3M4",
-                                                                                 "F8E4M3FN")), "SBUF"), src=src)
+        scene.add(on, "COPY", dst=scene.tile(32, 20, scene.picks.next("narrow", scene.types(FORMATS)), "SBUF"), src=src)
 
 
 def just_drawn(scene, prob, partitions, count):

@@ -14,7 +14,7 @@ from generators import (BITS, OF_SIZE, VECTOR_ARITHMETIC, accumulator_command, d
 from tap import case, main
 
 fleet = Fleet()
-REDUCTIONS = ("ADD", "MULT", "MAX", "MIN", "LOGICAL_AND", "LOGICAL_OR", "LOGICAL_XOR", "BITWISE_AND", "BITWISE_OR", "BITWISE_XOR")
+REDUCTIONS = ("ADD", "SUBTRACT", "MULT", "MAX", "MIN", "LOGICAL_AND", "LOGICAL_OR", "LOGICAL_XOR", "BITWISE_AND", "BITWISE_OR", "BITWISE_XOR")
 
 
 def tensor_reduce(scene):
@@ -40,7 +40,7 @@ def tensor_scalar_reduce(scene):
     operands = {"operand0": scalar(scene, insn, "operand0", "DVE", partitions),
                 "init": start_value(scene, insn, "init", "DVE", partitions, command)}
     dst = destination(scene, insn, "DVE", partitions, count, None, [src])
-    scene.add("DVE", insn, dst=dst, src=src, op0=number(scene.picks.next("op0", VECTOR_ARITHMETIC)),
+    scene.add("DVE", insn, dst=dst, src=src, op0=number(scene.picks.next("op0", scene.ops(VECTOR_ARITHMETIC))),
               reduce=number(scene.picks.next("reduce", ("ADD", "MULT", "MAX", "MIN"))), acc=spec.AccCmd[command],
               flags=scene.choose((0, 1)), **operands)
     read_accumulators(scene, "DVE")

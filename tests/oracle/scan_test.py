@@ -23,7 +23,7 @@ def cumulative(scene):
     operands = {"operand0": scalar(scene, insn, "operand0", "DVE", partitions),
                 "init": start_value(scene, insn, "init", "DVE", partitions, command)}
     dst = destination(scene, insn, "DVE", partitions, count, None, [src])
-    scene.add("DVE", insn, dst=dst, src=src, op0=number(scene.picks.next("op0", VECTOR_ARITHMETIC)),
+    scene.add("DVE", insn, dst=dst, src=src, op0=number(scene.picks.next("op0", scene.ops(VECTOR_ARITHMETIC))),
               op1=number(scene.picks.next("op1", ("ADD", "SUBTRACT", "MULT", "MAX", "MIN"))), acc=spec.AccCmd[command], **operands)
     read_accumulators(scene, "DVE")
     read_the_count(scene)
@@ -36,7 +36,7 @@ def scan(scene):
             for name, space in zip("ab", two_spaces(scene, insn, "DVE", "ab")))
     initial = scalar(scene, insn, "initial", "DVE", partitions)
     dst = destination(scene, insn, "DVE", partitions, count, None, [a, b])
-    op0, op1 = (scene.picks.next(name, VECTOR_ARITHMETIC) for name in ("op0", "op1"))
+    op0, op1 = (scene.picks.next(name, scene.ops(VECTOR_ARITHMETIC)) for name in ("op0", "op1"))
     if scene.chance(0.4):  # the pairs that programs use
         op0, op1 = scene.choose((("MULT", "ADD"), ("MULT", "SUBTRACT"), ("ADD", "MAX"), ("MAX", "MIN")))
     scene.add("DVE", insn, dst=dst, a=a, b=b, initial=initial, op0=number(op0), op1=number(op1), flags=int(scene.rng.integers(4)))

@@ -50,13 +50,25 @@ POOLS = {dtype: _pools(dtype) for dtype in STORAGE}
 _NOISE = np.random.default_rng(1).integers(0, 256, 1 << 22, dtype=np.uint8)
 
 
-class Scene:
-    """One random situation. `picks` is shared by the scenes of a test: it goes round all values of each choice."""
+def profile_of(spec, version: int):
+    """A chip whose cores are of that version."""
+    return next(profile for profile in spec.PROFILES.values() if profile.core_version == version)
 
-    def __init__(self, spec, rng: np.random.Generator, picks: "Picks", width: int | None = None):
-        self.spec, self.rng, self.picks = spec, rng, picks
+
+def versions_of(spec, insn: str) -> list[int]:
+    """The core versions that have the instruction, on some engine, the newest first."""
+    versions = {profile.core_version for profile in spec.PROFILES.values()}
+    return sorted((v for v in versions if v >= min(spec.INSN_SINCE[insn].values())), reverse=True)
+
+
+class Scene:
+    """One random situation for a core of `version`: it has what such cores have. `picks` is shared by the scenes of a test: it goes
+    round all values of each choice."""
+
+    def __init__(self, spec, rng: np.random.Generator, picks: "Picks", width: int | None = None, version: int = 4):
+        self.spec, self.rng, self.picks, self.version = spec, rng, picks, version
         self.width = width or int(rng.choice([768, 1536, 4096], p=[0.6, 0.3, 0.1]))
-        sbuf = spec.PROFILES["trn3"].sbuf_bytes
+        sbuf = profile_of(spec, version).sbuf_bytes
         self.base = {"SBUF": int(rng.choice([0, 65536 - 64, sbuf - self.width])),
                      "PSUM": int(rng.choice([0, 4096 - 64, spec.PSUM_BYTES - self.width]))}
         self.window = {}
@@ -90,12 +102,26 @@ class Scene:
         self.registers[number] = value & 0xFFFFFFFF
         return number
 
+    # What cores of the version have
+
+    def known(self, enum: str, names) -> list[str]:
+        return [name for name in names if self.spec.VALUE_SINCE.get((enum, name), 0) <= self.version]
+
+    def ops(self, names) -> list[str]:
+        return self.known("TensorOp", names)
+
+    def types(self, names) -> list[str]:
+        return self.known("Dtype", names)
+
+    def engines(self, insn: str) -> list[str]:
+        return [engine for engine, since in self.spec.INSN_SINCE[insn].items() if since <= self.version]
+
     # Operands
 
     def dtype(self, insn: str, operand: str, among=None) -> str:
         """An element type that the operand may have: each in turn."""
         legal = self.spec.OPERANDS[insn][operand][3] or tuple(self.spec.Dtype)
-        names = [d.name for d in legal if among is None or d.name in among]
+        names = self.types(d.name for d in legal if among is None or d.name in among)
         return self.picks.next((insn, operand, "dtype", tuple(names)), names)
 
     def space(self, insn: str, operand: str, engine: str) -> str:
@@ -161,7 +187,7 @@ class Scene:
         kind = self.choose(kinds)
         number = int(self.spec.ScalarKind[kind])
         if kind == "VECTOR":
-            column = self.tile(partitions, width, self.choose(dtypes[1]), space_of(), nums=(width, 1, 1, 1), plain=True)
+            column = self.tile(partitions, width, self.choose(self.types(dtypes[1])), space_of(), nums=(width, 1, 1, 1), plain=True)
             return {"value": column["offset"], "kind": number, **{k: column.get(k, 0) for k in ("reg", "partition", "space", "dtype")}}
         dtype = self.choose(dtypes[0])
         bits = value if value is not None else int(self.choose(POOLS[dtype][self.choose((0, 0, 1, 1, 2, 3))]))
@@ -217,8 +243,9 @@ class Picks:
         self.rng, self.left, self.seen = rng, {}, {}
 
     def next(self, key, values):
-        if not self.left.get(key):
-            self.left[key] = list(self.rng.permutation(len(values)))
-        value = values[self.left[key].pop()]
+        round_of = (key, tuple(map(str, values)))  # which differ between versions
+        if not self.left.get(round_of):
+            self.left[round_of] = list(self.rng.permutation(len(values)))
+        value = values[self.left[round_of].pop()]
         self.seen.setdefault(key, set()).add(value)
         return value

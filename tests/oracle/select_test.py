@@ -20,7 +20,7 @@ fleet = Fleet()
 
 def same_size_types(scene, insn):
     size = scene.picks.next("size", (1, 2, 4))
-    return [scene.picks.next((insn, name, size), ALL_OF_SIZE[size]) for name in ("dst", "src")]
+    return [scene.picks.next((insn, name, size), scene.types(ALL_OF_SIZE[size])) for name in ("dst", "src")]
 
 
 def transpose(scene):

@@ -50,8 +50,10 @@ def place_in(scene, size: str, count: int) -> int:
 
 
 def load(scene, held):
-    rows, mode = scene.picks.next("rows", tuple(SIZES)), scene.picks.next("mode", ("NORMAL", "NORMAL", "DOUBLE_ROW"))
-    cols = "WHOLE" if mode == "DOUBLE_ROW" else scene.picks.next("cols", tuple(SIZES))
+    sizes = scene.known("PeTile", SIZES)
+    rows = scene.picks.next("rows", sizes)
+    mode = scene.picks.next("mode", scene.known("PeMode", ("NORMAL", "NORMAL", "DOUBLE_ROW")))
+    cols = "WHOLE" if mode == "DOUBLE_ROW" else scene.picks.next("cols", sizes)
     dtype = scene.dtype("LDWEIGHTS", "src", FP8 if mode == "DOUBLE_ROW" else None)
     k, m = (most if scene.chance(0.25) else int(scene.rng.integers(1, most + 1)) for most in (SIZES[rows], SIZES[cols]))
     if dtype in WIDE:
@@ -73,7 +75,7 @@ def multiply(scene, held, groups):
     part = scene.choose(list(held))
     row, col, rows, cols = part
     k, m, mode, dtype = held[part]
-    partner = scene.picks.next(("with", dtype, mode), FP8 if mode == "DOUBLE_ROW" else PARTNERS[dtype])
+    partner = scene.picks.next(("with", dtype, mode), scene.types(FP8 if mode == "DOUBLE_ROW" else PARTNERS[dtype]))
     n = min(scene.elements(40 if dtype in WIDE else 300), scene.width // 8)
     if scene.chance(0.06) and rows == "WHOLE" and k < 128:
         k += 1  # not the rows that it has
@@ -130,8 +132,9 @@ def missing_part(scene):
     """Loading a part forgets what overlapped it: the product with that is a fault."""
     scene.stochastic = False
     src = scene.tile(16, 16, "BF16", "SBUF", partition=64)
-    first, second = scene.choose(((("WHOLE", "WHOLE", 0), ("HALF", "HALF", 64)), (("QUARTER", "HALF", 0), ("HALF", "QUARTER", 32)),
-                                  (("HALF", "WHOLE", 0), ("QUARTER", "QUARTER", 96))))
+    pairs = ((("WHOLE", "WHOLE", 0), ("HALF", "HALF", 64)), (("HALF", "WHOLE", 0), ("WHOLE", "HALF", 64)),
+             (("QUARTER", "HALF", 0), ("HALF", "QUARTER", 32)), (("HALF", "WHOLE", 0), ("QUARTER", "QUARTER", 96)))
+    first, second = scene.choose(pairs[:2] if scene.version == 2 else pairs)
     for rows, cols, col in (first, second):
         scene.add("PE", "LDWEIGHTS", src=src, mode=0, rows=spec.PeTile[rows], cols=spec.PeTile[cols], col=col)
     for rows, cols, col in (first, second):

@@ -68,7 +68,7 @@ def match_replace8_index(scene):
     spaces = two_spaces(scene, insn, "DVE", ("values", "src"))
     src = source(scene, insn, "src", "DVE", partitions, elements(scene), None, spaces[1])
     dst = destination(scene, insn, "DVE", partitions, scene.place(src).count, None, [src])
-    types = list(STORAGE)
+    types = scene.types(STORAGE)
     column = scene.tile(partitions, 8, scene.picks.next("values", types), spaces[0], nums=(8, 1, 1, 1), plain=True)
     if scene.chance(0.7):
         occurring(scene, src, column)

@@ -38,13 +38,16 @@ limits = ["None."]
 meaning = ["It is tried."]
 cost = "None."
 errors = ["ILLEGAL_OPERAND: never"]
+same_partitions = ["dst", "ins"]
 operands = [
   { name = "cond", offset = 16, type = "u8", kind = "enum", enum = "cond", doc = "Condition." },
   { name = "ra", offset = 17, type = "u8", kind = "reg", doc = "Register." },
+  { name = "count", offset = 18, type = "u16", kind = "imm", min = 1, max = "2 * DMA_RINGS - 1", doc = "Number." },
   { name = "target", offset = 20, type = "u32", kind = "label", doc = "Target." },
   { name = "list", offset = 24, type = "u16", array = 2, kind = "array", doc = "Numbers." },
   { name = "dst", offset = 28, type = "tile", kind = "tile", access = "write", spaces = ["PSUM"], dtypes = "TRIAL_TYPES", doc = "Out." },
   { name = "src", offset = 56, type = "mem", kind = "mem", access = "read", doc = "In." },
+  { name = "ins", offset = 96, type = "tile", kind = "tile", access = "read", elements = { min = 1, max = 8 }, index = true, doc = "In." },
 ]
 
 [[instruction]]
@@ -420,6 +423,99 @@ MISTAKES = [
         'name = "TRIAL_TYPES"\ndoc = "x"\ndtypes = ["F32"]\n[[dtype_class]]\nname = "TRIAL_TYPES"',
         "dtype_class TRIAL_TYPES: the name is used twice",
     ),
+    # --- ranges, and what tiles agree in
+    (
+        "a bound of no constant",
+        GROUP,
+        '"2 * DMA_RINGS - 1"',
+        '"2 * RINGS"',
+        "operand count: '2 * RINGS' is no number and no constant's name",
+    ),
+    (
+        "a bound of a wrong type",
+        GROUP,
+        "min = 1, max = 8",
+        "min = 1, max = true",
+        "operand ins, elements: 'max' is not of type int or str",
+    ),
+    (
+        "an unknown key of a range",
+        GROUP,
+        "min = 1, max = 8",
+        "min = 1, most = 8",
+        "operand ins, elements: unknown key 'most'",
+    ),
+    (
+        "a range beyond its type",
+        GROUP,
+        'max = "2 * DMA_RINGS - 1"',
+        "max = 65536",
+        "field count: 1 to 65536 is not within 0 to 65535",
+    ),
+    ("a range of nothing", GROUP, "min = 1, max = 8", "min = 9, max = 8", "field ins, elements: 9 to 8 is not within"),
+    (
+        "a range that starts off its multiples",
+        GROUP,
+        "min = 1, max = 8",
+        "min = 1, max = 8, multiple = 4",
+        "field ins, elements: '1 to 8, a multiple of 4' does not begin with a number that it holds",
+    ),
+    (
+        "a number beside a range that is in it",
+        GROUP,
+        'max = "2 * DMA_RINGS - 1"',
+        "max = 20, also = 20",
+        "field count: 20 is no number of its own beside 1 to 20",
+    ),
+    (
+        "a range of a name",
+        GROUP,
+        'kind = "enum", enum = "cond"',
+        'kind = "enum", max = 3, enum = "cond"',
+        "field cond: 'range' does not belong to kind enum",
+    ),
+    (
+        "a range of a struct",
+        "packets.toml",
+        'name = "streams", offset = 8, type',
+        'name = "streams", offset = 8, max = 1, type',
+        "struct program_header, field streams: a range belongs to a number",
+    ),
+    (
+        "a range of a field beyond its type",
+        "isa/base.toml",
+        'name = "shift", offset = 10, type = "u8", max = 31',
+        'name = "shift", offset = 10, type = "u8", max = 256',
+        "struct mem, field shift: at most 256 is not within 0 to 255",
+    ),
+    (
+        "a rule about no tile",
+        GROUP,
+        '["dst", "ins"]',
+        '["dst", "src"]',
+        "instruction TRIAL: 'same_partitions' names src, which is no tile",
+    ),
+    (
+        "a rule about one tile",
+        GROUP,
+        '["dst", "ins"]',
+        '["dst"]',
+        "'same_partitions' does not name several operands, each once",
+    ),
+    (
+        "indices that are written",
+        GROUP,
+        'access = "write", spaces',
+        'access = "write", index = true, spaces',
+        "field dst: 'index' belongs to a tile that is read",
+    ),
+    (
+        "an unknown kind of scalar",
+        GROUP,
+        'name = "ins", offset = 96, type = "tile", kind = "tile", access = "read", elements = { min = 1, max = 8 }, index = true',
+        'name = "ins", offset = 96, type = "scalar", kind = "scalar", access = "read", kinds = ["COLUMN"]',
+        "field ins: unknown scalar_kind 'COLUMN'",
+    ),
     # --- profiles
     (
         "a profile of unknown cores",
@@ -523,7 +619,7 @@ MISTAKES = [
     (
         "two entries with one generated name",
         "device.toml",
-        'name = "LAUNCH_ARGS"',
+        'name = "RING_LOG2_MAX"',
         'name = "QUEUE_STATE_IDLE"',
         "its generated name NRN_QUEUE_STATE_IDLE is also that of",
     ),

@@ -82,16 +82,16 @@ void bad_expressions_are_named(void **) {
 }
 
 void operands_out_of_range_are_named(void **) {
-    expect_sp({{"move r1, 0x80000000", "imm 2147483648 is not in -2147483648..2147483647"},
-               {"move r1, -2147483649", "imm -2147483649 is not in"},
-               {"jump -1", "target -1 is not in 0..4294967295"},
+    expect_sp({{"move r1, 0x80000000", "test.s:3:10: error: imm is 2147483648: at most 2147483647"},
+               {"move r1, -2147483649", "imm is -2147483649: at least -2147483648"},
+               {"jump -1", "target is -1: at least 0"},
                {"load_arg r1, arg32", "there is no launch argument arg32; they are arg0..arg31"},
-               {"load_arg r1, 0, high=2", "high 2 is not in 0..1"},
+               {"load_arg r1, 0, high=2", "high is 2: at most 1"},
                {"move r[70], 1", "there is no register r70"},
                {"nop then s256+=1", "there is no semaphore s256; they are s0..s255"},
-               {"nop wait s0>=-1", "semaphore value -1 is not in 0..4294967295"},
-               {"nop wait s0>=0x100000000", "is not in 0..4294967295"},
-               {"dma_load sbuf.bf16[0:1, 0, 1], A[0, 1, 1], ring=16", "ring 16 is not in 0..15"}});
+               {"nop wait s0>=-1", "test.s:3:14: error: semaphore value is -1: at least 0"},
+               {"nop wait s0>=0x100000000", "semaphore value is 4294967296: at most 4294967295"},
+               {"dma_load sbuf.bf16[0:1, 0, 1], A[0, 1, 1], ring=16", "test.s:3:53: error: ring is 16: at most 15"}});
 }
 
 void wrong_operands_are_named(void **) {
@@ -128,21 +128,22 @@ void tiles_obey_the_rules_of_the_hardware(void **) {
         {{"ldweights hbm.bf16[0:1, 0, 1]", "expected a tile's memory (sbuf, psum), found 'hbm'"},
          {"ldweights sbuf.f8[0:1, 0, 1]", "expected an element type (bf16, f16, f32,"},
          {"ldweights sbuf.bf16[0:0, 0, 1]", "partitions 0:0 are not within 0:128"},
-         {"ldweights sbuf.bf16[0:129, 0, 1]", "partition 129 is not in 0..128"},
+         {"ldweights sbuf.bf16[0:129, 0, 1]", "partition is 129: at most 128"},
          {"ldweights sbuf.bf16[4:2, 0, 1]", "partitions 4:2 are not within"},
          {"ldweights sbuf.bf16[16:32, 0, 1]", "16 partitions may not start at 16: the start must be a multiple of 32"},
          {"ldweights sbuf.bf16[32:96, 0, 1]", "64 partitions may not start at 32: the start must be a multiple of 64"},
          {"ldweights sbuf.bf16[32:97, 0, 1]", "65 partitions may not start at 32: the start must be a multiple of 128"},
          {"ldweights sbuf.bf16[0:1, 1, 1]", "byte offset 1 is not a multiple of the element size 2"},
-         {"ldweights sbuf.bf16[0:1, -2, 1]", "byte offset -2 is not in 0..4294967295"},
+         {"ldweights sbuf.bf16[0:1, -2, 1]", "byte offset is -2: at least 0"},
          {"ldweights sbuf.bf16[0:1, r1<<1, 1]", "the register of a tile cannot be shifted"},
          {"ldweights sbuf.bf16[0:1, r1 + r2, 1]", "only one register can be added"},
-         {"ldweights sbuf.bf16[0:1, 0, 0]", "dimension 0 is not in 1..65535"},
-         {"ldweights sbuf.bf16[0:1, 0, 65536]", "dimension 65536 is not in 1..65535"},
-         {"ldweights sbuf.bf16[0:1, 0, 2, 40000]", "step 40000 is not in -32768..32767"},
+         {"ldweights sbuf.bf16[0:1, 0, 0]", "dimension is 0: at least 1"},
+         {"ldweights sbuf.bf16[0:1, 0, 65536]", "dimension is 65536: at most 65535"},
+         {"ldweights sbuf.bf16[0:1, 0, 2, 40000]", "step is 40000: at most 32767"},
          {"ldweights sbuf.bf16[0:1, 0, 1, 1, 1, 1, 1]", "too many dimensions; there are at most 4"},
          {"ldweights sbuf.bf16[0:1, 0]", "expected ',' and a dimension, found ']'"},
-         {"ldweights sbuf.bf16[0:1, 0, 2@-1]", "tile covers bytes -2..1 of each partition, outside SBUF"},
+         {"ldweights sbuf.bf16[0:1, 0, 2@-1]",
+          "tile covers bytes -2..1 of each partition, outside SBUF of the largest chip (262144 bytes)"},
          {"ldweights psum.f32[0:1, 16380, 2]", "tile covers bytes 16380..16387 of each partition, outside PSUM"}});
     expect({{".sbuf 64\n.engine pe\nldweights sbuf.bf16[0:1, 0, 33]", "tile ends at byte 66, but .sbuf declares 64"},
             {".engine pe\nldweights sbuf.bf16[0:1, 0, 33]\n.sbuf 64",
@@ -156,8 +157,8 @@ void memory_blocks_match_their_tile(void **) {
           "9 elements per row here, but the tile has 8 per partition"},
          {"dma_load sbuf.bf16[0:4, 0, 8], A[0, 4], ring=0", "expected ',' and a dimension"},
          {"dma_load sbuf.bf16[0:4, 0, 8], X[0, 4, 8], ring=0", "'X' is not a parameter; there is A"},
-         {"dma_load sbuf.bf16[0:4, 0, 8], A[r1<<32, 4, 8], ring=0", "shift 32 is not in 0..31"},
-         {"dma_load sbuf.bf16[0:4, 0, 8], A[0, 4@0x80000000, 8], ring=0", "stride 2147483648 is not in"},
+         {"dma_load sbuf.bf16[0:4, 0, 8], A[r1<<32, 4, 8], ring=0", "shift is 32: at most 31"},
+         {"dma_load sbuf.bf16[0:4, 0, 8], A[0, 4@0x80000000, 8], ring=0", "stride is 2147483648: at most 2147483647"},
          {"dma_load sbuf.bf16[0:4, 0, 8], A[0, 4, 1, 1, 1, 8], ring=0", "too many dimensions; there are at most 3"},
          {"dma_load sbuf.bf16[0:4, 0, 8]", "'dma_load' needs operand 'src': Source."},
          {"dma_load sbuf.bf16[0:4, 0, 8], A[1 << 4, 4, 8], ring=0", "put constants in parentheses"},
@@ -172,8 +173,8 @@ void blocks_without_a_tile_agree_with_each_other(void **) {
          {"dma_copy A.f32[0, 4, 8], A.f32[0, 5, 8]", "test.s:3:35: error: 5 rows here, but the other block has 4"},
          {"dma_copy A.f32[0, 4, 8], A.bf16[0, 4, 2, 3]",
           "test.s:3:26: error: 6 elements per row here, but the other block has 8 per row"},
-         {"dma_copy A.f32[0, 0, 8], A.f32[0, 0, 8]", "0 rows are not in 1..65535"},
-         {"dma_copy A.f32[0, 65536, 8], A.f32[0, 65536, 8]", "65536 rows are not in 1..65535"},
+         {"dma_copy A.f32[0, 0, 8], A.f32[0, 0, 8]", "test.s:3:19: error: rows is 0: at least 1"},
+         {"dma_copy A.f32[0, 65536, 8], A.f32[0, 65536, 8]", "rows is 65536: at most 65535"},
          {"dma_copy A.f32[0, 4, 8], A.f32[0, 4, 8], rows=4", "'dma_copy' has no operand 'rows'"},
          {"dma_copy A.f99[0, 4, 8], A.f32[0, 4, 8]", "test.s:3:12: error: expected an element type (bf16,"},
          {"mem_load r1, A[8]", "test.s:3:14: error: src of 'mem_load' needs its element type"},
@@ -237,10 +238,96 @@ void arrays_have_their_length(void **) {
     iota("1", "test.s:2:33: error: expected '[', found '1'");
     iota("[1, 2, 3, 4", "expected ']', found end of line");
     iota("[]", "test.s:2:34: error: expected an expression, found ']'");
-    iota("[1, 2, 0x80000000, 4]", "test.s:2:40: error: steps 2147483648 is not in -2147483648..2147483647");
+    iota("[1, 2, 0x80000000, 4]", "test.s:2:40: error: steps is 2147483648: at most 2147483647");
     iota("[1, 2.5, 3, 4]", "test.s:2:37: error: '2.5' is no whole number");
     expect_part(bad(".engine dve\nstream_shuffle sbuf.f32[0:32, 0, 8], sbuf.f32[0:32, 0, 8], [256]\n"),
-                "mask 256 is not in 0..255");
+                "mask is 256: at most 31, or 255");
+}
+
+// What the contract says of the numbers, partitions and elements of single operands.
+void operands_stay_in_their_ranges(void **) {
+    const auto on = [](std::string_view engine, std::string_view line, std::string_view message) {
+        expect_part(bad(fmt::format(".param A, in, u8, 1\n.engine {}\n{}\n", engine, line)), message);
+    };
+    on("sp", "sem_clear s8, 0", "test.s:3:15: error: count is 0: at least 1");
+    on("sp", "sem_clear s8, 257", "test.s:3:15: error: count is 257: at most 256");
+    on("sp", "core_barrier 256", "test.s:3:14: error: sem is 256: at most 255");
+    on("sp", "dma_reduce sbuf.u8[0:1, 0, 1], A[0, 1, 1], source_stride=1, sources=17",
+       "test.s:3:69: error: sources is 17: at most 16");
+    on("sp", "dma_reduce sbuf.u8[0:1, 0, 1], A[0, 1, 1], source_stride=1, sources=0", "sources is 0: at least 1");
+    on("sp", "dma_copy A.u8[0, 1, 4096, 4097], A.u8[0, 1, 4096, 4097]",
+       "test.s:3:10: error: dst has 16781312 elements per row: at most 16777216");
+    on("sp", "dma_gather sbuf.u8[0:4, 0, 8], A[0, 4, 8], sbuf.u32[0:4, 64, 2], bound=9",
+       "test.s:3:44: error: index has 2 elements per partition: only 1");
+    on("sp", "tensor_load r1, sbuf.u32[0:2, 0, 1]", "test.s:3:17: error: src has 2 partitions: only 1");
+    on("sp", "tensor_store sbuf.u32[0:1, 0, 2], r1", "test.s:3:14: error: dst has 2 elements per partition: only 1");
+    on("pe", "ldweights sbuf.bf16[0:128, 0, 257]",
+       "test.s:3:11: error: src has 257 elements per partition: at most 256");
+    on("pe", "ldweights sbuf.bf16[0:64, 0, 64], cols=half, col=16", "test.s:3:50: error: col is 16: a multiple of 32");
+    on("pe", "ldweights sbuf.bf16[0:64, 0, 64], cols=half, col=128", "col is 128: at most 96");
+    on("pe", "matmul psum.f32[0:128, 0, 513], sbuf.bf16[0:128, 0, 513]",
+       "test.s:3:8: error: dst has 513 elements per partition: at most 512");
+    on("pe", "matmul psum.f32[0:128, 0, 512], sbuf.f8e5m2[0:128, 0, 1025]",
+       "test.s:3:33: error: moving has 1025 elements per partition: at most 1024");
+    on("pe", "pe_transpose psum.u8[0:4, 0, 4], sbuf.u8[0:4, 0, 129]",
+       "src has 129 elements per partition: at most 128");
+    on("dve", "tensor_reduce sbuf.f32[0:4, 64, 1], sbuf.f32[0:4, 0, 8], add, axes=0", "axes is 0: at least 1");
+    on("dve", "tensor_reduce sbuf.f32[0:4, 64, 1], sbuf.f32[0:4, 0, 8], add, axes=5", "axes is 5: at most 4");
+    on("dve", "read_acc sbuf.f32[0:4, 0, 2]", "dst has 2 elements per partition: only 1");
+    on("dve", "bn_stats sbuf.f32[0:4, 0, 5], sbuf.f32[0:4, 64, 512]", "dst has 5 elements per partition: only 6");
+    on("dve", "bn_stats sbuf.f32[0:4, 0, 6], sbuf.f32[0:4, 64, 513]",
+       "src has 513 elements per partition: at most 512");
+    on("dve", "bn_aggr sbuf.f32[0:4, 0, 2], sbuf.f32[0:4, 64, 7]", "src has 7 elements per partition: a multiple of 3");
+    on("dve", "bn_aggr sbuf.f32[0:4, 0, 2], sbuf.f32[0:4, 64, 2]", "src has 2 elements per partition: at least 3");
+    on("dve", "max8 sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 64, 7]", "src has 7 elements per partition: at least 8");
+    on("dve", "max8 sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 64, 16385]",
+       "src has 16385 elements per partition: at most 16384");
+    on("dve", "find_index8 sbuf.u16[0:4, 0, 8], sbuf.f32[0:4, 64, 9], sbuf.f32[0:4, 128, 8]",
+       "values has 9 elements per partition: only 8");
+    on("dve", "match_replace8_index sbuf.f32[0:4, 0, 8], sbuf.u32[0:4, 64, 8], 1.0, sbuf.f32[0:4, 128, 8], 0.0",
+       "test.s:3:65: error: values of 'match_replace8_index' is a column, not a number");
+    on("dve", "stream_shuffle sbuf.u8[0:16, 0, 4], sbuf.u8[0:16, 64, 4], [0]", "dst has 16 partitions: at least 32");
+    on("dve", "stream_shuffle sbuf.u8[0:33, 0, 4], sbuf.u8[0:33, 64, 4], [0]",
+       "dst has 33 partitions: a multiple of 32");
+    on("dve", "stream_shuffle sbuf.u8[0:32, 0, 4], sbuf.u8[0:32, 64, 4], [254]",
+       "test.s:3:60: error: mask is 254: at most 31, or 255");
+    on("dve", "set_rng_seed sbuf.u32[0:2, 0, 1]", "src has 2 partitions: only 1");
+    on("dve", "select_reduce sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 0, 8], sbuf.u32[0:4, 64, 8], 0.0",
+       "pred of 'select_reduce' is of type u8 or u16, not u32");
+    on("pool", "partition_reduce sbuf.f32[0:2, 0, 8], sbuf.f32[0:4, 64, 8], add", "dst has 2 partitions: only 1");
+    on("pool", "local_gather sbuf.u8[0:16, 0, 8], sbuf.u8[0:16, 64, 8], sbuf.u16[0:16, 128, 1], 3",
+       "test.s:3:81: error: run is 3: a power of two");
+    on("pool", "local_gather sbuf.u8[0:16, 0, 8], sbuf.u8[0:16, 64, 8], sbuf.u16[0:16, 128, 1], 64",
+       "run is 64: at most 32");
+    on("pool", "local_gather sbuf.u8[0:24, 0, 8], sbuf.u8[0:16, 64, 8], sbuf.u16[0:16, 128, 1], 1",
+       "dst has 24 partitions: a multiple of 16");
+}
+
+// SBUF is that of the chip, if the kernel names one, else that of the largest; a register only adds.
+void tiles_end_where_the_memory_of_the_chip_does(void **) {
+    const auto on = [](std::string_view profile, std::string_view line) {
+        return fmt::format("{}.engine dve\n{}\n", profile, line);
+    };
+    const std::string_view trn2 = ".profile trn2\n", any;
+    (void)good(on(any, "memset sbuf.f32[0:4, 262140, 1], 0.0"));
+    expect_part(
+        bad(on(any, "memset sbuf.f32[0:4, 262140, 2], 0.0")),
+        "test.s:2:8: error: tile covers bytes 262140..262147 of each partition, outside SBUF of the largest chip "
+        "(262144 bytes)");
+    (void)good(on(trn2, "memset sbuf.f32[0:4, 229372, 1], 0.0"));
+    expect_part(
+        bad(on(trn2, "memset sbuf.f32[0:4, 229376, 1], 0.0")),
+        "test.s:3:8: error: tile covers bytes 229376..229379 of each partition, outside SBUF of trn2 (229376 bytes)");
+    expect_part(bad(on(trn2, "memset sbuf.f32[0:4, 0, 1], sbuf.f32[0:4, 229376]")),
+                "test.s:3:29: error: tile covers bytes");
+    (void)good(on(trn2, "memset sbuf.f32[0:4, 229375 + r1, 1], 0.0"));
+    expect_part(bad(on(trn2, "memset sbuf.f32[0:4, 229376 + r1, 1], 0.0")),
+                "test.s:3:8: error: byte offset 229376 lies outside SBUF of trn2 (229376 bytes)");
+    expect_part(bad(on(any, "memset psum.f32[0:4, 16384 + r1, 1], 0.0")), "byte offset 16384 lies outside PSUM");
+    expect_part(
+        bad(on(trn2, "memset sbuf.f32[0:4, 0, 2@0, 28673@0], 0.0")),
+        "test.s:3:8: error: a walk of 57346 elements: at most 57344, as many as fit into a partition of SBUF of trn2");
+    (void)good(on(trn2, "memset sbuf.f32[0:4, 0, 2@0, 28672@0], 0.0"));
 }
 
 void operands_stay_in_their_memory_and_type(void **) {
@@ -273,6 +360,10 @@ void a_profile_excludes_what_its_cores_lack(void **) {
              "test.s:3:1: error: 'pe_transpose' on PE needs NeuronCore-v3; trn1 has NeuronCore-v2"},
             {on("inf2", "act", scale),
              "test.s:3:1: error: 'tensor_scalar' on ACT needs NeuronCore-v3; inf2 has NeuronCore-v2"},
+            {on("trn1", "sp", "core_barrier s1"),
+             "test.s:3:1: error: 'core_barrier' on SP needs NeuronCore-v3; trn1 has NeuronCore-v2"},
+            {on("trn1", "sp", "dma_send sbuf.f32[0:4, 0, 8], sbuf.f32[0:4, 64, 8], r1, s5, value=1"),
+             "test.s:3:1: error: 'dma_send' on SP needs NeuronCore-v3; trn1 has NeuronCore-v2"},
             {on("trn2", "dve", type), "test.s:3:27: error: type f8e4m3fn needs NeuronCore-v4; trn2 has NeuronCore-v3"},
             {on("trn2", "dve", value), "test.s:3:57: error: op0 square needs NeuronCore-v4; trn2 has NeuronCore-v3"},
             {on("trn2", "dve", column), "test.s:3:29: error: type f8e4m3fn needs NeuronCore-v4"},
@@ -403,6 +494,8 @@ int main() {
         cmocka_unit_test(scalars_are_checked),
         cmocka_unit_test(fp32_numbers_are_checked),
         cmocka_unit_test(arrays_have_their_length),
+        cmocka_unit_test(operands_stay_in_their_ranges),
+        cmocka_unit_test(tiles_end_where_the_memory_of_the_chip_does),
         cmocka_unit_test(operands_stay_in_their_memory_and_type),
         cmocka_unit_test(a_profile_excludes_what_its_cores_lack),
         cmocka_unit_test(a_profile_may_come_from_outside),

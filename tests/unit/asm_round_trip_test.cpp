@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Disassembly assembles to the same bytes: every instruction of the contract, random operands, and what has no text.
+#include <algorithm>
 #include <cstring>
 #include <random>
 
@@ -36,6 +37,30 @@ E any_of(std::uint32_t set) {
 
 std::uint32_t both(std::uint32_t a, std::uint32_t b) { return a == 0 ? b : b == 0 ? a : a & b; }
 
+// A number that the range holds, one of its ends at times.
+std::int64_t random_number(const spec::RangeDesc &range) {
+    if (!often() && range.holds(range.max))
+        return range.max;
+    if (!often() && range.holds(range.also))
+        return range.also;
+    const auto span = static_cast<std::uint64_t>(range.max) - static_cast<std::uint64_t>(range.min);
+    for (;;) {
+        const std::uint64_t step = span == UINT64_MAX ? rng() : below(span + 1);
+        if (const auto number = static_cast<std::int64_t>(static_cast<std::uint64_t>(range.min) + step);
+            range.holds(number))
+            return number;
+    }
+}
+
+// The same within 1..most.
+std::int64_t random_count(const spec::RangeDesc &range, std::int64_t most) {
+    spec::RangeDesc count = range;
+    count.min = std::max<std::int64_t>(range.min, 1);
+    count.max = std::max(count.min, std::min(range.max, most));
+    count.also = count.min;
+    return random_number(count);
+}
+
 // A first partition that so many may have.
 std::uint8_t random_start(std::uint32_t partitions) {
     const std::uint32_t quarter = spec::PARTITIONS / 4;
@@ -49,21 +74,29 @@ spec::Tile random_tile(const OperandDesc &operand, std::uint32_t reach) {
     tile.space = any_of<spec::Space>(both(operand.spaces, reach));
     tile.dtype = any_of<spec::Dtype>(operand.dtypes);
     const std::uint32_t size = spec::bytes(tile.dtype);
-    tile.partitions = static_cast<std::uint8_t>(1 + below(often() ? spec::PARTITIONS / 4 : spec::PARTITIONS));
+    tile.partitions =
+        static_cast<std::uint8_t>(random_count(operand.partitions, often() ? spec::PARTITIONS / 4 : spec::PARTITIONS));
     tile.partition = random_start(tile.partitions);
+    std::int64_t rest = random_count(operand.elements, often() ? 256 : 4096);
     tile.num.fill(1);
     for (std::size_t i = 0; i < tile.num.size(); ++i) {
+        std::int64_t part = i + 1 == tile.num.size() ? rest : 1 + static_cast<std::int64_t>(below(5));
+        part = rest % part == 0 ? part : 1;
+        tile.num[i] = static_cast<std::uint16_t>(part);
+        rest /= part;
         if (often())
-            tile.num[i] = static_cast<std::uint16_t>(1 + below(4));
-        if (often())
-            tile.step[i] = static_cast<std::int16_t>(below(200));
+            tile.step[i] = static_cast<std::int16_t>(below(tile.num[i] > 32 ? 2 : 16));
     }
-    tile.offset = static_cast<std::uint32_t>(below(1024)) * size;
+    tile.offset = static_cast<std::uint32_t>(below(64)) * size;
+    std::int64_t reach_bytes = tile.offset + size;
+    for (std::size_t i = 0; i < tile.num.size(); ++i)
+        reach_bytes += (tile.num[i] - 1) * tile.step[i] * static_cast<std::int64_t>(size);
+    if (reach_bytes > spec::PSUM_BYTES)
+        tile.step.fill(0); // one element over and over
     if (often()) {
-        // With a register nothing is known of the address: everything else may take any value.
+        // With a register little is known of the address: steps may take any value.
         tile.reg = static_cast<std::uint8_t>(1 + below(spec::SEQ_REGISTERS - 1));
-        tile.offset = static_cast<std::uint32_t>(rng());
-        tile.num[below(4)] = static_cast<std::uint16_t>(1 + below(65535));
+        tile.offset = static_cast<std::uint32_t>(below(spec::PSUM_BYTES));
         tile.step[below(4)] = static_cast<std::int16_t>(rng());
     }
     return tile;
@@ -88,13 +121,13 @@ spec::Scalar random_scalar(const OperandDesc &operand, std::uint32_t reach, std:
     const std::uint32_t words =
         1u << spec::raw(spec::Dtype::F32) | 1u << spec::raw(spec::Dtype::I32) | 1u << spec::raw(spec::Dtype::U32);
     spec::Scalar out;
-    out.kind = any_value<spec::ScalarKind>();
+    out.kind = any_of<spec::ScalarKind>(operand.kinds);
     if (out.kind == spec::ScalarKind::VECTOR) {
         out.dtype = any_of<spec::Dtype>(operand.dtypes);
         out.space = any_of<spec::Space>(both(operand.spaces, reach));
         out.partition = random_start(partitions);
         out.reg = static_cast<std::uint8_t>(below(spec::SEQ_REGISTERS));
-        out.value = out.reg != 0 ? static_cast<std::uint32_t>(rng())
+        out.value = out.reg != 0 ? static_cast<std::uint32_t>(below(spec::PSUM_BYTES))
                                  : static_cast<std::uint32_t>(below(1024)) * spec::bytes(out.dtype);
         return out;
     }
@@ -120,9 +153,7 @@ std::int64_t random_integer(const OperandDesc &operand) {
             bits |= flag.value * below(2);
         return static_cast<std::int64_t>(bits);
     }
-    if (const std::uint64_t count = assembler::value_count(operand); count != 0)
-        return static_cast<std::int64_t>(below(count));
-    return often() ? static_cast<std::int64_t>(rng()) : 0;
+    return random_number(operand.range);
 }
 
 spec::InstructionHeader random_header(spec::Opcode opcode) {
@@ -147,7 +178,6 @@ InstructionBytes random_instruction(const spec::InsnDesc &instruction, spec::Eng
     put(bytes, 0, random_header(instruction.opcode));
     const std::uint32_t reach = instruction.spaces_of(engine);
     const OperandDesc *main = assembler::main_tile(instruction);
-    const OperandDesc *rows = assembler::rows_operand(instruction);
     // Of the main tile if there is one; blocks of memory that are alone have some shape, or one element.
     spec::Tile tile = random_tile(main != nullptr ? *main : OperandDesc{}, reach);
     if (assembler::moves_one_element(instruction))
@@ -161,9 +191,9 @@ InstructionBytes random_instruction(const spec::InsnDesc &instruction, spec::Eng
             put(bytes, operand.offset, random_scalar(operand, reach, tile.partitions));
         else if (operand.kind == OperandKind::ARRAY)
             for (std::uint32_t i = 0; i < operand.count; ++i)
-                assembler::store_operand(bytes, assembler::element(operand, i), static_cast<std::int64_t>(rng()));
+                assembler::store_operand(bytes, assembler::element(operand, i), random_number(operand.range));
         else
-            assembler::store_operand(bytes, operand, &operand == rows ? 1 + below(65535) : random_integer(operand));
+            assembler::store_operand(bytes, operand, random_integer(operand));
     }
     return bytes;
 }

@@ -146,6 +146,90 @@ void notify_is_traced_like_any_other(void **state) {
     assert_int_equal(all[2].opcode, Opcode::END);
 }
 
+spec::InsnMemset fill(const spec::Tile &dst, std::uint32_t value, spec::Dtype type = spec::Dtype::F32) {
+    return {.dst = dst, .value = {.value = value, .dtype = type}};
+}
+
+// Of what the instructions wrote only, of float types only, and of transfers not at all.
+void nan_and_infinity_are_told(void **state) {
+    Machine m(mode_of(state));
+    Runner r(m);
+    constexpr std::uint32_t ONE = 0x3f800000, NOT_A_NUMBER = 0x7fc00000, MINUS_INFINITY = 0xff800000;
+    r.set_word(0, NOT_A_NUMBER);
+    const auto number = tile(3, 40, 0, spec::Dtype::F32), one_more = tile(3, 40, 160, spec::Dtype::F32);
+    auto both = tile(3, 80, 0, spec::Dtype::F32);
+    Program p;
+    p.add(Engine::DVE, fill(number, ONE));                                       // 0
+    p.add(Engine::DVE, fill(one_more, MINUS_INFINITY));                          // 1: infinity
+    p.add(Engine::DVE, fill(one_more, NOT_A_NUMBER));                            // 2: NaN
+    p.add(Engine::DVE, fill(tile(3, 40, 400), NOT_A_NUMBER, spec::Dtype::U32));  // 3: its bits, as integers
+    p.add(Engine::DVE, fill(tile(1, 1, 160, spec::Dtype::F32), MINUS_INFINITY)); // 4: infinity
+    p.add(Engine::DVE, spec::InsnCopy{.dst = tile(3, 80, 800, spec::Dtype::BF16), .src = both}); // 5: both
+    p.add(Engine::DVE, spec::InsnCopy{.dst = tile(3, 80, 800, spec::Dtype::I16), .src = both});  // 6: integers
+    p.add(Engine::DVE, spec::InsnCopy{.dst = number, .src = number});                            // 7
+    p.add(Engine::DVE, end(add(0, 1)));
+    p.add(Engine::SP, nop(wait_ge(0, 1))).add(Engine::SP, load(one_more, mem(0, 40), 0)); // a transfer
+    p.add(Engine::SP, spec::InsnTensorStore{.dst = tile(1, 1, 0, spec::Dtype::F32), .ra = 1}).add(Engine::SP, end());
+    const std::uint8_t trace = 0 | TraceFlag::NUMERIC;
+    assert_int_equal(r.queue.run(with_ring(r.prepare(p), IN_HBM, 4, trace)), Fault::NONE);
+    const auto all = notes(r.data(MiB), 4);
+    const std::pair<std::uint32_t, std::uint32_t> want[] = {{1, 2}, {2, 1}, {4, 2}, {5, 3}};
+    assert_int_equal(all.size(), std::size(want));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        assert_int_equal(all[i].kind, NotificationKind::NUMERIC);
+        assert_int_equal(all[i].engine, Engine::DVE);
+        assert_int_equal(all[i].opcode, want[i].first == 5 ? Opcode::COPY : Opcode::MEMSET);
+        assert_int_equal(all[i].pc, want[i].first);
+        assert_int_equal(all[i].value, want[i].second);
+        assert_true(all[i].start_ns != 0 && all[i].start_ns <= all[i].end_ns);
+    }
+    // Without the flag nothing is told, and with the trace both are.
+    std::memset(r.data(MiB), 0, 16 * Notification::BYTES);
+    assert_int_equal(r.queue.run(with_ring(r.prepare(p), IN_HBM, 4)), Fault::NONE);
+    assert_int_equal(notes(r.data(MiB), 4).size(), 0);
+    const std::uint8_t traces = TraceFlag::NUMERIC | TraceFlag::DVE;
+    assert_int_equal(r.queue.run(with_ring(r.prepare(p), IN_HBM, 4, traces)), Fault::NONE);
+    const auto mixed = notes(r.data(MiB), 4);
+    assert_int_equal(mixed.size(), 9 + std::size(want));
+    assert_int_equal(mixed[1].kind, NotificationKind::NUMERIC); // of instruction 1, before its TRACE
+    assert_int_equal(mixed[1].pc, 1);
+    assert_int_equal(mixed[2].kind, NotificationKind::TRACE);
+    assert_int_equal(mixed[2].pc, 1);
+    assert_int_equal(mixed[1].start_ns, mixed[2].start_ns);
+}
+
+// An accumulation group that overflows, on the tensor engine; what is left as it was counts as well.
+void every_engine_tells_of_nan(void **state) {
+    Machine m(mode_of(state));
+    Runner r(m);
+    constexpr std::uint32_t HUGE_NUMBER = 0x7f000000, INFINITE = 0x7f800000;
+    const auto weights = tile(2, 2, 0, spec::Dtype::F32);
+    auto product = tile(2, 2, 0, spec::Dtype::F32);
+    product.space = spec::Space::PSUM;
+    Program p;
+    p.add(Engine::DVE, fill(weights, HUGE_NUMBER)).add(Engine::DVE, fill(tile(1, 2, 64, spec::Dtype::F32), INFINITE));
+    p.add(Engine::DVE, fill(tile(1, 2, 128, spec::Dtype::U8), 0, spec::Dtype::U32)); // a predicate that never holds
+    p.add(Engine::DVE, spec::InsnCopyPredicated{.dst = tile(1, 2, 64, spec::Dtype::F32),
+                                                .src = tile(1, 2, 0, spec::Dtype::F32),
+                                                .pred = tile(1, 2, 128, spec::Dtype::U8)});
+    p.add(Engine::DVE, end(add(0, 1)));
+    p.add(Engine::PE, spec::InsnLdweights{.header = wait_ge(0, 1), .src = weights});
+    p.add(
+        Engine::PE,
+        spec::InsnMatmul{.dst = product, .moving = weights, .flags = spec::MatmulFlag::START | spec::MatmulFlag::STOP});
+    p.add(Engine::PE, end());
+    const std::uint8_t trace = 0 | TraceFlag::NUMERIC;
+    assert_int_equal(r.queue.run(with_ring(r.prepare(p), IN_HBM, 4, trace)), Fault::NONE);
+    const auto all = notes(r.data(MiB), 4);
+    assert_int_equal(all.size(), 3);
+    const std::pair<Engine, std::uint32_t> want[] = {{Engine::DVE, 1}, {Engine::DVE, 3}, {Engine::PE, 1}};
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        assert_int_equal(all[i].engine, want[i].first);
+        assert_int_equal(all[i].pc, want[i].second);
+        assert_int_equal(all[i].value, spec::NumericFlag::INF_WRITTEN);
+    }
+}
+
 void a_ring_out_of_reach_is_a_fault_of_the_instruction(void **state) {
     const auto check = [&](bool traced, std::uint64_t ring, Fault fault, std::uint64_t va, Engine engine,
                            std::uint32_t pc) {
@@ -182,11 +266,11 @@ void the_packet_is_checked(void **state) {
     };
     const Case cases[] = {
         {IN_HBM, 0, 0, Fault::NONE},
-        {IN_HBM, 4, 0x3f, Fault::NONE},
+        {IN_HBM, 4, 0x7f, Fault::NONE},
         {IN_HBM, 20, 0, Fault::NONE}, // longer than what is mapped, which nobody uses
         {IN_HBM, 21, 0, Fault::ILLEGAL_PACKET},
         {IN_HBM, 255, 0, Fault::ILLEGAL_PACKET},
-        {IN_HBM, 4, 0x40, Fault::ILLEGAL_PACKET},
+        {IN_HBM, 4, 0x80, Fault::ILLEGAL_PACKET},
         {IN_HBM + 32, 4, 0, Fault::ILLEGAL_PACKET},
         {0, 1, 0, Fault::ILLEGAL_PACKET},
         {0, 0, 1, Fault::ILLEGAL_PACKET},
@@ -216,6 +300,8 @@ int main() {
         IN_BOTH_MODES(the_newest_overwrite_the_oldest),
         IN_BOTH_MODES(traces_show_what_ran),
         IN_BOTH_MODES(notify_is_traced_like_any_other),
+        IN_BOTH_MODES(nan_and_infinity_are_told),
+        IN_BOTH_MODES(every_engine_tells_of_nan),
         IN_BOTH_MODES(a_ring_out_of_reach_is_a_fault_of_the_instruction),
         IN_BOTH_MODES(the_packet_is_checked),
     };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Each profile runs what its generation of cores has, and names what it lacks.
 #include "chip_program.hpp"
-#include "core/instruction_check.hpp"
+#include "compute/instruction_check.hpp"
 
 #include <bit>
 #include <optional>
@@ -90,6 +90,8 @@ Raw legal(const spec::InsnDesc &insn, Engine engine) {
         case spec::OperandKind::TILE: {
             spec::Tile t = tile(1, 1, 0, dtype);
             t.space = space;
+            t.partitions = static_cast<std::uint8_t>(std::max<std::int64_t>(operand.partitions.min, 1));
+            t.num[0] = static_cast<std::uint16_t>(std::max<std::int64_t>(operand.elements.min, 1));
             std::ranges::copy(spec::packed(t), at);
             break;
         }
@@ -105,9 +107,8 @@ Raw legal(const spec::InsnDesc &insn, Engine engine) {
             break;
         }
         case spec::OperandKind::IMM:
-            if (operand.name == "count" || operand.name == "rows" || operand.name == "sources" ||
-                operand.name == "axes" || operand.name == "run")
-                *at = std::byte{1};
+            if (operand.range.min > 0)
+                *at = static_cast<std::byte>(operand.range.min);
             break;
         default: break;
         }
@@ -257,6 +258,8 @@ void numbers_are_in_range(void **) {
         {Opcode::LOAD_ARG, "high", {0, 1}, {2}},
         {Opcode::MOVE, "rd", {0, 63}, {64}},
         {Opcode::SEM_REMOTE, "sem", {0, 255}, {}},
+        {Opcode::LDWEIGHTS, "col", {0, 32, 64, 96}, {1, 16, 48, 97, 128}},
+        {Opcode::STREAM_SHUFFLE, "mask", {0, 31, 255}, {32, 254}},
     };
     for (const Case &c : cases) {
         const spec::InsnDesc &insn = *spec::find_instruction(c.opcode);
@@ -271,6 +274,133 @@ void numbers_are_in_range(void **) {
             }
         }
     }
+}
+
+// Partitions and elements per partition of single tiles, elements per row of blocks.
+void shapes_are_in_range(void **) {
+    struct Case {
+        spec::Opcode opcode;
+        std::string_view operand;
+        bool partitions;
+        std::vector<unsigned> good, bad;
+    };
+    using spec::Opcode;
+    const Case cases[] = {
+        {Opcode::LDWEIGHTS, "src", false, {1, 256}, {257}},
+        {Opcode::MATMUL, "dst", false, {1, 512}, {513}},
+        {Opcode::MATMUL, "moving", false, {1, 1024}, {1025}},
+        {Opcode::PE_TRANSPOSE, "src", false, {1, 128}, {129}},
+        {Opcode::READ_ACC, "dst", false, {1}, {2}},
+        {Opcode::BN_STATS, "dst", false, {6}, {5, 7}},
+        {Opcode::BN_STATS, "src", false, {1, 512}, {513}},
+        {Opcode::BN_AGGR, "src", false, {3, 6, 300}, {1, 2, 4, 8}},
+        {Opcode::MAX8, "dst", false, {8}, {7, 9}},
+        {Opcode::MAX8, "src", false, {8, 16384}, {7, 16385}},
+        {Opcode::FIND_INDEX8, "values", false, {8}, {7, 9}},
+        {Opcode::MATCH_REPLACE8_INDEX, "index", false, {8}, {7, 9}},
+        {Opcode::STREAM_SHUFFLE, "dst", true, {32, 64, 96, 128}, {16, 33, 127}},
+        {Opcode::LOCAL_GATHER, "index", true, {16, 48, 128}, {1, 15, 17}},
+        {Opcode::PARTITION_REDUCE, "dst", true, {1}, {2}},
+        {Opcode::SET_RNG_SEED, "src", true, {1}, {2}},
+        {Opcode::SET_RNG_SEED, "src", false, {1}, {2}},
+        {Opcode::TENSOR_LOAD, "src", true, {1}, {2, 128}},
+        {Opcode::TENSOR_STORE, "dst", false, {1}, {2}},
+        {Opcode::MEM_STORE, "dst", false, {1}, {2}},
+        {Opcode::DMA_SCATTER, "index", false, {1}, {2}},
+        {Opcode::COPY, "dst", true, {1, 128}, {0, 129, 255}},
+        {Opcode::COPY, "src", false, {1, 65535}, {0}},
+    };
+    for (const Case &c : cases) {
+        const spec::InsnDesc &insn = *spec::find_instruction(c.opcode);
+        const auto &operand =
+            *std::ranges::find(insn.operands, c.operand, [](const spec::OperandDesc &o) { return o.name; });
+        const auto engine = static_cast<Engine>(std::countr_zero(insn.engines));
+        const auto expect_count = [&](unsigned count, bool good) {
+            Raw raw = legal(insn, engine);
+            for (const spec::FieldDesc &field : operand.struct_desc->fields)
+                if (field.name == (c.partitions ? "partitions" : "num"))
+                    for (unsigned byte = 0; byte < field.size; ++byte)
+                        raw[operand.offset + field.offset + byte] = std::byte(count >> 8 * byte);
+            expect(engine, 4, insn, operand, raw, good ? Fault::NONE : Fault::ILLEGAL_OPERAND);
+        };
+        for (const unsigned count : c.good)
+            expect_count(count, true);
+        for (const unsigned count : c.bad)
+            expect_count(count, false);
+    }
+}
+
+void a_block_of_many_elements_is_refused(void **) {
+    const spec::InsnDesc &insn = *spec::find_instruction(spec::Opcode::DMA_COPY);
+    const spec::OperandDesc &dst = insn.operands.front();
+    for (const auto &[num, fault] : {std::pair{std::array{4096U, 4096U, 1U}, Fault::NONE},
+                                     {std::array{4096U, 4097U, 1U}, Fault::ILLEGAL_OPERAND},
+                                     {std::array{~0U, ~0U, ~0U}, Fault::ILLEGAL_OPERAND}}) {
+        spec::Mem block = mem(0, 1);
+        block.dtype = spec::raw(Dtype::F32);
+        block.num = num;
+        Raw raw = legal(insn, Engine::SP);
+        std::ranges::copy(spec::packed(block), raw.begin() + dst.offset);
+        expect(Engine::SP, 4, insn, dst, raw, fault);
+    }
+}
+
+// ---- the faults of the tables ---------------------------------------------------------------------------------------
+
+constexpr std::uint32_t bit(Fault fault) { return 1U << spec::raw(fault); }
+
+// Whatever a byte is changed to, the check ends with a fault that the tables name, and it does end with each that it can.
+void the_check_raises_what_the_tables_name(void **) {
+    constexpr std::uint32_t OF_THE_CHECK = bit(Fault::ILLEGAL_INSTRUCTION) | bit(Fault::UNSUPPORTED) |
+                                           bit(Fault::ILLEGAL_OPERAND) | bit(Fault::UNSUPPORTED_OPERAND);
+    for (const spec::InsnDesc &insn : spec::instructions()) {
+        std::uint32_t raised = 0;
+        const auto first = static_cast<Engine>(std::countr_zero(insn.engines));
+        for (const Engine engine : spec::values<Engine>()) {
+            for (const unsigned version : {2U, 3U, 4U}) {
+                std::uint64_t info = 0;
+                const Raw good = legal(insn, engine);
+                raised |= bit(check(engine, version, good, info));
+                for (std::size_t at = 1; engine == first && at < good.size(); ++at) {
+                    for (unsigned value = 0; value < 256; value += value < 40 ? 1 : 43) {
+                        Raw raw = good;
+                        raw[at] = std::byte(value);
+                        raised |= bit(check(engine, version, raw, info));
+                    }
+                }
+            }
+        }
+        raised &= ~bit(Fault::NONE);
+        if ((raised & ~insn.faults) != 0 || (insn.faults & OF_THE_CHECK) != raised)
+            fail_msg("%s: raised %#x, the tables name %#x", insn.name.data(), raised, insn.faults);
+    }
+}
+
+// A tile or a column beyond its memory: TILE_RANGE, as the tables name it, with the operand's offset.
+void a_tile_outside_is_a_fault_of_every_instruction_that_has_one(void **) {
+    Machine m({.stepped = true, .profile = "trn3"});
+    Runner r(m);
+    std::uint32_t events = 0;
+    for_each_form([&](const spec::InsnDesc &insn, Engine engine) {
+        bool has_place = false;
+        for (const spec::OperandDesc &operand : insn.operands) {
+            if (operand.kind != spec::OperandKind::TILE && operand.kind != spec::OperandKind::SCALAR)
+                continue;
+            has_place = true;
+            Raw raw = legal(insn, engine);
+            for (std::size_t byte = 0; byte < sizeof(std::uint32_t); ++byte) // the offset comes first in both
+                raw[operand.offset + byte] = byte == 0 ? std::byte{0} : std::byte{0xff}; // spec-ok: large, and aligned
+            Program p;
+            p.add_raw(engine, raw).add(engine, end());
+            const Fault fault = r.run(p);
+            if (fault != Fault::TILE_RANGE || m.event(events).info != operand.offset)
+                fail_msg("%s on %s, %s: %s at %u", insn.name.data(), spec::name(engine).data(), operand.name.data(),
+                         spec::name(fault).data(), static_cast<unsigned>(m.event(events).info));
+            m.w32(reg::GLOBAL_EVENT_HEAD, ++events);
+            r.restart();
+        }
+        assert_int_equal(has_place, (insn.faults & bit(Fault::TILE_RANGE)) != 0);
+    });
 }
 
 void a_memory_block_without_a_tile_names_its_type(void **) {
@@ -341,6 +471,37 @@ void a_chip_names_the_instruction_that_came_later(void **state) {
     assert_int_equal(m.event(1).info, spec::raw(spec::Opcode::TENSOR_SCALAR));
 }
 
+// What joins two cores came with version 3; transfers from the streams are there in all.
+void cores_meet_from_version_3_on(void **state) {
+    Mode mode = mode_of(state);
+    for (const auto &[profile, expected] : {std::pair{"trn1", Fault::UNSUPPORTED}, {"trn2", Fault::NONE}}) {
+        mode.profile = profile;
+        Machine m(mode);
+        Runner r(m);
+        Program barrier;
+        barrier.add(Engine::SP, spec::InsnCoreBarrier{.sem = 1}).add(Engine::SP, end());
+        assert_int_equal(r.run(barrier), expected);
+        if (expected != Fault::NONE) {
+            assert_int_equal(m.event(0).info, spec::raw(spec::Opcode::CORE_BARRIER));
+            r.restart();
+        }
+        Program send;
+        send.add(Engine::SP, spec::InsnDmaSend{.dst = tile(1, 1, 64), .src = tile(1, 1)}).add(Engine::SP, end());
+        assert_int_equal(r.run(send), expected);
+        if (expected != Fault::NONE) {
+            assert_int_equal(m.event(1).info, spec::raw(spec::Opcode::DMA_SEND));
+            r.restart();
+        }
+        for (const Engine engine : {Engine::ACT, Engine::POOL, Engine::SP}) {
+            Program transfers;
+            transfers.add(engine, load(tile(1, 1), mem(0, 1), 0, add(1, 1)));
+            transfers.add(engine, spec::InsnDmaTile{.header = take(1, 1), .dst = tile(1, 1, 64), .src = tile(1, 1)});
+            transfers.add(engine, end());
+            assert_int_equal(r.run(transfers), Fault::NONE);
+        }
+    }
+}
+
 void a_profile_has_its_own_memory(void **) {
     for (const spec::ProfileDesc &profile : spec::profiles()) {
         const std::string name(profile.name);
@@ -370,9 +531,14 @@ int main() {
         cmocka_unit_test(memories_are_those_that_the_engine_reaches),
         cmocka_unit_test(enumerators_are_those_of_the_generation),
         cmocka_unit_test(numbers_are_in_range),
+        cmocka_unit_test(shapes_are_in_range),
+        cmocka_unit_test(a_block_of_many_elements_is_refused),
+        cmocka_unit_test(the_check_raises_what_the_tables_name),
+        cmocka_unit_test(a_tile_outside_is_a_fault_of_every_instruction_that_has_one),
         cmocka_unit_test(a_memory_block_without_a_tile_names_its_type),
         IN_BOTH_MODES(a_chip_names_the_operand_that_came_later),
         IN_BOTH_MODES(a_chip_names_the_instruction_that_came_later),
+        IN_BOTH_MODES(cores_meet_from_version_3_on),
         cmocka_unit_test(a_profile_has_its_own_memory),
     };
     return cmocka_run_group_tests_name("chip profiles", tests, nullptr, nullptr);

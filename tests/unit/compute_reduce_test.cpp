@@ -11,8 +11,8 @@ using spec::Engine;
 using spec::Space;
 using spec::TensorOp;
 
-constexpr TensorOp ARITHMETIC[] = {TensorOp::ADD,         TensorOp::MULT,       TensorOp::MAX,        TensorOp::MIN,
-                                   TensorOp::LOGICAL_AND, TensorOp::LOGICAL_OR, TensorOp::LOGICAL_XOR};
+constexpr TensorOp ARITHMETIC[] = {TensorOp::ADD, TensorOp::SUBTRACT,    TensorOp::MULT,       TensorOp::MAX,
+                                   TensorOp::MIN, TensorOp::LOGICAL_AND, TensorOp::LOGICAL_OR, TensorOp::LOGICAL_XOR};
 
 spec::Tile shaped(spec::Tile tile, std::array<std::uint16_t, 4> num, std::array<std::int16_t, 4> step) {
     tile.num = num;
@@ -83,7 +83,7 @@ void long_rows(void **) {
     const auto core = make_core();
     Random random(3);
     for (const unsigned elements : {1U, 15U, 16U, 17U, 1000U, 3000U}) {
-        for (const TensorOp op : {TensorOp::ADD, TensorOp::MAX}) {
+        for (const TensorOp op : {TensorOp::ADD, TensorOp::SUBTRACT, TensorOp::MAX}) {
             check_reduce(*core,
                          {.dst = tile(Space::PSUM, Dtype::F32, 128, 1),
                           .src = tile(Space::SBUF, Dtype::F32, 128, elements, 256),
@@ -143,7 +143,7 @@ void bad_reductions_are_refused(void **) {
         insn.axes = axes;
         assert_refused(*core, Engine::DVE, insn, "axes");
     }
-    for (const TensorOp op : {TensorOp::BYPASS, TensorOp::SUBTRACT, TensorOp::IS_GT, TensorOp::BITWISE_NOT}) {
+    for (const TensorOp op : {TensorOp::BYPASS, TensorOp::ABS, TensorOp::IS_GT, TensorOp::BITWISE_NOT}) {
         auto insn = good;
         insn.op = op;
         assert_refused(*core, Engine::DVE, insn, "op");

@@ -219,8 +219,15 @@ inline float operate(spec::TensorOp op, float a, float b) {
     }
 }
 
-/// The fixed order of sums and products: sixteen lanes, then halves.
+/// The fixed order of sums and products: sixteen lanes, then halves. A difference is taken in the order of the walk.
 inline float reduced(spec::TensorOp op, const std::vector<float> &values) {
+    if (op == spec::TensorOp::SUBTRACT) {
+        float difference = values[0];
+        for (std::size_t i = 1; i < values.size(); ++i) {
+            difference = operate(op, difference, values[i]);
+        }
+        return difference;
+    }
     constexpr std::size_t LANES = 16;
     std::vector<std::vector<float>> lanes(LANES); // empty: no elements
     for (std::size_t i = 0; i < values.size(); ++i) {

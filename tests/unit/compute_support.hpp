@@ -6,6 +6,7 @@
 #include "compute/simd_targets.hpp" // before Highway
 
 #include "compute/execute.hpp"
+#include "compute/instruction_check.hpp"
 #include "compute/operand_offset.hpp"
 
 #include <hwy/highway.h>
@@ -45,6 +46,9 @@ struct Core {
     template<class Insn>
     ExecResult run(spec::Engine engine, const Insn &insn) {
         const auto bytes = spec::packed(insn);
+        if (const auto checked = neuron::chip::check_instruction(engine, version, bytes); !checked) {
+            return checked;
+        }
         neuron::chip::ExecContext context{engine, version, regs, memory, state(engine), tensor_engine};
         return neuron::chip::execute_compute(context, Insn::OPCODE, bytes);
     }

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "ranges.hpp"
+
 namespace neuron::assembler {
 namespace {
 
@@ -67,15 +69,17 @@ private:
                 shape = {text.rows.num, elements_of(*mem), "the other block has {}", "the other block has {} per row"};
             if (!check_mem(text, *mem, shape, diagnostics_))
                 return false;
+            if (const std::int64_t here = elements_of(*mem); !operand->elements.holds(here))
+                return fail(text.where, fmt::format("{} has {} elements per row: {}", operand->name, here,
+                                                    broken_rule(operand->elements, here)));
             store(*operand, *mem);
         }
         return rows == nullptr || store_rows(*rows, shape.rows);
     }
 
     bool store_rows(const OperandDesc &operand, std::int64_t rows) {
-        const std::int64_t most = (std::int64_t{1} << 8 * operand.size) - 1;
-        if (rows < 1 || rows > most)
-            return fail(read_.mems.front().second.rows.where, fmt::format("{} rows are not in 1..{}", rows, most));
+        if (!in_range(rows, operand.range, operand.name, read_.mems.front().second.rows.where, diagnostics_))
+            return false;
         store_operand(bytes_, operand, rows);
         return true;
     }

@@ -2,7 +2,6 @@
 #include "instruction.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <span>
 
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 #include "limits.hpp"
 #include "mnemonics.hpp"
 #include "operands.hpp"
+#include "ranges.hpp"
 #include "scalar.hpp"
 #include "suffix.hpp"
 
@@ -150,16 +150,8 @@ private:
     }
 
     bool store(const OperandDesc &operand, std::int64_t value, const Token &token) {
-        std::int64_t low = 0, high = std::numeric_limits<std::int64_t>::max();
-        const unsigned bits = 8 * operand.size;
-        if (const std::uint64_t count = value_count(operand); count != 0)
-            high = static_cast<std::int64_t>(count) - 1;
-        else if (operand.is_signed)
-            high >>= 64 - bits, low = -high - 1;
-        else if (bits < 64)
-            high = static_cast<std::int64_t>((std::uint64_t{1} << bits) - 1);
-        if (value < low || value > high)
-            return fail(token, fmt::format("{} {} is not in {}..{}", operand.name, value, low, high));
+        if (!in_range(value, operand.range, operand.name, token.at, diagnostics_))
+            return false;
         store_operand(out_.bytes, operand, value);
         return true;
     }
@@ -318,7 +310,8 @@ private:
     bool tile(const OperandDesc &operand) {
         const Position at = cursor_.peek().at;
         const auto value = read_tile(cursor_, symbols_, diagnostics_);
-        if (!value || !limits_->space(operand, value->space, at) || !limits_->dtype(operand, value->dtype, at))
+        if (!value || !limits_->space(operand, value->space, at) || !limits_->dtype(operand, value->dtype, at) ||
+            !limits_->shape(operand, *value, at))
             return false;
         store_struct(operand, *value);
         read_.tiles.emplace_back(&operand, *value);
@@ -328,7 +321,8 @@ private:
 
     bool scalar(const OperandDesc &operand) {
         const auto text = read_scalar(cursor_, symbols_, diagnostics_);
-        if (!text || !limits_->dtype(operand, text->scalar.dtype, text->where))
+        if (!text || !limits_->kind(operand, text->scalar.kind, text->where) ||
+            !limits_->dtype(operand, text->scalar.dtype, text->where))
             return false;
         store_struct(operand, text->scalar);
         if (text->scalar.kind != spec::ScalarKind::VECTOR)

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include "operands.hpp"
+#include "ranges.hpp"
+
 namespace neuron::assembler {
 namespace {
 
@@ -25,6 +28,15 @@ std::string names_in(std::uint32_t set) {
 template<class E>
 bool contains(std::uint32_t set, E value) {
     return set == 0 || (set >> spec::raw(value) & 1) != 0;
+}
+
+std::string_view word_of(spec::ScalarKind kind) {
+    switch (kind) {
+    case spec::ScalarKind::IMM: return "a number";
+    case spec::ScalarKind::REG: return "a register";
+    case spec::ScalarKind::VECTOR: return "a column";
+    }
+    return "?";
 }
 
 } // namespace
@@ -70,6 +82,25 @@ bool Limits::dtype(const spec::OperandDesc &operand, spec::Dtype type, Position 
                                     names_in<spec::Dtype>(operand.dtypes), name));
     const spec::EnumValueDesc *found = spec::enum_desc<spec::Dtype>().find(std::uint64_t{spec::raw(type)});
     return found == nullptr || version(fmt::format("type {}", name), found->since, at);
+}
+
+bool Limits::shape(const spec::OperandDesc &operand, const spec::Tile &tile, Position at) {
+    const auto check = [&](std::int64_t count, const spec::RangeDesc &range, std::string_view noun) {
+        return range.holds(count) ||
+               fail(at, fmt::format("{} has {} {}: {}", operand.name, count, noun, broken_rule(range, count)));
+    };
+    return check(tile.partitions, operand.partitions, "partitions") &&
+           check(elements_of(tile), operand.elements, "elements per partition");
+}
+
+bool Limits::kind(const spec::OperandDesc &operand, spec::ScalarKind kind, Position at) {
+    if (contains(operand.kinds, kind))
+        return true;
+    std::string words;
+    for (const spec::ScalarKind other : spec::values<spec::ScalarKind>())
+        if (contains(operand.kinds, other))
+            words += (words.empty() ? "" : " or ") + std::string(word_of(other));
+    return fail(at, fmt::format("{} of '{}' is {}, not {}", operand.name, mnemonic_.word, words, word_of(kind)));
 }
 
 bool Limits::value(const spec::OperandDesc &operand, const spec::EnumValueDesc &value, Position at) {

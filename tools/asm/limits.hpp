@@ -26,6 +26,9 @@ public:
     /** A tile or a column in this memory. */
     bool space(const spec::OperandDesc &operand, spec::Space space, Position at);
     bool dtype(const spec::OperandDesc &operand, spec::Dtype type, Position at);
+    /** Partitions and elements per partition of a tile. */
+    bool shape(const spec::OperandDesc &operand, const spec::Tile &tile, Position at);
+    bool kind(const spec::OperandDesc &operand, spec::ScalarKind kind, Position at);
     /** A value of an enum or a flag. */
     bool value(const spec::OperandDesc &operand, const spec::EnumValueDesc &value, Position at);
 

@@ -28,9 +28,6 @@ constexpr std::string_view unconditional = "jump";
 constexpr std::string_view sum_register = "rb";
 constexpr std::string_view sum_addend = "imm";
 
-// Operands whose field holds more values than the hardware has.
-constexpr std::string_view ring_operand = "ring";
-
 // Operands that may be left out: they are zero then, and zero asks for nothing.
 constexpr std::array<std::string_view, 7> neutral_operands = {"ring",  "col",      "init", "bias",
                                                               "param", "operand1", "start"};
@@ -186,24 +183,6 @@ std::string engine_names(const InsnDesc &instruction) {
         out += names[i];
     }
     return out;
-}
-
-std::uint64_t value_count(const OperandDesc &operand) {
-    switch (operand.kind) {
-    case OperandKind::REG: return spec::SEQ_REGISTERS;
-    case OperandKind::ARG: return spec::LAUNCH_ARGS;
-    case OperandKind::BOOL: return 2;
-    case OperandKind::IMM: return operand.name == ring_operand ? spec::DMA_RINGS : 0;
-    case OperandKind::ENUM:
-    case OperandKind::LABEL:
-    case OperandKind::FLAGS:
-    case OperandKind::TILE:
-    case OperandKind::MEM:
-    case OperandKind::SCALAR:
-    case OperandKind::F32:
-    case OperandKind::ARRAY: break;
-    }
-    return 0;
 }
 
 void store_operand(InstructionBytes &bytes, const OperandDesc &operand, std::int64_t value) {

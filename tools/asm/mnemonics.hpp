@@ -65,9 +65,6 @@ spec::OperandDesc element(const spec::OperandDesc &operand, std::uint32_t index)
 /** "PE", "ACT, POOL and SP". */
 std::string engine_names(const spec::InsnDesc &instruction);
 
-/** Number of legal values where the hardware allows fewer than the field holds, else 0. */
-std::uint64_t value_count(const spec::OperandDesc &operand);
-
 /** Integer operands in the bytes of an instruction. */
 void store_operand(InstructionBytes &bytes, const spec::OperandDesc &operand, std::int64_t value);
 std::int64_t load_operand(const InstructionBytes &bytes, const spec::OperandDesc &operand);

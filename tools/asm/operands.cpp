@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "operands.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include <fmt/format.h>
+
+#include "ranges.hpp"
 
 namespace neuron::assembler {
 namespace {
@@ -110,13 +113,10 @@ std::optional<std::vector<Dimension>> read_dimensions(Cursor &cursor, const Symb
     return out;
 }
 
-bool in_range(std::int64_t value, std::int64_t low, std::int64_t high, std::string_view what, Position at,
-              Diagnostics &diagnostics) {
-    if (value >= low && value <= high)
-        return true;
-    diagnostics.error(at, fmt::format("{} {} is not in {}..{}", what, value, low, high));
-    return false;
-}
+template<class T>
+constexpr spec::RangeDesc range_of_type = {std::numeric_limits<T>::min(), std::numeric_limits<T>::max()};
+
+constexpr spec::RangeDesc partition_range = {0, spec::PARTITIONS};
 
 /**
  * Fills num and step from the dimensions, which come outermost first while the hardware counts from the innermost.
@@ -132,11 +132,10 @@ std::optional<std::int64_t> place(const std::vector<Dimension> &dims, std::int64
     std::int64_t next = unit;
     for (std::size_t i = 0; i < dims.size(); ++i) {
         const Dimension &dimension = dims[dims.size() - 1 - i];
-        if (!in_range(dimension.num, 1, std::numeric_limits<Num>::max(), "dimension", dimension.where, diagnostics))
+        if (!in_range(dimension.num, {1, std::numeric_limits<Num>::max()}, "dimension", dimension.where, diagnostics))
             return std::nullopt;
         const std::int64_t step = dimension.step ? *dimension.step : dimension.num == 1 ? 0 : next;
-        if (!in_range(step, std::numeric_limits<Step>::min(), std::numeric_limits<Step>::max(), step_name,
-                      dimension.where, diagnostics))
+        if (!in_range(step, range_of_type<Step>, step_name, dimension.where, diagnostics))
             return std::nullopt;
         nums[i] = static_cast<Num>(dimension.num);
         steps[i] = static_cast<Step>(step);
@@ -162,12 +161,27 @@ bool check_partitions(std::int64_t first, std::int64_t count, Position at, Diagn
     return false;
 }
 
-std::uint64_t elements(const auto &nums) {
-    std::uint64_t out = 1;
+std::int64_t elements(const auto &nums) {
+    std::int64_t out = 1;
     for (const auto num : nums)
-        if (__builtin_mul_overflow(out, std::uint64_t{num}, &out))
-            return std::numeric_limits<std::uint64_t>::max();
+        if (__builtin_mul_overflow(out, num, &out))
+            return std::numeric_limits<std::int64_t>::max();
     return out;
+}
+
+/// A memory that tiles lie in, as far as it is known.
+struct Room {
+    std::int64_t bytes = 0; ///< Per partition.
+    std::string name;
+};
+
+Room room_of(spec::Space space, const spec::ProfileDesc *profile) {
+    if (space == spec::Space::PSUM)
+        return {spec::PSUM_BYTES, std::string(spec::name(space))};
+    const auto largest = std::ranges::max_element(spec::profiles(), {}, &spec::ProfileDesc::sbuf_bytes);
+    const std::uint32_t bytes = profile != nullptr ? profile->sbuf_bytes : largest->sbuf_bytes;
+    return {bytes, fmt::format("{} of {} ({} bytes)", spec::name(space),
+                               profile != nullptr ? profile->name : "the largest chip", bytes)};
 }
 
 } // namespace
@@ -236,7 +250,7 @@ std::optional<Address> read_address(Cursor &cursor, const Symbols &symbols, Diag
             diagnostics.error(at, "the register of a tile cannot be shifted");
             return std::nullopt;
         }
-        if (!in_range(*shift, 0, 31, "shift", at, diagnostics))
+        if (!in_range(*shift, field_range<spec::Mem>("shift"), "shift", at, diagnostics))
             return std::nullopt;
         out.shift = static_cast<std::uint32_t>(*shift);
     }
@@ -257,13 +271,13 @@ std::optional<spec::Tile> read_tile_head(Cursor &cursor, const Symbols &symbols,
         return std::nullopt;
     const auto end = evaluate(cursor, symbols, diagnostics);
     // The bounds are checked before the subtraction, which could overflow.
-    if (!end || !in_range(*first, 0, spec::PARTITIONS, "partition", partitions, diagnostics) ||
-        !in_range(*end, 0, spec::PARTITIONS, "partition", partitions, diagnostics) ||
+    if (!end || !in_range(*first, partition_range, "partition", partitions, diagnostics) ||
+        !in_range(*end, partition_range, "partition", partitions, diagnostics) ||
         !check_partitions(*first, *end - *first, partitions, diagnostics) || !cursor.expect(",", diagnostics))
         return std::nullopt;
     const auto address = read_address(cursor, symbols, diagnostics, false);
-    if (!address || !in_range(address->offset, 0, std::numeric_limits<std::uint32_t>::max(), "byte offset",
-                              address->where, diagnostics))
+    if (!address ||
+        !in_range(address->offset, range_of_type<std::uint32_t>, "byte offset", address->where, diagnostics))
         return std::nullopt;
     tile.space = *space;
     tile.dtype = *dtype;
@@ -274,15 +288,21 @@ std::optional<spec::Tile> read_tile_head(Cursor &cursor, const Symbols &symbols,
     return tile;
 }
 
-bool check_tile(const spec::Tile &tile, Position at, Diagnostics &diagnostics) {
-    const std::uint32_t size = spec::bytes(tile.dtype);
-    if (tile.reg != 0)
-        return true;
-    if (tile.offset % size != 0) {
-        diagnostics.error(at,
-                          fmt::format("byte offset {} is not a multiple of the element size {}", tile.offset, size));
+bool check_tile(const spec::Tile &tile, const spec::ProfileDesc *profile, Position at, Diagnostics &diagnostics) {
+    const auto fail = [&](std::string message) {
+        diagnostics.error(at, std::move(message));
         return false;
-    }
+    };
+    const std::int64_t size = spec::bytes(tile.dtype);
+    const Room room = room_of(tile.space, profile);
+    const std::int64_t walk = elements_of(tile);
+    if (walk > room.bytes / size)
+        return fail(fmt::format("a walk of {} elements: at most {}, as many as fit into a partition of {}", walk,
+                                room.bytes / size, room.name));
+    if (tile.reg != 0) // which only adds
+        return tile.offset < room.bytes || fail(fmt::format("byte offset {} lies outside {}", tile.offset, room.name));
+    if (tile.offset % size != 0)
+        return fail(fmt::format("byte offset {} is not a multiple of the element size {}", tile.offset, size));
     std::int64_t low = 0, high = 0;
     for (std::size_t i = 0; i < tile.num.size(); ++i) {
         const std::int64_t span = std::int64_t{tile.num[i] - 1} * tile.step[i] * size;
@@ -290,12 +310,9 @@ bool check_tile(const spec::Tile &tile, Position at, Diagnostics &diagnostics) {
     }
     low += tile.offset;
     high += std::int64_t{tile.offset} + size;
-    const bool psum = tile.space == spec::Space::PSUM;
-    if (low >= 0 && (!psum || high <= spec::PSUM_BYTES))
+    if (low >= 0 && high <= room.bytes)
         return true;
-    diagnostics.error(at, fmt::format("tile covers bytes {}..{} of each partition, outside {}", low, high - 1,
-                                      spec::name(tile.space)));
-    return false;
+    return fail(fmt::format("tile covers bytes {}..{} of each partition, outside {}", low, high - 1, room.name));
 }
 
 std::optional<spec::Tile> read_tile(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
@@ -304,7 +321,8 @@ std::optional<spec::Tile> read_tile(Cursor &cursor, const Symbols &symbols, Diag
     if (!tile)
         return std::nullopt;
     const auto dims = read_dimensions(cursor, symbols, diagnostics, tile->num.size());
-    if (!dims || !place(*dims, 1, "step", tile->num, tile->step, diagnostics) || !check_tile(*tile, start, diagnostics))
+    if (!dims || !place(*dims, 1, "step", tile->num, tile->step, diagnostics) ||
+        !check_tile(*tile, symbols.profile, start, diagnostics))
         return std::nullopt;
     return tile;
 }
@@ -393,8 +411,7 @@ std::optional<spec::Mem> place_mem(const MemText &text, spec::Dtype type, Diagno
     if (!next)
         return std::nullopt;
     const std::int64_t stride = text.rows.step ? *text.rows.step : text.rows.num == 1 ? 0 : *next;
-    if (!in_range(stride, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max(), "stride",
-                  text.rows.where, diagnostics))
+    if (!in_range(stride, range_of_type<std::int32_t>, "stride", text.rows.where, diagnostics))
         return std::nullopt;
     mem.offset = text.address.offset;
     mem.arg = static_cast<std::uint8_t>(text.arg);
@@ -411,7 +428,7 @@ bool check_mem(const MemText &text, const spec::Mem &mem, const BlockShape &shap
                                                        fmt::format(fmt::runtime(shape.rows_text), shape.rows)));
         return false;
     }
-    const std::uint64_t here = elements_of(mem);
+    const std::int64_t here = elements_of(mem);
     if (here == shape.elements)
         return true;
     diagnostics.error(text.where, fmt::format("{} elements per row here, but {}", here,
@@ -419,8 +436,8 @@ bool check_mem(const MemText &text, const spec::Mem &mem, const BlockShape &shap
     return false;
 }
 
-std::uint64_t elements_of(const spec::Mem &mem) { return elements(mem.num); }
+std::int64_t elements_of(const spec::Mem &mem) { return elements(mem.num); }
 
-std::uint64_t elements_of(const spec::Tile &tile) { return elements(tile.num); }
+std::int64_t elements_of(const spec::Tile &tile) { return elements(tile.num); }
 
 } // namespace neuron::assembler

@@ -46,9 +46,9 @@ struct Dimension {
 /** `space.dtype[first:end, address` of a tile of one element per partition. */
 std::optional<spec::Tile> read_tile_head(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics);
 
-/** Whether the tile lies in its memory, as far as can be said without the
- * register and without the chip's size. */
-bool check_tile(const spec::Tile &tile, Position at, Diagnostics &diagnostics);
+/** Whether the tile lies in its memory, as far as can be said without its register: in that of `profile`, or of the largest
+ * chip. */
+bool check_tile(const spec::Tile &tile, const spec::ProfileDesc *profile, Position at, Diagnostics &diagnostics);
 
 /** `space.dtype[first:end, address, dims…]`. */
 std::optional<spec::Tile> read_tile(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics);
@@ -72,7 +72,7 @@ std::optional<MemText> read_mem(Cursor &cursor, const Symbols &symbols, Diagnost
 /** What a block of memory must agree with. */
 struct BlockShape {
     std::int64_t rows = 0;
-    std::uint64_t elements = 0; ///< Per row.
+    std::int64_t elements = 0;  ///< Per row.
     std::string_view rows_text; ///< "the tile has {} partitions", for messages.
     std::string_view elements_text;
 };
@@ -82,9 +82,9 @@ struct BlockShape {
 std::optional<spec::Mem> place_mem(const MemText &text, spec::Dtype type, Diagnostics &diagnostics);
 bool check_mem(const MemText &text, const spec::Mem &mem, const BlockShape &shape, Diagnostics &diagnostics);
 
-/** Elements per row, or per partition. */
-std::uint64_t elements_of(const spec::Mem &mem);
-std::uint64_t elements_of(const spec::Tile &tile);
+/** Elements per row, or per partition; saturates. */
+std::int64_t elements_of(const spec::Mem &mem);
+std::int64_t elements_of(const spec::Tile &tile);
 
 /** Number of a launch argument: a parameter's name, `argN`, or a number. */
 std::optional<std::uint32_t> read_argument(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics);

@@ -78,7 +78,7 @@ std::optional<ScalarText> read_column(Cursor &cursor, const Symbols &symbols, Di
         diagnostics.error(cursor.peek().at, "a column has no dimensions: it is one element per partition");
         return std::nullopt;
     }
-    if (!cursor.expect("]", diagnostics) || !check_tile(*head, start, diagnostics))
+    if (!cursor.expect("]", diagnostics) || !check_tile(*head, symbols.profile, start, diagnostics))
         return std::nullopt;
     ScalarText out;
     out.partitions = head->partitions;

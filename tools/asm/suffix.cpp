@@ -7,6 +7,7 @@
 
 #include "expression.hpp"
 #include "operands.hpp"
+#include "ranges.hpp"
 
 namespace neuron::assembler {
 namespace {
@@ -68,9 +69,9 @@ private:
         const auto value = evaluate(cursor_, symbols_, diagnostics_);
         if (!value)
             return false;
-        if (*value < 0 || *value > std::numeric_limits<std::uint32_t>::max())
-            return fail(token, fmt::format("semaphore value {} is not in 0..{}", *value,
-                                           std::numeric_limits<std::uint32_t>::max()));
+        constexpr spec::RangeDesc range = {0, std::numeric_limits<std::uint32_t>::max()};
+        if (!in_range(*value, range, "semaphore value", token.at, diagnostics_))
+            return false;
         out = static_cast<std::uint32_t>(*value);
         return true;
     }

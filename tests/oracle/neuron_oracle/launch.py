@@ -77,6 +77,8 @@ class Sequencer:
             following = control.TABLE[insn](self, operands)
         else:
             self.machine.run(self.engine, insn, operands)
+            if flags := self.machine.numeric_flags(insn, operands):
+                self.launch.note("NUMERIC", self, insn, self.pc, flags)
         if following == control.BLOCKED:
             return False
         if insn not in dma.TABLE:

@@ -61,6 +61,19 @@ class Machine:
         self.engine, self.engine_name = self.engines[engine], engine
         TABLE[insn](self, operands)
 
+    def numeric_flags(self, insn: str, operands: dict) -> int:
+        """numeric_flag bits of the tiles that the instruction has written."""
+        flags = 0
+        for name, (kind, access, *_) in self.spec.OPERANDS[insn].items():
+            if kind != "tile" or access == "read":
+                continue
+            tile = self.tile(operands, name)
+            if tile.dtype in FORMATS or tile.dtype == "F32":
+                values = self.f32(tile)
+                flags |= int(self.spec.NumericFlag.NAN_WRITTEN) * bool(np.isnan(values).any())
+                flags |= int(self.spec.NumericFlag.INF_WRITTEN) * bool(np.isinf(values).any())
+        return flags
+
     # Operands
 
     def tile(self, operands: dict, name: str) -> Tile:

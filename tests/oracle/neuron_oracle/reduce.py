@@ -29,6 +29,9 @@ def tensor_reduce(m, o) -> None:
         truth = np.moveaxis(elements != 0, -1, 0)
         function = {"LOGICAL_AND": np.logical_and, "LOGICAL_OR": np.logical_or, "LOGICAL_XOR": np.logical_xor}[op]
         result = functools.reduce(function, truth).astype(np.float32)
+    elif op == "SUBTRACT":
+        first, *others = np.moveaxis(elements, -1, 0)
+        result = functools.reduce(lambda x, y: arithmetic("SUBTRACT", x, y), others, arithmetic("BYPASS", first, 0))
     else:
         result = fold(op, elements)
     m.put(dst, _negated(result) if o.get("negate", 0) else result)

@@ -72,7 +72,7 @@ ExecResult execute(ExecContext &context, const spec::InsnPartitionReduce &insn) 
     const auto dst = checks.tile(insn.dst, "dst");
     const auto src = checks.tile(insn.src, "src");
     if (checks.ok()) {
-        checks.require(dst->partitions() == 1 && dst->elements() == src->elements(), "dst");
+        checks.require(dst->elements() == src->elements(), "dst");
     }
     if (checks.ok() && works_on_bits(insn.op)) {
         checks.require(is_integer(src->dtype()), "src");

@@ -68,10 +68,6 @@ ExecResult execute(ExecContext &context, const spec::InsnRng &insn) {
 ExecResult execute(ExecContext &context, const spec::InsnSetRngSeed &insn) {
     OperandChecks checks(context, insn.OPCODE);
     const auto src = checks.tile(insn.src, "src");
-    if (checks.ok()) {
-        checks.require(src->partitions() == 1 && src->elements() == 1 && src->element_bytes() == sizeof(std::uint32_t),
-                       "src");
-    }
     if (!checks.ok()) {
         return checks.failure();
     }

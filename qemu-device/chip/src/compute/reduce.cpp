@@ -32,6 +32,7 @@ bool reduces_bits(spec::TensorOp op) {
 bool reduces_numbers(spec::TensorOp op) {
     switch (op) {
     case spec::TensorOp::ADD:
+    case spec::TensorOp::SUBTRACT:
     case spec::TensorOp::MULT:
     case spec::TensorOp::MAX:
     case spec::TensorOp::MIN:
@@ -42,12 +43,8 @@ bool reduces_numbers(spec::TensorOp op) {
     }
 }
 
-// Elements of a group; 0 if `axes` is not 1 to 4. The tile is a resolved one, so it does not
-// overflow.
+// Elements of a group. The tile is a resolved one, so it does not overflow.
 std::uint32_t group_of(const spec::Tile &src, unsigned axes) {
-    if (axes < 1 || axes > src.num.size()) {
-        return 0;
-    }
     std::uint32_t group = 1;
     for (unsigned i = 0; i < axes; ++i) {
         group *= src.num[i];
@@ -74,6 +71,9 @@ constexpr std::uint32_t BATCH_FLOATS = 8192;
 
 // Rows that are reduced where they are, one result each.
 bool reduces_in_place(const Reduce &op) {
+    if (op.op == spec::TensorOp::SUBTRACT) {
+        return false;
+    }
     const bool type = op.src.dtype() == spec::Dtype::F32 || op.src.dtype() == spec::Dtype::BF16;
     return type && op.src.contiguous() && op.group == op.src.elements();
 }
@@ -99,7 +99,11 @@ void reduce_batch(ExecContext &context, const Reduce &op, unsigned first, unsign
         convert(spec::Dtype::F32, reinterpret_cast<std::byte *>(&values[std::size_t{row} * n]), op.src.dtype(),
                 row_bytes_of(context, op.src, first + row, SRC_SCRATCH, true), n);
     }
-    reduce_rows(op.op, values.data(), std::size_t{rows} * op.dst.elements(), op.group, op.group, results);
+    const std::size_t groups = std::size_t{rows} * op.dst.elements();
+    if (op.op == spec::TensorOp::SUBTRACT) {
+        return subtract_rows(values.data(), groups, op.group, results);
+    }
+    reduce_rows(op.op, values.data(), groups, op.group, op.group, results);
 }
 
 // One result per row: converted at once.
@@ -165,7 +169,6 @@ ExecResult execute(ExecContext &context, const spec::InsnTensorReduce &insn) {
     const auto dst = checks.tile(insn.dst, "dst");
     const auto src = checks.tile(insn.src, "src");
     checks.require(reduces_numbers(insn.op) || reduces_bits(insn.op), "op");
-    checks.require(insn.axes >= 1 && insn.axes <= insn.src.num.size(), "axes");
     checks.require(!insn.negate || !is_bitvec(insn.op), "negate");
     if (!checks.ok()) {
         return checks.failure();
@@ -220,9 +223,6 @@ ExecResult execute(ExecContext &context, const spec::InsnTensorScalarReduce &ins
 ExecResult execute(ExecContext &context, const spec::InsnReadAcc &insn) {
     OperandChecks checks(context, insn.OPCODE);
     const auto dst = checks.tile(insn.dst, "dst");
-    if (checks.ok()) {
-        checks.require(dst->elements() == 1, "dst");
-    }
     if (!checks.ok()) {
         return checks.failure();
     }

@@ -5,6 +5,8 @@
 #include "compute/tensor_op.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -68,6 +70,26 @@ void reduce_rows(ElementKind kind, TensorOp op, const void *values, std::size_t 
         for (std::size_t r = 0; r < batch; ++r) {
             kernel_combine_lanes(op, lanes + r * Reduction::LANES, &out[done + r]);
         }
+    }
+}
+
+void subtract_rows(const float *values, std::size_t rows, std::size_t n, float *out) {
+    constexpr std::size_t SIDE_BY_SIDE = 8; // as many chains as hide the latency of one
+    for (std::size_t done = 0; done < rows; done += SIDE_BY_SIDE) {
+        const std::size_t batch = std::min(SIDE_BY_SIDE, rows - done);
+        const float *const first = values + done * n;
+        std::array<float, SIDE_BY_SIDE> results;
+        for (std::size_t r = 0; r < batch; ++r) {
+            results[r] = first[r * n];
+        }
+        for (std::size_t i = 1; i < n; ++i) {
+            for (std::size_t r = 0; r < batch; ++r) {
+                results[r] -= first[r * n + i];
+            }
+        }
+        std::transform(
+            results.begin(), results.begin() + static_cast<std::ptrdiff_t>(batch), out + done,
+            [](float result) { return std::isnan(result) ? std::numeric_limits<float>::quiet_NaN() : result; });
     }
 }
 

@@ -27,6 +27,10 @@ void reduce_rows(spec::TensorOp op, const float *values, std::size_t rows, std::
 void reduce_rows(ElementKind kind, spec::TensorOp op, const void *values, std::size_t rows, std::size_t stride,
                  std::size_t n, float *out);
 
+/// out[r] = ((x0 - x1) - x2) - ... of the n >= 1 numbers from values + r * n on; a NaN is the canonical one. This order has
+/// nothing of lanes: only rows run side by side.
+void subtract_rows(const float *values, std::size_t rows, std::size_t n, float *out);
+
 /// BITWISE_AND, BITWISE_OR or BITWISE_XOR of n >= 1 integers of `bytes` (1, 2 or 4) bytes each.
 std::uint32_t reduce_bits(spec::TensorOp op, const std::byte *values, std::size_t bytes, std::size_t n);
 

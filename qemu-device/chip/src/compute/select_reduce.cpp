@@ -70,9 +70,7 @@ ExecResult execute(ExecContext &context, const spec::InsnSelectReduce &insn) {
     checks.require(insn.acc != spec::AccCmd::LOAD_REDUCE, "acc");
     if (checks.ok()) {
         checks.require(same_shape(*dst, *on_true), "on_true");
-        checks.require(same_shape(*dst, *pred) && pred->element_bytes() <= sizeof(std::uint16_t) &&
-                           !(in_psum(*on_true) && in_psum(*pred)),
-                       "pred");
+        checks.require(same_shape(*dst, *pred) && !(in_psum(*on_true) && in_psum(*pred)), "pred");
     }
     if (!checks.ok()) {
         return checks.failure();

@@ -18,14 +18,11 @@ namespace neuron::chip {
 namespace {
 
 constexpr std::uint32_t EIGHT = 8;
-constexpr std::uint32_t MAX_ELEMENTS = 16384;
 
 using Values = std::array<float, EIGHT>;
 using Indices = std::array<std::uint32_t, EIGHT>;
 
 constexpr std::uint32_t NONE = std::numeric_limits<std::uint32_t>::max();
-
-bool searchable(const TileView &src) { return src.elements() >= EIGHT && src.elements() <= MAX_ELEMENTS; }
 
 // ---- the eight largest ----
 
@@ -153,8 +150,7 @@ ExecResult execute(ExecContext &context, const spec::InsnMax8 &insn) {
     const auto dst = checks.tile(insn.dst, "dst");
     const auto src = checks.tile(insn.src, "src");
     if (checks.ok()) {
-        checks.require(dst->elements() == EIGHT, "dst");
-        checks.require(same_partitions(*dst, *src) && searchable(*src), "src");
+        checks.require(same_partitions(*dst, *src), "src");
     }
     if (!checks.ok()) {
         return checks.failure();
@@ -174,9 +170,8 @@ ExecResult execute(ExecContext &context, const spec::InsnFindIndex8 &insn) {
     const auto values = checks.tile(insn.values, "values");
     const auto src = checks.tile(insn.src, "src");
     if (checks.ok()) {
-        checks.require(dst->elements() == EIGHT, "dst");
-        checks.require(same_shape(*dst, *values), "values");
-        checks.require(same_partitions(*dst, *src) && searchable(*src) && !(in_psum(*values) && in_psum(*src)), "src");
+        checks.require(same_partitions(*dst, *values), "values");
+        checks.require(same_partitions(*dst, *src) && !(in_psum(*values) && in_psum(*src)), "src");
     }
     if (!checks.ok()) {
         return checks.failure();
@@ -196,10 +191,8 @@ ExecResult execute(ExecContext &context, const spec::InsnMatchReplace8 &insn) {
     const auto src = checks.tile(insn.src, "src");
     const auto values = checks.tile(insn.values, "values");
     if (checks.ok()) {
-        checks.require(same_shape(*dst, *src) && searchable(*src), "src");
-        checks.require(same_partitions(*dst, *values) && values->elements() == EIGHT &&
-                           !(in_psum(*values) && in_psum(*src)),
-                       "values");
+        checks.require(same_shape(*dst, *src), "src");
+        checks.require(same_partitions(*dst, *values) && !(in_psum(*values) && in_psum(*src)), "values");
     }
     if (!checks.ok()) {
         return checks.failure();
@@ -213,12 +206,10 @@ ExecResult execute(ExecContext &context, const spec::InsnMatchReplace8Index &ins
     const auto dst = checks.tile(insn.dst, "dst");
     const auto src = checks.tile(insn.src, "src");
     const auto index = checks.tile(insn.index, "index");
-    checks.require(insn.values.kind == spec::ScalarKind::VECTOR, "values");
     const auto values = checks.tile(values_tile(insn.values, insn.dst.partitions), "values");
     if (checks.ok()) {
-        checks.require(same_shape(*dst, *src) && searchable(*src), "src");
-        checks.require(same_partitions(*dst, *index) && index->elements() == EIGHT && !may_share_bytes(*dst, *index),
-                       "index");
+        checks.require(same_shape(*dst, *src), "src");
+        checks.require(same_partitions(*dst, *index) && !may_share_bytes(*dst, *index), "index");
         checks.require(!(in_psum(*values) && in_psum(*src)), "values");
     }
     if (!checks.ok()) {

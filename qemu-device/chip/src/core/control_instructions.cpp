@@ -78,17 +78,13 @@ tl::expected<std::span<std::byte>, FaultInfo> single_element(const spec::Tile &t
     const auto view = resolve(tile, regs, offset, memory);
     if (!view)
         return tl::unexpected(FaultInfo{.code = view.error().code, .info = view.error().info});
-    if (view->partitions() != 1 || view->elements() != 1)
-        return illegal_operand(offset);
     return memory.partition(view->space(), view->first_partition()).subspan(view->first_byte(), view->element_bytes());
 }
 
 /// Where the single element of a memory operand is.
-tl::expected<std::uint64_t, FaultInfo> single_address(const Launch &launch, const spec::Mem &mem, std::uint32_t offset,
+tl::expected<std::uint64_t, FaultInfo> single_address(const Launch &launch, const spec::Mem &mem,
                                                       std::uint32_t reg_value, bool write) {
     const std::uint32_t bytes = spec::bytes(type_of(mem));
-    if (MemoryBlock::elements(mem) != 1 || bytes == 0 || bytes > WORD)
-        return illegal_operand(offset);
     const auto va = MemoryBlock(mem, launch.args, reg_value, bytes).address(0, bytes, write);
     if (!va)
         return tl::unexpected(FaultInfo::of_memory(va.error()));
@@ -174,8 +170,7 @@ Sequencer::Executed Sequencer::tensor_store(const spec::InsnTensorStore &insn) {
 }
 
 Sequencer::Executed Sequencer::mem_load(Launch &launch, const spec::InsnMemLoad &insn) {
-    static const std::uint32_t offset = operand_offset(Opcode::MEM_LOAD, "src");
-    const auto va = single_address(launch, insn.src, offset, regs_[insn.src.reg], false);
+    const auto va = single_address(launch, insn.src, regs_[insn.src.reg], false);
     if (!va)
         return tl::unexpected(va.error());
     std::array<std::byte, WORD> buffer;
@@ -188,8 +183,7 @@ Sequencer::Executed Sequencer::mem_load(Launch &launch, const spec::InsnMemLoad 
 }
 
 Sequencer::Executed Sequencer::mem_store(Launch &launch, const spec::InsnMemStore &insn) {
-    static const std::uint32_t offset = operand_offset(Opcode::MEM_STORE, "dst");
-    const auto va = single_address(launch, insn.dst, offset, regs_[insn.dst.reg], true);
+    const auto va = single_address(launch, insn.dst, regs_[insn.dst.reg], true);
     if (!va)
         return tl::unexpected(va.error());
     std::array<std::byte, WORD> buffer;

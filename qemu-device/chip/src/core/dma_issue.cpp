@@ -15,9 +15,6 @@ using spec::DmaOp;
 using spec::Dtype;
 using spec::Opcode;
 
-/// Elements of a row of DMA_COPY.
-constexpr std::uint64_t MAX_COPY_ELEMENTS = std::uint64_t{1} << 24;
-
 bool is_word_integer(Dtype dtype) { return dtype == Dtype::I32 || dtype == Dtype::U32; }
 
 std::uint32_t elements_of(const DmaTile &tile) { return tile.view.elements(); }
@@ -112,7 +109,6 @@ Made make(const DmaIssue &, JobMaker &maker, const spec::InsnDmaStore &insn) {
 
 Made make(const DmaIssue &, JobMaker &maker, const spec::InsnDmaCopy &insn) {
     const std::uint64_t elements = MemoryBlock::elements(insn.dst);
-    maker.require(elements <= MAX_COPY_ELEMENTS, "dst");
     maker.require(MemoryBlock::elements(insn.src) == elements, "src");
     DmaBlock dst = maker.block(insn.dst, {});
     DmaBlock src = maker.block(insn.src, {});
@@ -169,7 +165,7 @@ Made indexed(JobMaker &maker, Made job, const spec::Tile &index_tile, std::uint3
     const auto index = maker.tile(index_tile, "index");
     if (!job || !maker.ok())
         return job ? maker.failure() : job;
-    maker.require(index->view.partitions() == job->rows && elements_of(*index) == 1, "index");
+    maker.require(index->view.partitions() == job->rows, "index");
     if (!maker.ok())
         return maker.failure();
     job->index = DmaIndex{index->view, bound, oob};

@@ -21,6 +21,7 @@ public:
     bool on() const { return ring_ != 0; }
     bool traces(spec::Engine engine) const { return (trace_ >> spec::raw(engine) & 1) != 0; }
     bool traces_dma() const { return trace_ & spec::TraceFlag::DMA; }
+    bool traces_numeric() const { return trace_ & spec::TraceFlag::NUMERIC; }
 
     /// Appends `record`, whose sequence it fills in; nothing without a ring. Any thread. On a memory fault the place is
     /// used up. Calls the host with its own lock held: no register access and no unit that holds a lock comes here.

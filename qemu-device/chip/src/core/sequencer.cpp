@@ -4,9 +4,10 @@
 #include "../clock.hpp"
 #include "../control/control.hpp"
 #include "compute/execute.hpp"
+#include "compute/instruction_check.hpp"
+#include "compute/numeric.hpp"
 #include "core.hpp"
 #include "dma_issue.hpp"
-#include "instruction_check.hpp"
 
 #include <utility>
 
@@ -38,6 +39,7 @@ void Sequencer::start(const Launch &launch) {
     waited_ = false;
     barrier_told_ = false;
     tracing_ = launch.notifier.traces(engine_);
+    looks_for_nan_ = launch.notifier.traces_numeric();
     active_.store(true, std::memory_order_release);
 }
 
@@ -82,7 +84,7 @@ Step Sequencer::wait(const spec::InstructionHeader &header) {
     waited_ = settle(core_.sync().wait(engine_, header, pc_));
     if (waited_)
         watch_.waited(header);
-    if (tracing_ && waited_)
+    if ((tracing_ || looks_for_nan_) && waited_)
         start_ns_ = services_.clock.now_ns();
     return waited_ ? Step::MORE : Step::BLOCKED;
 }
@@ -114,10 +116,19 @@ spec::Notification Sequencer::record(spec::NotificationKind kind, Opcode opcode)
 }
 
 Sequencer::Executed Sequencer::trace(Launch &launch, Opcode opcode) {
-    spec::Notification traced = record(spec::NotificationKind::TRACE, opcode);
-    traced.start_ns = start_ns_;
-    traced.end_ns = services_.clock.now_ns();
-    if (const auto done = launch.notify(services_.host, traced); !done)
+    return append(launch, record(spec::NotificationKind::TRACE, opcode));
+}
+
+Sequencer::Executed Sequencer::look_for_nan(Launch &launch, ExecContext &context, Raw raw, Opcode opcode) {
+    spec::Notification found = record(spec::NotificationKind::NUMERIC, opcode);
+    found.value = numeric_flags(context, opcode, raw);
+    return found.value != 0 ? append(launch, found) : Executed(Flow::NEXT);
+}
+
+Sequencer::Executed Sequencer::append(Launch &launch, spec::Notification note) {
+    note.start_ns = start_ns_;
+    note.end_ns = services_.clock.now_ns();
+    if (const auto done = launch.notify(services_.host, note); !done)
         return tl::unexpected(FaultInfo::of_memory(done.error()));
     return Flow::NEXT;
 }
@@ -129,7 +140,7 @@ Sequencer::Executed Sequencer::dispatch(Launch &launch, Raw raw, Opcode opcode) 
         return tl::unexpected(*hazard);
     if (opcode < Opcode::DMA_LOAD || (opcode > Opcode::DMA_REDUCE && opcode < Opcode::LDWEIGHTS))
         return control(launch, raw, opcode);
-    return compute(raw, opcode);
+    return compute(launch, raw, opcode);
 }
 
 ExecContext Sequencer::context() {
@@ -141,11 +152,11 @@ ExecContext Sequencer::context() {
             .tensor_engine = core_.tensor_engine()};
 }
 
-Sequencer::Executed Sequencer::compute(Raw raw, Opcode opcode) {
+Sequencer::Executed Sequencer::compute(Launch &launch, Raw raw, Opcode opcode) {
     ExecContext context = this->context();
     if (const auto done = execute_compute(context, opcode, raw); !done)
         return tl::unexpected(info_of(done.error()));
-    return Flow::NEXT;
+    return looks_for_nan_ ? look_for_nan(launch, context, raw, opcode) : Executed(Flow::NEXT);
 }
 
 Sequencer::Executed Sequencer::issue_dma(Launch &, Raw raw, Opcode opcode) {

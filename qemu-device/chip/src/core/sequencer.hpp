@@ -49,7 +49,7 @@ private:
     Step execute(Launch &launch, Raw raw);
     Executed dispatch(Launch &launch, Raw raw, spec::Opcode opcode);
     ExecContext context();
-    Executed compute(Raw raw, spec::Opcode opcode);
+    Executed compute(Launch &launch, Raw raw, spec::Opcode opcode);
     Executed issue_dma(Launch &launch, Raw raw, spec::Opcode opcode);
 
     // Control instructions: control_instructions.cpp.
@@ -71,6 +71,10 @@ private:
     bool settle(const SyncBlock::WaitOutcome &outcome);
     Step advance(Launch &launch, const spec::InstructionHeader &header, Flow flow);
     Executed trace(Launch &launch, spec::Opcode opcode);
+    /// Tells the launch if the instruction has written a NaN or an infinity.
+    Executed look_for_nan(Launch &launch, ExecContext &context, Raw raw, spec::Opcode opcode);
+    /// Appends a record of the present instruction, from its start to now.
+    Executed append(Launch &launch, spec::Notification note);
     spec::Notification record(spec::NotificationKind kind, spec::Opcode opcode) const;
     Step finish(bool aborted);
     /// Reports the fault; the launch is aborting afterwards.
@@ -94,7 +98,8 @@ private:
     bool waited_ = false;       ///< the wait of the present instruction is over; TAKE must not take twice
     bool barrier_told_ = false; ///< the other cores know that the present CORE_BARRIER was reached
     bool tracing_ = false;
-    std::uint64_t start_ns_ = 0; ///< of the present instruction, if tracing_
+    bool looks_for_nan_ = false;
+    std::uint64_t start_ns_ = 0; ///< of the present instruction, if tracing_ or looks_for_nan_
 };
 
 } // namespace neuron::chip

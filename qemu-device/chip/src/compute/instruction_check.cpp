@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "instruction_check.hpp"
+#include "compute/instruction_check.hpp"
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cstddef>
 #include <cstring>
 #include <endian.h>
@@ -18,7 +16,6 @@ using Raw = std::span<const std::byte, spec::INSTRUCTION_BYTES>;
 using spec::OperandDesc;
 using spec::OperandKind;
 
-constexpr unsigned MAX_SHIFT = 31;
 constexpr std::uint32_t ANY = ~0U;
 
 /// What comes of an operand, worst last.
@@ -74,16 +71,47 @@ Verdict check_space(const Scope &scope, const OperandDesc &operand, spec::Space 
     return legal_if(reached != 0 && is_in(reached, spec::raw(space)));
 }
 
+std::int64_t number_at(Raw raw, std::size_t offset, std::size_t size, bool is_signed) {
+    std::uint64_t number = 0;
+    std::memcpy(&number, raw.data() + offset, size);
+    number = le64toh(number);
+    const unsigned unused = 64 - 8 * static_cast<unsigned>(size);
+    return is_signed ? static_cast<std::int64_t>(number << unused) >> unused : static_cast<std::int64_t>(number);
+}
+
+/// The numbers in the fields of a tile, a block of memory or a scalar.
+bool fields_hold(Raw raw, const OperandDesc &operand) {
+    for (const spec::FieldDesc &field : operand.struct_desc->fields) {
+        for (std::uint32_t i = 0; field.range.limited() && i < field.count; ++i) {
+            const bool is_signed = field.type == spec::FieldType::SIGNED;
+            if (!field.range.holds(
+                    number_at(raw, operand.offset + field.offset + i * field.size, field.size, is_signed)))
+                return false;
+        }
+    }
+    return true;
+}
+
+template<class Nums>
+std::int64_t elements_of(const Nums &nums) {
+    std::int64_t elements = 1;
+    for (const auto num : nums)
+        if (__builtin_mul_overflow(elements, num, &elements))
+            return std::numeric_limits<std::int64_t>::max();
+    return elements;
+}
+
 Verdict check_tile(const Scope &scope, const OperandDesc &operand) {
     const auto tile = unpack_at<spec::Tile>(scope, operand);
-    return std::max({legal_if(tile.reg < spec::SEQ_REGISTERS), check_space(scope, operand, tile.space),
+    const bool shape = fields_hold(scope.raw, operand) && operand.partitions.holds(tile.partitions) &&
+                       operand.elements.holds(elements_of(tile.num));
+    return std::max({legal_if(shape), check_space(scope, operand, tile.space),
                      check_dtype(operand, tile.dtype, scope.core_version)});
 }
 
 Verdict check_mem(const Scope &scope, const OperandDesc &operand) {
     const auto mem = unpack_at<spec::Mem>(scope, operand);
-    const bool shape = mem.arg < spec::LAUNCH_ARGS && mem.reg < spec::SEQ_REGISTERS && mem.shift <= MAX_SHIFT &&
-                       std::ranges::count(mem.num, 0U) == 0;
+    const bool shape = fields_hold(scope.raw, operand) && operand.elements.holds(elements_of(mem.num));
     const auto dtype = static_cast<spec::Dtype>(mem.dtype);
     const Verdict type =
         spec::raw(dtype) == 0 ? legal_if(scope.has_tile) : check_dtype(operand, dtype, scope.core_version);
@@ -95,57 +123,34 @@ Verdict check_scalar(const Scope &scope, const OperandDesc &operand) {
     const Verdict kind = check_value(spec::enum_desc<spec::ScalarKind>(), spec::raw(scalar.kind), scope.core_version);
     const Verdict space = scalar.kind == spec::ScalarKind::VECTOR ? check_space(scope, operand, scalar.space)
                                                                   : legal_if(scalar.space == spec::Space{});
-    return std::max({kind, space, legal_if(scalar.reg < spec::SEQ_REGISTERS),
-                     check_dtype(operand, scalar.dtype, scope.core_version)});
+    const bool numbers = fields_hold(scope.raw, operand) && is_in(operand.kinds, spec::raw(scalar.kind));
+    return std::max({kind, space, legal_if(numbers), check_dtype(operand, scalar.dtype, scope.core_version)});
 }
 
-std::uint64_t number_at(Raw raw, const OperandDesc &operand) {
-    std::uint64_t number = 0;
-    std::memcpy(&number, raw.data() + operand.offset, std::min<std::size_t>(operand.size, sizeof number));
-    return le64toh(number);
-}
-
-/// Immediates that are a number of something, in whatever instruction they are; all others may have any value.
-struct Range {
-    std::string_view name;
-    std::uint64_t first;
-    std::uint64_t last;
-};
-constexpr std::uint64_t MAX_RUN = 32;
-constexpr std::array<Range, 7> RANGES = {{
-    {"ring", 0, spec::DMA_RINGS - 1},
-    {"sem", 0, spec::SEMAPHORES - 1},
-    {"count", 1, spec::SEMAPHORES},
-    {"rows", 1, ANY},
-    {"sources", 1, 16},
-    {"axes", 1, 4},
-    {"run", 1, MAX_RUN},
-}};
-
-Verdict check_number(Raw raw, const OperandDesc &operand) {
-    const auto range = std::ranges::find(RANGES, operand.name, &Range::name);
-    if (range == RANGES.end())
-        return Verdict::GOOD;
-    const std::uint64_t number = number_at(raw, operand);
-    const bool power = operand.name != "run" || std::has_single_bit(number);
-    return legal_if(number >= range->first && number <= range->last && power);
+/// A number, or several of them.
+Verdict check_numbers(Raw raw, const OperandDesc &operand) {
+    const std::size_t size = operand.size / operand.count;
+    for (std::uint32_t i = 0; i < operand.count; ++i)
+        if (!operand.range.holds(number_at(raw, operand.offset + i * size, size, operand.is_signed)))
+            return Verdict::ILLEGAL;
+    return Verdict::GOOD;
 }
 
 Verdict check_operand(const Scope &scope, const OperandDesc &operand) {
     const Raw raw = scope.raw;
     switch (operand.kind) {
-    case OperandKind::REG: return legal_if(byte_at(raw, operand.offset) < spec::SEQ_REGISTERS);
-    case OperandKind::ARG: return legal_if(byte_at(raw, operand.offset) < spec::LAUNCH_ARGS);
-    case OperandKind::BOOL: return legal_if(byte_at(raw, operand.offset) <= 1);
+    case OperandKind::REG:
+    case OperandKind::ARG:
+    case OperandKind::BOOL:
+    case OperandKind::IMM:
+    case OperandKind::LABEL:
+    case OperandKind::ARRAY: return check_numbers(raw, operand);
     case OperandKind::ENUM: return check_value(*operand.enum_desc, byte_at(raw, operand.offset), scope.core_version);
     case OperandKind::FLAGS: return check_flags(*operand.enum_desc, byte_at(raw, operand.offset), scope.core_version);
-    case OperandKind::IMM: return check_number(raw, operand);
     case OperandKind::TILE: return check_tile(scope, operand);
     case OperandKind::MEM: return check_mem(scope, operand);
     case OperandKind::SCALAR: return check_scalar(scope, operand);
-    case OperandKind::LABEL:
-    case OperandKind::F32:
-    case OperandKind::ARRAY: return Verdict::GOOD;
+    case OperandKind::F32: return Verdict::GOOD;
     }
     return Verdict::GOOD;
 }
