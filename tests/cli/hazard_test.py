@@ -88,6 +88,39 @@ def raised_too_early(folder):
         expect_pair(told(folder, kernel, *order), "core 0 DVE instruction 0", "core 0 DMA ring 0, instruction 0")
 
 
+# DVE gives the buffer back by lowering s1; ring 0 fills it again once s1 is what it was at first. `given` orders what DVE
+# did before `give_back`.
+GIVEN_BACK = """
+        .param  X, in, f32, 128, 64
+        .param  Y, out, f32, 128, 64
+        .engine sp
+        dma_load sbuf.f32[0:128, 0, 64], X[0, 128, 64], 0 then s1+=1
+        nop wait s2>=1
+        dma_load sbuf.f32[0:128, 0, 64], X[0, 128, 64], 0 wait s1==0 then s3+=1
+        dma_store Y[0, 128, 64], sbuf.f32[0:128, 0, 64], 1 wait s3>=1
+        end
+        .engine dve
+        copy sbuf.f32[0:128, 1024, 64], sbuf.f32[0:128, 0, 64] wait s1>=1 then s2+=1
+        {read_again}
+        {give_back}
+        end
+"""
+READ_AGAIN = "copy sbuf.f32[0:128, 2048, 64], sbuf.f32[0:128, 0, 64]"
+
+
+@case("a semaphore that is lowered orders whoever waits for its number")
+def given_back(folder):
+    np.save(folder / "x.npy", np.arange(128 * 64, dtype=np.float32).reshape(128, 64))
+    for give_back in ("nop then s1-=1", "nop take s1>=1", "nop then s1=0", "sem_clear s1, 1"):
+        kernel = assemble(folder, GIVEN_BACK.format(read_again=READ_AGAIN, give_back=give_back))
+        for order in ORDERS:
+            good(folder, *HAZARDS, *order, kernel, *IO)
+        kernel = assemble(folder, GIVEN_BACK.format(read_again=give_back, give_back=READ_AGAIN))
+        for order in ORDERS:
+            text = told(folder, kernel, *order)
+            expect_pair(text, "core 0 DVE instruction 2", "core 0 DMA ring 0, instruction 2")
+
+
 @case("memory that nothing wrote is reported, with the place")
 def unwritten(folder):
     kernel = relay(folder, source=64)

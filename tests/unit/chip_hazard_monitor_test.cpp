@@ -44,6 +44,8 @@ struct Bench {
         monitor.updating(Monitor::sequencer(CORE, engine), CORE, SEM, op, value);
     }
     void wait(spec_engine engine, std::uint32_t value = 1, spec::WaitOp op = spec::WaitOp::GE) {
+        if (op == spec::WaitOp::TAKE)
+            monitor.taking(Monitor::sequencer(CORE, engine), CORE, SEM);
         monitor.waited(Monitor::sequencer(CORE, engine), CORE, SEM, op, value);
     }
 };
@@ -130,6 +132,50 @@ void setting_forgets_older_raises(void **) {
     b.raise(SP, 1, spec::UpdateOp::SET);
     b.wait(DVE);
     assert_order(b.touch(DVE, Mode::READ, b.row(8)));
+}
+
+// ACT fills a buffer, DVE reads it and gives it back with `give_back`, ACT waits for the count of before and fills it again.
+template<class GiveBack>
+void expect_given_back(GiveBack &&give_back) {
+    Bench b;
+    b.touch(ACT, Mode::WRITE, b.row(8));
+    b.raise(ACT);
+    b.wait(DVE);
+    b.touch(DVE, Mode::READ, b.row(8));
+    give_back(b);
+    b.touch(DVE, Mode::READ, b.row(8, 64));
+    b.wait(ACT, 0, spec::WaitOp::EQ);
+    assert_false(b.touch(ACT, Mode::WRITE, b.row(8)).has_value());
+    assert_order(b.touch(ACT, Mode::WRITE, b.row(8, 64))); // read after it was given back
+}
+
+void lowering_orders_whoever_waits_for_the_number(void **) {
+    expect_given_back([](Bench &b) { b.raise(DVE, 1, spec::UpdateOp::SUB); });
+    expect_given_back([](Bench &b) { b.raise(DVE, 0, spec::UpdateOp::SET); });
+    expect_given_back([](Bench &b) { b.wait(DVE, 1, spec::WaitOp::TAKE); });
+    expect_given_back([](Bench &b) { b.monitor.clearing(Monitor::sequencer(CORE, DVE), CORE, SEM, 1); });
+}
+
+void a_take_is_known_before_its_wait_is_over(void **) {
+    Bench b;
+    b.touch(DVE, Mode::READ, b.row(8));
+    b.monitor.taking(Monitor::sequencer(CORE, DVE), CORE, SEM);
+    // The semaphore is 0 from here on, and whoever waits for that may be told before the one who took.
+    b.wait(ACT, 0, spec::WaitOp::EQ);
+    assert_false(b.touch(ACT, Mode::WRITE, b.row(8)).has_value());
+}
+
+void lowering_orders_nobody_else(void **) {
+    Bench b;
+    b.raise(ACT, 2);
+    b.touch(DVE, Mode::READ, b.row(8));
+    b.raise(DVE, 1, spec::UpdateOp::SUB);
+    b.wait(ACT);
+    assert_order(b.touch(ACT, Mode::WRITE, b.row(8)));
+    // A count that was set anew says nothing of who lowered the old one.
+    b.raise(SP, 1, spec::UpdateOp::SET);
+    b.wait(ACT, 1, spec::WaitOp::EQ);
+    assert_order(b.touch(ACT, Mode::WRITE, b.row(8)));
 }
 
 void unwritten_memory_is_told_at_the_end(void **) {
@@ -243,6 +289,9 @@ int main() {
         cmocka_unit_test(writes_conflict_with_reads_and_writes),
         cmocka_unit_test(a_wait_knows_only_the_raises_it_needs),
         cmocka_unit_test(setting_forgets_older_raises),
+        cmocka_unit_test(lowering_orders_whoever_waits_for_the_number),
+        cmocka_unit_test(a_take_is_known_before_its_wait_is_over),
+        cmocka_unit_test(lowering_orders_nobody_else),
         cmocka_unit_test(unwritten_memory_is_told_at_the_end),
         cmocka_unit_test(a_write_that_comes_after_the_read_names_both),
         cmocka_unit_test(strided_walks_are_exact),

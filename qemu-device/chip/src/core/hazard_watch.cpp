@@ -99,6 +99,11 @@ std::vector<Touch> touches(const ExecContext &context, spec::Opcode opcode, Raw 
 
 } // namespace
 
+void SequencerWatch::waiting(const spec::InstructionHeader &header) {
+    if (monitor_ != nullptr && header.wait_op == spec::WaitOp::TAKE)
+        monitor_->taking(agent_, core_, header.wait_sem);
+}
+
 void SequencerWatch::waited(const spec::InstructionHeader &header) {
     if (monitor_ != nullptr && header.wait_op != spec::WaitOp::NONE)
         monitor_->waited(agent_, core_, header.wait_sem, header.wait_op, header.wait_value);
@@ -109,9 +114,9 @@ void SequencerWatch::updating(std::uint8_t core, spec::UpdateOp op, std::uint8_t
         monitor_->updating(agent_, core, semaphore, op, value);
 }
 
-void SequencerWatch::cleared(std::uint32_t first, std::uint32_t count) {
+void SequencerWatch::clearing(std::uint32_t first, std::uint32_t count) {
     if (monitor_ != nullptr)
-        monitor_->cleared(core_, first, count);
+        monitor_->clearing(agent_, core_, first, count);
 }
 
 void SequencerWatch::drained() {

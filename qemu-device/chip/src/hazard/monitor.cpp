@@ -76,9 +76,17 @@ void Monitor::begin(std::uint8_t core, bool scrubbed) {
     }
 }
 
+void Monitor::taking(Agent agent, std::uint8_t core, std::uint8_t semaphore) {
+    const std::lock_guard lock(mutex_);
+    cores_[core].semaphores[semaphore].taking(clocks_[agent]);
+    clocks_[agent].tick(agent);
+}
+
 void Monitor::waited(Agent agent, std::uint8_t core, std::uint8_t semaphore, spec::WaitOp op, std::uint32_t value) {
     const std::lock_guard lock(mutex_);
     cores_[core].semaphores[semaphore].wait(op, value, clocks_[agent]);
+    if (op == spec::WaitOp::TAKE)
+        clocks_[agent].tick(agent);
 }
 
 void Monitor::updating(Agent agent, std::uint8_t core, std::uint8_t semaphore, spec::UpdateOp op, std::uint32_t value) {
@@ -88,10 +96,11 @@ void Monitor::updating(Agent agent, std::uint8_t core, std::uint8_t semaphore, s
     clocks_[agent].tick(agent);
 }
 
-void Monitor::cleared(std::uint8_t core, std::uint32_t first, std::uint32_t count) {
+void Monitor::clearing(Agent agent, std::uint8_t core, std::uint32_t first, std::uint32_t count) {
     const std::lock_guard lock(mutex_);
     for (std::uint32_t i = first; i < first + count; ++i)
-        cores_[core].semaphores[i].clear();
+        cores_[core].semaphores[i].update(spec::UpdateOp::SET, 0, clocks_[agent]);
+    clocks_[agent].tick(agent);
 }
 
 void Monitor::issued(Agent issuer, Agent ring) {

@@ -38,10 +38,12 @@ public:
     /// another owner.
     void begin(std::uint8_t core, bool scrubbed);
 
-    /// A wait of `agent` for a semaphore of `core` is over; an update of one is about to be made.
+    /// `agent` is about to try a wait with TAKE, which changes the semaphore of `core` as soon as it succeeds.
+    void taking(Agent agent, std::uint8_t core, std::uint8_t semaphore);
+    /// A wait of `agent` for a semaphore of `core` is over; an update of one, or of `count` to 0, is about to be made.
     void waited(Agent agent, std::uint8_t core, std::uint8_t semaphore, spec::WaitOp op, std::uint32_t value);
     void updating(Agent agent, std::uint8_t core, std::uint8_t semaphore, spec::UpdateOp op, std::uint32_t value);
-    void cleared(std::uint8_t core, std::uint32_t first, std::uint32_t count);
+    void clearing(Agent agent, std::uint8_t core, std::uint32_t first, std::uint32_t count);
 
     /// `issuer` has handed a transfer to `ring`; the ring takes up its oldest one; it has completed it for `issuer`.
     void issued(Agent issuer, Agent ring);

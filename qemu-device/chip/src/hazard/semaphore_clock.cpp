@@ -5,6 +5,11 @@
 
 namespace neuron::chip::hazard {
 
+void SemaphoreClock::clear() {
+    raises_.clear();
+    lowered_ = VectorClock();
+}
+
 void SemaphoreClock::lower(std::uint64_t amount) {
     while (amount != 0 && !raises_.empty()) {
         const std::uint64_t part = std::min(amount, raises_.front().amount);
@@ -19,9 +24,12 @@ void SemaphoreClock::update(spec::UpdateOp op, std::uint32_t value, const Vector
     switch (op) {
     case spec::UpdateOp::NONE: return;
     case spec::UpdateOp::ADD: raises_.push_back({value, clock}); return;
-    case spec::UpdateOp::SUB: lower(value); return;
+    case spec::UpdateOp::SUB:
+        lower(value);
+        lowered_.join(clock);
+        return;
     case spec::UpdateOp::SET:
-        raises_.clear();
+        clear();
         raises_.push_back({value, clock});
         return;
     }
@@ -38,8 +46,12 @@ void SemaphoreClock::wait(spec::WaitOp op, std::uint32_t value, VectorClock &clo
         clock.join(raise.clock);
         needed -= std::min(needed, raise.amount);
     }
-    if (op == spec::WaitOp::TAKE)
+    if (op == spec::WaitOp::EQ)
+        clock.join(lowered_);
+    if (op == spec::WaitOp::TAKE) {
         lower(value);
+        lowered_.join(clock);
+    }
 }
 
 } // namespace neuron::chip::hazard
