@@ -42,7 +42,7 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
       events_(host_, interrupts_, *executor_, reset_unit_),
       scrubber_(*hbm_, *executor_, reset_unit_),
       control_(*hbm_, host_, *executor_, events_, clock_),
-      hazards_(info.hazards ? std::make_unique<hazard::Monitor>(info.cores) : nullptr),
+      hazards_(info.hazards ? std::make_unique<hazard::Monitor>(info.cores, info.sbuf_bytes) : nullptr),
       services_{host_, *executor_, control_, interrupts_, clock_, hazards_.get()},
       pool_(*executor_, spec::MAX_QUEUES),
       registers_(info_, control_, events_, scrubber_, clock_, [this] { reset(); }) {

@@ -21,8 +21,6 @@ struct Touch {
     Mode mode;
 };
 
-bool reads(Mode mode) { return mode == Mode::READ || mode == Mode::READ_PARTLY; }
-
 // What the table cannot say: that an access depends on flags or data.
 Mode mode_of(spec::Opcode opcode, const spec::OperandDesc &operand, Raw raw) {
     const bool write = operand.access != spec::OperandAccess::READ;
@@ -93,7 +91,7 @@ std::vector<Touch> touches(const ExecContext &context, spec::Opcode opcode, Raw 
             return {};
         out.push_back({*view, mode_of(opcode, operand, raw)});
     }
-    std::stable_partition(out.begin(), out.end(), [](const Touch &touch) { return reads(touch.mode); });
+    std::stable_partition(out.begin(), out.end(), [](const Touch &touch) { return !hazard::writes(touch.mode); });
     return out;
 }
 

@@ -37,6 +37,8 @@ public:
             ticks_[i] = std::max(ticks_[i], other.ticks_[i]);
     }
 
+    friend bool operator==(const VectorClock &, const VectorClock &) = default;
+
 private:
     std::vector<std::uint32_t> ticks_;
 };
@@ -49,6 +51,8 @@ struct Access {
 
     /// Whether whoever has `clock` comes after it for certain.
     bool before(const VectorClock &clock) const { return tick <= clock[agent]; }
+
+    friend bool operator==(const Access &, const Access &) = default;
 };
 
 } // namespace neuron::chip::hazard

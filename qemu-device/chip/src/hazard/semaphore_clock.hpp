@@ -23,12 +23,18 @@ public:
     /// Somebody's wait is over: `clock` learns what that means. TAKE removes what it took.
     void wait(spec::WaitOp op, std::uint32_t value, VectorClock &clock);
 
+    /// Most raises that are kept apart: of more, the oldest are taken for one. Whoever still waits for less than they come to
+    /// is then taken to know all of them.
+    static constexpr std::size_t MAX_RAISES = 64;
+    std::size_t raises() const { return raises_.size(); }
+
 private:
     struct Raise {
         std::uint64_t amount;
         VectorClock clock;
     };
 
+    void raise(std::uint64_t amount, const VectorClock &clock);
     void lower(std::uint64_t amount);
 
     std::deque<Raise> raises_;
