@@ -227,7 +227,7 @@ static void host_log(void *opaque, enum neuron_chip_log_level level,
 
     thread_enter();
     trace_neuron_log(s->label, level, message);
-    if (level > NEURON_CHIP_LOG_WARNING) {
+    if (level > NEURON_CHIP_LOG_INFO) {
         return;
     }
     qemu_log_mask(LOG_GUEST_ERROR, "%s: %s\n", s->label, message);
