@@ -15,6 +15,9 @@ public:
     /// `drained` is woken when a scrub has stopped; a reset waits for that.
     Scrubber(const Hbm &hbm, Executor &executor, Unit &drained) : hbm_(hbm), executor_(executor), drained_(drained) {}
 
+    /// HBM that one step zeroes: long enough to be cheap, short enough for others to get their turn.
+    static constexpr std::uint64_t STEP_BYTES = 256ULL << 20;
+
     struct Registers {
         std::uint64_t addr = 0;
         std::uint64_t bytes = 0;
@@ -34,9 +37,6 @@ public:
     void failed() noexcept override {}
 
 private:
-    /// One step: long enough to be cheap, short enough for others to get their turn.
-    static constexpr std::uint64_t STEP_BYTES = 256ULL << 20;
-
     const Hbm &hbm_;
     Executor &executor_;
     Unit &drained_;
