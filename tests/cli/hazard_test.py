@@ -130,6 +130,90 @@ def unwritten(folder):
         assert "core 0 DVE instruction 0" in text, text
 
 
+# The indices from `first_skipped` on are out of bounds.
+SKIPPING = """
+        .param  X, in, f32, 64, 64
+        .param  Y, out, f32, 128, 64
+        .param  I, in, u32, 128, 1
+        .engine sp
+        dma_load sbuf.u32[0:128, 4096, 1], I[0, 128, 1], 0 then s1+=1
+        {transfers}
+        end
+        .engine pool
+        {pool}
+        end
+"""
+SCATTER = """dma_load sbuf.f32[0:64, 0, 64], X[0, 64, 64], 0 then s1+=1
+        dma_scatter Y[0, 128, 64], sbuf.f32[0:128, 0, 64], sbuf.u32[0:128, 4096, 1], 1, oob=skip, bound=128 wait s1>=2"""
+GATHER = """dma_gather sbuf.f32[0:128, 0, 64], X[0, 64, 64], sbuf.u32[0:128, 4096, 1], 1, oob=skip, bound=64 wait s1>=1 then s2+=1
+        dma_store Y[0, 128, 64], sbuf.f32[0:128, 0, 64], 2 wait s2>=1"""
+INDEX = ("--in", "I=i.npy")
+
+
+def skipping(folder: Path, transfers: str, pool: str = "", first_skipped: int = 64) -> str:
+    np.save(folder / "x.npy", np.arange(64 * 64, dtype=np.float32).reshape(64, 64))
+    index = np.arange(128, dtype=np.uint32) % 64
+    index[first_skipped:] = 0xffff
+    np.save(folder / "i.npy", index.reshape(128, 1))
+    return assemble(folder, SKIPPING.format(transfers=transfers, pool=pool))
+
+
+@case("rows that a scatter skips are not read")
+def scatter(folder):
+    other = "memset sbuf.f32[64:128, 0, 64], 1.0"  # nothing orders it
+    for order in ORDERS:
+        good(folder, *HAZARDS, *order, skipping(folder, SCATTER), *IO, *INDEX)
+        good(folder, *HAZARDS, *order, skipping(folder, SCATTER, other), *IO, *INDEX)
+        assert np.array_equal(np.load(folder / "y.npy")[:64], np.load(folder / "x.npy"))
+    (folder / "y.npy").unlink()
+    for order in ORDERS:
+        text = told(folder, skipping(folder, SCATTER, first_skipped=65), *order, *INDEX)
+        assert "HAZARD_UNWRITTEN: reads SBUF of core 0, partition 64, byte 0, which" in text, text
+        expect_pair(told(folder, skipping(folder, SCATTER, other, first_skipped=65), *order, *INDEX),
+                    "core 0 POOL instruction 0", "core 0 DMA ring 1, instruction 2", "partition 64")
+
+
+@case("rows that a gather skips are not written")
+def gather(folder):
+    other = "memset sbuf.f32[64:128, 0, 64], 1.0"
+    text = told(folder, skipping(folder, GATHER), *INDEX)
+    assert "HAZARD_UNWRITTEN: reads SBUF of core 0, partition 64, byte 0, which" in text, text
+    for order in ORDERS:
+        beside = skipping(folder, GATHER.replace("wait s2>=1", "wait s2>=2"), f"{other} then s2+=1")
+        good(folder, *HAZARDS, *order, beside, *IO, *INDEX)
+    (folder / "y.npy").unlink()
+    for order in ORDERS:
+        text = told(folder, skipping(folder, GATHER, other, first_skipped=65), *order, *INDEX)
+        expect_pair(text, "core 0 POOL instruction 0", "core 0 DMA ring 1, instruction 1", "partition 64")
+
+
+# 24 indices: all of column 0, and the first eight partitions of column 1.
+LOCAL_GATHER = """
+        .param  X, in, bf16, 16, 64
+        .param  Y, out, bf16, 16, 24
+        .param  I, in, u16, 16, 2
+        .engine sp
+        dma_load sbuf.bf16[0:16, 0, 64], X[0, 16, 64], 0
+        dma_load sbuf.u16[0:16, 8192, 1], I[0, 16@4, 1], 0
+        dma_load sbuf.u16[0:{rows}, 8194, 1], I[2, {rows}@4, 1], 0 then s1+=1
+        dma_store Y[0, 16, 24], sbuf.bf16[0:16, 4096, 24], 1 wait s2>=1
+        end
+        .engine pool
+        local_gather sbuf.bf16[0:16, 4096, 24], sbuf.bf16[0:16, 0, 64], sbuf.u16[0:16, 8192, 4], 1 wait s1>=1 then s2+=1
+        end
+"""
+
+
+@case("of a tile of indices only those count that are used")
+def local_gather(folder):
+    np.save(folder / "x.npy", np.zeros((16, 64), "V2"))
+    np.save(folder / "i.npy", np.zeros((16, 2), np.uint16))
+    good(folder, *HAZARDS, assemble(folder, LOCAL_GATHER.format(rows=8)), *IO, *INDEX)
+    (folder / "y.npy").unlink()
+    text = told(folder, assemble(folder, LOCAL_GATHER.format(rows=7)), *INDEX)
+    assert "HAZARD_UNWRITTEN: reads SBUF of core 0, partition 7, byte 8194, which" in text, text
+
+
 @case("without --sim-hazards none of it is looked for")
 def off(folder):
     good(folder, *SIM, relay(folder, source=64), *IO)

@@ -53,8 +53,8 @@ public:
 
     /// `engine` has put a transfer in line; the ring must not have seen it yet.
     void issued(spec::Engine engine);
-    /// The ring takes up the job in front: its accesses.
-    std::optional<FaultInfo> start(const DmaJob &job);
+    /// The ring takes up the job in front: its accesses, to `rows` of its tile but for an index tile.
+    std::optional<FaultInfo> start(const DmaJob &job, const hazard::Region::Rows &rows);
     void updating(std::uint8_t core, spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value);
     /// The job that `engine` issued is complete, its updates made.
     void completed(spec::Engine engine);

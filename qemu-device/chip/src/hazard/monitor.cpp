@@ -111,18 +111,18 @@ void Monitor::drained(Agent issuer) {
     agents_[issuer].clock.join(agents_[issuer].transfers);
 }
 
-std::optional<FaultInfo> Monitor::access(Agent agent, const Site &site, std::uint8_t core, const TileView &tile,
+std::optional<FaultInfo> Monitor::access(Agent agent, const Site &site, std::uint8_t core, const Region &region,
                                          Mode mode) {
     const std::lock_guard lock(mutex_);
     const VectorClock &clock = at_access(agent);
+    const spec::Space space = region.tile.space();
     Core &memory = cores_[core];
-    const auto found = memory.shadow.access(tile, mode, Access{agent, clock[agent], site}, clock);
+    const auto found = memory.shadow.access(region, mode, Access{agent, clock[agent], site}, clock);
     if (found.conflict)
-        return report(spec::Fault::HAZARD_ORDER, site, describe(core, tile.space(), found.conflict->place),
+        return report(spec::Fault::HAZARD_ORDER, site, describe(core, space, found.conflict->place),
                       describe(*found.conflict, writes(mode)));
     if (found.unwritten && !memory.unwritten)
-        memory.unwritten =
-            report(spec::Fault::HAZARD_UNWRITTEN, site, describe(core, tile.space(), *found.unwritten), 0);
+        memory.unwritten = report(spec::Fault::HAZARD_UNWRITTEN, site, describe(core, space, *found.unwritten), 0);
     return std::nullopt;
 }
 

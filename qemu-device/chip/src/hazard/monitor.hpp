@@ -4,7 +4,6 @@
 
 #include "../control/fault_info.hpp"
 #include "access.hpp"
-#include "compute/tile_view.hpp"
 #include "semaphore_clock.hpp"
 #include "shadow.hpp"
 
@@ -53,8 +52,8 @@ public:
     void drained(Agent issuer);
 
     using Mode = hazard::Mode;
-    /// `agent` accesses `tile` of `core`'s memory for instruction `site`. Gives the fault to report, if there is one.
-    std::optional<FaultInfo> access(Agent agent, const Site &site, std::uint8_t core, const TileView &tile, Mode mode);
+    /// `agent` accesses `region` of `core`'s memory for instruction `site`. Gives the fault to report, if there is one.
+    std::optional<FaultInfo> access(Agent agent, const Site &site, std::uint8_t core, const Region &region, Mode mode);
 
     /// The launch on `core` has ended: its first read of bytes that nobody had written, as the fault to report. Told so late
     /// because a write without order that comes after the read is the better report.

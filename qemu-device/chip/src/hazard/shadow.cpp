@@ -11,23 +11,37 @@ namespace {
 
 // Calls visit(begin, end) for each run of consecutive bytes of a row, until one returns false.
 template<class Visit>
-void for_each_run(const TileView &tile, Visit &&visit) {
+void for_each_run(const Region &region, Visit &&visit) {
+    const TileView &tile = region.tile;
     const TileView::Loop lane = tile.lane();
     const auto bytes = static_cast<std::int64_t>(tile.element_bytes());
-    const bool dense = lane.step == bytes;
-    const std::uint32_t runs = dense || lane.step == 0 ? 1 : lane.count; // a repeated element is one
-    const std::int64_t run_bytes = dense ? bytes * lane.count : bytes;
+    const std::uint32_t end = region.first + region.elements;
+    const auto visit_run = [&](std::int64_t at, std::uint32_t elements) {
+        const auto begin = static_cast<std::uint32_t>(at);
+        return visit(begin, begin + elements * tile.element_bytes());
+    };
+    // Elements `first` to `last` of the lane at byte `at`.
+    const auto visit_lane = [&](std::int64_t at, std::uint32_t first, std::uint32_t last) {
+        if (lane.step == bytes)
+            return visit_run(at + first * bytes, last - first);
+        if (lane.step == 0) // a repeated element is one
+            return visit_run(at, 1);
+        for (std::uint32_t i = first; i < last; ++i)
+            if (!visit_run(at + i * lane.step, 1))
+                return false;
+        return true;
+    };
     const auto &[inner, middle, outer] = tile.outer();
+    std::uint32_t element = 0;
     for (std::uint32_t i = 0; i < outer.count; ++i)
         for (std::uint32_t j = 0; j < middle.count; ++j)
-            for (std::uint32_t k = 0; k < inner.count; ++k)
-                for (std::uint32_t run = 0; run < runs; ++run) {
-                    const std::int64_t at =
-                        tile.first_byte() + i * outer.step + j * middle.step + k * inner.step + run * lane.step;
-                    const auto begin = static_cast<std::uint32_t>(at);
-                    if (!visit(begin, begin + static_cast<std::uint32_t>(run_bytes)))
-                        return;
-                }
+            for (std::uint32_t k = 0; k < inner.count; ++k, element += lane.count) {
+                const std::uint32_t first = std::max(element, region.first);
+                const std::uint32_t last = std::min(element + lane.count, end);
+                const std::int64_t at = tile.first_byte() + i * outer.step + j * middle.step + k * inner.step;
+                if (first < last && !visit_lane(at, first - element, last - element))
+                    return;
+            }
 }
 
 // Somebody in `history` who is not certain to come before who knows `clock`.
@@ -172,14 +186,18 @@ void Shadow::make_room() {
     new_step(); // numbers may mean something else now
 }
 
-Shadow::Found Shadow::access(const TileView &tile, Mode mode, const Access &access, const VectorClock &clock) {
+Shadow::Found Shadow::access(const Region &region, Mode mode, const Access &access, const VectorClock &clock) {
+    const TileView &tile = region.tile;
     Step step(*this, mode, access, clock);
     for (unsigned i = 0; i < tile.partitions(); ++i) {
+        if (!region.rows[i])
+            continue;
         const unsigned partition = tile.first_partition() + i;
         Row &row = this->row(tile.space(), partition);
         row.touched = std::max(row.touched, tile.end_byte());
-        for_each_run(
-            tile, [&](std::uint32_t begin, std::uint32_t end) { return step.apply(partition, row.bytes, begin, end); });
+        for_each_run(region, [&](std::uint32_t begin, std::uint32_t end) {
+            return step.apply(partition, row.bytes, begin, end);
+        });
         if (step.found().conflict)
             break;
     }

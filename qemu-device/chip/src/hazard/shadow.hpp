@@ -8,6 +8,7 @@
 #include <neuron/spec.hpp>
 
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -28,6 +29,20 @@ enum class Mode : std::uint8_t {
 
 constexpr bool reads(Mode mode) { return mode == Mode::READ || mode == Mode::READ_PARTLY || mode == Mode::MODIFY; }
 constexpr bool writes(Mode mode) { return mode != Mode::READ && mode != Mode::READ_PARTLY; }
+
+/// The part of a tile that is accessed.
+struct Region {
+    using Rows = std::bitset<spec::PARTITIONS>;
+    static Rows all_rows() { return Rows().set(); }
+
+    // NOLINTNEXTLINE(google-explicit-constructor): most often all of it is
+    Region(const TileView &view) : tile(view), elements(view.elements()) {}
+
+    TileView tile;
+    Rows rows = all_rows();  ///< of the tile, counted from 0
+    std::uint32_t first = 0; ///< element of the walk
+    std::uint32_t elements;
+};
 
 /// What has happened to the bytes of a core's SBUF and PSUM. Byte-exact: neighbours in a word do not disturb each other.
 ///
@@ -58,8 +73,8 @@ public:
     /// What was written stays so, and comes before everything from now on.
     void settle();
 
-    /// Checks and records an access to `tile` by somebody who knows `clock`.
-    Found access(const TileView &tile, Mode mode, const Access &access, const VectorClock &clock);
+    /// Checks and records an access to `region` by somebody who knows `clock`.
+    Found access(const Region &region, Mode mode, const Access &access, const VectorClock &clock);
 
     /// Number of different histories.
     std::size_t histories() const { return histories_.size(); }
