@@ -43,7 +43,8 @@ def relay(folder: Path, loaded="then s1+=1", copied="wait s2>=1", dve="wait s1>=
 
 def told(folder: Path, kernel: str, *options: str) -> str:
     """What the run fails with."""
-    result = ctl(folder, *HAZARDS, *options, kernel, *IO)
+    (folder / "y.npy").unlink(missing_ok=True)
+    result = ctl(folder, *HAZARDS, kernel, *IO, *options)
     assert result.code == DEVICE_FAULT and not (folder / "y.npy").exists(), (result.code, result.err, result.out)
     return result.err
 
@@ -130,6 +131,98 @@ def unwritten(folder):
         assert "core 0 DVE instruction 0" in text, text
 
 
+# Ring 1 takes Y out of the buffer, DVE fills it anew; {stored} and {filling} order the two.
+OVERWRITE = """
+        .param  X, in, f32, 128, 64
+        .param  Y, out, f32, 128, 64
+        .engine sp
+        dma_load sbuf.f32[0:128, 0, 64], X[0, 128, 64], 0 then s1+=1
+        dma_store Y[0, 128, 64], sbuf.f32[0:128, 0, 64], 1 wait s1>=1 {stored}
+        end
+        .engine dve
+        nop wait s1>=1
+        memset sbuf.f32[0:128, 0, 64], 0.0 {filling}
+        end
+"""
+
+
+@case("a write that does not wait for a transfer from its place is reported")
+def write_after_read(folder):
+    np.save(folder / "x.npy", np.ones((128, 64), np.float32))
+    ordered = assemble(folder, OVERWRITE.format(stored="then s2+=1", filling="wait s2>=1"))
+    for order in ORDERS:
+        good(folder, *HAZARDS, *order, ordered, *IO)
+        assert np.array_equal(np.load(folder / "y.npy"), np.load(folder / "x.npy"))
+    seen = set()
+    unordered = assemble(folder, OVERWRITE.format(stored="", filling=""))
+    for order in ORDERS:
+        text = told(folder, unordered, *order)
+        expect_pair(text, "core 0 DVE instruction 1", "core 0 DMA ring 1, instruction 1", "SBUF of core 0, partition 0")
+        seen.add(re.search(r"HAZARD_ORDER: (\w+)", text).group(1))
+    assert seen == {"reads", "writes"}, seen
+
+
+# Two rings fill the same buffer.
+TWICE = """
+        .param  X, in, f32, 128, 64
+        .param  Y, out, f32, 128, 64
+        .engine sp
+        dma_load sbuf.f32[0:128, 0, 64], X[0, 128, 64], 0 then s1+=1
+        {between}
+        dma_load sbuf.f32[0:128, 128, 64], X[0, 128, 64], {ring} then s1+=1
+        dma_store Y[0, 128, 64], sbuf.f32[0:128, 0, 64], 2 wait s1>=2
+        end
+"""
+
+
+@case("two writes that nothing orders are reported, and two of one ring are not")
+def write_after_write(folder):
+    np.save(folder / "x.npy", np.ones((128, 64), np.float32))
+    for order in ORDERS:
+        for between, ring in (("nop", 0), ("nop wait s1>=1", 1), ("drain", 1)):
+            good(folder, *HAZARDS, *order, assemble(folder, TWICE.format(between=between, ring=ring)), *IO)
+            text = told(folder, assemble(folder, TWICE.format(between="nop", ring=1)), *order)
+        expect_pair(text, "HAZARD_ORDER: writes", "writes", "DMA ring 0, instruction 0", "DMA ring 1, instruction 2",
+                    "partition 0, byte 128")
+
+
+# Each core sends its buffer to the other one, which stores what it got.
+SEND = """
+        .param  X, in, f32, 128, 64
+        .param  Y, out, f32, 128, 64
+        .engine sp
+        core_rank r1
+        xor r2, r1, 1
+        dma_load sbuf.f32[0:128, 0, 64], X[0, 128, 64], 0 then s1+=1
+        nop wait s1>=1
+        dma_send sbuf.f32[0:128, 1024, 64], sbuf.f32[0:128, 0, 64], r2, 5, 0, 1
+        {sent}
+        nop {received}
+        bne r1, 0, out
+        dma_store Y[0, 128, 64], sbuf.f32[0:128, 1024, 64], 1
+out:    end
+"""
+TWO_CORES = ("--cores", "2")
+
+
+@case("what another core sends is ordered by its semaphore and by nothing else")
+def send(folder):
+    np.save(folder / "x.npy", np.ones((128, 64), np.float32))
+    kernel = assemble(folder, SEND.format(sent="drain", received="wait s5>=1"))
+    for order in ORDERS:
+        good(folder, *HAZARDS, *order, *TWO_CORES, kernel, *IO)
+    kernel = assemble(folder, SEND.format(sent="drain", received=""))
+    for order in ORDERS:
+        text = told(folder, kernel, *order, *TWO_CORES)
+        expect_pair(text, "core 1 DMA ring 0, instruction 4", "core 0 DMA ring 1, instruction 8", "SBUF of core 0")
+    # The sender may not fill its buffer again before the transfer is over.
+    kernel = assemble(folder, SEND.format(sent="dma_load sbuf.f32[0:128, 0, 64], X[0, 128, 64], 3",
+                                          received="wait s5>=1"))
+    for order in ORDERS:
+        text = told(folder, kernel, *order, *TWO_CORES)
+        expect_pair(text, "DMA ring 0, instruction 4", "DMA ring 3, instruction 5")
+
+
 # The indices from `first_skipped` on are out of bounds.
 SKIPPING = """
         .param  X, in, f32, 64, 64
@@ -145,7 +238,7 @@ SKIPPING = """
 """
 SCATTER = """dma_load sbuf.f32[0:64, 0, 64], X[0, 64, 64], 0 then s1+=1
         dma_scatter Y[0, 128, 64], sbuf.f32[0:128, 0, 64], sbuf.u32[0:128, 4096, 1], 1, oob=skip, bound=128 wait s1>=2"""
-GATHER = """dma_gather sbuf.f32[0:128, 0, 64], X[0, 64, 64], sbuf.u32[0:128, 4096, 1], 1, oob=skip, bound=64 wait s1>=1 then s2+=1
+GATHER = """dma_gather sbuf.f32[0:128, 0, 64], X[0, 128, 64], sbuf.u32[0:128, 4096, 1], 1, oob=skip, bound=64 wait s1>=1 then s2+=1
         dma_store Y[0, 128, 64], sbuf.f32[0:128, 0, 64], 2 wait s2>=1"""
 INDEX = ("--in", "I=i.npy")
 
@@ -165,7 +258,6 @@ def scatter(folder):
         good(folder, *HAZARDS, *order, skipping(folder, SCATTER), *IO, *INDEX)
         good(folder, *HAZARDS, *order, skipping(folder, SCATTER, other), *IO, *INDEX)
         assert np.array_equal(np.load(folder / "y.npy")[:64], np.load(folder / "x.npy"))
-    (folder / "y.npy").unlink()
     for order in ORDERS:
         text = told(folder, skipping(folder, SCATTER, first_skipped=65), *order, *INDEX)
         assert "HAZARD_UNWRITTEN: reads SBUF of core 0, partition 64, byte 0, which" in text, text
@@ -181,7 +273,6 @@ def gather(folder):
     for order in ORDERS:
         beside = skipping(folder, GATHER.replace("wait s2>=1", "wait s2>=2"), f"{other} then s2+=1")
         good(folder, *HAZARDS, *order, beside, *IO, *INDEX)
-    (folder / "y.npy").unlink()
     for order in ORDERS:
         text = told(folder, skipping(folder, GATHER, other, first_skipped=65), *order, *INDEX)
         expect_pair(text, "core 0 POOL instruction 0", "core 0 DMA ring 1, instruction 1", "partition 64")
@@ -209,7 +300,6 @@ def local_gather(folder):
     np.save(folder / "x.npy", np.zeros((16, 64), "V2"))
     np.save(folder / "i.npy", np.zeros((16, 2), np.uint16))
     good(folder, *HAZARDS, assemble(folder, LOCAL_GATHER.format(rows=8)), *IO, *INDEX)
-    (folder / "y.npy").unlink()
     text = told(folder, assemble(folder, LOCAL_GATHER.format(rows=7)), *INDEX)
     assert "HAZARD_UNWRITTEN: reads SBUF of core 0, partition 7, byte 8194, which" in text, text
 
