@@ -115,7 +115,7 @@ void a_host_that_keeps_one_record_keeps_no_other(void **) {
     const std::uint64_t ring = r.ctx.map_host(RING, PAGE);
     Program p;
     p.add(Engine::SP, spec::InsnNotify{.value = 0}).add(Engine::SP, end());
-    p.add(Engine::DVE, spec::InsnMemLoad{.src = word_at(KEPT), .rd = 1});
+    p.add(Engine::DVE, spec::InsnMemLoad{.rd = 1, .src = word_at(KEPT)});
     p.add(Engine::DVE, branch(spec::Cond::EQ, 1, 0, 0));
     p.add(Engine::DVE, spec::InsnNotify{.value = 0, .ra = 1}).add(Engine::DVE, alu(spec::AluOp::ADD, 1, 1, 0, 1));
     p.add(Engine::DVE, branch(spec::Cond::LE, 1, NOTES, 2));
