@@ -27,8 +27,10 @@ QEMU_BUILD_BUG_ON(NRN_MSIX_VECTORS > 64); /* irq_pending */
  */
 #define DMA_LOCKED_CHUNK (64 * KiB)
 
-/* Stepped mode: steps between two looks at the clock, and one turn's length. */
-#define RUN_STEPS 16
+/*
+ * Stepped mode: one turn's length, under the BQL. The clock is looked at after
+ * each step: an instruction is one, and the longest take most of a second.
+ */
 #define RUN_SLICE_NS (1 * SCALE_MS)
 
 /*
@@ -192,20 +194,21 @@ static void run_slice(void *opaque)
 {
     NeuronState *s = opaque;
     int64_t end = get_clock() + RUN_SLICE_NS;
-    uint64_t steps;
+    uint64_t steps = 0;
+    bool more;
 
     /* A stopped machine stands still; vm_state_changed() goes on. */
     if (s->stopped || !runstate_is_running()) {
         return;
     }
     do {
-        steps = neuron_chip_run(s->chip, RUN_STEPS);
-        trace_neuron_run(s->label, steps);
-        if (steps < RUN_STEPS) {
-            return;
-        }
-    } while (get_clock() < end);
-    qemu_bh_schedule(s->run_bh);
+        more = neuron_chip_run(s->chip, 1);
+        steps += more;
+    } while (more && get_clock() < end);
+    trace_neuron_run(s->label, steps);
+    if (more) {
+        qemu_bh_schedule(s->run_bh);
+    }
 }
 
 static void vm_state_changed(void *opaque, bool running, RunState state)
@@ -227,7 +230,7 @@ static void host_log(void *opaque, enum neuron_chip_log_level level,
 
     thread_enter();
     trace_neuron_log(s->label, level, message);
-    if (level > NEURON_CHIP_LOG_WARNING) {
+    if (level > NEURON_CHIP_LOG_INFO) {
         return;
     }
     qemu_log_mask(LOG_GUEST_ERROR, "%s: %s\n", s->label, message);

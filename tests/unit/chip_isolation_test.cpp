@@ -37,11 +37,15 @@ bool all_zero(const std::byte *from, std::size_t bytes) {
     return std::all_of(from, from + bytes, [](std::byte b) { return b == std::byte{0}; });
 }
 
+std::uint32_t words_of(Space space) {
+    return (space == Space::PSUM ? spec::PSUM_BYTES : spec::find_profile("trn2")->sbuf_bytes) / 4;
+}
+
 // Rows of the whole of a memory, as 32-bit words.
 spec::Tile whole(Space space) {
     spec::Tile t = tile(128, 1);
     t.space = space;
-    const std::uint32_t words = (space == Space::PSUM ? spec::PSUM_BYTES : 229376) / 4; // spec-ok: SBUF of trn2
+    const std::uint32_t words = words_of(space);
     t.num = {static_cast<std::uint16_t>(words / 8), 8, 1, 1};
     t.step = {1, static_cast<std::int16_t>(words / 8), 0, 0};
     return t;
@@ -49,38 +53,93 @@ spec::Tile whole(Space space) {
 
 // ---- what a core remembers ------------------------------------------------------------------------------------------
 
-// Every byte of SBUF and PSUM, on both cores: filled by one context, counted by the other.
+constexpr std::uint32_t SECRET = 0x5ec4e75a;
+constexpr std::uint16_t CHUNK_WORDS = 7168; ///< of each partition: so many as `data` has room for
+
+/// What a context sees of a core: words `first` to `first + CHUNK_WORDS` of every partition of a memory, as far as it goes.
+struct Look {
+    Look(Runner &who, std::uint32_t mask, Space space, std::uint32_t first)
+        : who(who), words(std::min<std::uint32_t>(CHUNK_WORDS, words_of(space) - first)) {
+        spec::Tile t = tile(128, static_cast<std::uint16_t>(words), first * 4);
+        t.space = space;
+        Program program;
+        program.add(Engine::SP, store(mem(0, words), t, 0)).add(Engine::SP, end());
+        forget();
+        launch = who.prepare(program, {Runner::DATA}, mask);
+    }
+    std::size_t bytes() const { return std::size_t{128} * words * 4; }
+    /// So that a launch that stores nothing is noticed.
+    void forget() const { std::fill_n(who.data(0), bytes(), std::byte{0x99}); }
+    bool shows_only(std::uint32_t word) const {
+        return who.word(0) == word && std::memcmp(who.data(0), who.data(4), bytes() - 4) == 0;
+    }
+
+    Runner &who;
+    std::uint32_t words;
+    spec::PacketLaunch launch;
+};
+
+// Whether every byte of both memories of the one core of `mask` is that of `word`.
+bool all_are(Runner &who, std::uint32_t mask, std::uint32_t word) {
+    for (const Space space : {Space::SBUF, Space::PSUM})
+        for (std::uint32_t first = 0; first < words_of(space); first += CHUNK_WORDS) {
+            const Look look(who, mask, space, first);
+            assert_int_equal(who.queue.run(look.launch), Fault::NONE);
+            if (!look.shows_only(word))
+                return false;
+        }
+    return true;
+}
+
+// Every byte of SBUF and PSUM, on both cores: filled by one context, looked for by the other.
 void on_chip_memory_reads_zero(void **state) {
     Pair pair(mode_of(state));
     Program fill;
     for (const Space space : {Space::SBUF, Space::PSUM})
-        fill.add(Engine::DVE,
-                 spec::InsnMemset{.dst = whole(space), .value = {.value = 0x5ec4e75a, .dtype = Dtype::U32}});
+        fill.add(Engine::DVE, spec::InsnMemset{.dst = whole(space), .value = {.value = SECRET, .dtype = Dtype::U32}});
     fill.add(Engine::DVE, end());
-    // Stores a sample of each partition: 1024 words of a partition are too many to store them all.
-    Program look;
-    std::uint8_t ring = 0;
-    std::int64_t at = 0;
-    for (const Space space : {Space::SBUF, Space::PSUM}) {
-        spec::Tile t = whole(space);
-        t.num[1] = 1;
-        t.step = {8, 0, 0, 0};
-        if (space == Space::SBUF) {
-            t.num[0] = 1024;
-            t.step[0] = 56; // words
-        }
-        spec::Mem to = mem(0, t.num[0], 4, at);
-        at += 128 * 4 * std::int64_t{t.num[0]};
-        look.add(Engine::SP, store(to, t, ring++));
-    }
-    look.add(Engine::SP, end());
-    const auto sample = static_cast<std::size_t>(at);
     for (const std::uint32_t mask : {1U, 2U}) {
         assert_int_equal(pair.victim.run(fill, {Runner::DATA}, BOTH_CORES), Fault::NONE);
-        assert_int_equal(pair.victim.run(look, {Runner::DATA}, mask), Fault::NONE);
-        assert_false(all_zero(pair.victim.data(0), 4)); // its own is still there
-        assert_int_equal(pair.spy.run(look, {Runner::DATA}, mask), Fault::NONE);
-        assert_true(all_zero(pair.spy.data(0), sample));
+        assert_true(all_are(pair.victim, mask, SECRET)); // its own is still there
+        assert_true(all_are(pair.spy, mask, 0));
+    }
+}
+
+// Stopped with its rings full: not a row of it arrives once the core is somebody else's.
+void transfers_of_a_stopped_launch_do_not_arrive(void **state) {
+    constexpr std::uint16_t WORDS = 1024;
+    constexpr std::uint8_t RINGS = 6;
+    Pair pair(mode_of(state));
+    Program leave;
+    for (std::uint8_t ring = 0; ring < RINGS; ++ring)
+        leave.add(Engine::SP, load(tile(128, WORDS, ring * WORDS * 4U), mem(0, WORDS), ring));
+    leave.add(Engine::SP, jump(0));
+    static_assert(RINGS * WORDS <= CHUNK_WORDS);
+    for (unsigned round = 0; round < 8; ++round) {
+        for (std::uint64_t i = 0; i < 128 * std::uint64_t{WORDS}; ++i)
+            pair.victim.set_word(i * 4, SECRET);
+        pair.victim.queue.submit(pair.victim.prepare(leave));
+        const std::uint64_t enough = pair.m.r64(reg::QUEUE_PROGRESS(0)) + 20 + 30 * round;
+        assert_true(eventually([&] {
+            if (mode_of(state).stepped)
+                neuron_chip_run(pair.m.chip, 10);
+            return pair.m.r64(reg::QUEUE_PROGRESS(0)) > enough;
+        }));
+        assert_int_equal(pair.victim.queue.state(), QueueState::RUNNING);
+        const Look look(pair.spy, 1, Space::SBUF, 0);
+        pair.spy.queue.submit(look.launch); // in line before the core is free
+        if (round % 2 == 0)
+            pair.victim.queue.disable();
+        else
+            pair.victim.ctx.disable();
+        pair.m.settle();
+        assert_int_equal(pair.spy.queue.head(), pair.spy.queue.tail());
+        assert_true(look.shows_only(0));
+        look.forget();
+        assert_int_equal(pair.spy.queue.run(look.launch), Fault::NONE); // nor later
+        assert_true(look.shows_only(0));
+        pair.victim.ctx.enable();
+        pair.victim.restart();
     }
 }
 
@@ -418,6 +477,7 @@ int main() {
         IN_BOTH_MODES(engine_state_starts_anew),
         IN_BOTH_MODES(accumulators_start_at_zero),
         IN_BOTH_MODES(nothing_is_left_of_a_stopped_launch),
+        IN_BOTH_MODES(transfers_of_a_stopped_launch_do_not_arrive),
         IN_BOTH_MODES(neighbours_do_not_mix),
         IN_BOTH_MODES(no_rank_leads_out_of_the_launch),
         IN_BOTH_MODES(a_fault_leaves_the_neighbour_running),

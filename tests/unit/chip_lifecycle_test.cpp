@@ -193,6 +193,32 @@ void a_reset_refuses_commands_until_ready(void **) {
     assert_int_equal(m.r64(reg::QUEUE_RING_BASE(0)), 0);
 }
 
+// A step runs under the host's big lock in stepped mode, so a reset of much memory takes several.
+void a_reset_zeroes_hbm_step_by_step(void **) {
+    Machine m(Mode{.stepped = true, .hbm_bytes = 1024 * MiB});
+    const auto steps_to_ready = [&] {
+        unsigned steps = 0;
+        for (; !m.ready(); ++steps)
+            assert_int_equal(neuron_chip_run(m.chip, 1), 1);
+        return steps;
+    };
+    const std::uint64_t last = 32 * MiB - 1; // of the aperture
+    *m.hbm(0) = *m.hbm(last) = std::byte{1};
+    neuron_chip_reset(m.chip);
+    assert_true(steps_to_ready() >= 4);
+    assert_int_equal(*m.hbm(0), std::byte{0});
+    assert_int_equal(*m.hbm(last), std::byte{0});
+    // One that comes in the midst of another begins anew.
+    neuron_chip_reset(m.chip);
+    neuron_chip_run(m.chip, 2);
+    assert_false(m.ready());
+    *m.hbm(0) = *m.hbm(last) = std::byte{2};
+    neuron_chip_reset(m.chip);
+    assert_true(steps_to_ready() >= 4);
+    assert_int_equal(*m.hbm(0), std::byte{0});
+    assert_int_equal(*m.hbm(last), std::byte{0});
+}
+
 void resets_in_quick_succession_end(void **) {
     Machine m;
     for (int i = 0; i < 30; ++i) {
@@ -382,6 +408,7 @@ int main() {
         cmocka_unit_test(nothing_is_touched_after_busy_has_fallen),
         IN_BOTH_MODES(reset_under_load_leaves_a_fresh_device),
         cmocka_unit_test(a_reset_refuses_commands_until_ready),
+        cmocka_unit_test(a_reset_zeroes_hbm_step_by_step),
         cmocka_unit_test(resets_in_quick_succession_end),
         IN_BOTH_MODES(destroy_under_load_ends),
         cmocka_unit_test(the_same_seed_gives_the_same_run),

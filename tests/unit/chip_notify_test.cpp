@@ -99,6 +99,45 @@ void the_newest_overwrite_the_oldest(void **state) {
     }
 }
 
+spec::Mem word_at(std::int64_t offset) {
+    spec::Mem word = mem(0, 1, 4, offset);
+    word.dtype = spec::raw(spec::Dtype::U32);
+    return word;
+}
+
+// The host keeps SP's record until DVE has left so many that the ring has wrapped several times.
+void a_host_that_keeps_one_record_keeps_no_other(void **) {
+    constexpr unsigned LOG2 = 2;
+    constexpr int NOTES = 50;
+    constexpr std::int64_t KEPT = 0, DONE = 4;
+    Machine m;
+    Runner r(m);
+    const std::uint64_t ring = r.ctx.map_host(RING, PAGE);
+    Program p;
+    p.add(Engine::SP, spec::InsnNotify{.value = 0}).add(Engine::SP, end());
+    p.add(Engine::DVE, spec::InsnMemLoad{.rd = 1, .src = word_at(KEPT)});
+    p.add(Engine::DVE, branch(spec::Cond::EQ, 1, 0, 0));
+    p.add(Engine::DVE, spec::InsnNotify{.value = 0, .ra = 1}).add(Engine::DVE, alu(spec::AluOp::ADD, 1, 1, 0, 1));
+    p.add(Engine::DVE, branch(spec::Cond::LE, 1, NOTES, 2));
+    p.add(Engine::DVE, spec::InsnMemStore{.dst = word_at(DONE), .ra = 1}).add(Engine::DVE, end());
+    std::atomic<bool> first{true}, kept_alone{false};
+    m.host.on_dma = [&](std::uint64_t bus, std::size_t, bool write) {
+        if (!write || bus < ring || bus >= ring + PAGE || !first.exchange(false))
+            return;
+        r.set_word(KEPT, 1);
+        kept_alone = !eventually([&] { return r.word(DONE) != 0; });
+    };
+    assert_int_equal(r.queue.run(with_ring(r.prepare(p), RING, LOG2)), Fault::NONE);
+    assert_false(kept_alone);
+    const auto all = notes(m.host.at(ring), LOG2);
+    assert_int_equal(all.size(), 1 << LOG2);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        assert_int_equal(all[i].sequence, NOTES + 1 - 3 + i);
+        assert_int_equal(all[i].value, all[i].sequence - 1); // not one's body with another's sequence
+        assert_int_equal(all[i].engine, Engine::DVE);
+    }
+}
+
 void traces_show_what_ran(void **state) {
     Machine m(mode_of(state));
     Runner r(m);
@@ -298,6 +337,7 @@ int main() {
         IN_BOTH_MODES(notes_carry_value_and_place),
         IN_BOTH_MODES(without_a_ring_notify_does_nothing),
         IN_BOTH_MODES(the_newest_overwrite_the_oldest),
+        cmocka_unit_test(a_host_that_keeps_one_record_keeps_no_other),
         IN_BOTH_MODES(traces_show_what_ran),
         IN_BOTH_MODES(notify_is_traced_like_any_other),
         IN_BOTH_MODES(nan_and_infinity_are_told),

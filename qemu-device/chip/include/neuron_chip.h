@@ -33,9 +33,9 @@ extern "C" {
 struct neuron_chip;
 
 enum neuron_chip_log_level {
-    NEURON_CHIP_LOG_ERROR = 0,
+    NEURON_CHIP_LOG_ERROR = 0, /**< The host failed the chip. */
     NEURON_CHIP_LOG_WARNING = 1,
-    NEURON_CHIP_LOG_INFO = 2,
+    NEURON_CHIP_LOG_INFO = 2, /**< What a guest did wrong: every fault. */
     NEURON_CHIP_LOG_DEBUG = 3,
 };
 

@@ -43,7 +43,7 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
       scrubber_(*hbm_, *executor_, reset_unit_),
       coalescer_(interrupts_, *executor_),
       control_(*spec::find_profile(info.profile), *hbm_, host_, *executor_, events_, coalescer_, clock_),
-      hazards_(info.hazards ? std::make_unique<hazard::Monitor>(info.cores) : nullptr),
+      hazards_(info.hazards ? std::make_unique<hazard::Monitor>(info.cores, info.sbuf_bytes) : nullptr),
       services_{host_, *executor_, control_, interrupts_, coalescer_, clock_, hazards_.get()},
       pool_(*executor_, cores_, spec::MAX_QUEUES),
       registers_(info_, control_, events_, coalescer_, scrubber_, clock_, [this] { reset(); }) {

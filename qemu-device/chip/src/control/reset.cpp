@@ -5,6 +5,8 @@
 #include "control.hpp"
 #include "scrubber.hpp"
 
+#include <algorithm>
+
 namespace neuron::chip {
 
 Step ResetUnit::step() {
@@ -14,11 +16,18 @@ Step ResetUnit::step() {
     if (services_.control.draining() || events_->busy() || scrubber_->busy())
         return Step::BLOCKED;
     // Nothing can start until finish_reset(), so nobody looks at these memories.
-    for (Core &core : cores_)
-        core.scrub();
-    hbm_.zero(0, hbm_.bytes());
-    services_.control.finish_reset(resets);
-    return Step::MORE; // for a reset that came meanwhile
+    if (resets != resets_) {
+        resets_ = resets;
+        zeroed_ = 0;
+        for (Core &core : cores_)
+            core.scrub();
+    }
+    const std::uint64_t bytes = std::min(hbm_.bytes() - zeroed_, Scrubber::STEP_BYTES);
+    hbm_.zero(zeroed_, bytes);
+    zeroed_ += bytes;
+    if (zeroed_ == hbm_.bytes())
+        services_.control.finish_reset(resets);
+    return Step::MORE; // for the rest, or for a reset that came meanwhile
 }
 
 } // namespace neuron::chip

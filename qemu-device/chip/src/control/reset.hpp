@@ -35,6 +35,10 @@ private:
     std::deque<Core> &cores_;
     EventRing *events_ = nullptr;
     Scrubber *scrubber_ = nullptr;
+
+    // Only step() touches what follows.
+    std::uint64_t resets_ = 0; ///< the reset that is being carried out
+    std::uint64_t zeroed_ = 0; ///< bytes of HBM, for that one
 };
 
 } // namespace neuron::chip

@@ -16,6 +16,9 @@ public:
     Scrubber(const Hbm &hbm, Executor &executor, Unit &drained)
         : Unit(Priority::CONTROL), hbm_(hbm), executor_(executor), drained_(drained) {}
 
+    /// HBM that one step zeroes: long enough to be cheap, short enough for others to get their turn.
+    static constexpr std::uint64_t STEP_BYTES = 256ULL << 20;
+
     struct Registers {
         std::uint64_t addr = 0;
         std::uint64_t bytes = 0;
@@ -35,9 +38,6 @@ public:
     void failed() noexcept override {}
 
 private:
-    /// One step: long enough to be cheap, short enough for others to get their turn.
-    static constexpr std::uint64_t STEP_BYTES = 256ULL << 20;
-
     const Hbm &hbm_;
     Executor &executor_;
     Unit &drained_;

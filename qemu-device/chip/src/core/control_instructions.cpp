@@ -122,7 +122,7 @@ Sequencer::Executed Sequencer::control(Launch &launch, Raw raw, Opcode opcode) {
     case Opcode::MEM_STORE: return mem_store(launch, spec::unpack<spec::InsnMemStore>(raw));
     case Opcode::SEM_CLEAR: {
         const auto insn = spec::unpack<spec::InsnSemClear>(raw);
-        watch_.cleared(insn.first, insn.count);
+        watch_.clearing(insn.first, insn.count);
         core_.wake(core_.sync().clear(insn.first, insn.count));
         return Flow::NEXT;
     }
@@ -219,6 +219,7 @@ Sequencer::Executed Sequencer::core_barrier(Launch &launch, const spec::InsnCore
             return tl::unexpected(FaultInfo{.code = spec::Fault::SEMAPHORE, .info = insn.sem});
     }
     const spec::InstructionHeader take{.wait_op = spec::WaitOp::TAKE, .wait_sem = insn.sem, .wait_value = others};
+    watch_.waiting(take);
     const bool met = settle(core_.sync().wait(engine_, take, pc_));
     barrier_told_ = !met;
     if (met)

@@ -66,10 +66,10 @@ Step DmaRing::step() {
 
 std::optional<FaultInfo> DmaRing::begin(const DmaJob &job, const Launch &launch) {
     begun_ = true;
-    if (auto hazard = watch_.start(job))
+    transfer_.begin(job);
+    if (auto hazard = watch_.start(job, transfer_.rows(job)))
         return hazard;
     start_ns_ = launch.notifier.traces_dma() ? services_.clock.now_ns() : 0;
-    transfer_.begin(job);
     return std::nullopt;
 }
 

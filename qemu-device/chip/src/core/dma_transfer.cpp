@@ -23,6 +23,8 @@ std::int64_t value_of_index(spec::Dtype dtype, const std::byte *at) {
     return dtype == spec::Dtype::I32 ? static_cast<std::int32_t>(raw) : std::int64_t{raw};
 }
 
+bool in_bounds(std::int64_t row, const DmaIndex &index) { return row >= 0 && row < std::int64_t{index.bound}; }
+
 // The elements from `element` on, `left` of them at most.
 MemoryBlock::Segment part_of(const MemoryBlock &block, std::uint64_t row, std::uint64_t element, std::uint64_t left) {
     MemoryBlock::Segment segment = block.at(row, element);
@@ -59,6 +61,16 @@ void DmaTransfer::begin(const DmaJob &job) {
                                                                           : std::get<DmaTile>(job.dst).memory};
     for (unsigned row = 0; row < job.rows; ++row)
         rows_[row] = value_of_index(index.dtype(), column.at(row, 0).at);
+}
+
+std::bitset<spec::PARTITIONS> DmaTransfer::rows(const DmaJob &job) const {
+    std::bitset<spec::PARTITIONS> rows;
+    rows.set();
+    if (!job.index || job.index->oob != spec::OobMode::SKIP)
+        return rows;
+    for (unsigned row = 0; row < job.rows; ++row)
+        rows[row] = in_bounds(rows_[row], *job.index);
+    return rows;
 }
 
 MemoryResult<bool> DmaTransfer::advance(const DmaJob &job, const Access &access, const Host &host) {
@@ -101,7 +113,7 @@ MemoryResult<bool> DmaTransfer::begin_piece(Step &step) {
     memory_row_ = row_;
     if (const auto &index = step.job.index) {
         const std::int64_t row = rows_[row_];
-        if (row < 0 || row >= std::int64_t{index->bound}) {
+        if (!in_bounds(row, *index)) {
             step.budget.spend(0);
             if (index->oob == spec::OobMode::FAULT)
                 return tl::unexpected(MemoryFault{spec::Fault::INDEX_RANGE, 0, static_cast<std::uint64_t>(row)});

@@ -7,6 +7,7 @@
 #include <neuron/spec.hpp>
 
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,6 +27,8 @@ public:
 
     /// Takes up a job. Reads its index tile.
     void begin(const DmaJob &job);
+    /// Rows of the tile that the job of begin() moves: all but those whose index it skips.
+    std::bitset<spec::PARTITIONS> rows(const DmaJob &job) const;
     /// Moves a chunk of the job of begin(). True: it is complete. Errors: memory faults, and INDEX_RANGE with the index;
     /// what has been moved stays.
     MemoryResult<bool> advance(const DmaJob &job, const Access &access, const Host &host);

@@ -15,13 +15,11 @@ using hazard::Site;
 using Mode = Monitor::Mode;
 using Raw = std::span<const std::byte, spec::INSTRUCTION_BYTES>;
 
-/// A tile that an instruction touches.
+/// What an instruction touches.
 struct Touch {
-    TileView view;
+    hazard::Region region;
     Mode mode;
 };
-
-bool reads(Mode mode) { return mode == Mode::READ || mode == Mode::READ_PARTLY; }
 
 // What the table cannot say: that an access depends on flags or data.
 Mode mode_of(spec::Opcode opcode, const spec::OperandDesc &operand, Raw raw) {
@@ -74,6 +72,21 @@ std::optional<spec::Tile> column_of(spec::Opcode opcode, const spec::Scalar &sca
     return tile;
 }
 
+// What LOCAL_GATHER uses of its index tile: column by column, the partitions of a group in turn.
+void add_indices(std::vector<Touch> &out, const TileView &dst, const TileView &index, unsigned run) {
+    constexpr unsigned GROUP = 16;
+    const std::uint32_t used = dst.elements() / std::max(run, 1U);
+    const std::uint32_t columns = std::min(used / GROUP, index.elements());
+    hazard::Region whole(index), rest(index);
+    whole.elements = columns;
+    rest.first = columns;
+    rest.elements = std::min(index.elements() - columns, 1U);
+    for (unsigned row = 0; row < index.partitions(); ++row)
+        rest.rows[row] = row % GROUP < used % GROUP;
+    out.push_back({whole, Mode::READ});
+    out.push_back({rest, Mode::READ});
+}
+
 // The tiles of an instruction, inputs first. Nothing if one of them is no legal tile: the instruction is about to fault.
 std::vector<Touch> touches(const ExecContext &context, spec::Opcode opcode, Raw raw) {
     std::vector<Touch> out;
@@ -91,13 +104,21 @@ std::vector<Touch> touches(const ExecContext &context, spec::Opcode opcode, Raw 
         const auto view = resolve(*tile, context.regs, operand.offset, context.memory);
         if (!view)
             return {};
-        out.push_back({*view, mode_of(opcode, operand, raw)});
+        if (opcode == spec::Opcode::LOCAL_GATHER && operand.name == "index")
+            add_indices(out, out.front().region.tile, *view, spec::unpack<spec::InsnLocalGather>(raw).run);
+        else
+            out.push_back({*view, mode_of(opcode, operand, raw)});
     }
-    std::stable_partition(out.begin(), out.end(), [](const Touch &touch) { return reads(touch.mode); });
+    std::stable_partition(out.begin(), out.end(), [](const Touch &touch) { return !hazard::writes(touch.mode); });
     return out;
 }
 
 } // namespace
+
+void SequencerWatch::waiting(const spec::InstructionHeader &header) {
+    if (monitor_ != nullptr && header.wait_op == spec::WaitOp::TAKE)
+        monitor_->taking(agent_, core_, header.wait_sem);
+}
 
 void SequencerWatch::waited(const spec::InstructionHeader &header) {
     if (monitor_ != nullptr && header.wait_op != spec::WaitOp::NONE)
@@ -109,9 +130,9 @@ void SequencerWatch::updating(std::uint8_t core, spec::UpdateOp op, std::uint8_t
         monitor_->updating(agent_, core, semaphore, op, value);
 }
 
-void SequencerWatch::cleared(std::uint32_t first, std::uint32_t count) {
+void SequencerWatch::clearing(std::uint32_t first, std::uint32_t count) {
     if (monitor_ != nullptr)
-        monitor_->cleared(core_, first, count);
+        monitor_->clearing(agent_, core_, first, count);
 }
 
 void SequencerWatch::drained() {
@@ -123,7 +144,7 @@ std::optional<FaultInfo> SequencerWatch::look(const ExecContext &context, std::u
                                               Raw raw) {
     const auto unit = static_cast<spec::Unit>(spec::raw(spec::Unit::PE) + spec::raw(engine_));
     for (const Touch &touch : touches(context, opcode, raw))
-        if (auto found = monitor_->access(agent_, Site{core_, unit, 0, pc}, core_, touch.view, touch.mode))
+        if (auto found = monitor_->access(agent_, Site{core_, unit, 0, pc}, core_, touch.region, touch.mode))
             return found;
     return std::nullopt;
 }
@@ -133,24 +154,24 @@ void RingWatch::issued(spec::Engine engine) {
         monitor_->issued(Monitor::sequencer(core_, engine), agent_);
 }
 
-std::optional<FaultInfo> RingWatch::start(const DmaJob &job) {
+std::optional<FaultInfo> RingWatch::start(const DmaJob &job, const hazard::Region::Rows &rows) {
     if (monitor_ == nullptr)
         return std::nullopt;
     monitor_->started(agent_);
     const Site site{core_, spec::Unit::DMA, ring_, job.pc};
-    const auto touch = [&](const TileView &view, std::uint8_t core, Mode mode) {
-        return monitor_->access(agent_, site, core, view, mode);
+    const auto touch = [&](const TileView &view, const hazard::Region::Rows &rows, std::uint8_t core, Mode mode) {
+        hazard::Region region(view);
+        region.rows = rows;
+        return monitor_->access(agent_, site, core, region, mode);
     };
     std::optional<FaultInfo> found;
     if (job.index)
-        found = touch(job.index->tile, core_, Mode::READ);
+        found = touch(job.index->tile, hazard::Region::all_rows(), core_, Mode::READ);
     if (const auto *src = std::get_if<DmaTile>(&job.src); src != nullptr && !found)
-        found = touch(src->view, core_, Mode::READ);
-    if (const auto *dst = std::get_if<DmaTile>(&job.dst); dst != nullptr && !found) {
-        const bool skips = job.index && job.index->oob == spec::OobMode::SKIP;
-        const Mode mode = job.op != spec::DmaOp::WRITE ? Mode::MODIFY : skips ? Mode::WRITE_PARTLY : Mode::WRITE;
-        found = touch(dst->view, job.peer ? job.peer->core->index() : core_, mode);
-    }
+        found = touch(src->view, rows, core_, Mode::READ);
+    if (const auto *dst = std::get_if<DmaTile>(&job.dst); dst != nullptr && !found)
+        found = touch(dst->view, rows, job.peer ? job.peer->core->index() : core_,
+                      job.op != spec::DmaOp::WRITE ? Mode::MODIFY : Mode::WRITE);
     return found;
 }
 

@@ -21,11 +21,13 @@ public:
     SequencerWatch(hazard::Monitor *monitor, std::uint8_t core, spec::Engine engine)
         : monitor_(monitor), core_(core), engine_(engine), agent_(hazard::Monitor::sequencer(core, engine)) {}
 
-    /// The wait of `header` is over.
+    /// The wait of `header` is about to be tried, or tried again.
+    void waiting(const spec::InstructionHeader &header);
+    /// It is over.
     void waited(const spec::InstructionHeader &header);
     /// A semaphore of `core` is about to be changed.
     void updating(std::uint8_t core, spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value);
-    void cleared(std::uint32_t first, std::uint32_t count);
+    void clearing(std::uint32_t first, std::uint32_t count);
     void drained();
     /// The instruction is about to read and write its tiles. Gives a fault that lacks only where it arose.
     std::optional<FaultInfo> access(const ExecContext &context, std::uint32_t pc, spec::Opcode opcode,
@@ -51,8 +53,8 @@ public:
 
     /// `engine` has put a transfer in line; the ring must not have seen it yet.
     void issued(spec::Engine engine);
-    /// The ring takes up the job in front: its accesses.
-    std::optional<FaultInfo> start(const DmaJob &job);
+    /// The ring takes up the job in front: its accesses, to `rows` of its tile but for an index tile.
+    std::optional<FaultInfo> start(const DmaJob &job, const hazard::Region::Rows &rows);
     void updating(std::uint8_t core, spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value);
     /// The job that `engine` issued is complete, its updates made.
     void completed(spec::Engine engine);

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <endian.h>
 #include <span>
+#include <utility>
 
 namespace neuron::chip {
 
@@ -44,14 +45,46 @@ void Notifier::start(const spec::PacketLaunch &packet) {
     next_ = 0;
 }
 
+Notifier::Writing *Notifier::writer_of_locked(std::uint64_t slot) const {
+    Writing *found = writing_;
+    while (found != nullptr && found->slot != slot)
+        found = found->other;
+    return found;
+}
+
+std::optional<spec::Notification> Notifier::finish(Writing &writing) {
+    const std::lock_guard lock(mutex_);
+    if (writing.next)
+        return std::exchange(writing.next, std::nullopt);
+    Writing **link = &writing_;
+    while (*link != &writing)
+        link = &(*link)->other;
+    *link = writing.other;
+    return std::nullopt;
+}
+
 MemoryResult<void> Notifier::append(AddressSpace &space, const Host &host, spec::Notification record) {
     if (!on())
         return {};
     const Access access(space);
-    const std::lock_guard lock(mutex_);
-    const std::uint64_t index = next_++;
-    record.sequence = static_cast<std::uint32_t>(index + 1);
-    return store(access, host, ring_ + index % slots_ * spec::Notification::BYTES, record);
+    Writing writing{};
+    {
+        const std::lock_guard lock(mutex_);
+        const std::uint64_t index = next_++;
+        record.sequence = static_cast<std::uint32_t>(index + 1);
+        writing.slot = index % slots_;
+        if (Writing *const other = writer_of_locked(writing.slot)) {
+            other->next = record;
+            return {};
+        }
+        writing.other = std::exchange(writing_, &writing);
+    }
+    // Later records of this place fault as this one does, if it does: the fault is told once.
+    MemoryResult<void> result;
+    for (std::optional<spec::Notification> next = record; next; next = finish(writing))
+        if (const auto stored = store(access, host, ring_ + writing.slot * spec::Notification::BYTES, *next); !stored)
+            result = stored;
+    return result;
 }
 
 } // namespace neuron::chip

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 
 namespace neuron::chip {
 
@@ -23,17 +24,30 @@ public:
     bool traces_dma() const { return trace_ & spec::TraceFlag::DMA; }
     bool traces_numeric() const { return trace_ & spec::TraceFlag::NUMERIC; }
 
-    /// Appends `record`, whose sequence it fills in; nothing without a ring. Any thread. On a memory fault the place is
-    /// used up. Calls the host with its own lock held: no register access and no unit that holds a lock comes here.
+    /// Appends `record`, whose sequence it fills in; nothing without a ring. Any thread; no lock is held over the host's
+    /// callback. On a memory fault the place is used up. Where the ring has wrapped around a record that is still being
+    /// written, whoever writes that one writes this one behind it, and this call is over before.
     MemoryResult<void> append(AddressSpace &space, const Host &host, spec::Notification record);
 
 private:
+    /// A place of the ring that somebody is writing, on the stack of append().
+    struct Writing {
+        std::uint64_t slot;
+        std::optional<spec::Notification> next; ///< to be written there after it; a newer one takes its place
+        Writing *other;                         ///< the list goes on
+    };
+
+    Writing *writer_of_locked(std::uint64_t slot) const;
+    /// Takes `writing` off the list if nothing is to be written there after it.
+    std::optional<spec::Notification> finish(Writing &writing);
+
     std::uint64_t ring_ = 0; ///< context address, 0: none
     std::uint64_t slots_ = 0;
     std::uint8_t trace_ = 0;
 
-    std::mutex mutex_; ///< one record at a time, so that two of a ring that wraps never mix
+    std::mutex mutex_; ///< guards all below
     std::uint64_t next_ = 0;
+    Writing *writing_ = nullptr; ///< one for a place at most, so that two records never mix
 };
 
 } // namespace neuron::chip

@@ -81,6 +81,7 @@ bool Sequencer::settle(const SyncBlock::WaitOutcome &outcome) {
 }
 
 Step Sequencer::wait(const spec::InstructionHeader &header) {
+    watch_.waiting(header);
     waited_ = settle(core_.sync().wait(engine_, header, pc_));
     if (waited_)
         watch_.waited(header);

@@ -4,6 +4,7 @@
 
 #include <neuron/spec.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -25,15 +26,18 @@ struct Site {
 /// How far each agent had come, as far as somebody knows.
 class VectorClock {
 public:
+    /// Knows nothing; one of nobody's is for join() only.
     explicit VectorClock(std::size_t agents = 0) : ticks_(agents) {}
     std::uint32_t operator[](Agent agent) const { return ticks_[agent]; }
     void tick(Agent agent) { ++ticks_[agent]; }
     /// Knows what `other` knows, too.
     void join(const VectorClock &other) {
-        for (std::size_t i = 0; i < ticks_.size(); ++i)
-            if (ticks_[i] < other.ticks_[i])
-                ticks_[i] = other.ticks_[i];
+        ticks_.resize(std::max(ticks_.size(), other.ticks_.size()));
+        for (std::size_t i = 0; i < other.ticks_.size(); ++i)
+            ticks_[i] = std::max(ticks_[i], other.ticks_[i]);
     }
+
+    friend bool operator==(const VectorClock &, const VectorClock &) = default;
 
 private:
     std::vector<std::uint32_t> ticks_;
@@ -47,6 +51,8 @@ struct Access {
 
     /// Whether whoever has `clock` comes after it for certain.
     bool before(const VectorClock &clock) const { return tick <= clock[agent]; }
+
+    friend bool operator==(const Access &, const Access &) = default;
 };
 
 } // namespace neuron::chip::hazard

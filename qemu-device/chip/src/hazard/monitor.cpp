@@ -7,32 +7,9 @@ namespace neuron::chip::hazard {
 
 namespace {
 
-// Calls visit(begin, end) for each run of consecutive bytes of a row, until one returns false.
-template<class Visit>
-void for_each_run(const TileView &tile, Visit &&visit) {
-    const TileView::Loop lane = tile.lane();
-    const auto bytes = static_cast<std::int64_t>(tile.element_bytes());
-    const bool dense = lane.step == bytes;
-    const std::uint32_t runs = dense || lane.step == 0 ? 1 : lane.count; // a repeated element is one
-    const std::int64_t run_bytes = dense ? bytes * lane.count : bytes;
-    const auto &[inner, middle, outer] = tile.outer();
-    for (std::uint32_t i = 0; i < outer.count; ++i)
-        for (std::uint32_t j = 0; j < middle.count; ++j)
-            for (std::uint32_t k = 0; k < inner.count; ++k)
-                for (std::uint32_t run = 0; run < runs; ++run) {
-                    const std::int64_t at =
-                        tile.first_byte() + i * outer.step + j * middle.step + k * inner.step + run * lane.step;
-                    const auto begin = static_cast<std::uint32_t>(at);
-                    if (!visit(begin, begin + static_cast<std::uint32_t>(run_bytes)))
-                        return;
-                }
-}
-
-bool is_write(Monitor::Mode mode) { return mode != Monitor::Mode::READ && mode != Monitor::Mode::READ_PARTLY; }
-
-std::uint64_t place(std::uint8_t core, const TileView &tile, unsigned partition, std::uint32_t byte) {
-    return spec::field::HAZARD_PLACE_CORE.set(core) | spec::field::HAZARD_PLACE_SPACE.set(spec::raw(tile.space())) |
-           spec::field::HAZARD_PLACE_PARTITION.set(partition) | spec::field::HAZARD_PLACE_BYTE.set(byte);
+std::uint64_t describe(std::uint8_t core, spec::Space space, const Shadow::Place &place) {
+    return spec::field::HAZARD_PLACE_CORE.set(core) | spec::field::HAZARD_PLACE_SPACE.set(spec::raw(space)) |
+           spec::field::HAZARD_PLACE_PARTITION.set(place.partition) | spec::field::HAZARD_PLACE_BYTE.set(place.byte);
 }
 
 std::uint64_t describe(const Shadow::Conflict &conflict, bool writes) {
@@ -55,105 +32,97 @@ FaultInfo report(spec::Fault code, const Site &site, std::uint64_t where, std::u
 
 } // namespace
 
-Monitor::Monitor(std::size_t cores)
-    : cores_(cores),
-      clocks_(cores * AGENTS_PER_CORE, VectorClock(cores * AGENTS_PER_CORE)),
-      drain_(clocks_),
-      in_line_(clocks_.size()) {}
+Monitor::Monitor(std::size_t cores, std::uint32_t sbuf_bytes_per_partition) {
+    const std::size_t agents = cores * AGENTS_PER_CORE;
+    for (std::size_t i = 0; i < cores; ++i)
+        cores_.emplace_back(sbuf_bytes_per_partition);
+    agents_.assign(agents, Knowledge(agents));
+}
+
+const VectorClock &Monitor::tell(Agent agent) {
+    agents_[agent].told = true;
+    return agents_[agent].clock;
+}
+
+// Only an access makes a difference to those who were told before: without one, they know the same as those told later.
+const VectorClock &Monitor::at_access(Agent agent) {
+    Knowledge &self = agents_[agent];
+    if (std::exchange(self.told, false))
+        self.clock.tick(agent);
+    return self.clock;
+}
 
 void Monitor::begin(std::uint8_t core, bool scrubbed) {
     const std::lock_guard lock(mutex_);
-    cores_[core].unwritten.reset();
-    for (SemaphoreClock &semaphore : cores_[core].semaphores)
+    Core &memory = cores_[core];
+    memory.unwritten.reset();
+    for (SemaphoreClock &semaphore : memory.semaphores)
         semaphore.clear();
-    for (Shadow &shadow : cores_[core].shadow)
-        scrubbed ? shadow.forget() : shadow.settle();
-    for (std::size_t i = 0; i < AGENTS_PER_CORE; ++i) {
-        const auto agent = static_cast<Agent>(core * AGENTS_PER_CORE + i);
-        in_line_[agent].clear();
-        // Tick 0 is what everybody knows: an access of this launch is later than that.
-        clocks_[agent].tick(agent);
-    }
+    scrubbed ? memory.shadow.forget() : memory.shadow.settle();
+    for (std::size_t i = 0; i < AGENTS_PER_CORE; ++i)
+        agents_[core * AGENTS_PER_CORE + i].in_line.clear();
+}
+
+void Monitor::taking(Agent agent, std::uint8_t core, std::uint8_t semaphore) {
+    const std::lock_guard lock(mutex_);
+    cores_[core].semaphores[semaphore].taking(tell(agent));
 }
 
 void Monitor::waited(Agent agent, std::uint8_t core, std::uint8_t semaphore, spec::WaitOp op, std::uint32_t value) {
     const std::lock_guard lock(mutex_);
-    cores_[core].semaphores[semaphore].wait(op, value, clocks_[agent]);
+    cores_[core].semaphores[semaphore].wait(op, value, agents_[agent].clock);
+    if (op == spec::WaitOp::TAKE)
+        tell(agent);
 }
 
 void Monitor::updating(Agent agent, std::uint8_t core, std::uint8_t semaphore, spec::UpdateOp op, std::uint32_t value) {
     const std::lock_guard lock(mutex_);
-    cores_[core].semaphores[semaphore].update(op, value, clocks_[agent]);
-    // What the agent does from here on is not covered by the update.
-    clocks_[agent].tick(agent);
+    cores_[core].semaphores[semaphore].update(op, value, tell(agent));
 }
 
-void Monitor::cleared(std::uint8_t core, std::uint32_t first, std::uint32_t count) {
+void Monitor::clearing(Agent agent, std::uint8_t core, std::uint32_t first, std::uint32_t count) {
     const std::lock_guard lock(mutex_);
+    const VectorClock &clock = tell(agent);
     for (std::uint32_t i = first; i < first + count; ++i)
-        cores_[core].semaphores[i].clear();
+        cores_[core].semaphores[i].update(spec::UpdateOp::SET, 0, clock);
 }
 
 void Monitor::issued(Agent issuer, Agent ring) {
     const std::lock_guard lock(mutex_);
-    in_line_[ring].push_back(clocks_[issuer]);
-    clocks_[issuer].tick(issuer);
+    agents_[ring].in_line.push_back(tell(issuer));
 }
 
 void Monitor::started(Agent ring) {
     const std::lock_guard lock(mutex_);
-    if (in_line_[ring].empty())
+    Knowledge &self = agents_[ring];
+    if (self.in_line.empty())
         return;
-    clocks_[ring].join(in_line_[ring].front());
-    in_line_[ring].pop_front();
+    self.clock.join(self.in_line.front());
+    self.in_line.pop_front();
 }
 
 void Monitor::completed(Agent ring, Agent issuer) {
     const std::lock_guard lock(mutex_);
-    drain_[issuer].join(clocks_[ring]);
-    clocks_[ring].tick(ring);
+    agents_[issuer].transfers.join(tell(ring));
 }
 
 void Monitor::drained(Agent issuer) {
     const std::lock_guard lock(mutex_);
-    clocks_[issuer].join(drain_[issuer]);
+    agents_[issuer].clock.join(agents_[issuer].transfers);
 }
 
-Shadow::ReadResult Monitor::access_row(Shadow &shadow, const TileView &tile, Mode mode, const Access &access,
-                                       const VectorClock &clock) {
-    const bool reads = mode == Mode::READ || mode == Mode::READ_PARTLY || mode == Mode::MODIFY;
-    Shadow::ReadResult result;
-    for_each_run(tile, [&](std::uint32_t begin, std::uint32_t end) {
-        if (reads) {
-            const auto read = shadow.read(begin, end, access, clock);
-            result.conflict = read.conflict;
-            if (!result.unwritten && mode != Mode::READ_PARTLY)
-                result.unwritten = read.unwritten;
-        }
-        if (!result.conflict && is_write(mode))
-            result.conflict = shadow.write(begin, end, access, clock);
-        return !result.conflict;
-    });
-    return result;
-}
-
-std::optional<FaultInfo> Monitor::access(Agent agent, const Site &site, std::uint8_t core, const TileView &tile,
+std::optional<FaultInfo> Monitor::access(Agent agent, const Site &site, std::uint8_t core, const Region &region,
                                          Mode mode) {
     const std::lock_guard lock(mutex_);
-    const VectorClock &clock = clocks_[agent];
-    const Access access{agent, clock[agent], site};
+    const VectorClock &clock = at_access(agent);
+    const spec::Space space = region.tile.space();
     Core &memory = cores_[core];
-    const std::size_t first = spec::raw(tile.space()) * spec::PARTITIONS;
-    for (unsigned row = 0; row < tile.partitions(); ++row) {
-        const unsigned partition = tile.first_partition() + row;
-        const auto found = access_row(memory.shadow[first + partition], tile, mode, access, clock);
-        if (const auto &conflict = found.conflict)
-            return report(spec::Fault::HAZARD_ORDER, site, place(core, tile, partition, conflict->byte),
-                          describe(*conflict, is_write(mode)));
-        if (found.unwritten && !memory.unwritten)
-            memory.unwritten =
-                report(spec::Fault::HAZARD_UNWRITTEN, site, place(core, tile, partition, *found.unwritten), 0);
-    }
+    const auto found = memory.shadow.access(region, mode, Access{agent, clock[agent], site}, clock);
+    if (found.conflict)
+        return report(spec::Fault::HAZARD_ORDER, site, describe(core, space, found.conflict->place),
+                      describe(*found.conflict, writes(mode)));
+    if (found.unwritten && !memory.unwritten)
+        memory.unwritten = report(spec::Fault::HAZARD_UNWRITTEN, site, describe(core, space, *found.unwritten), 0);
     return std::nullopt;
 }
 

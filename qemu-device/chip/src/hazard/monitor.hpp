@@ -4,7 +4,6 @@
 
 #include "../control/fault_info.hpp"
 #include "access.hpp"
-#include "compute/tile_view.hpp"
 #include "semaphore_clock.hpp"
 #include "shadow.hpp"
 
@@ -25,7 +24,7 @@ namespace neuron::chip::hazard {
 /// semaphore. Any thread. Allocates; throws std::bad_alloc.
 class Monitor {
 public:
-    explicit Monitor(std::size_t cores);
+    Monitor(std::size_t cores, std::uint32_t sbuf_bytes_per_partition);
 
     static constexpr Agent sequencer(std::uint8_t core, spec::Engine engine) {
         return static_cast<Agent>(core * AGENTS_PER_CORE + spec::raw(engine));
@@ -38,10 +37,12 @@ public:
     /// another owner.
     void begin(std::uint8_t core, bool scrubbed);
 
-    /// A wait of `agent` for a semaphore of `core` is over; an update of one is about to be made.
+    /// `agent` is about to try a wait with TAKE, which changes the semaphore of `core` as soon as it succeeds.
+    void taking(Agent agent, std::uint8_t core, std::uint8_t semaphore);
+    /// A wait of `agent` for a semaphore of `core` is over; an update of one, or of `count` to 0, is about to be made.
     void waited(Agent agent, std::uint8_t core, std::uint8_t semaphore, spec::WaitOp op, std::uint32_t value);
     void updating(Agent agent, std::uint8_t core, std::uint8_t semaphore, spec::UpdateOp op, std::uint32_t value);
-    void cleared(std::uint8_t core, std::uint32_t first, std::uint32_t count);
+    void clearing(Agent agent, std::uint8_t core, std::uint32_t first, std::uint32_t count);
 
     /// `issuer` has handed a transfer to `ring`; the ring takes up its oldest one; it has completed it for `issuer`.
     void issued(Agent issuer, Agent ring);
@@ -50,16 +51,9 @@ public:
     /// `issuer` knows that its transfers have completed (DRAIN).
     void drained(Agent issuer);
 
-    /// How an operand is accessed.
-    enum class Mode : std::uint8_t {
-        READ,
-        READ_PARTLY, ///< only some elements, which only the data tells
-        WRITE,
-        MODIFY,       ///< read, then written
-        WRITE_PARTLY, ///< some elements may keep what they had
-    };
-    /// `agent` accesses `tile` of `core`'s memory for instruction `site`. Gives the fault to report, if there is one.
-    std::optional<FaultInfo> access(Agent agent, const Site &site, std::uint8_t core, const TileView &tile, Mode mode);
+    using Mode = hazard::Mode;
+    /// `agent` accesses `region` of `core`'s memory for instruction `site`. Gives the fault to report, if there is one.
+    std::optional<FaultInfo> access(Agent agent, const Site &site, std::uint8_t core, const Region &region, Mode mode);
 
     /// The launch on `core` has ended: its first read of bytes that nobody had written, as the fault to report. Told so late
     /// because a write without order that comes after the read is the better report.
@@ -67,22 +61,31 @@ public:
 
 private:
     static constexpr std::size_t AGENTS_PER_CORE = spec::ENGINE_COUNT + spec::DMA_RINGS;
-    static constexpr std::size_t SPACES = 2;
 
     struct Core {
+        explicit Core(std::uint32_t sbuf_bytes_per_partition) : shadow(sbuf_bytes_per_partition) {}
+
         std::array<SemaphoreClock, spec::SEMAPHORES> semaphores;
-        std::array<Shadow, SPACES * spec::PARTITIONS> shadow;
+        Shadow shadow;
         std::optional<FaultInfo> unwritten; ///< the first read of the launch
     };
+    struct Knowledge {
+        explicit Knowledge(std::size_t agents) : clock(agents), transfers(agents) {}
 
-    Shadow::ReadResult access_row(Shadow &shadow, const TileView &tile, Mode mode, const Access &access,
-                                  const VectorClock &clock);
+        VectorClock clock;
+        bool told = true;                ///< somebody may know of all up to the clock's tick
+        VectorClock transfers;           ///< what the transfers knew that the agent issued and that have completed
+        std::deque<VectorClock> in_line; ///< a ring's: what the issuers of its transfers knew
+    };
+
+    /// What `agent` knows, for somebody who keeps it: what it does from here on is not in it.
+    const VectorClock &tell(Agent agent);
+    /// What `agent` knows at an access.
+    const VectorClock &at_access(Agent agent);
 
     std::mutex mutex_; ///< guards all below; innermost
     std::deque<Core> cores_;
-    std::vector<VectorClock> clocks_;              ///< by agent
-    std::vector<VectorClock> drain_;               ///< by agent: what its completed transfers knew
-    std::vector<std::deque<VectorClock>> in_line_; ///< by ring's agent: what the issuers of its transfers knew
+    std::vector<Knowledge> agents_;
 };
 
 } // namespace neuron::chip::hazard
