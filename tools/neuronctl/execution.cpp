@@ -64,8 +64,7 @@ private:
         if (!program)
             return tl::unexpected(device_error(program.error()));
         program_.emplace(std::move(*program));
-        if (settings_.cores == 0)
-            settings_.cores = std::max(1U, program_->file().cores());
+        cores_ = settings_.cores != 0 ? settings_.cores : std::max(1U, program_->file().cores());
         moved_ = result_.program_bytes = program_->bytes();
         return {};
     }
@@ -95,7 +94,7 @@ private:
 
     Outcome<void> launch() {
         const auto job =
-            program_->launch(*queue_, arguments_, static_cast<std::uint32_t>((1ULL << settings_.cores) - 1));
+            program_->launch(*queue_, arguments_, static_cast<std::uint32_t>((1ULL << cores_) - 1));
         if (!job)
             return tl::unexpected(device_error(job.error()));
         const auto limit =
@@ -145,6 +144,7 @@ private:
 
     const std::vector<Binding> &bindings_;
     const RunSettings &settings_;
+    std::uint32_t cores_ = 1; ///< Of the launch.
     RunResult result_;
     std::uint64_t moved_ = 0; ///< By the step that is running.
     // Destroyed from the bottom up: buffers must outlive the queue's jobs.
