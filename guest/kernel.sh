@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Prints the folder of the guest's kernel, fetching Debian's stock 6.12 (bookworm-backports) into the cache first when
-# it is not there. Nothing is installed. In the folder:
+# Prints the folder of a kernel for the guest, and brings it into the cache first when it is not there:
+#   kernel.sh [stock]    Debian's 6.12 (bookworm-backports), fetched; nothing is installed
+#   kernel.sh debug      the same version with the kernel's own detectors on, built by kernel/build.sh (20 minutes, once)
+# In the folder:
 #   release    the kernel release, as `uname -r` says it
 #   vmlinux    the uncompressed kernel, booted through PVH
 #   headers    what KDIR= is for a module build
 #   lib/modules/RELEASE    the kernel's own modules, with modules.dep
-# A kernel once fetched is kept; `kernel.sh --newest` asks the suite for a newer one.
+# A kernel once fetched is kept; `kernel.sh --newest` asks the suite for a newer one. The debug kernel follows the stock one.
 set -euo pipefail
 here=$(cd -P "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tools/build/common.sh
@@ -17,6 +19,16 @@ suite=bookworm-backports
 papt=$NEURON_TOP/tools/build/papt.sh
 store=$NEURON_CACHE/kernel
 current=$store/stock
+
+name=stock
+newest=
+for argument; do
+	case $argument in
+	--newest) newest=1 ;;
+	stock | debug) name=$argument ;;
+	*) die "there is no '$argument'; usage: kernel.sh [stock|debug] [--newest]" ;;
+	esac
+done
 
 # The image and the headers must be of one version, and only the metapackages know which one has both.
 resolve() {
@@ -47,16 +59,22 @@ fetch() {
 	mv "$new" "$store/$abi"
 }
 
-if [ ! -e "$current/release" ] || [ "${1:-}" = --newest ]; then
-	lock kernel
-	if [ ! -e "$current/release" ] || [ "${1:-}" = --newest ]; then
-		abi=$(resolve)
-		if [ ! -e "$store/$abi/release" ]; then
-			say "fetching Debian's kernel $abi (122 MB)"
-			fetch "$abi"
+# In a subshell, whose end gives the lock back: building the debug kernel takes long.
+if [ ! -e "$current/release" ] || [ -n "$newest" ]; then
+	(
+		lock kernel
+		if [ ! -e "$current/release" ] || [ -n "$newest" ]; then
+			abi=$(resolve)
+			if [ ! -e "$store/$abi/release" ]; then
+				say "fetching Debian's kernel $abi (122 MB)"
+				fetch "$abi"
+			fi
+			ln -sfn "$abi" "$current.new"
+			mv -T "$current.new" "$current"
 		fi
-		ln -sfn "$abi" "$current.new"
-		mv -T "$current.new" "$current"
-	fi
+	)
+fi
+if [ "$name" != stock ]; then
+	exec "$here/kernel/build.sh" "$name" "$(readlink "$current")"
 fi
 cd -P "$current" && pwd

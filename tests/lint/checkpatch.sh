@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/files"
 NEURON_TAG=checkpatch
 
-# Only the kernel's source package has it: 150 MB for three files, so those three are kept.
+# Only the kernel's source package has it.
 store=$NEURON_CACHE/checkpatch
 if [ ! -f "$store/checkpatch.pl" ]; then
 	lock checkpatch
@@ -15,16 +15,15 @@ if [ ! -f "$store/checkpatch.pl" ]; then
 	new=$store.new
 	rm -rf "$new"
 	mkdir -p "$new"
-	"$NEURON_TOP/tools/build/papt.sh" download bookworm-backports "$new" linux-source-6.12
+	deb=$("$NEURON_TOP/guest/kernel/source.sh")
 	say "extracting checkpatch.pl"
 	wanted=(scripts/checkpatch.pl scripts/spelling.txt scripts/const_structs.checkpatch)
 	# tar stops at the last one and the pipe's writers die of it, which is meant.
-	(dpkg-deb --fsys-tarfile "$new"/*.deb | tar -xO ./usr/src/linux-source-6.12.tar.xz |
+	(dpkg-deb --fsys-tarfile "$deb" | tar -xO ./usr/src/linux-source-6.12.tar.xz |
 		tar -xJ -C "$new" --strip-components=2 --occurrence=1 "${wanted[@]/#/linux-source-6.12/}") 2>/dev/null || true
 	for name in "${wanted[@]##*/}"; do
 		[ -s "$new/$name" ] || die "linux-source-6.12 has no $name"
 	done
-	rm -f "$new"/*.deb
 	rm -rf "$store"
 	mv "$new" "$store"
 fi

@@ -6,7 +6,8 @@ import os
 import tomllib
 from dataclasses import dataclass, field
 
-SUITE_KEYS = {"name", "programs", "args", "where", "timeout", "bench", "serial"}
+SUITE_KEYS = {"name", "programs", "args", "where", "timeout", "bench", "serial", "kernel"}
+BOOT_KEYS = {"group", "kernel", "args", "slow"}
 
 
 @dataclass
@@ -15,6 +16,13 @@ class Boot:
 
     name: str
     args: list = field(default_factory=list)
+    group: str = ""
+    kernel: str = "stock"
+    slow: float = 1
+
+    def limit(self, seconds):
+        """What a limit of time is in this boot."""
+        return seconds * self.slow
 
 
 @dataclass
@@ -29,6 +37,7 @@ class Suite:
     timeout: float = 60
     bench: bool = False
     serial: bool = False  # the machine to itself, one program at a time
+    kernel: str = "stock"  # one that the programs boot themselves
 
     def paths(self):
         """The programs, by path; a pattern that matches none is an error of the caller's to report."""
@@ -48,8 +57,23 @@ def read(path):
 
 
 def load_boots(tests):
-    table = read(os.path.join(tests, "boots.toml"))
-    return {name: Boot(name, entry.get("args", [])) for name, entry in table.items()}
+    boots = {}
+    for name, entry in read(os.path.join(tests, "boots.toml")).items():
+        unknown = set(entry) - BOOT_KEYS
+        if unknown:
+            raise ValueError(f"boots.toml: boot '{name}': {', '.join(sorted(unknown))} is unknown")
+        boots[name] = Boot(name, **entry)
+    for name in boots:
+        if name == "host" or any(name == boot.group for boot in boots.values()):
+            raise ValueError(f"boots.toml: boot '{name}' has the name of another place or group")
+    return boots
+
+
+def places(name, boots):
+    """The places that a name in a suite's `where` stands for."""
+    if name == "host" or name in boots:
+        return [name]
+    return [boot.name for boot in boots.values() if boot.group == name]
 
 
 def load_suites(tests, boots):
@@ -64,24 +88,41 @@ def load_suites(tests, boots):
                 entry["where"] = [entry["where"]]
             suite = Suite(file=shown, **entry)
             for place in suite.where:
-                if place != "host" and place not in boots:
+                if not places(place, boots):
                     raise ValueError(f"{shown}: suite '{suite.name}' runs in '{place}', which boots.toml does not have")
+            suite.where = list(dict.fromkeys(name for place in suite.where for name in places(place, boots)))
             if any(suite.name == other.name for other in suites):
                 raise ValueError(f"{shown}: there are two suites '{suite.name}'")
             suites.append(suite)
     return suites
 
 
+def kernels(suites, boots):
+    """The kernels that the suites want, other than the stock one."""
+    wanted = {suite.kernel for suite in suites}
+    wanted |= {boots[place].kernel for suite in suites for place in suite.where if place != "host"}
+    return sorted(wanted - {"stock"})
+
+
+def narrowed(suite, name):
+    """The places in which the suite runs when NAME is asked for: SUITE, FOLDER, PLACE, or SUITE@PLACE."""
+    what, _, place = name.rpartition("@")
+    if name in (suite.name, os.path.basename(os.path.dirname(suite.file))):
+        return suite.where
+    if what in ("", suite.name, os.path.basename(os.path.dirname(suite.file))) and place in suite.where:
+        return [place]
+    return []
+
+
 def select(suites, names, bench):
-    """The suites asked for; a name that selects nothing is a mistake."""
+    """The suites asked for, each with the places asked for; a name that selects nothing is a mistake."""
     chosen = [suite for suite in suites if suite.bench == bench]
     if not names:
         return chosen
-
-    def answers_to(suite):
-        return {suite.name, os.path.basename(os.path.dirname(suite.file)), *suite.where}
-
     for name in names:
-        if not any(name in answers_to(suite) for suite in chosen):
+        if not any(narrowed(suite, name) for suite in chosen):
             raise ValueError(f"no suite '{name}'; there are: {', '.join(suite.name for suite in chosen)}")
-    return [suite for suite in chosen if answers_to(suite) & set(names)]
+    for suite in chosen:
+        wanted = {place for name in names for place in narrowed(suite, name)}
+        suite.where = [place for place in suite.where if place in wanted]
+    return [suite for suite in chosen if suite.where]

@@ -2,8 +2,8 @@
 """Boots the guest once per configuration and runs test programs in it.
 
 One shell script runs them all and frames each program's output, which comes back on the launcher's standard output as it
-is written. The boot itself counts as one case: it passes when the guest ended in order and its kernel complained of
-nothing.
+is written. The boot itself counts as one case: it passes when the guest ended in order, its kernel complained of nothing,
+and guest_end.sh found nothing left behind.
 """
 
 import os
@@ -18,7 +18,10 @@ from tap import Case, Parser
 BOOT_SECONDS = 60  # what a boot and a power-off may take on a busy machine
 
 
-def script(jobs, mark):
+END = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest_end.sh")
+
+
+def script(jobs, mark, boot):
     """Runs each program and frames its output with lines that it cannot know."""
     lines = []
     for number, (suite, path) in enumerate(jobs):
@@ -26,10 +29,10 @@ def script(jobs, mark):
         lines += [
             f"echo {mark} begin {number}",
             f"echo 'neuron-test: {suite.name}/{os.path.basename(path)}' >/dev/kmsg",
-            f"timeout --kill-after=5 {suite.timeout:g} {command} </dev/null 2>&1",
+            f"timeout --kill-after=5 {boot.limit(suite.timeout):g} {command} </dev/null 2>&1",
             f"printf '\\n%s\\n' \"{mark} end $?\"",
         ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, f"sh {shlex.quote(END)}"]) + "\n"
 
 
 class Demultiplexer:
@@ -61,8 +64,9 @@ class Demultiplexer:
             self.open(int(line.split()[-1]))
         elif line.startswith(f"{mark} end "):
             status = int(line.split()[-1])
-            late = status in (124, 137) and time.monotonic() - self.start >= self.jobs[self.number][0].timeout
-            self.close(lambda parser, suite: parser.problem(status, late, suite.timeout))
+            timeout = self.boot.limit(self.jobs[self.number][0].timeout)
+            late = status in (124, 137) and time.monotonic() - self.start >= timeout
+            self.close(lambda parser, _suite: parser.problem(status, late, timeout))
         elif self.parser:
             self.file.write(line)
             self.file.flush()
@@ -85,9 +89,9 @@ def run_boot(boot, suites, logs, variables, report):
     mark = f"@{secrets.token_hex(8)}"
     program = os.path.join(out, "programs.sh")
     with open(program, "w", encoding="utf-8") as file:
-        file.write(script(jobs, mark))
-    timeout = BOOT_SECONDS + sum(suite.timeout for suite, _ in jobs)
-    command = ["guest/run", "--out", out, "--timeout", f"{timeout:g}", *boot.args]
+        file.write(script(jobs, mark, boot))
+    timeout = boot.limit(BOOT_SECONDS + sum(suite.timeout for suite, _ in jobs))
+    command = ["guest/run", "--kernel", boot.kernel, "--out", out, "--timeout", f"{timeout:g}", *boot.args]
     for name, value in variables.items():
         command += ["--env", f"{name}={value}"]
 
@@ -106,6 +110,6 @@ def run_boot(boot, suites, logs, variables, report):
             demultiplexer.feed(line, mark)
         status = guest.wait()
     demultiplexer.finish()
-    case = Case("boots, ends in order and its kernel complains of nothing", "ok" if status == 0 else "FAIL")
+    case = Case("boots, ends in order, its kernel complains of nothing and nothing is left behind", "ok" if status == 0 else "FAIL")
     case.seconds = time.monotonic() - start
     report.program(boot.name, [case], None, log)

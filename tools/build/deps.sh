@@ -13,7 +13,7 @@ declare -A packages=(
 		libmpfr-dev libopenblas-dev libsleef-dev
 		nlohmann-json3-dev
 		libattr1-dev libfdt-dev libglib2.0-dev libslirp-dev
-		bc binutils kmod pahole"
+		bc binutils bison flex kmod pahole perl"
 	[run]="busybox-static qemu-system-data seabios"
 	[test]="clang clang-format dkms libclang-rt-14-dev llvm shellcheck sparse"
 	[tidy]="clang-tidy"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds build/kmod/KERNEL/neuron_accel.ko: module.sh [KERNEL [MAKE-ARGUMENT...]] (default: the stock guest kernel).
+# Builds build/kmod/KERNEL/neuron_accel.ko: module.sh [KERNEL [MAKE-ARGUMENT...]], where KERNEL is stock (the default),
+# debug, or a folder laid out as guest/kernel.sh says.
 #
 # Kbuild of 6.12 writes beside the sources, so it is given a tree of links to them. A Kbuild file finds the generated
 # headers in $(NEURON_SPEC_DIR).
@@ -11,12 +12,13 @@ NEURON_TAG=module
 
 kernel=${1:-stock}
 [ "$#" = 0 ] || shift
-if [ "$kernel" = stock ]; then
-	folder=$("$NEURON_TOP/guest/kernel.sh")
-else
+case $kernel in
+stock | debug) folder=$("$NEURON_TOP/guest/kernel.sh" "$kernel") ;;
+*)
 	folder=$(cd -P "$kernel" && pwd) || die "no kernel folder $kernel"
 	kernel=$(basename "$folder")
-fi
+	;;
+esac
 farm=$NEURON_BUILD/kmod/$kernel
 module=$farm/neuron_accel.ko
 src=$NEURON_TOP/kmod

@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What the declarations of boots and suites may say, and which suites run where when some are asked for."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+import declare  # noqa: E402
+from tap import case, contains, equal, main  # noqa: E402
+
+BOOTS = """
+[plain]
+group = "all"
+[slow]
+group = "all"
+kernel = "debug"
+args = ["--iommu"]
+slow = 10
+[odd]
+"""
+SUITES = """
+[[suite]]
+name = "everywhere"
+programs = ["x"]
+where = ["all", "plain"]
+[[suite]]
+name = "mixed"
+programs = ["x"]
+where = ["host", "odd"]
+[[suite]]
+name = "figures"
+programs = ["x"]
+where = "plain"
+bench = true
+"""
+
+
+def load(folder, boots=BOOTS, suites=SUITES):
+    (folder / "boots.toml").write_text(boots, encoding="utf-8")
+    (folder / "folder").mkdir(exist_ok=True)
+    (folder / "folder/suite.toml").write_text(suites, encoding="utf-8")
+    found = declare.load_boots(str(folder))
+    return found, declare.load_suites(str(folder), found)
+
+
+def selected(folder, *names, bench=False):
+    return {suite.name: suite.where for suite in declare.select(load(folder)[1], names, bench)}
+
+
+def refused(part, function, *arguments):
+    try:
+        function(*arguments)
+    except ValueError as error:
+        contains(str(error), part)
+        return
+    raise AssertionError(f"accepted, where '{part}' was expected")
+
+
+@case("a group stands for its boots, in their order, each once")
+def group(folder):
+    boots, suites = load(folder)
+    equal(suites[0].where, ["plain", "slow"])
+    equal((boots["slow"].slow, boots["slow"].args, boots["plain"].slow, boots["odd"].group), (10, ["--iommu"], 1, ""))
+
+
+@case("only the kernels of what runs are wanted")
+def wanted_kernels(folder):
+    boots, suites = load(folder, suites=SUITES + '[[suite]]\nname = "own"\nprograms = ["x"]\nkernel = "mine"\n')
+    equal(declare.kernels(suites, boots), ["debug", "mine"])
+    equal(declare.kernels(declare.select(suites, ["mixed", "everywhere@plain"], False), boots), [])
+
+
+@case("without names all but the benchmarks run, everywhere")
+def everything(folder):
+    equal(selected(folder), {"everywhere": ["plain", "slow"], "mixed": ["host", "odd"]})
+    equal(selected(folder, bench=True), {"figures": ["plain"]})
+
+
+@case("a suite, a folder, a place, and a suite in a place can be asked for, and add up")
+def narrowed(folder):
+    equal(selected(folder, "mixed"), {"mixed": ["host", "odd"]})
+    equal(selected(folder, "folder"), {"everywhere": ["plain", "slow"], "mixed": ["host", "odd"]})
+    equal(selected(folder, "slow"), {"everywhere": ["slow"]})
+    equal(selected(folder, "everywhere@slow", "mixed@host"), {"everywhere": ["slow"], "mixed": ["host"]})
+    equal(selected(folder, "folder@plain", "slow"), {"everywhere": ["plain", "slow"]})
+
+
+@case("a name that selects nothing is refused")
+def nothing(folder):
+    for name in ("nobody", "mixed@slow", "nobody@slow", "everywhere@", "figures", ""):
+        refused(f"no suite '{name}'", selected, folder, name)
+
+
+@case("a place that is none, a key that is none and a name that is taken are refused")
+def declarations(folder):
+    refused("runs in 'moon', which boots.toml does not have", load, folder, BOOTS, SUITES.replace('"odd"', '"moon"'))
+    refused("boot 'plain': fast is unknown", load, folder, BOOTS.replace("slow = 10", "").replace("[plain]", "[plain]\nfast = 1"))
+    refused("boot 'all' has the name of another", load, folder, BOOTS + "[all]\n")
+    refused("boot 'host' has the name of another", load, folder, BOOTS + "[host]\n")
+
+
+@case("a slow boot multiplies the limit of each program")
+def slow(folder):
+    boots, suites = load(folder)
+    equal((boots["slow"].limit(suites[0].timeout), boots["plain"].limit(suites[0].timeout)), (600, 60))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
