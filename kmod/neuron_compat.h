@@ -62,8 +62,8 @@ static inline bool vma_is_cow_mapping(const struct vm_area_struct *vma)
 /* Timers get their function at their birth. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 static inline void hrtimer_setup(struct hrtimer *timer,
-				 enum hrtimer_restart (*function)(struct hrtimer *), clockid_t clock,
-				 enum hrtimer_mode mode)
+				 enum hrtimer_restart (*function)(struct hrtimer *),
+				 clockid_t clock, enum hrtimer_mode mode)
 {
 	hrtimer_init(timer, clock, mode);
 	timer->function = function;
