@@ -54,7 +54,7 @@ tidy: user ## run clang-tidy over user space (minutes)
 format: deps ## bring the C++ into style
 	@tests/lint/clang-format.sh -i
 
-install: user qemu ## install user space and QEMU below PREFIX
+install: user qemu ## install user space and QEMU below PREFIX, the module for DKMS
 	@tools/build/install.sh
 
 clean: ## remove what was built here

@@ -14,6 +14,7 @@
 #include <drm/neuron_accel.h>
 
 #include "neuron_aer.h"
+#include "neuron_compat.h"
 #include "neuron_debugfs.h"
 #include "neuron_doorbell.h"
 #include "neuron_event.h"
@@ -382,9 +383,9 @@ static const struct drm_driver neuron_driver = {
 	.fops = &neuron_fops,
 	.name = "neuron_accel",
 	.desc = "Neuron AI accelerator",
-	.date = "20261123",
+	NEURON_DRIVER_DATE("20261123")
 	.major = 1,
-	.minor = 0,
+	.minor = 1,
 };
 
 static void neuron_free_software(struct drm_device *drm, void *arg)
@@ -621,4 +622,4 @@ module_pci_driver(neuron_pci_driver);
 
 MODULE_DESCRIPTION("Neuron AI accelerator");
 MODULE_LICENSE("Dual MIT/GPL");
-MODULE_IMPORT_NS(DMA_BUF);
+MODULE_IMPORT_NS(NEURON_NAMESPACE(DMA_BUF));

@@ -5,6 +5,7 @@
 #include <drm/drm_drv.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_compat.h"
 #include "neuron_device.h"
 #include "neuron_gem.h"
 #include "neuron_user.h"
@@ -78,7 +79,7 @@ static int neuron_hbm_bo_mmap(struct drm_gem_object *obj, struct vm_area_struct 
 {
 	if (!(to_neuron_bo(obj)->flags & DRM_NEURON_BO_MAPPABLE))
 		return -EACCES;
-	if (is_cow_mapping(vma->vm_flags))
+	if (vma_is_cow_mapping(vma))
 		return -EINVAL;
 
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);

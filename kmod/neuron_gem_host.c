@@ -3,6 +3,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/mm.h>
+#include <linux/shmem_fs.h>
 
 #include <drm/drm_print.h>
 #include <drm/neuron_accel.h>
@@ -90,6 +91,28 @@ bool neuron_sgt_is_coherent(struct device *dev, struct sg_table *sgt)
 	return true;
 }
 
+/*
+ * A buffer that could not get all of its pages would keep those that it got, which is no use to
+ * anybody. Nobody has seen them: data is only in buffers that have had all pages at once.
+ */
+static void neuron_host_bo_drop_partial_locked(struct neuron_bo *bo)
+{
+	struct drm_gem_object *obj = &bo->shmem.base;
+	struct inode *inode = file_inode(obj->filp);
+
+	dma_resv_assert_held(obj->resv);
+
+	if (!bo->shmem.pages && inode->i_blocks < obj->size >> SECTOR_SHIFT)
+		shmem_truncate_range(inode, 0, (loff_t)-1);
+}
+
+static void neuron_host_bo_drop_partial(struct neuron_bo *bo)
+{
+	dma_resv_lock(bo->shmem.base.resv, NULL);
+	neuron_host_bo_drop_partial_locked(bo);
+	dma_resv_unlock(bo->shmem.base.resv);
+}
+
 /**
  * neuron_bo_map_dma() - pin a host buffer and map it for the device, if it is not yet
  * @bo: Host buffer; the device is entered with drm_dev_enter().
@@ -105,8 +128,10 @@ struct sg_table *neuron_bo_map_dma(struct neuron_bo *bo)
 		return bo->shmem.sgt;
 
 	sgt = drm_gem_shmem_get_pages_sgt(&bo->shmem);
-	if (IS_ERR(sgt))
+	if (IS_ERR(sgt)) {
+		neuron_host_bo_drop_partial(bo);
 		return sgt;
+	}
 	neuron_bo_track_dma(bo);
 
 	if (!neuron_sgt_is_coherent(neuron_dma_dev(ndev), sgt)) {
@@ -160,15 +185,37 @@ static const struct vm_operations_struct neuron_host_vm_ops = {
 	.close = neuron_host_bo_vm_close,
 };
 
+static int neuron_host_bo_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	struct neuron_bo *bo = to_neuron_bo(obj);
+	int ret;
+
+	ret = drm_gem_shmem_mmap(&bo->shmem, vma);
+	if (ret)
+		neuron_host_bo_drop_partial(bo);
+	return ret;
+}
+
+static int neuron_host_bo_pin(struct drm_gem_object *obj)
+{
+	struct neuron_bo *bo = to_neuron_bo(obj);
+	int ret;
+
+	ret = drm_gem_shmem_pin_locked(&bo->shmem);
+	if (ret)
+		neuron_host_bo_drop_partial_locked(bo);
+	return ret;
+}
+
 static const struct drm_gem_object_funcs neuron_host_bo_funcs = {
 	.free = neuron_host_bo_free,
 	.print_info = drm_gem_shmem_object_print_info,
-	.pin = drm_gem_shmem_object_pin,
+	.pin = neuron_host_bo_pin,
 	.unpin = drm_gem_shmem_object_unpin,
 	.get_sg_table = drm_gem_shmem_object_get_sg_table,
 	.vmap = drm_gem_shmem_object_vmap,
 	.vunmap = drm_gem_shmem_object_vunmap,
-	.mmap = drm_gem_shmem_object_mmap,
+	.mmap = neuron_host_bo_mmap,
 	.vm_ops = &neuron_host_vm_ops,
 };
 

@@ -90,6 +90,22 @@ static int neuron_hbm_scrub(struct neuron_device *ndev, struct list_head *blocks
 	return ret;
 }
 
+static int neuron_hbm_alloc_range_locked(struct neuron_device *ndev, u64 start, u64 end, u64 size,
+					 struct list_head *blocks)
+{
+	struct drm_buddy *mm = &ndev->hbm.mm;
+	unsigned long flags = 0;
+
+	lockdep_assert_held(&ndev->hbm.lock);
+
+	/* The allocator calls a size that cannot fit an invalid one. */
+	if (start >= end || size > end - start)
+		return -ENOSPC;
+	if (start || end != ndev->info.hbm_bytes)
+		flags |= DRM_BUDDY_RANGE_ALLOCATION;
+	return drm_buddy_alloc_blocks(mm, start, end, size, NRN_PAGE_SIZE, blocks, flags);
+}
+
 /**
  * neuron_hbm_alloc() - allocate device memory; it reads as zero
  * @ndev: Device, entered with drm_dev_enter().
@@ -104,29 +120,23 @@ static int neuron_hbm_scrub(struct neuron_device *ndev, struct list_head *blocks
 int neuron_hbm_alloc(struct neuron_device *ndev, u64 size, u32 bank, bool mappable,
 		     struct list_head *blocks)
 {
+	u64 start = 0, end = ndev->info.hbm_bytes, aperture = ndev->info.aperture_bytes;
 	struct neuron_hbm *hbm = &ndev->hbm;
-	u64 start = 0, end = ndev->info.hbm_bytes;
-	unsigned long flags = 0;
-	int ret;
+	int ret = -ENOSPC;
 
 	if (bank != DRM_NEURON_BO_ANY_BANK) {
 		start = bank * neuron_hbm_bank_bytes(ndev);
 		end = start + neuron_hbm_bank_bytes(ndev);
 	}
 	if (mappable)
-		end = min(end, ndev->info.aperture_bytes);
-	else
-		flags |= DRM_BUDDY_TOPDOWN_ALLOCATION; /* spare the aperture */
-
-	if (start || end != ndev->info.hbm_bytes)
-		flags |= DRM_BUDDY_RANGE_ALLOCATION;
-
-	/* The allocator calls a size that cannot fit an invalid one. */
-	if (start >= end || size > end - start)
-		return -ENOSPC;
+		end = min(end, aperture);
 
 	mutex_lock(&hbm->lock);
-	ret = drm_buddy_alloc_blocks(&hbm->mm, start, end, size, NRN_PAGE_SIZE, blocks, flags);
+	/* What need not be behind the aperture spares it. */
+	if (!mappable)
+		ret = neuron_hbm_alloc_range_locked(ndev, max(start, aperture), end, size, blocks);
+	if (ret == -ENOSPC)
+		ret = neuron_hbm_alloc_range_locked(ndev, start, end, size, blocks);
 	if (!ret) {
 		ret = neuron_hbm_scrub(ndev, blocks);
 		if (ret)

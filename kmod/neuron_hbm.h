@@ -6,8 +6,9 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 
-#include <drm/drm_buddy.h>
 #include <drm/neuron_accel.h>
+
+#include "neuron_compat.h"
 
 struct drm_neuron_query_memory;
 struct neuron_device;

@@ -2,6 +2,7 @@
 
 #include <linux/slab.h>
 
+#include "neuron_compat.h"
 #include "neuron_job.h"
 #include "neuron_queue.h"
 #include "neuron_trace.h"
@@ -18,7 +19,7 @@ static const char *neuron_fence_timeline_name(struct dma_fence *fence)
 }
 
 static const struct dma_fence_ops neuron_fence_ops = {
-	.use_64bit_seqno = true,
+	NEURON_FENCE_SEQNO64
 	.get_driver_name = neuron_fence_driver_name,
 	.get_timeline_name = neuron_fence_timeline_name,
 };
@@ -39,7 +40,7 @@ struct neuron_job *neuron_job_alloc(void)
 
 void neuron_job_init_fence(struct neuron_job *job, u64 context, u64 seqno)
 {
-	dma_fence_init(&job->fence, &neuron_fence_ops, &job->lock, context, seqno);
+	dma_fence_init64(&job->fence, &neuron_fence_ops, &job->lock, context, seqno);
 }
 
 /**

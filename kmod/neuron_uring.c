@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-#include <linux/io_uring/cmd.h>
 #include <linux/uaccess.h>
 
 #include <drm/drm_file.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_compat.h"
 #include "neuron_device.h"
 #include "neuron_job.h"
 #include "neuron_submit.h"
@@ -38,7 +38,7 @@ static struct neuron_job *neuron_uring_job(struct io_uring_cmd *ioucmd)
 static void neuron_uring_complete(struct neuron_job *job, struct io_uring_cmd *ioucmd, int result,
 				  unsigned int issue_flags)
 {
-	io_uring_cmd_done(ioucmd, result, job->fence.seqno, issue_flags);
+	neuron_uring_done(ioucmd, result, job->fence.seqno, issue_flags);
 	dma_fence_put(&job->fence);
 }
 
@@ -64,12 +64,14 @@ void neuron_uring_disarm(struct neuron_job *job, int error, unsigned int issue_f
 		neuron_uring_complete(job, ioucmd, error, issue_flags);
 }
 
-static void neuron_uring_done_in_task(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
+static void neuron_uring_finish(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
 {
 	struct neuron_job *job = neuron_uring_job(ioucmd);
 
 	neuron_uring_complete(job, ioucmd, job->fence.error, issue_flags);
 }
+
+NEURON_URING_IN_TASK(neuron_uring_done_in_task, neuron_uring_finish)
 
 /* The job is done, its error set. Any context. */
 void neuron_uring_job_done(struct neuron_job *job)
@@ -87,11 +89,12 @@ static void neuron_uring_cancel(struct io_uring_cmd *ioucmd, unsigned int issue_
 
 static int neuron_uring_submit(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
 {
-	const struct drm_neuron_uring_submit *cmd = io_uring_sqe_cmd(ioucmd->sqe);
 	struct drm_file *file = ioucmd->file->private_data;
+	const struct drm_neuron_uring_submit *cmd;
 	struct drm_neuron_submit args;
 	u64 ptr, pad;
 
+	cmd = neuron_uring_sqe(ioucmd, struct drm_neuron_uring_submit);
 	/* The SQE is memory of user space: each field is read once. */
 	ptr = READ_ONCE(cmd->ptr);
 	pad = READ_ONCE(cmd->pad);

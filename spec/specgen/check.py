@@ -6,7 +6,7 @@ from __future__ import annotations
 from . import c, check_isa, check_layout, check_names
 from .errors import Problems
 from .load import ISA_BASE
-from .model import CORE_VERSIONS, Spec
+from .model import CORE_VERSIONS, Profile, Spec
 
 # Entries that the templates and the derived constants build on.
 NEEDED_CONSTANTS = (
@@ -126,5 +126,8 @@ def _profiles(spec: Spec, problems: Problems) -> None:
             problems.add(p.file, where, "hbm_bytes is not a number of pages per bank")
         if p.sbuf_bytes < 1:
             problems.add(p.file, where, "sbuf_bytes is not positive")
+        for key, value in zip(Profile.SENSORS, p.sensors()):
+            if not 1 <= value < 1 << 32:
+                problems.add(p.file, where, f"{key} is not a positive number of 32 bits")
     for name in sorted(ids - seen.keys()):
         problems.add("registers.toml", f"enum profile, value {name}", "no file in profiles/ has this id")

@@ -40,7 +40,7 @@ def tables(spec: Spec) -> str:
             "PROFILES",
             [
                 f"{{{c_string(p.name)}, Profile::{p.id}, {c_string(p.doc)}, {p.core_version}, {p.cores}, {p.hbm_bytes}, "
-                f"{p.hbm_banks}, {p.sbuf_bytes}}}"
+                f"{p.hbm_banks}, {p.sbuf_bytes}, {', '.join(map(str, p.sensors()))}}}"
                 for p in spec.profiles
             ],
         )

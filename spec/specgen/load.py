@@ -369,7 +369,7 @@ class _Loader:
     def profile(self, path: Path) -> None:
         self.file = f"profiles/{path.name}"
         t = self.read(path, self.file)
-        numbers = ("core_version", "cores", "hbm_bytes", "hbm_banks", "sbuf_bytes")
+        numbers = ("core_version", "cores", "hbm_bytes", "hbm_banks", "sbuf_bytes", *Profile.SENSORS)
         keys = {"name": str, "id": str, "doc": str, **{key: int for key in numbers}}
         if t and self.take(t, f"profile {t.get('name', '?')}", keys):
             self.spec.profiles.append(Profile(**{key: t[key] for key in keys}, file=self.file))

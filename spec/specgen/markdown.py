@@ -132,4 +132,20 @@ def _profiles(spec: Spec) -> list[str]:
         for p in spec.profiles_by_id
     ]
     head = ["Profile", "Core version", "Cores", "HBM bytes", "HBM stacks", "SBUF bytes per partition", "Meaning"]
-    return [table(head, rows)] + markdown_isa.matrix(spec)
+    return [table(head, rows)] + _sensors(spec) + markdown_isa.matrix(spec)
+
+
+def _sensors(spec: Spec) -> list[str]:
+    rows = [[f"`{p.name}`"] + [str(value) for value in p.sensors()] for p in spec.profiles_by_id]
+    head = ["Profile", "Idle (mW)", "Busy core (mW)", "Byte moved (pJ)", "Ambient (m°C)"]
+    head += ["Thermal resistance (mK/W)", "Time constant (ms)"]
+    return [
+        "## Sensors",
+        "What TEMPERATURE, POWER\\_UW and ENERGY\\_UJ show is computed, by a model of this project and from these numbers. "
+        "Energy is the idle power, plus that of each core for as long as it belongs to a launch, plus that of each byte "
+        "which transfers and packets have delivered. Power is its rate, averaged with time constant SENSOR\\_AVERAGE\\_MS; "
+        "the temperature follows power with the profile's time constant towards ambient plus thermal resistance times "
+        "power. After a reset the device is as warm as an idle one becomes. Time is the device clock's: in "
+        "stepped mode the same run shows the same values. Reading changes nothing.",
+        table(head, rows),
+    ]

@@ -209,7 +209,19 @@ class Profile:
     hbm_bytes: int
     hbm_banks: int
     sbuf_bytes: int
+    idle_mw: int
+    core_mw: int
+    byte_pj: int
+    ambient_mc: int
+    thermal_mk_per_w: int
+    thermal_ms: int
     file: str
+
+    # What the sensors' model is made of.
+    SENSORS = ("idle_mw", "core_mw", "byte_pj", "ambient_mc", "thermal_mk_per_w", "thermal_ms")
+
+    def sensors(self) -> list[int]:
+        return [getattr(self, key) for key in self.SENSORS]
 
 
 @dataclass

@@ -22,7 +22,7 @@ def emit(spec: Spec) -> dict[str, str]:
             "FIELDS": _fields(spec),
             "PROFILES": "\n".join(
                 f"    {p.name!r}: ProfileData({p.name!r}, Profile.{p.id}, {p.core_version}, {p.cores}, {p.hbm_bytes}, "
-                f"{p.hbm_banks}, {p.sbuf_bytes}),"
+                f"{p.hbm_banks}, {p.sbuf_bytes}, {', '.join(map(str, p.sensors()))}),"
                 for p in spec.profiles
             ),
             "DTYPE_BYTES": "\n".join(f"    Dtype.{v.name}: {v.bytes}," for v in spec.enum("dtype").values),

@@ -471,6 +471,13 @@ MISTAKES = [
         "profile trn2: sbuf_bytes is not positive",
     ),
     (
+        "a time constant of nothing",
+        "profiles/trn2.toml",
+        "thermal_ms = 8000",
+        "thermal_ms = 0",
+        "profile trn2: thermal_ms is not a positive number of 32 bits",
+    ),
+    (
         "a profile id without a file",
         "registers.toml",
         '{ name = "TRN3", value = 4',
@@ -524,8 +531,8 @@ MISTAKES = [
     (
         "an enum without values",
         "faults.toml",
-        'values = [\n  { name = "FAULT", value = 1, doc = "A queue was stopped by a fault." },\n]',
-        "values = []",
+        'name = "event"\ndoc = "Kinds of event record."\nvalues = [',
+        'name = "event"\ndoc = "Kinds of event record."\nvalues = []\n\n[[enum]]\nname = "more"\ndoc = "More."\nvalues = [',
         "enum event: has no values",
     ),
     (
@@ -803,7 +810,7 @@ MISTAKES = [
         "registers.toml",
         "stride = 0x80",
         "stride = 0x30",
-        "block QUEUE: its registers end at 0x38, beyond the stride 0x30",
+        "block QUEUE: its registers end at 0x58, beyond the stride 0x30",
     ),
     (
         "a register of 16 bits",
@@ -819,7 +826,7 @@ MISTAKES = [
         'name = "CLOCK_NS", offset = 0x034',
         "register CLOCK_NS: offset 0x34 is not aligned to 8",
     ),
-    ("an unknown access", "registers.toml", 'access = "w1"', 'access = "wo"', "register CTRL: unknown access 'wo'"),
+    ("an unknown access", "registers.toml", 'access = "w1"', 'access = "wx"', "register CTRL: unknown access 'wx'"),
     (
         "a reset value beyond its register",
         "registers.toml",
@@ -948,9 +955,9 @@ def not_text(folder: Path) -> None:
 def several(folder: Path) -> None:
     spec = copy_spec(folder)
     edit(spec / "packets.toml", 'name = "dst", offset = 16', 'name = "dst", offset = 12')
-    edit(spec / "registers.toml", 'access = "w1"', 'access = "wo"')
+    edit(spec / "registers.toml", 'access = "w1"', 'access = "wx"')
     expect(spec, "packet COPY, field dst: offset 12 is not aligned to 8")
-    expect(spec, "register CTRL: unknown access 'wo'")
+    expect(spec, "register CTRL: unknown access 'wx'")
 
 
 @case("every error of the generator has a case here")

@@ -180,6 +180,81 @@ void priorities_may_change_at_any_time(void **) {
     executor.stop();
 }
 
+// ---- the timer ------------------------------------------------------------------------------------------------------
+
+void a_timed_wake_up_comes_in_time(void **) {
+    on_each([](Executor &executor) {
+        std::string log;
+        Worker worker(log, 't', Priority::NORMAL);
+        std::uint64_t seen = 0;
+        worker.during = [&] { seen = executor.now_ns(); };
+        const std::uint64_t at = executor.now_ns() + 3'000'000;
+        assert_true(executor.wake_at(worker, at));
+        assert_true(eventually([&] {
+            executor.wait_idle();
+            return log == "t";
+        }));
+        assert_true(seen >= at);
+    });
+}
+
+void the_latest_time_counts(void **) {
+    on_each([](Executor &executor) {
+        for (int turn = 0; turn < 2; ++turn) { // once the timer's thread begins, once it sleeps
+            std::string log;
+            Worker forgotten(log, 'f', Priority::NORMAL), worker(log, 't', Priority::NORMAL);
+            const std::uint64_t now = executor.now_ns();
+            assert_true(executor.wake_at(forgotten, now + 2'000'000));
+            assert_true(executor.wake_at(worker, now + 1'000'000'000'000)); // put off
+            assert_true(executor.wake_at(worker, now + 4'000'000));         // and earlier again
+            assert_true(eventually([&] {
+                executor.wait_idle();
+                return !log.empty();
+            }));
+            assert_true(executor.now_ns() >= now + 4'000'000);
+            assert_string_equal(log.c_str(), "t");
+        }
+    });
+}
+
+void a_time_can_be_taken_back(void **) {
+    on_each([](Executor &executor) {
+        std::string log;
+        Worker worker(log, 't', Priority::NORMAL);
+        const std::uint64_t now = executor.now_ns();
+        assert_true(executor.wake_at(worker, now + 2'000'000));
+        assert_true(executor.wake_at(worker, neuron::chip::Timer::NEVER));
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        executor.wait_idle();
+        assert_true(log.empty());
+    });
+}
+
+// Time passes while nothing is left to do, but not a step earlier.
+void stepped_time_leaps_when_all_is_done(void **) {
+    FakeHost fake;
+    const Host host(FakeHost::ops(), &fake);
+    SteppedExecutor executor(host, 1, 16);
+    std::string log;
+    Worker worker(log, 'w', Priority::NORMAL, 100), timed(log, 't', Priority::CONTROL);
+    assert_true(executor.wake_at(timed, 1'000'000));
+    assert_int_equal(fake.kicks, 1);
+    executor.wake(worker);
+    assert_int_equal(executor.run(100), 100);
+    assert_int_equal(log.find('t'), std::string::npos);
+    assert_true(executor.now_ns() < 1'000'000);
+    assert_int_equal(executor.run(100), 1);
+    assert_int_equal(log.back(), 't');
+    assert_in_range(executor.now_ns(), 1'000'000, 1'000'200);
+    // Nor later, while there is work.
+    Worker more(log, 'm', Priority::HIGH, 100), second(log, '2', Priority::CONTROL);
+    assert_true(executor.wake_at(second, executor.now_ns() + 5'000));
+    executor.wake(more);
+    executor.wait_idle();
+    assert_int_equal(log.find('2') - log.find('m'), 50);
+    executor.stop();
+}
+
 } // namespace
 
 int main() {
@@ -192,6 +267,10 @@ int main() {
         cmocka_unit_test(a_ready_unit_moves_with_its_priority),
         cmocka_unit_test(what_is_lent_counts_until_it_is_given_back),
         cmocka_unit_test(priorities_may_change_at_any_time),
+        cmocka_unit_test(a_timed_wake_up_comes_in_time),
+        cmocka_unit_test(the_latest_time_counts),
+        cmocka_unit_test(a_time_can_be_taken_back),
+        cmocka_unit_test(stepped_time_leaps_when_all_is_done),
     };
     return cmocka_run_group_tests_name("chip executors", tests, nullptr, nullptr);
 }

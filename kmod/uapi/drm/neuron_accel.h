@@ -17,6 +17,9 @@ extern "C" {
  *   must be zero, unknown flags are refused with -EINVAL.
  * - Structures grow at the end; zero means the old behaviour. Arrays carry the stride of their
  *   elements (&struct drm_neuron_array).
+ * - An older kernel does not look at what it does not know at the end of a structure. What is new
+ *   comes with a new minor version of the driver (DRM_IOCTL_VERSION): 1.1 has all that is here, 1.0
+ *   had DEV_QUERY of the device, buffers, bindings, queues of the kernel and io_uring SUBMIT.
  * - Timeouts are absolute CLOCK_MONOTONIC nanoseconds. An interrupted call may be repeated
  *   unchanged.
  * - Every io_uring command has an ioctl that does the same.

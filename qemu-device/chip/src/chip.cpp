@@ -10,7 +10,7 @@ namespace neuron::chip {
 namespace {
 
 std::unique_ptr<Executor> make_executor(const ChipInfo &info, const Host &host) {
-    constexpr std::size_t control_units = 3; // reset, events, scrubber
+    constexpr std::size_t control_units = 4; // reset, events, coalescer, scrubber
     const std::size_t units = spec::MAX_QUEUES + control_units + info.cores * (ENGINES + spec::DMA_RINGS);
     if (info.stepped)
         return std::make_unique<SteppedExecutor>(host, info.seed, units);
@@ -41,11 +41,12 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
       reset_unit_(services_, *hbm_, cores_),
       events_(host_, interrupts_, *executor_, reset_unit_),
       scrubber_(*hbm_, *executor_, reset_unit_),
-      control_(*hbm_, host_, *executor_, events_, clock_),
+      coalescer_(interrupts_, *executor_),
+      control_(*spec::find_profile(info.profile), *hbm_, host_, *executor_, events_, coalescer_, clock_),
       hazards_(info.hazards ? std::make_unique<hazard::Monitor>(info.cores) : nullptr),
-      services_{host_, *executor_, control_, interrupts_, clock_, hazards_.get()},
+      services_{host_, *executor_, control_, interrupts_, coalescer_, clock_, hazards_.get()},
       pool_(*executor_, cores_, spec::MAX_QUEUES),
-      registers_(info_, control_, events_, scrubber_, clock_, [this] { reset(); }) {
+      registers_(info_, control_, events_, coalescer_, scrubber_, clock_, [this] { reset(); }) {
     reset_unit_.attach(events_, scrubber_);
     control_.attach_reset(reset_unit_);
     for (std::uint32_t i = 0; i < info.cores; ++i)

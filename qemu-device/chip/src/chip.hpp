@@ -3,6 +3,7 @@
 
 #include "chip_info.hpp"
 #include "clock.hpp"
+#include "control/coalescer.hpp"
 #include "control/control.hpp"
 #include "control/core_pool.hpp"
 #include "control/events.hpp"
@@ -60,6 +61,7 @@ private:
     ResetUnit reset_unit_;
     EventRing events_;
     Scrubber scrubber_;
+    Coalescer coalescer_;
     Control control_;
     std::unique_ptr<hazard::Monitor> hazards_;
     Services services_;

@@ -123,6 +123,9 @@ std::uint64_t Registers::load(const spec::RegisterRef &where) {
     case reg::GLOBAL_EVENT_HEAD: return events_.registers().head;
     case reg::GLOBAL_EVENT_TAIL: return events_.registers().tail;
     case reg::GLOBAL_EVENTS_LOST: return events_.registers().lost;
+    case reg::GLOBAL_TEMPERATURE: return static_cast<std::uint32_t>(control_.sensors().temperature_mc);
+    case reg::GLOBAL_POWER_UW: return control_.sensors().power_uw;
+    case reg::GLOBAL_ENERGY_UJ: return control_.sensors().energy_uj;
     case reg::GLOBAL_BAD_REGISTER: return bad_.load(std::memory_order_relaxed);
     case reg::GLOBAL_SCRUB_ADDR: return scrubber_.registers().addr;
     case reg::GLOBAL_SCRUB_BYTES: return scrubber_.registers().bytes;
@@ -156,6 +159,7 @@ std::uint64_t Registers::load_queue(const spec::RegisterRef &where) {
     case reg::QUEUE_HEAD(0): return control_.queue_head(index);
     case reg::QUEUE_TAIL(0): return control_.queue_tail(index);
     case reg::QUEUE_STAMP_ADDR(0): return control_.queue_config(index).stamp_addr;
+    case reg::QUEUE_COALESCE(0): return coalescer_.value(index);
     case reg::QUEUE_BUSY_NS(0): return control_.queue_busy_ns(index);
     case reg::QUEUE_CORE_NS(0): return control_.queue_core_ns(index);
     case reg::QUEUE_PROGRESS(0): return control_.queue(index).progress.load(std::memory_order_relaxed);
@@ -211,6 +215,7 @@ bool Registers::store_queue(const spec::RegisterRef &where, std::uint64_t value)
     case reg::QUEUE_CFG(0): config.cfg = static_cast<std::uint32_t>(value); break;
     case reg::QUEUE_STAMP_ADDR(0): config.stamp_addr = value; break;
     case reg::QUEUE_CTRL(0): return control_.enable_queue(index, (value & field::QUEUE_CTRL_ENABLE.mask) != 0);
+    case reg::QUEUE_COALESCE(0): coalescer_.set(index, static_cast<std::uint32_t>(value)); return true;
     case reg::QUEUE_DOORBELL(0): return control_.queue_doorbell(index, static_cast<std::uint32_t>(value));
     default: return false;
     }

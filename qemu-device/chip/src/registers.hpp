@@ -3,6 +3,7 @@
 
 #include "chip_info.hpp"
 #include "clock.hpp"
+#include "control/coalescer.hpp"
 #include "control/control.hpp"
 #include "control/events.hpp"
 #include "control/scrubber.hpp"
@@ -20,11 +21,12 @@ namespace neuron::chip {
 /// only what each register does. Any thread; never waits for an engine, never calls back.
 class Registers {
 public:
-    Registers(const ChipInfo &info, Control &control, EventRing &events, Scrubber &scrubber, const DeviceClock &clock,
-              std::function<void()> reset)
+    Registers(const ChipInfo &info, Control &control, EventRing &events, Coalescer &coalescer, Scrubber &scrubber,
+              const DeviceClock &clock, std::function<void()> reset)
         : info_(info),
           control_(control),
           events_(events),
+          coalescer_(coalescer),
           scrubber_(scrubber),
           clock_(clock),
           reset_(std::move(reset)) {}
@@ -49,6 +51,7 @@ private:
     const ChipInfo &info_;
     Control &control_;
     EventRing &events_;
+    Coalescer &coalescer_;
     Scrubber &scrubber_;
     const DeviceClock &clock_;
     const std::function<void()> reset_;

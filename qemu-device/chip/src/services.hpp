@@ -7,6 +7,7 @@ namespace hazard {
 class Monitor;
 }
 
+class Coalescer;
 class Control;
 class DeviceClock;
 class Executor;
@@ -19,6 +20,7 @@ struct Services {
     Executor &executor;
     Control &control;
     InterruptGate &interrupts;
+    Coalescer &coalescer;
     const DeviceClock &clock;
     hazard::Monitor *hazards; ///< nullptr: nobody looks
 };

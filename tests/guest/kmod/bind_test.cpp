@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // VM_BIND: arguments, addresses, data through both placements, isolation.
 
-#include "support.hpp"
+#include "user.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
+
+#include <unistd.h>
 
 using namespace kmod;
 
@@ -183,6 +186,113 @@ void addresses_mean_nothing_in_another_file(void **) {
     assert_int_equal(Mapping(owner, handle).words()[0], 0);
 }
 
+// ---- large pages ----------------------------------------------------------------------------------------------------
+
+struct Pages {
+    std::uint64_t small;
+    std::uint64_t large;
+};
+
+Pages pages_of(const File &file) { return {fdinfo(file, "neuron-pages"), fdinfo(file, "neuron-large-pages")}; }
+
+/// The whole buffer where the kernel likes: how many translations of each size it takes, and that all of it works.
+Pages pages_for(const File &file, std::uint32_t handle) {
+    const auto before = pages_of(file);
+    const auto size = file.bo(handle).size;
+    const auto va = file.bind(handle);
+    const auto after = pages_of(file);
+    const auto queue = file.queue().queue_id;
+    assert_int_equal(file.run(queue, job_of(fill(va, size, size))), 0);
+    assert_int_equal(file.destroy(queue), 0);
+    {
+        const Mapping memory(file, handle);
+        assert_int_equal(memory.words()[0], size);
+        assert_int_equal(memory.words()[size / 8 - 1], size);
+    }
+    assert_int_equal(file.unbind(va, size), 0);
+    const auto end = pages_of(file);
+    assert_int_equal(end.small, before.small);
+    assert_int_equal(end.large, before.large);
+    return {after.small - before.small, after.large - before.large};
+}
+
+bool has_iommu() { return ::access((pci_path() + "/iommu_group").c_str(), F_OK) == 0; }
+
+void hbm_is_bound_by_large_pages(void **) {
+    const File file;
+    for (const std::uint64_t size : {4096ul, 2 * MIB - 4096, 2 * MIB, 4 * MIB, 5 * MIB + 8192, 64 * MIB, 65 * MIB}) {
+        const auto pages = pages_for(file, file.hbm(size));
+        assert_int_equal(pages.large, size / (2 * MIB));
+        assert_int_equal(pages.small, size % (2 * MIB) / 4096);
+    }
+}
+
+void kernel_aligns_what_can_have_large_pages(void **) {
+    const File file;
+    file.bind(file.host(4096)); // so that the next free address is no round one
+    assert_int_equal(file.bind(file.hbm(2 * MIB)) % (2 * MIB), 0);
+    assert_int_equal(file.bind(file.host(5 * MIB)) % (2 * MIB), 0);
+}
+
+void odd_addresses_are_bound_by_small_pages(void **) {
+    const File file;
+    const auto handle = file.hbm(4 * MIB);
+    const auto pages = [&](std::uint64_t va, std::uint64_t offset, std::uint64_t range) {
+        auto args = with(with(map_request(handle, range), &B::va, va), &B::bo_offset, offset);
+        assert_int_equal(bind(file, args), 0);
+        const auto found = pages_of(file);
+        assert_int_equal(file.unbind(va, range), 0);
+        return found;
+    };
+    // The address is odd, the offset is, both are by as much, or the range is cut.
+    assert_int_equal(pages(VA + MIB, 0, 4 * MIB).large, 0);
+    assert_int_equal(pages(VA, MIB, 3 * MIB).large, 0);
+    assert_int_equal(pages(VA + MIB, MIB, 3 * MIB).large, 1);
+    assert_int_equal(pages(VA, 0, 3 * MIB).large, 1);
+    assert_int_equal(pages(VA, 0, 3 * MIB).small, MIB / 4096);
+}
+
+// What an IOMMU maps for the device is in one piece, whatever the memory is.
+void host_memory_behind_an_iommu_is_bound_by_large_pages(void **) {
+    if (!has_iommu())
+        skip();
+    const File file;
+    for (const std::uint64_t size : {4096ul, 2 * MIB, 5 * MIB + 8192, 32 * MIB}) {
+        const auto pages = pages_for(file, file.host(size));
+        assert_int_equal(pages.large, size / (2 * MIB));
+        assert_int_equal(pages.small, size % (2 * MIB) / 4096);
+    }
+}
+
+/// A setting of the kernel; the destructor puts the old one back.
+class Setting {
+public:
+    Setting(const std::string &path, const std::string &value) : path_(path) {
+        std::ifstream file(path);
+        for (std::string word; file >> word;)
+            if (word.front() == '[')
+                before_ = word.substr(1, word.size() - 2);
+        assert_int_equal(write_file(path, value), 0);
+    }
+    ~Setting() { write_file(path_, before_); }
+    Setting(Setting &&) = delete;
+
+private:
+    std::string path_;
+    std::string before_;
+};
+
+// Without one it takes huge pages in the system, which the administrator allows for memory of drivers.
+void host_memory_of_huge_pages_is_bound_by_large_pages(void **) {
+    for (const auto *value : {"always", "within_size"}) {
+        const Setting huge("/sys/kernel/mm/transparent_hugepage/shmem_enabled", value);
+        const File file;
+        const auto pages = pages_for(file, file.host(8 * MIB));
+        assert_int_equal(pages.large * 512 + pages.small, 8 * MIB / 4096);
+        assert_true(pages.large > 0);
+    }
+}
+
 void many_bindings_fit(void **) {
     const File file;
     const auto handle = file.host(4096);
@@ -207,6 +317,11 @@ int main() {
         cmocka_unit_test(rebinding_an_address_shows_the_new_buffer),
         cmocka_unit_test(buffer_lives_while_it_is_bound),
         cmocka_unit_test(addresses_mean_nothing_in_another_file),
+        cmocka_unit_test(hbm_is_bound_by_large_pages),
+        cmocka_unit_test(kernel_aligns_what_can_have_large_pages),
+        cmocka_unit_test(odd_addresses_are_bound_by_small_pages),
+        cmocka_unit_test(host_memory_behind_an_iommu_is_bound_by_large_pages),
+        cmocka_unit_test(host_memory_of_huge_pages_is_bound_by_large_pages),
         cmocka_unit_test(many_bindings_fit),
     };
     return cmocka_run_group_tests_name("kmod bind", tests, nullptr, nullptr);

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
-// What a queue can be besides a queue: of a priority, with interrupts held back or without any, measured, charged.
+// What a queue can be besides a queue: of a priority, with interrupts held back or without any, measured.
 
+#include "program.hpp"
 #include "support.hpp"
+#include "user.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <sstream>
 #include <thread>
 
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <xf86drm.h>
 
 using namespace kmod;
@@ -34,10 +32,7 @@ std::uint32_t polled_queue(const File &file, std::uint32_t ring_log2 = 0, std::u
 
 drm_neuron_query_queues limits(const File &file) {
     drm_neuron_query_queues queues{};
-    drm_neuron_dev_query args{
-        .type = DRM_NEURON_QUERY_QUEUES, .size = sizeof(queues), .ptr = reinterpret_cast<std::uintptr_t>(&queues)};
-    assert_int_equal(file.call(DRM_IOCTL_NEURON_DEV_QUERY, &args), 0);
-    assert_int_equal(args.size, sizeof(queues));
+    assert_int_equal(query(file, DRM_NEURON_QUERY_QUEUES, &queues, sizeof(queues)), 0);
     return queues;
 }
 
@@ -63,20 +58,6 @@ std::uint64_t queue_interrupts() {
             sum += count;
     }
     return sum;
-}
-
-/// Runs a test in a process that is nobody: no capabilities, another user. Return: its exit status.
-template<class Body>
-int as_nobody(std::uint32_t uid, Body body) {
-    assert_int_equal(::chmod(node().c_str(), 0666), 0);
-    const pid_t child = ::fork();
-    if (child == 0)
-        ::_exit(::setresuid(uid, uid, uid) ? 100 : body());
-    int status = -1;
-    assert_int_equal(::waitpid(child, &status, 0), child);
-    assert_int_equal(::chmod(node().c_str(), 0600), 0);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
 }
 
 // ---- limits ----
@@ -135,66 +116,7 @@ void limits_are_what_create_takes(void **) {
                      -EINVAL);
 }
 
-void users_are_limited_together(void **) {
-    const std::string limit = pci_path() + "/user_limits/queues";
-    std::string old;
-    std::ifstream(limit) >> old;
-    assert_int_equal(write_file(limit, "5"), 0);
-    const int status = as_nobody(1234, [] {
-        const File first;
-        const File second;
-        drm_neuron_queue_create args{};
-        if (limits(first).queues_user_max != 5)
-            return 1;
-        for (int i = 0; i < 5; ++i)
-            if (create(i % 2 ? first : second, args))
-                return 2;
-        if (create(first, args) != -ENOSPC || create(second, args) != -ENOSPC)
-            return 3;
-        // The superuser is not limited, and what one user has is not missing to another.
-        if (second.destroy(args.queue_id) || create(first, args) || create(first, args) != -ENOSPC)
-            return 4;
-        return 0;
-    });
-    // All of it was given back with the files.
-    const int again = as_nobody(1234, [] {
-        const File file;
-        drm_neuron_queue_create args{};
-        for (int i = 0; i < 5; ++i)
-            if (create(file, args))
-                return 1;
-        return 0;
-    });
-    const File root;
-    for (int i = 0; i < 6; ++i)
-        root.queue();
-    assert_int_equal(write_file(limit, old), 0);
-    assert_int_equal(status, 0);
-    assert_int_equal(again, 0);
-}
-
 // ---- priorities ----
-
-/// A bound program that ends at once on the first core.
-class Finisher {
-public:
-    explicit Finisher(const File &file) {
-        using namespace neuron::spec;
-        const std::uint32_t handle = file.host(PAGE_SIZE);
-        const std::uint64_t va = file.bind(handle);
-        const Mapping memory(file, handle);
-        constexpr std::size_t CODE = 1024;
-        ProgramHeader header{.magic = PROGRAM_MAGIC, .isa_version = VERSION_MAJOR << 16 | VERSION_MINOR};
-        header.streams[static_cast<std::size_t>(Engine::SP)] = {.addr = va + CODE, .count = 1};
-        std::ranges::copy(packed(header), memory.bytes().begin());
-        std::ranges::copy(packed(InsnEnd{}), memory.bytes().begin() + CODE);
-        packet_ = packed(PacketLaunch{.core_mask = 1, .program = va});
-    }
-    const Packet &packet() const { return packet_; }
-
-private:
-    Packet packet_;
-};
 
 std::uint32_t queue_of(const File &file, std::uint32_t priority) {
     drm_neuron_queue_create args{};
@@ -209,14 +131,14 @@ void await_waiting_for_a_core(const File &file, std::uint32_t id);
 // A core is taken. Three queues want it, the least important first; when it is free they get it the other way round.
 void high_overtakes_normal_overtakes_low(void **) {
     const File file;
-    const Finisher finisher(file);
+    const auto brief = Program().add(Engine::SP, spec::InsnEnd{}).launch(file, 1, {});
     const auto holder = file.queue().queue_id;
     assert_int_equal(file.submit(holder, job_of(Spinner(file).packet())), 0);
     std::vector<std::uint32_t> ids;
     for (const std::uint32_t priority :
          {DRM_NEURON_PRIORITY_LOW, DRM_NEURON_PRIORITY_NORMAL, DRM_NEURON_PRIORITY_HIGH}) {
         ids.push_back(queue_of(file, priority));
-        assert_int_equal(file.submit(ids.back(), job_of(finisher.packet())), 0);
+        assert_int_equal(file.submit(ids.back(), job_of(brief)), 0);
         await_waiting_for_a_core(file, ids.back());
     }
     assert_int_equal(file.destroy(holder), 0);
@@ -243,16 +165,13 @@ void await_waiting_for_a_core(const File &file, std::uint32_t id) {
 }
 
 void high_needs_a_capability(void **) {
-    const int status = as_nobody(1234, [] {
-        const File file;
-        drm_neuron_queue_create args{};
-        args.priority = DRM_NEURON_PRIORITY_HIGH;
-        if (create(file, args) != -EACCES)
-            return 1;
-        args.priority = DRM_NEURON_PRIORITY_LOW;
-        return create(file, args) ? 2 : 0;
-    });
-    assert_int_equal(status, 0);
+    const File file;
+    const AsUser alice(ALICE);
+    drm_neuron_queue_create args{};
+    args.priority = DRM_NEURON_PRIORITY_HIGH;
+    assert_int_equal(create(file, args), -EACCES);
+    args.priority = DRM_NEURON_PRIORITY_LOW;
+    assert_int_equal(create(file, args), 0);
 }
 
 // ---- when jobs ran ----
@@ -463,7 +382,6 @@ int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(query_tells_the_limits),
         cmocka_unit_test(limits_are_what_create_takes),
-        cmocka_unit_test(users_are_limited_together),
         cmocka_unit_test(high_overtakes_normal_overtakes_low),
         cmocka_unit_test(high_needs_a_capability),
         cmocka_unit_test(wait_tells_when_a_job_ran),

@@ -8,8 +8,9 @@ namespace neuron::chip {
 namespace field = spec::field;
 using spec::QueueState;
 
-Control::Control(const Hbm &hbm, const Host &host, Executor &executor, EventRing &events, const DeviceClock &clock)
-    : executor_(executor), events_(events), clock_(clock) {
+Control::Control(const spec::ProfileDesc &profile, const Hbm &hbm, const Host &host, Executor &executor,
+                 EventRing &events, Coalescer &coalescer, const DeviceClock &clock)
+    : profile_(profile), executor_(executor), events_(events), coalescer_(coalescer), clock_(clock), power_(profile) {
     for (std::uint32_t i = 0; i < spec::MAX_CONTEXTS; ++i)
         contexts_.emplace_back(hbm, host).slots.fill(NO_QUEUE);
 }
@@ -131,6 +132,7 @@ void Control::stop_locked(std::uint32_t index, QueueState state) {
     if (state == QueueState::DISABLED) {
         queue.enable = false;
         queue.fault = spec::Fault::NONE;
+        coalescer_.drop(index);
         if (queue.active.ctx() < spec::MAX_CONTEXTS && queue.active.slot() < spec::DOORBELL_SLOTS) {
             std::int16_t &slot = contexts_[queue.active.ctx()].slots[queue.active.slot()];
             if (slot == static_cast<std::int16_t>(index))
@@ -239,8 +241,11 @@ bool Control::enable_context(std::uint32_t ctx, bool enable) {
 // A queue has nothing in flight any more.
 void Control::rest_locked(std::uint32_t index) {
     QueueControl &queue = queues_[index];
-    if (std::exchange(queue.busy, false))
-        queue.busy_time.set_rate(clock_.now_ns(), 0);
+    if (std::exchange(queue.busy, false)) {
+        const std::uint64_t now = clock_.now_ns();
+        queue.busy_time.set_rate(now, 0);
+        update_power_locked(now);
+    }
     queue.abort.store(false, std::memory_order_release);
     if (!ready_)
         executor_.wake(*reset_unit_);
@@ -257,6 +262,7 @@ std::optional<Control::Work> Control::next_work(std::uint32_t index) {
     if (!std::exchange(queue.busy, true)) {
         work.begun_ns = clock_.now_ns();
         queue.busy_time.set_rate(*work.begun_ns, 1);
+        update_power_locked(*work.begun_ns);
     }
     return work;
 }
@@ -289,16 +295,47 @@ void Control::take_cores(std::uint32_t index, std::uint32_t cores) {
     queue.waiting = false;
     queue.busy_time.set_rate(now, 1);
     queue.core_time.set_rate(now, cores);
+    update_power_locked(now);
+    core_time_.set_rate(now, core_time_.rate() + cores);
 }
 
 void Control::give_cores(std::uint32_t index) {
     const std::lock_guard lock(mutex_);
-    queues_[index].waiting = false;
-    queues_[index].core_time.set_rate(clock_.now_ns(), 0);
+    QueueControl &queue = queues_[index];
+    const std::uint64_t now = clock_.now_ns();
+    queue.waiting = false;
+    update_power_locked(now);
+    core_time_.set_rate(now, core_time_.rate() - queue.core_time.rate());
+    queue.core_time.set_rate(now, 0);
+}
+
+// ---- sensors --------------------------------------------------------------------------------------------------------
+
+PowerModel::Work Control::work_locked(std::uint64_t now_ns) const {
+    std::uint64_t moved = 0;
+    if (ready_) // what winds down counts no more
+        for (const QueueControl &queue : queues_)
+            moved += queue.moved_bytes.load(std::memory_order_relaxed);
+    return {.time_ns = now_ns, .core_ns = core_time_.read(now_ns), .moved_bytes = moved};
+}
+
+void Control::update_power_locked(std::uint64_t now_ns) {
+    if (ready_ && power_.due(now_ns))
+        power_.advance(work_locked(now_ns));
+}
+
+PowerModel::Reading Control::sensors() const {
+    const std::lock_guard lock(mutex_);
+    return power_.read(work_locked(clock_.now_ns()));
 }
 
 void Control::stopped(std::uint32_t index) {
     const std::lock_guard lock(mutex_);
+    // Packets before a fault have completed. Of a queue that was disabled nobody wants to hear, nor what it has added since.
+    if (queues_[index].enable)
+        coalescer_.release(index);
+    else
+        coalescer_.drop(index);
     rest_locked(index);
 }
 
@@ -352,11 +389,14 @@ void Control::begin_reset() {
         // What winds down counts no more: its clock is about to start anew.
         queue.busy_time = queue.core_time = {};
     }
+    core_time_ = {};
+    power_ = PowerModel(profile_);
     for (Context &context : contexts_) {
         context.enabled = false;
         context.root = 0;
         context.space.disable();
     }
+    coalescer_.reset();
     events_.reset(); // under the lock, so that no fault of before is posted after it
 }
 
@@ -378,8 +418,10 @@ void Control::finish_reset(std::uint64_t resets) {
     if (resets != resets_)
         return;
     // Only now has the last unit counted.
-    for (QueueControl &queue : queues_)
+    for (QueueControl &queue : queues_) {
         queue.progress.store(0, std::memory_order_relaxed);
+        queue.moved_bytes.store(0, std::memory_order_relaxed);
+    }
     ready_ = true;
 }
 

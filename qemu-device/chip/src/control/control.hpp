@@ -5,8 +5,10 @@
 #include "../clock.hpp"
 #include "../exec/executor.hpp"
 #include "../mmu/address_space.hpp"
+#include "coalescer.hpp"
 #include "events.hpp"
 #include "fault_info.hpp"
+#include "power_model.hpp"
 #include "queue_control.hpp"
 
 #include <array>
@@ -25,7 +27,8 @@ namespace neuron::chip {
 /// its next step. BUSY tells when that is over.
 class Control {
 public:
-    Control(const Hbm &hbm, const Host &host, Executor &executor, EventRing &events, const DeviceClock &clock);
+    Control(const spec::ProfileDesc &profile, const Hbm &hbm, const Host &host, Executor &executor, EventRing &events,
+            Coalescer &coalescer, const DeviceClock &clock);
 
     /// Which unit runs queue `index`, and whom to wake when a queue has come to rest. Once, before any access.
     void attach(std::uint32_t index, Unit &unit) { units_[index] = &unit; }
@@ -62,6 +65,8 @@ public:
     std::uint64_t resets() const;
     void finish_reset(std::uint64_t resets);
     bool ready() const;
+
+    PowerModel::Reading sensors() const;
 
     // ---- for the units ----
 
@@ -113,9 +118,14 @@ private:
     void fault_locked(std::uint32_t index, const FaultInfo &info);
     void post_locked(std::uint32_t index, const FaultInfo &info);
     void rest_locked(std::uint32_t index);
+    PowerModel::Work work_locked(std::uint64_t now_ns) const;
+    /// Before the load of the chip changes.
+    void update_power_locked(std::uint64_t now_ns);
 
+    const spec::ProfileDesc &profile_;
     Executor &executor_;
     EventRing &events_;
+    Coalescer &coalescer_;
     const DeviceClock &clock_;
     std::array<Unit *, spec::MAX_QUEUES> units_{};
     Unit *reset_unit_ = nullptr;
@@ -125,6 +135,8 @@ private:
     std::deque<Context> contexts_; ///< deque: contexts do not move
     bool ready_ = true;
     std::uint64_t resets_ = 0;
+    Meter core_time_; ///< of all queues
+    PowerModel power_;
 };
 
 } // namespace neuron::chip

@@ -14,6 +14,7 @@ public:
         since_ = now_ns;
         rate_ = rate;
     }
+    std::uint32_t rate() const { return rate_; }
     std::uint64_t read(std::uint64_t now_ns) const { return total_ + rate_ * (now_ns - since_); }
 
 private:

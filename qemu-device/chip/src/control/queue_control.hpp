@@ -55,9 +55,14 @@ struct QueueControl {
     /// Written under the mutex, read without it: all work for the queue stops at its next step. Cleared with `busy`.
     std::atomic<bool> abort{false};
     std::atomic<std::uint64_t> progress{0};
+    std::atomic<std::uint64_t> moved_bytes{0}; ///< since reset
 
     bool runnable() const { return state == spec::QueueState::IDLE || state == spec::QueueState::RUNNING; }
     void made_progress() { progress.fetch_add(1, std::memory_order_relaxed); }
+    void moved(std::uint64_t bytes) {
+        made_progress();
+        moved_bytes.fetch_add(bytes, std::memory_order_relaxed);
+    }
     bool aborting() const { return abort.load(std::memory_order_acquire); }
 };
 

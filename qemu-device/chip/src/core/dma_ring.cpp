@@ -53,7 +53,7 @@ Step DmaRing::step() {
             return Step::MORE;
         }
     auto complete = move(*job, launch);
-    launch.queue->made_progress();
+    launch.queue->moved(transfer_.take_moved());
     if (complete && *complete)
         if (const auto noted = notify(*job, launch); !noted)
             complete = tl::unexpected(noted.error());

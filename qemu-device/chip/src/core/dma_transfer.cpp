@@ -167,6 +167,8 @@ DmaTransfer::Progress DmaTransfer::move_piece(Step &step) {
 
 void DmaTransfer::end_piece(const DmaJob &job) {
     in_piece_ = false;
+    if (path_ != Path::COPY)
+        moved_ += count_ * spec::bytes(dtype_of(job.dst));
     element_ += count_;
     if (element_ == job.elements) {
         element_ = 0;
@@ -192,6 +194,7 @@ DmaTransfer::Progress DmaTransfer::copy_piece(Step &step) {
         if (!copied)
             return tl::unexpected(copied.error());
         loaded_ += *copied;
+        moved_ += *copied;
         step.budget.spend(*copied);
     }
     return true;

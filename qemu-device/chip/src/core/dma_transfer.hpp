@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace neuron::chip {
 
@@ -28,6 +29,8 @@ public:
     /// Moves a chunk of the job of begin(). True: it is complete. Errors: memory faults, and INDEX_RANGE with the index;
     /// what has been moved stays.
     MemoryResult<bool> advance(const DmaJob &job, const Access &access, const Host &host);
+    /// Bytes that have arrived since the last call.
+    std::uint64_t take_moved() { return std::exchange(moved_, 0); }
 
 private:
     /// Most elements of a piece that goes through the buffers.
@@ -96,6 +99,8 @@ private:
     std::uint64_t row_ = 0;
     std::uint64_t memory_row_ = 0; ///< which row of the block that is
     std::uint64_t element_ = 0;    ///< of the row, where the piece begins
+
+    std::uint64_t moved_ = 0; ///< see take_moved()
 
     // Progress of the piece.
     Path path_ = Path::STAGED;

@@ -94,6 +94,7 @@ MemoryResult<void> DmaTransfer::move_columns(Step &step, const MemoryBlock &bloc
         }
     }
     element_ += count;
+    moved_ += rows * count * bytes;
     return {};
 }
 
@@ -104,6 +105,7 @@ void DmaTransfer::transpose(const DmaJob &job) {
     const DmaTile &dst = std::get<DmaTile>(job.dst);
     const std::uint32_t bytes = src.view.element_bytes();
     const std::uint32_t row_bytes = src.view.row_bytes();
+    moved_ += std::uint64_t{src.view.partitions()} * row_bytes;
     for (unsigned row = 0; row < src.view.partitions(); ++row) {
         for (std::uint32_t done = 0; done < src.view.elements();) {
             const auto part = src.at(row, done);

@@ -4,6 +4,7 @@
 
 #include "../host.hpp"
 #include "ready_list.hpp"
+#include "timer.hpp"
 #include "unit.hpp"
 
 #include <array>
@@ -31,6 +32,10 @@ public:
     /// Returns when no unit runs any more, and none will. The units must still exist.
     virtual void stop() = 0;
 
+    /// Wakes `unit` when now_ns() has come to `at_ns`, and forgets what an earlier call has said; there is one timer. In
+    /// stepped mode time passes at once while nothing is left to do. False: the host has no timer to spare.
+    virtual bool wake_at(Unit &unit, std::uint64_t at_ns) = 0;
+
     /// Gives the unit a priority of its own, or lends it one on top of that until it is lent LOW. Like wake() in all else.
     void set_priority(Unit &unit, Priority priority) { change(unit, unit.own_, priority); }
     void lend_priority(Unit &unit, Priority priority) { change(unit, unit.lent_, priority); }
@@ -46,6 +51,12 @@ public:
 protected:
     explicit Executor(bool stepped) : stepped_(stepped) {}
     void count_step() { steps_.fetch_add(1, std::memory_order_relaxed); }
+    /// Stepped mode: lets the time pass until `at_ns`.
+    void pass_time(std::uint64_t at_ns) {
+        const std::uint64_t steps = (at_ns + STEP_NS - 1) / STEP_NS;
+        if (steps > steps_.load(std::memory_order_relaxed))
+            steps_.store(steps, std::memory_order_relaxed);
+    }
     /// Takes mutex_, and puts the unit into the list where it now belongs if it is in one.
     virtual void store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) = 0;
 
@@ -58,7 +69,7 @@ private:
     }
 
     const bool stepped_;
-    std::atomic<std::uint64_t> steps_{0}; ///< in stepped mode
+    std::atomic<std::uint64_t> steps_{0}; ///< in stepped mode, and time that has passed without
 };
 
 /// Workers take ready units from one list per priority, the most urgent first, and of those first come, first served. A
@@ -70,6 +81,7 @@ public:
     explicit ThreadedExecutor(unsigned threads);
     ~ThreadedExecutor() override { stop(); }
     void wake(Unit &unit) override;
+    bool wake_at(Unit &unit, std::uint64_t at_ns) override { return timer_.set(unit, at_ns); }
     std::uint64_t run(std::uint64_t) override { return 0; }
     void wait_idle() override;
     void stop() override;
@@ -91,6 +103,7 @@ private:
     ReadyCounts counts_;   ///< lengths of the lists
     std::atomic<bool> stopping_{false};
     std::vector<std::thread> threads_;
+    Timer timer_;
 };
 
 /// Takes the next unit at random from the most urgent ones.
@@ -98,6 +111,7 @@ class SteppedExecutor final : public Executor {
 public:
     SteppedExecutor(const Host &host, std::uint64_t seed, std::size_t max_units);
     void wake(Unit &unit) override;
+    bool wake_at(Unit &unit, std::uint64_t at_ns) override;
     std::uint64_t run(std::uint64_t max_steps) override;
     void wait_idle() override;
     void stop() override;
@@ -107,10 +121,13 @@ private:
     void append_locked(Unit &unit);
     Unit *pick_locked();
     bool empty_locked() const;
+    void check_timer_locked();
 
     const Host &host_;
     std::mutex mutex_; ///< guards all below
     std::array<std::vector<Unit *>, PRIORITIES> ready_;
+    Unit *timed_ = nullptr;
+    std::uint64_t timed_ns_ = Timer::NEVER;
     std::uint64_t random_;
     bool in_run_ = false; ///< whoever runs sees new work by itself: no kick
     bool stopped_ = false;

@@ -47,6 +47,28 @@ void SteppedExecutor::wake(Unit &unit) {
         host_.kick();
 }
 
+bool SteppedExecutor::wake_at(Unit &unit, std::uint64_t at_ns) {
+    bool kick = false;
+    {
+        const std::lock_guard lock(mutex_);
+        timed_ = &unit;
+        timed_ns_ = at_ns;
+        kick = at_ns != Timer::NEVER && empty_locked() && !in_run_;
+    }
+    if (kick)
+        host_.kick();
+    return true;
+}
+
+void SteppedExecutor::check_timer_locked() {
+    if (timed_ns_ == Timer::NEVER || (now_ns() < timed_ns_ && !empty_locked()))
+        return;
+    pass_time(timed_ns_);
+    timed_ns_ = Timer::NEVER;
+    if (timed_->state_ == Unit::State::PARKED)
+        append_locked(*timed_);
+}
+
 void SteppedExecutor::store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) {
     const std::lock_guard lock(mutex_);
     which.store(priority, std::memory_order_relaxed);
@@ -72,6 +94,7 @@ std::uint64_t SteppedExecutor::run(std::uint64_t max_steps) {
     std::uint64_t done = 0;
     in_run_ = true;
     for (; done < max_steps && !stopped_; ++done) {
+        check_timer_locked();
         Unit *unit = pick_locked();
         if (unit == nullptr)
             break;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include "blocked_signals.hpp"
 #include "executor.hpp"
 
 #include <chrono>
-#include <csignal>
 
 namespace neuron::chip {
 
@@ -13,22 +13,6 @@ using Clock = std::chrono::steady_clock;
 // How long a unit may keep its worker while others are ready: long against the cost of a switch, short against what a
 // person or a watchdog notices.
 constexpr auto SLICE = std::chrono::microseconds(100);
-
-// Signals of the host process are not for our threads.
-class BlockedSignals {
-public:
-    BlockedSignals() {
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &saved_);
-    }
-    ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &saved_, nullptr); }
-    BlockedSignals(const BlockedSignals &) = delete;
-    BlockedSignals &operator=(const BlockedSignals &) = delete;
-
-private:
-    sigset_t saved_{};
-};
 
 } // namespace
 
@@ -41,7 +25,7 @@ Step guarded_step(Unit &unit) noexcept {
     }
 }
 
-ThreadedExecutor::ThreadedExecutor(unsigned threads) : Executor(false) {
+ThreadedExecutor::ThreadedExecutor(unsigned threads) : Executor(false), timer_(*this) {
     const BlockedSignals blocked;
     threads_.reserve(threads);
     try {
@@ -157,6 +141,7 @@ void ThreadedExecutor::stop() {
     for (std::thread &thread : threads_)
         thread.join();
     threads_.clear();
+    timer_.stop();
 }
 
 } // namespace neuron::chip

@@ -2,6 +2,7 @@
 #include "queue.hpp"
 
 #include "../clock.hpp"
+#include "../control/coalescer.hpp"
 #include "../core/core.hpp"
 
 #include <algorithm>
@@ -125,8 +126,12 @@ Step Queue::complete() {
             return Step::MORE;
         }
     }
-    if ((flags_ & spec::PacketFlag::IRQ) && !control_.aborting())
-        services_.interrupts.raise(epoch, control_.active.vector());
+    if (!control_.aborting()) {
+        if (flags_ & spec::PacketFlag::IRQ)
+            services_.coalescer.retired(index_, epoch, control_.active.vector(), retired->more);
+        else
+            services_.coalescer.retired_silently(index_, retired->more);
+    }
     return Step::MORE;
 }
 

@@ -20,7 +20,7 @@ JobResult CopyJob::step(PacketContext &context) {
     src += *moved;
     dst += *moved;
     left -= *moved;
-    context.queue.made_progress();
+    context.queue.moved(*moved);
     return left == 0 ? JobStep::DONE : JobStep::MORE;
 }
 
@@ -34,7 +34,7 @@ JobResult FillJob::step(PacketContext &context) {
     dst += *filled;
     done += *filled;
     left -= *filled;
-    context.queue.made_progress();
+    context.queue.moved(*filled);
     return left == 0 ? JobStep::DONE : JobStep::MORE;
 }
 
@@ -108,10 +108,12 @@ JobResult StridedCopyJob::step(PacketContext &context) {
         if (done_ != row_bytes_)
             continue;
         ++rows;
-        if (!advance())
+        if (!advance()) {
+            context.queue.moved(CHUNK - budget);
             return JobStep::DONE;
+        }
     }
-    context.queue.made_progress();
+    context.queue.moved(CHUNK - budget);
     return JobStep::MORE;
 }
 

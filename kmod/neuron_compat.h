@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+#ifndef __NEURON_COMPAT_H__
+#define __NEURON_COMPAT_H__
+
+/*
+ * The driver is written for Linux 6.12. Here is all that later kernels, up to 7.3, spell otherwise.
+ * Where their headers say which spelling they have, those are asked instead of the version, since
+ * distributions move things between versions.
+ */
+
+#include <linux/io_uring/cmd.h>
+#include <linux/mm.h>
+#include <linux/version.h>
+
+#include <drm/drm_buddy.h>
+
+/* The buddy allocator moved out of DRM; only its printing stayed. */
+#ifdef GPU_BUDDY_RANGE_ALLOCATION
+#define DRM_BUDDY_RANGE_ALLOCATION	GPU_BUDDY_RANGE_ALLOCATION
+#define DRM_BUDDY_TOPDOWN_ALLOCATION	GPU_BUDDY_TOPDOWN_ALLOCATION
+#define drm_buddy			gpu_buddy
+#define drm_buddy_block			gpu_buddy_block
+#define drm_buddy_block_offset		gpu_buddy_block_offset
+#define drm_buddy_block_size		gpu_buddy_block_size
+#define drm_buddy_init			gpu_buddy_init
+#define drm_buddy_fini			gpu_buddy_fini
+#define drm_buddy_alloc_blocks		gpu_buddy_alloc_blocks
+#define drm_buddy_free_list		gpu_buddy_free_list
+#endif
+
+/* struct drm_driver lost its date. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+#define NEURON_DRIVER_DATE(text) .date = (text),
+#else
+#define NEURON_DRIVER_DATE(text)
+#endif
+
+/* Namespaces of symbols became strings. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define NEURON_NAMESPACE(name) name
+#else
+#define NEURON_NAMESPACE(name) __stringify(name)
+#endif
+
+/* What a mapping is, is asked of the mapping. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+static inline bool vma_is_cow_mapping(const struct vm_area_struct *vma)
+{
+	return is_cow_mapping(vma->vm_flags);
+}
+#endif
+
+/* Which fences have 64-bit seqnos is said at their birth now, not by their operations. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#define NEURON_FENCE_SEQNO64 .use_64bit_seqno = true,
+#define dma_fence_init64 dma_fence_init
+#else
+#define NEURON_FENCE_SEQNO64
+#endif
+
+/*
+ * neuron_uring_sqe(): the command's payload in its submission entry
+ * neuron_uring_done(): complete the command; the second result goes into a big completion entry
+ * NEURON_URING_IN_TASK(): give NAME, for io_uring_cmd_do_in_task_lazy(), the body FUNCTION
+ */
+#ifdef IO_URING_CMD_TASK_WORK_ISSUE_FLAGS
+#define neuron_uring_sqe(ioucmd, type) io_uring_sqe_cmd((ioucmd)->sqe, type)
+#define neuron_uring_done io_uring_cmd_done32
+#define NEURON_URING_IN_TASK(name, function)						\
+	static void name(struct io_tw_req tw_req, io_tw_token_t tw)			\
+	{										\
+		function(io_uring_cmd_from_tw(tw_req), IO_URING_CMD_TASK_WORK_ISSUE_FLAGS);	\
+	}
+#else
+#define neuron_uring_sqe(ioucmd, type) ((const type *)io_uring_sqe_cmd((ioucmd)->sqe))
+#define neuron_uring_done io_uring_cmd_done
+#define NEURON_URING_IN_TASK(name, function)						\
+	static void name(struct io_uring_cmd *ioucmd, unsigned int issue_flags)		\
+	{										\
+		function(ioucmd, issue_flags);						\
+	}
+#endif
+
+#endif /* __NEURON_COMPAT_H__ */

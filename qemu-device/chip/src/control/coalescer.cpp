@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#include "coalescer.hpp"
+
+#include <algorithm>
+
+namespace neuron::chip {
+
+namespace {
+constexpr std::uint64_t NS_PER_US = 1000;
+} // namespace
+
+void Coalescer::set(std::uint32_t queue, std::uint32_t value) {
+    const std::lock_guard lock(mutex_);
+    lines_[queue].value.store(value, std::memory_order_relaxed);
+    release_locked(lines_[queue]);
+}
+
+void Coalescer::reset() {
+    const std::lock_guard lock(mutex_);
+    for (Line &line : lines_) {
+        line.value.store(0, std::memory_order_relaxed);
+        drop_locked(line);
+    }
+}
+
+void Coalescer::retired(std::uint32_t queue, std::uint64_t epoch, std::uint32_t vector, bool more) {
+    Line &line = lines_[queue];
+    if (line.value.load(std::memory_order_relaxed) == 0) {
+        interrupts_.raise(epoch, vector);
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    line.epoch = epoch;
+    line.vector = vector;
+    const std::uint32_t held = line.held.load(std::memory_order_relaxed) + 1;
+    if (!more || !line.holds_back() || held >= line.count()) {
+        send_locked(line);
+        return;
+    }
+    if (held == 1) {
+        line.due_ns = executor_.now_ns() + line.usecs() * NS_PER_US;
+        if (!arm_locked(line.due_ns)) {
+            send_locked(line);
+            return;
+        }
+        ++holding_;
+    }
+    line.held.store(held, std::memory_order_relaxed);
+}
+
+void Coalescer::retired_silently(std::uint32_t queue, bool more) {
+    Line &line = lines_[queue];
+    if (more || line.held.load(std::memory_order_relaxed) == 0)
+        return;
+    const std::lock_guard lock(mutex_);
+    if (line.held.load(std::memory_order_relaxed) != 0)
+        send_locked(line);
+}
+
+void Coalescer::release(std::uint32_t queue) {
+    const std::lock_guard lock(mutex_);
+    release_locked(lines_[queue]);
+}
+
+void Coalescer::drop(std::uint32_t queue) {
+    const std::lock_guard lock(mutex_);
+    drop_locked(lines_[queue]);
+}
+
+void Coalescer::send_locked(Line &line) {
+    drop_locked(line);
+    interrupts_.raise(line.epoch, line.vector);
+}
+
+// The callers must not call the host.
+void Coalescer::release_locked(Line &line) {
+    if (line.held.load(std::memory_order_relaxed) == 0)
+        return;
+    line.due_ns = 0;
+    executor_.wake(*this);
+}
+
+void Coalescer::drop_locked(Line &line) {
+    if (line.held.load(std::memory_order_relaxed) == 0)
+        return;
+    line.held.store(0, std::memory_order_relaxed);
+    if (--holding_ != 0)
+        return;
+    armed_ns_ = Timer::NEVER;
+    (void)executor_.wake_at(*this, Timer::NEVER);
+}
+
+bool Coalescer::arm_locked(std::uint64_t due_ns) {
+    if (due_ns >= armed_ns_)
+        return true;
+    if (!executor_.wake_at(*this, due_ns))
+        return false;
+    armed_ns_ = due_ns;
+    return true;
+}
+
+Step Coalescer::step() {
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t now = executor_.now_ns();
+    std::uint64_t next = Timer::NEVER;
+    armed_ns_ = Timer::NEVER;
+    for (Line &line : lines_) {
+        if (line.held.load(std::memory_order_relaxed) == 0)
+            continue;
+        if (line.due_ns <= now)
+            send_locked(line);
+        else
+            next = std::min(next, line.due_ns);
+    }
+    if (next != Timer::NEVER)
+        (void)arm_locked(next); // the timer that has woken this is there
+    return Step::BLOCKED;
+}
+
+} // namespace neuron::chip
