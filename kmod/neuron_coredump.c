@@ -14,6 +14,7 @@
 #include "neuron_irq.h"
 #include "neuron_job.h"
 #include "neuron_queue.h"
+#include "neuron_reset.h"
 #include "neuron_spec_names.h"
 
 /**

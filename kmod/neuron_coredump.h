@@ -8,9 +8,6 @@
 struct neuron_device;
 struct neuron_snapshot;
 
-/* The failure has no context, or it is not known. */
-#define NEURON_NO_CTX (~0u)
-
 /*
  * struct neuron_coredump: what the next device coredump is made of
  */

@@ -30,6 +30,9 @@ struct work_struct;
 #define NEURON_RESET_MS_MIN	    100
 #define NEURON_RESET_MS_MAX	    (5 * 60 * MSEC_PER_SEC)
 
+/* A failure has no context or queue, or it is not known. */
+#define NEURON_NO_CTX (~0u)
+
 void neuron_reset_init(struct neuron_device *ndev);
 void neuron_reset_fini(struct neuron_device *ndev);
 
