@@ -33,10 +33,15 @@ class LaunchScene(Scene):
     # Choices
 
     def pair(self, op: str) -> tuple[str, str]:
-        """Source and destination types that `op` takes: every pair in turn."""
+        """Source and destination types that `op` takes: such that no scene of the test had before, on cores of any version."""
         names = self.types(d.name for d in self.spec.Dtype if op == "WRITE" or d.name not in ("I32", "U32"))
         pairs = [(a, b) for a in names for b in names]
-        return self.picks.next((op, "pairs"), pairs)
+        seen = self.picks.seen.setdefault((op, "pairs"), set())
+        left = [pair for pair in pairs if pair not in seen] or pairs
+        new = [pair for pair in left if any(self.spec.VALUE_SINCE.get(("Dtype", name)) == self.version for name in pair)]
+        pair = self.choose(new if new and self.chance(0.5) else left)  # older cores have only the others
+        seen.add(pair)
+        return pair
 
     def few(self, partitions: int, most: int = 1 << 16) -> int:
         """Elements per partition, so that the oracle gets done."""

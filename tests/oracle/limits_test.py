@@ -189,7 +189,10 @@ def broken_rules(limit: Limit):
         step = r.multiple if r else 1
         return now + step if not r or r.max is None or now + step <= r.max else now - step
 
-    tiles = {name: tile for name, tile in limit.legal.items() if isinstance(tile, dict) and "num" in tile}
+    def with_room(tile):
+        return {**tile, "offset": tile["offset"] if tile.get("space", 0) == PSUM else 100000}
+
+    tiles = {name: with_room(tile) for name, tile in limit.legal.items() if isinstance(tile, dict) and "num" in tile}
     for name in rules.get("same_partitions", ()):
         yield "same_partitions", {name: {**tiles[name], "partitions": other(name, "partitions", tiles[name]["partitions"])}}
     for name in rules.get("same_elements", ()):

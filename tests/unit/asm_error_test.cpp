@@ -91,7 +91,7 @@ void operands_out_of_range_are_named(void **) {
                {"nop then s256+=1", "there is no semaphore s256; they are s0..s255"},
                {"nop wait s0>=-1", "test.s:3:14: error: semaphore value is -1: at least 0"},
                {"nop wait s0>=0x100000000", "semaphore value is 4294967296: at most 4294967295"},
-               {"dma_load sbuf.bf16[0:1, 0, 1], A[0, 1, 1], ring=16", "test.s:3:53: error: ring is 16: at most 15"}});
+               {"dma_load sbuf.bf16[0:1, 0, 1], A[0, 1, 1], ring=16", "test.s:3:49: error: ring is 16: at most 15"}});
 }
 
 void wrong_operands_are_named(void **) {

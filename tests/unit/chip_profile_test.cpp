@@ -390,6 +390,9 @@ void a_tile_outside_is_a_fault_of_every_instruction_that_has_one(void **) {
             Raw raw = legal(insn, engine);
             for (std::size_t byte = 0; byte < sizeof(std::uint32_t); ++byte) // the offset comes first in both
                 raw[operand.offset + byte] = byte == 0 ? std::byte{0} : std::byte{0xff}; // spec-ok: large, and aligned
+            for (const spec::OperandDesc &other : insn.operands)
+                if (operand.name == "init" && other.enum_id == spec::EnumId::ACC_CMD)
+                    raw[other.offset] = std::byte{spec::raw(spec::AccCmd::LOAD_REDUCE)}; // or init is a zero
             Program p;
             p.add_raw(engine, raw).add(engine, end());
             const Fault fault = r.run(p);

@@ -245,7 +245,7 @@ void bad_operands_are_refused(void **) {
         assert_refused(*core, Engine::DVE, spec::InsnMatchReplace8{.dst = dst, .values = values, .src = from}, name);
     };
     replace(src, few, src, "values");
-    replace(few, eight, few, "src");
+    replace(few, eight, few, "dst");
     replace(eight, eight, src, "src");
     replace(src, psum_eight, psum_src, "values");
 
