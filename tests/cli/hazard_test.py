@@ -304,6 +304,22 @@ def local_gather(folder):
     assert "HAZARD_UNWRITTEN: reads SBUF of core 0, partition 7, byte 8194, which" in text, text
 
 
+@case("memory of the context is not looked at: it reads as zero, and the host writes to it")
+def context_memory(folder):
+    np.save(folder / "x.npy", np.ones((128, 64), np.float32))
+    kernel = assemble(folder, """
+        .param  X, in, f32, 128, 64
+        .param  Y, out, f32, 128, 64
+        .engine sp
+        dma_load sbuf.f32[0:128, 0, 64], Y[0, 128, 64], 0 then s1+=1
+        dma_store Y[0, 128, 64], sbuf.f32[0:128, 0, 64], 1 wait s1>=1
+        end
+        """)
+    for order in ORDERS[:4]:
+        good(folder, *HAZARDS, *order, kernel, *IO)
+        assert not np.load(folder / "y.npy").any()
+
+
 @case("without --sim-hazards none of it is looked for")
 def off(folder):
     good(folder, *SIM, relay(folder, source=64), *IO)

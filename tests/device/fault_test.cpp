@@ -3,7 +3,10 @@
 #include "support/suite.hpp"
 #include "support/workload.hpp"
 
+#include <algorithm>
+#include <span>
 #include <string>
+#include <vector>
 
 #include <linux/pci_regs.h>
 
@@ -177,6 +180,74 @@ void a_page_table_in_nowhere_faults(void **) {
     assert_true(queue.fault() == spec::Fault::PAGE_TABLE || queue.fault() == spec::Fault::HOST_BUS);
 }
 
+// ---- hazard detection ----
+
+/// A program in guest RAM: the streams follow the header.
+class Program {
+public:
+    template<class... Insns>
+    Program &stream(spec::Engine engine, const Insns &...insns) {
+        header_.streams[spec::raw(engine)] = {.addr = HOST + image_.size(), .count = sizeof...(insns) + 1};
+        (append(spec::packed(insns)), ...);
+        append(spec::packed(spec::InsnEnd{}));
+        return *this;
+    }
+    /// Launches it on core 0; its only argument is the address of the context's HBM.
+    void launch(Bench &bench) {
+        std::ranges::copy(spec::packed(header_), image_.begin());
+        bench.device.machine().write(bench.memory.host, image_);
+        bench.device.machine().writeq(bench.memory.host + ARGS, HBM);
+        bench.queue.push(spec::PacketLaunch{.core_mask = 1, .program = HOST, .args = HOST + ARGS, .arg_count = 1});
+    }
+
+private:
+    static constexpr std::uint64_t ARGS = 1 << 16;
+    void append(std::span<const std::byte> raw) { image_.insert(image_.end(), raw.begin(), raw.end()); }
+
+    spec::ProgramHeader header_{.magic = spec::PROGRAM_MAGIC, .isa_version = spec::VERSION};
+    std::vector<std::byte> image_ = std::vector<std::byte>(spec::ProgramHeader::BYTES);
+};
+
+/// Ring 3 loads a tile, DVE copies it; `wait` of what the load adds 1 to.
+Program load_and_copy(spec::WaitOp wait) {
+    const spec::Tile tile{.partitions = 32, .dtype = spec::Dtype::F32, .step = {1}, .num = {16, 1, 1, 1}};
+    spec::Tile copy = tile;
+    copy.offset = 4096;
+    const spec::Mem rows{.partition_stride = 64, .stride = {4}, .num = {16, 1, 1}};
+    return Program()
+        .stream(spec::Engine::SP,
+                spec::InsnDmaLoad{
+                    .header = {.opcode = spec::Opcode::DMA_LOAD, .update_op = spec::UpdateOp::ADD, .update_value = 1},
+                    .dst = tile,
+                    .src = rows,
+                    .ring = 3})
+        .stream(spec::Engine::DVE,
+                spec::InsnCopy{.header = {.opcode = spec::Opcode::COPY, .wait_op = wait, .wait_value = 1},
+                               .dst = copy,
+                               .src = tile});
+}
+
+void hazards_are_found_where_they_are_looked_for(void **) {
+    {
+        Bench bench{.device = Neuron::boot("hazards=on")};
+        load_and_copy(spec::WaitOp::GE).launch(bench);
+        load_and_copy(spec::WaitOp::NONE).launch(bench);
+        const spec::EventRecord event = bench.expect_fault(spec::Fault::HAZARD_ORDER);
+        assert_int_equal(event.packet, 1); // the first one was good
+        const bool copy_first = event.unit == spec::Unit::DMA;
+        assert_true(copy_first || event.unit == spec::Unit::DVE);
+        assert_int_equal(spec::field::HAZARD_OTHER_UNIT.get(event.info),
+                         copy_first ? spec::Unit::DVE : spec::Unit::DMA);
+    }
+    Machine::stop_all();
+    Bench bench;
+    load_and_copy(spec::WaitOp::NONE).launch(bench);
+    bench.queue.ring();
+    assert_eventually(bench.queue.done());
+}
+
+// ---- the log ----
+
 constexpr int FLOOD = 200;
 
 void flood(Neuron &device) {
@@ -234,6 +305,7 @@ int main() {
         device_test(bus_mastering_back_on_lets_the_queue_start_again),
         device_test(another_context_goes_on),
         device_test(a_page_table_in_nowhere_faults),
+        device_test(hazards_are_found_where_they_are_looked_for),
         device_test(a_flood_of_faults_does_not_flood_stderr),
         device_test(every_fault_is_in_the_log_of_guest_errors),
     };

@@ -90,8 +90,9 @@ struct neuron_chip_config {
     /** Seed of the stepped order. */
     uint64_t seed;
     /**
-     * Hazard detection: accesses to SBUF and PSUM that no semaphore orders, and reads of what nothing wrote, become faults
-     * (HAZARD_ORDER, HAZARD_UNWRITTEN). Slow; for tests of programs.
+     * Hazard detection: accesses to SBUF and PSUM that no semaphore orders, and reads of what nothing wrote there, become
+     * faults (HAZARD_ORDER, HAZARD_UNWRITTEN). HBM and host memory are not looked at. A launch takes two or three times as
+     * long, the chip two bytes more for each byte that is touched; for tests of programs.
      */
     bool hazards;
     /**
