@@ -415,7 +415,7 @@ void names_are_defined_once(void **) {
             {".cores 0", ".cores 0 is not in 1..32"},
             {".cores 33", ".cores 33 is not in 1..32"},
             {".cores", "expected"},
-            {".cores 2, 3", "expected the end of the line"},
+            {".cores 2, 3", "expected end of line"},
             {".cores 1\n.cores 2", ".cores is already given at line 1"}});
 }
 
