@@ -343,6 +343,89 @@ void run_does_nothing_in_threaded_mode(void **) {
 
 // ---- a hostile guest ------------------------------------------------------------------------------------------------
 
+// ---- misbehaviour on purpose ----------------------------------------------------------------------------------------
+
+void a_reset_sticks_while_wanted(void **state) {
+    Machine m(mode_of(state));
+    Runner r(m);
+    r.queue.submit(r.prepare(endless(), {Runner::DATA}, 3));
+    work(m, mode_of(state));
+    assert_int_equal(neuron_chip_set_test_fault(m.chip, NEURON_CHIP_TEST_STUCK_RESET), 0);
+    assert_true(m.ready()); // one that runs is not bothered
+    for (int i = 0; i < 2; ++i) {
+        neuron_chip_reset(m.chip);
+        m.settle();
+        assert_false(m.ready());
+        m.w32(reg::GLOBAL_EVENT_HEAD, 1); // nor does it take commands
+        assert_int_equal(m.r32(reg::GLOBAL_EVENT_HEAD), 0);
+    }
+    assert_int_equal(neuron_chip_set_test_fault(m.chip, 0), 0);
+    m.settle();
+    assert_true(m.ready());
+    Runner again(m);
+    assert_int_equal(again.queue.run(spec::PacketNop{}), Fault::NONE);
+}
+
+void a_queue_hangs_while_wanted(void **state) {
+    Machine m(mode_of(state));
+    Runner r(m, 1, 0), other(m, 2, 1, 4 * MiB);
+    assert_int_equal(neuron_chip_set_test_fault(m.chip, NEURON_CHIP_TEST_HANG_STOP), 0);
+    // Without work in flight there is nothing to hang.
+    r.queue.disable();
+    assert_false(r.queue.busy());
+    r.queue.enable();
+    Program good;
+    good.add(Engine::SP, end());
+    r.queue.submit(r.prepare(endless(), {Runner::DATA}, 1));
+    work(m, mode_of(state));
+    r.queue.disable();
+    m.settle();
+    assert_int_equal(r.queue.state(), QueueState::DISABLED);
+    assert_true(r.queue.busy());
+    assert_true(m.context_busy(1));
+    r.queue.enable(); // refused
+    assert_int_equal(r.queue.state(), QueueState::DISABLED);
+    // Its core is lost for others, the rest of the chip is not.
+    assert_int_equal(other.run(good, {Runner::DATA}, 2), Fault::NONE);
+    other.queue.submit(other.prepare(good, {Runner::DATA}, 1));
+    m.settle();
+    assert_int_equal(other.queue.head(), 1);
+    assert_int_equal(neuron_chip_set_test_fault(m.chip, 0), 0);
+    m.settle();
+    assert_false(r.queue.busy());
+    assert_false(m.context_busy(1));
+    assert_int_equal(other.queue.head(), 2);
+    r.queue.enable();
+    assert_int_equal(r.run(good), Fault::NONE);
+}
+
+void a_reset_gets_a_queue_that_hangs(void **state) {
+    Machine m(mode_of(state));
+    assert_int_equal(neuron_chip_set_test_fault(m.chip, NEURON_CHIP_TEST_HANG_STOP), 0);
+    for (int i = 0; i < 2; ++i) { // it is still wanted after a reset
+        Runner r(m);
+        r.queue.submit(r.prepare(endless(), {Runner::DATA}, 3));
+        work(m, mode_of(state));
+        r.ctx.disable();
+        m.settle();
+        assert_true(r.queue.busy());
+        neuron_chip_reset(m.chip);
+        m.settle();
+        assert_true(m.ready());
+        assert_false(r.queue.busy());
+        m.start_events();
+    }
+}
+
+void unknown_misbehaviour_is_refused(void **) {
+    Machine m;
+    assert_int_equal(neuron_chip_set_test_fault(m.chip, 4), -EINVAL);
+    assert_int_equal(neuron_chip_set_test_fault(m.chip, ~0U), -EINVAL);
+    neuron_chip_reset(m.chip);
+    m.settle();
+    assert_true(m.ready());
+}
+
 // Random registers, doorbells, packets and instructions: nothing may crash, hang or leave memory, and a device that is
 // reset afterwards works.
 void random_abuse_is_survived(void **state) {
@@ -416,6 +499,10 @@ int main() {
         cmocka_unit_test(threads_give_the_results_of_the_stepped_mode),
         cmocka_unit_test(stepped_mode_kicks_once_per_idle_spell),
         cmocka_unit_test(run_does_nothing_in_threaded_mode),
+        IN_BOTH_MODES(a_reset_sticks_while_wanted),
+        IN_BOTH_MODES(a_queue_hangs_while_wanted),
+        IN_BOTH_MODES(a_reset_gets_a_queue_that_hangs),
+        cmocka_unit_test(unknown_misbehaviour_is_refused),
         IN_BOTH_MODES(random_abuse_is_survived),
     };
     return cmocka_run_group_tests_name("chip life cycle", tests, nullptr, nullptr);

@@ -191,6 +191,9 @@ void Device::service_events() {
         const auto record = spec::unpack<spec::EventRecord>(raw);
         if (record.kind == spec::Event::FAULT && record.queue < queues_.size() && queues_[record.queue] != nullptr)
             queues_[record.queue]->fault(record);
+        else if (record.kind == spec::Event::ECC)
+            log_(LogLevel::warning, fmt::format("sim: HBM met an error at {:#x} that was {}", record.info,
+                                                record.code == spec::Fault::NONE ? "corrected" : "not corrected"));
         else
             log_(LogLevel::warning,
                  fmt::format("sim: event {} for queue {}, which is gone", spec::raw(record.kind), record.queue));

@@ -28,7 +28,7 @@ extern "C" {
 
 /** Version of this interface; neuron_chip_create() refuses another major. */
 #define NEURON_CHIP_ABI_MAJOR 1
-#define NEURON_CHIP_ABI_MINOR 0
+#define NEURON_CHIP_ABI_MINOR 1
 
 struct neuron_chip;
 
@@ -151,6 +151,31 @@ void *neuron_chip_aperture(struct neuron_chip *chip, uint64_t *bytes);
  *         Only one thread at a time.
  */
 uint64_t neuron_chip_run(struct neuron_chip *chip, uint64_t max_steps);
+
+/**
+ * Make up an error of HBM at byte @p hbm_offset, as if the chip had met it by itself: a counter and an event record tell
+ * the guest. An uncorrectable one spoils the 64-byte line around it: what the chip reads there ends in a fault, HBM_ECC,
+ * until all of the line has been written or scrubbed. neuron_chip_aperture() does not know: the bytes stay what they
+ * were for the host, and what the host stores there mends nothing.
+ *
+ * @return 0; -EINVAL: outside HBM; -EAGAIN: a reset is under way. Since minor 1.
+ */
+int neuron_chip_inject_ecc(struct neuron_chip *chip, uint64_t hbm_offset, bool uncorrectable);
+
+/** Ways to misbehave, for tests of drivers; a sum of them. */
+enum neuron_chip_test_fault {
+    /** A reset does not get READY. */
+    NEURON_CHIP_TEST_STUCK_RESET = 1,
+    /** A queue that is stopped with work in flight stays BUSY, and its launch keeps its cores. A reset gets it to stop. */
+    NEURON_CHIP_TEST_HANG_STOP = 2,
+};
+
+/**
+ * Misbehave like that from now on; 0: not at all. No reset changes it. What hangs goes on once its flag is gone.
+ *
+ * @return 0; -EINVAL: an unknown flag. Since minor 1.
+ */
+int neuron_chip_set_test_fault(struct neuron_chip *chip, uint32_t faults);
 
 #ifdef __cplusplus
 }

@@ -219,6 +219,21 @@ void *neuron_chip_aperture(struct neuron_chip *chip, uint64_t *bytes) {
     return chip->chip->aperture();
 }
 
+int neuron_chip_inject_ecc(struct neuron_chip *chip, uint64_t hbm_offset, bool uncorrectable) {
+    return guarded(
+        chip, [&] { return -chip->chip->inject_ecc(hbm_offset, uncorrectable); }, -ENOMEM);
+}
+
+int neuron_chip_set_test_fault(struct neuron_chip *chip, uint32_t faults) {
+    constexpr std::uint32_t known = NEURON_CHIP_TEST_STUCK_RESET | NEURON_CHIP_TEST_HANG_STOP;
+    if ((faults & ~known) != 0)
+        return -EINVAL;
+    return guarded(chip, [&] {
+        chip->chip->set_test_faults(faults);
+        return 0;
+    });
+}
+
 uint64_t neuron_chip_run(struct neuron_chip *chip, uint64_t max_steps) {
     return guarded(chip, [&] { return chip->chip->executor().run(max_steps); });
 }

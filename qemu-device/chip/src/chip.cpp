@@ -57,6 +57,12 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
 
 Chip::~Chip() { executor_->stop(); }
 
+int Chip::inject_ecc(std::uint64_t offset, bool uncorrectable) {
+    if (!hbm_->contains(offset, 1))
+        return EINVAL;
+    return control_.hbm_error(offset, uncorrectable) ? 0 : EAGAIN;
+}
+
 void Chip::reset() {
     // The reset unit may be done as soon as begin_reset() lets go of its lock: nothing of before may start then.
     scrubber_.reset();

@@ -42,6 +42,9 @@ public:
 
     Registers &registers() { return registers_; }
     Executor &executor() { return *executor_; }
+    /// 0, EINVAL or EAGAIN; see neuron_chip_inject_ecc().
+    int inject_ecc(std::uint64_t offset, bool uncorrectable);
+    void set_test_faults(std::uint32_t faults) { control_.set_test_faults(faults); }
     const Host &host() const { return host_; }
     const ChipInfo &info() const { return info_; }
     std::byte *aperture() const { return hbm_->data(); }

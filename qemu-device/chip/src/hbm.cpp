@@ -34,6 +34,7 @@ void Hbm::zero(std::uint64_t offset, std::uint64_t bytes) const {
     } else {
         std::memset(data_ + offset, 0, bytes);
     }
+    errors_.written(offset, bytes);
 }
 
 } // namespace neuron::chip

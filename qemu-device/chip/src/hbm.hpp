@@ -2,6 +2,8 @@
 // HBM: sparse, so that full capacity costs nothing until it is touched.
 #pragma once
 
+#include "hbm_errors.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -22,13 +24,16 @@ public:
     bool contains(std::uint64_t offset, std::uint64_t bytes) const {
         return offset <= bytes_ && bytes <= bytes_ - offset;
     }
-    /// Makes a contained range read as zero and gives its memory back to the host where whole host pages allow it.
+    /// Who reads looks there first, and who has written says so; accesses through the aperture do neither.
+    HbmErrors &errors() const { return errors_; }
+    /// Makes a contained range read as zero and gives its memory back to the host where whole host pages allow it. Mends it.
     void zero(std::uint64_t offset, std::uint64_t bytes) const;
 
 private:
     Hbm(std::byte *data, std::uint64_t bytes) : data_(data), bytes_(bytes) {}
     std::byte *data_;
     std::uint64_t bytes_;
+    mutable HbmErrors errors_;
 };
 
 } // namespace neuron::chip

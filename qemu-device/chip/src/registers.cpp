@@ -123,6 +123,8 @@ std::uint64_t Registers::load(const spec::RegisterRef &where) {
     case reg::GLOBAL_EVENT_HEAD: return events_.registers().head;
     case reg::GLOBAL_EVENT_TAIL: return events_.registers().tail;
     case reg::GLOBAL_EVENTS_LOST: return events_.registers().lost;
+    case reg::GLOBAL_HBM_CORRECTED: return control_.hbm_errors().corrected;
+    case reg::GLOBAL_HBM_UNCORRECTED: return control_.hbm_errors().uncorrected;
     case reg::GLOBAL_TEMPERATURE: return static_cast<std::uint32_t>(control_.sensors().temperature_mc);
     case reg::GLOBAL_POWER_UW: return control_.sensors().power_uw;
     case reg::GLOBAL_ENERGY_UJ: return control_.sensors().energy_uj;

@@ -10,7 +10,13 @@ using spec::QueueState;
 
 Control::Control(const spec::ProfileDesc &profile, const Hbm &hbm, const Host &host, Executor &executor,
                  EventRing &events, Coalescer &coalescer, const DeviceClock &clock)
-    : profile_(profile), executor_(executor), events_(events), coalescer_(coalescer), clock_(clock), power_(profile) {
+    : profile_(profile),
+      hbm_(hbm),
+      executor_(executor),
+      events_(events),
+      coalescer_(coalescer),
+      clock_(clock),
+      power_(profile) {
     for (std::uint32_t i = 0; i < spec::MAX_CONTEXTS; ++i)
         contexts_.emplace_back(hbm, host).slots.fill(NO_QUEUE);
 }
@@ -375,6 +381,48 @@ void Control::post_locked(std::uint32_t index, const FaultInfo &info) {
                   .time_ns = clock_.now_ns()});
 }
 
+// ---- errors of HBM --------------------------------------------------------------------------------------------------
+
+Control::HbmErrorCounts Control::hbm_errors() const {
+    const std::lock_guard lock(mutex_);
+    return hbm_error_counts_;
+}
+
+bool Control::hbm_error(std::uint64_t offset, bool uncorrectable) {
+    const std::lock_guard lock(mutex_);
+    if (!ready_)
+        return false;
+    if (uncorrectable)
+        hbm_.errors().spoil(offset);
+    ++(uncorrectable ? hbm_error_counts_.uncorrected : hbm_error_counts_.corrected);
+    events_.post({.kind = spec::Event::ECC,
+                  .code = uncorrectable ? spec::Fault::HBM_ECC : spec::Fault::NONE,
+                  .info = offset,
+                  .time_ns = clock_.now_ns()});
+    return true;
+}
+
+// ---- misbehaviour ---------------------------------------------------------------------------------------------------
+
+void Control::set_test_faults(std::uint32_t faults) {
+    const std::lock_guard lock(mutex_);
+    test_faults_ = faults;
+    for (std::uint32_t i = 0; i < spec::MAX_QUEUES; ++i)
+        if (queues_[i].aborting())
+            executor_.wake(*units_[i]);
+    executor_.wake(*reset_unit_);
+}
+
+bool Control::reset_sticks() const {
+    const std::lock_guard lock(mutex_);
+    return (test_faults_ & NEURON_CHIP_TEST_STUCK_RESET) != 0;
+}
+
+bool Control::stop_hangs() const {
+    const std::lock_guard lock(mutex_);
+    return ready_ && (test_faults_ & NEURON_CHIP_TEST_HANG_STOP) != 0;
+}
+
 // ---- reset ----------------------------------------------------------------------------------------------------------
 
 void Control::begin_reset() {
@@ -390,6 +438,7 @@ void Control::begin_reset() {
         queue.busy_time = queue.core_time = {};
     }
     core_time_ = {};
+    hbm_error_counts_ = {};
     power_ = PowerModel(profile_);
     for (Context &context : contexts_) {
         context.enabled = false;

@@ -68,7 +68,23 @@ public:
 
     PowerModel::Reading sensors() const;
 
+    /// What errors of HBM there were: registers HBM_CORRECTED and HBM_UNCORRECTED.
+    struct HbmErrorCounts {
+        std::uint32_t corrected = 0;
+        std::uint32_t uncorrected = 0;
+    };
+    HbmErrorCounts hbm_errors() const;
+    /// HBM meets an error at `offset`, which is inside. False: not while a reset is under way.
+    bool hbm_error(std::uint64_t offset, bool uncorrectable);
+
+    /// Of neuron_chip_test_fault. Wakes whoever may go on.
+    void set_test_faults(std::uint32_t faults);
+
     // ---- for the units ----
+
+    /// Whether a test wants a reset not to end, or the queue not to stop, for which the caller then is not woken.
+    bool reset_sticks() const;
+    bool stop_hangs() const;
 
     struct Work {
         std::uint64_t head; ///< index of the next packet
@@ -123,6 +139,7 @@ private:
     void update_power_locked(std::uint64_t now_ns);
 
     const spec::ProfileDesc &profile_;
+    const Hbm &hbm_;
     Executor &executor_;
     EventRing &events_;
     Coalescer &coalescer_;
@@ -137,6 +154,8 @@ private:
     std::uint64_t resets_ = 0;
     Meter core_time_; ///< of all queues
     PowerModel power_;
+    HbmErrorCounts hbm_error_counts_;
+    std::uint32_t test_faults_ = 0;
 };
 
 } // namespace neuron::chip

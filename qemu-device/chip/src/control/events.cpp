@@ -67,12 +67,17 @@ Step EventRing::step() {
 
 void EventRing::log(const spec::EventRecord &record) const noexcept {
     try {
-        host_.log(NEURON_CHIP_LOG_INFO,
-                  fmt::format("queue {} of context {} faulted: {} (unit {}, core {}, ring {}, pc {}, packet {}, va "
-                              "{:#x}{}, info {:#x})",
-                              record.queue, record.ctx, spec::name(record.code), spec::name(record.unit), record.core,
-                              record.ring, record.pc, record.packet, record.va, record.write != 0 ? " write" : "",
-                              record.info));
+        if (record.kind == spec::Event::ECC)
+            host_.log(NEURON_CHIP_LOG_INFO,
+                      fmt::format("HBM met an error at {:#x} that was {}", record.info,
+                                  record.code == spec::Fault::NONE ? "corrected" : "not corrected"));
+        else
+            host_.log(NEURON_CHIP_LOG_INFO,
+                      fmt::format("queue {} of context {} faulted: {} (unit {}, core {}, ring {}, pc {}, packet {}, va "
+                                  "{:#x}{}, info {:#x})",
+                                  record.queue, record.ctx, spec::name(record.code), spec::name(record.unit),
+                                  record.core, record.ring, record.pc, record.packet, record.va,
+                                  record.write != 0 ? " write" : "", record.info));
     } catch (...) { // no memory for a line of text; the record itself needs none
     }
 }

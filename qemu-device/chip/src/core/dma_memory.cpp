@@ -76,6 +76,31 @@ MemoryResult<DmaMemory::Place> DmaMemory::locate(const Segment &segment, std::ui
     return place;
 }
 
+MemoryResult<std::size_t> DmaMemory::sound_elements(const Place &place, std::int64_t stride,
+                                                    std::uint32_t element_bytes, std::size_t count) const {
+    const HbmErrors &errors = access_.space().hbm_errors();
+    if (errors.none())
+        return count;
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::uint64_t at = place.bus + static_cast<std::uint64_t>(stride) * i;
+        const auto bad = errors.first(at, element_bytes);
+        if (bad && i == 0)
+            return tl::unexpected(MemoryFault{spec::Fault::HBM_ECC, place.va + (*bad - at), *bad, false});
+        if (bad)
+            return i;
+    }
+    return count;
+}
+
+void DmaMemory::elements_written(const Place &place, std::int64_t stride, std::uint32_t element_bytes,
+                                 std::size_t count) const {
+    HbmErrors &errors = access_.space().hbm_errors();
+    if (errors.none())
+        return;
+    for (std::size_t i = 0; i < count; ++i)
+        errors.written(place.bus + static_cast<std::uint64_t>(stride) * i, element_bytes);
+}
+
 MemoryResult<std::size_t> DmaMemory::load(const Segment &segment, std::uint32_t element_bytes, std::byte *out) {
     const auto place = locate(segment, element_bytes, false);
     if (!place)
@@ -89,9 +114,12 @@ MemoryResult<std::size_t> DmaMemory::load(const Segment &segment, std::uint32_t 
     const std::size_t count = affordable(place->count, element_bytes);
     if (place->hbm == nullptr)
         return load_host({place->va, nullptr, place->bus, count}, segment.stride, element_bytes, out);
-    copy_elements(element_bytes, out, element_bytes, place->hbm, segment.stride, count);
-    budget_.spend(count * element_bytes);
-    return count;
+    const auto readable = sound_elements(*place, segment.stride, element_bytes, count);
+    if (!readable)
+        return readable;
+    copy_elements(element_bytes, out, element_bytes, place->hbm, segment.stride, *readable);
+    budget_.spend(*readable * element_bytes);
+    return *readable;
 }
 
 MemoryResult<std::size_t> DmaMemory::load_host(const Place &place, std::int64_t stride, std::uint32_t element_bytes,
@@ -137,6 +165,7 @@ MemoryResult<std::size_t> DmaMemory::store(const Segment &segment, std::uint32_t
             return tl::unexpected(done.error());
     } else if (place->hbm != nullptr) {
         copy_elements(element_bytes, place->hbm, segment.stride, in, element_bytes, count);
+        elements_written(*place, segment.stride, element_bytes, count);
     } else {
         count = segment.stride == element_bytes ? std::min<std::size_t>(count, CHUNK / element_bytes) : 1;
         if (!host_.write(place->bus, {in, count * element_bytes}))
@@ -169,6 +198,12 @@ MemoryResult<std::size_t> DmaMemory::combine(const Segment &segment, spec::Dtype
     const bool dense = segment.stride == element_bytes;
     if (place->count == 0 || !apart || (place->hbm == nullptr && !dense))
         count = 1;
+    if (place->hbm != nullptr && place->count != 0) {
+        const auto readable = sound_elements(*place, segment.stride, element_bytes, count);
+        if (!readable)
+            return readable;
+        count = *readable;
+    }
     budget_.spend(count * element_bytes);
     if (place->hbm == nullptr || place->count == 0) {
         if (const auto done = combine_dense(*place, dtype, op, in, count); !done)

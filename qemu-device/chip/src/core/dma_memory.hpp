@@ -52,8 +52,8 @@ private:
     /// The elements that one translation reaches.
     struct Place {
         std::uint64_t va;
-        std::byte *hbm; ///< of the first one; nullptr: host memory at `bus`
-        std::uint64_t bus;
+        std::byte *hbm;    ///< of the first one; nullptr: host memory at `bus`
+        std::uint64_t bus; ///< where it is in HBM if hbm is not nullptr
         std::size_t count; ///< 0: already the first one crosses the end of what is consecutive
     };
 
@@ -63,6 +63,11 @@ private:
                                         std::byte *out);
     MemoryResult<void> combine_dense(const Place &place, spec::Dtype dtype, spec::DmaOp op, const float *in,
                                      std::size_t count);
+    /// Of `count` elements at a place in HBM, how many may be read: those before the first that touches a spoilt byte.
+    MemoryResult<std::size_t> sound_elements(const Place &place, std::int64_t stride, std::uint32_t element_bytes,
+                                             std::size_t count) const;
+    void elements_written(const Place &place, std::int64_t stride, std::uint32_t element_bytes,
+                          std::size_t count) const;
     /// Elements of `element_bytes` that the budget allows, at least 1.
     std::size_t affordable(std::size_t count, std::uint32_t element_bytes) const;
 

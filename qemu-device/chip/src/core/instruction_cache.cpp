@@ -31,12 +31,24 @@ MemoryResult<void> InstructionCache::fill(AddressSpace &space, const Host &host,
     return {};
 }
 
+// Parts of the page are spoilt, but maybe not this instruction. The line stays unfilled.
+MemoryResult<void> InstructionCache::read_one(AddressSpace &space, const Host &host, std::size_t line,
+                                              std::uint32_t pc) {
+    const std::uint64_t at = address(pc);
+    const Access access(space);
+    return read(access, host, at, {data_.get() + line * LINE_BYTES + at % LINE_BYTES, spec::INSTRUCTION_BYTES});
+}
+
 MemoryResult<InstructionCache::Entry> InstructionCache::fetch(AddressSpace &space, const Host &host, std::uint32_t pc) {
     const std::uint64_t page = address(pc) / LINE_BYTES;
     const std::size_t line = page % LINES;
-    if (pages_[line] != page)
-        if (const auto done = fill(space, host, line, page); !done)
+    if (pages_[line] != page) {
+        auto done = fill(space, host, line, page);
+        if (!done && done.error().code == spec::Fault::HBM_ECC)
+            done = read_one(space, host, line, pc);
+        if (!done)
             return tl::unexpected(done.error());
+    }
     const std::uint64_t offset = address(pc) % LINE_BYTES;
     const std::byte *bytes = data_.get() + line * LINE_BYTES + offset;
     const bool checked = (checked_[line] >> (offset / spec::INSTRUCTION_BYTES) & 1) != 0;

@@ -38,6 +38,7 @@ private:
 
     std::uint64_t address(std::uint32_t pc) const { return stream_.addr + std::uint64_t{pc} * spec::INSTRUCTION_BYTES; }
     MemoryResult<void> fill(AddressSpace &space, const Host &host, std::size_t line, std::uint64_t page);
+    MemoryResult<void> read_one(AddressSpace &space, const Host &host, std::size_t line, std::uint32_t pc);
 
     spec::StreamRef stream_;
     std::array<std::uint64_t, LINES> pages_;   ///< page number of each line

@@ -29,6 +29,7 @@ MemoryResult<void> store(const Access &access, const Host &host, std::uint64_t v
     if (run->hbm != nullptr) {
         std::memcpy(run->hbm, body.data(), body.size());
         std::atomic_ref(*reinterpret_cast<std::uint32_t *>(run->hbm + BODY)).store(sequence, std::memory_order_release);
+        written(access, *run, spec::Notification::BYTES);
         return {};
     }
     if (!host.write(run->bus, body) || !host.write(run->bus + BODY, std::as_bytes(std::span(&sequence, 1))))

@@ -63,15 +63,27 @@ MemoryResult<void> check_range(std::uint64_t va, std::uint64_t bytes, bool write
     return {};
 }
 
+MemoryResult<std::uint64_t> sound(const Access &access, std::uint64_t va, const PhysicalRun &run, std::uint64_t bytes) {
+    if (run.hbm == nullptr)
+        return bytes;
+    const auto bad = access.space().hbm_errors().first(run.bus, bytes);
+    if (bad == run.bus)
+        return tl::unexpected(MemoryFault{spec::Fault::HBM_ECC, va, *bad, false});
+    return bad ? *bad - run.bus : bytes;
+}
+
 MemoryResult<void> read(const Access &access, const Host &host, std::uint64_t va, std::span<std::byte> out) {
     while (!out.empty()) {
         const auto run = access.space().translate(access, va, out.size(), false);
         if (!run)
             return tl::unexpected(run.error());
-        if (!load(host, *run, out.first(run->bytes)))
+        const auto count = sound(access, va, *run, run->bytes);
+        if (!count)
+            return tl::unexpected(count.error());
+        if (!load(host, *run, out.first(*count)))
             return bus_fault(va, *run, false);
-        va += run->bytes;
-        out = out.subspan(run->bytes);
+        va += *count;
+        out = out.subspan(*count);
     }
     return {};
 }
@@ -83,6 +95,7 @@ MemoryResult<void> write(const Access &access, const Host &host, std::uint64_t v
             return tl::unexpected(run.error());
         if (!store(host, *run, in.first(run->bytes)))
             return bus_fault(va, *run, true);
+        written(access, *run, run->bytes);
         va += run->bytes;
         in = in.subspan(run->bytes);
     }
@@ -97,6 +110,7 @@ MemoryResult<void> write_u64(const Access &access, const Host &host, std::uint64
     if (run->hbm != nullptr) {
         // Release: whoever sees the value sees everything that was done before.
         std::atomic_ref(*reinterpret_cast<std::uint64_t *>(run->hbm)).store(raw, std::memory_order_release);
+        written(access, *run, sizeof value);
         return {};
     }
     if (!host.write(run->bus, std::as_bytes(std::span(&raw, 1))))
@@ -111,7 +125,10 @@ MemoryResult<std::size_t> copy(const Access &access, const Host &host, std::uint
     const auto from = access.space().translate(access, src, bytes, false);
     if (!from)
         return tl::unexpected(from.error());
-    const auto to = access.space().translate(access, dst, from->bytes, true);
+    const auto readable = sound(access, src, *from, from->bytes);
+    if (!readable)
+        return tl::unexpected(readable.error());
+    const auto to = access.space().translate(access, dst, *readable, true);
     if (!to)
         return tl::unexpected(to.error());
     const std::size_t count = to->bytes;
@@ -131,6 +148,7 @@ MemoryResult<std::size_t> copy(const Access &access, const Host &host, std::uint
         if (to->hbm == nullptr && !host.write(to->bus, target))
             return bus_fault(dst, *to, true);
     }
+    written(access, *to, count);
     return count;
 }
 
@@ -141,6 +159,7 @@ MemoryResult<std::size_t> fill(const Access &access, const Host &host, std::uint
         return tl::unexpected(to.error());
     if (to->hbm != nullptr) {
         repeat({to->hbm, to->bytes}, pattern, phase);
+        written(access, *to, to->bytes);
         return to->bytes;
     }
     const std::span<std::byte> data = bounce.first(to->bytes);

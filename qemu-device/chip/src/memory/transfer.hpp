@@ -20,6 +20,15 @@ inline constexpr std::size_t CHUNK = Host::MAX_TRANSFER;
 /// BAD_ADDRESS unless [va, va + bytes) lies in the context's address range.
 MemoryResult<void> check_range(std::uint64_t va, std::uint64_t bytes, bool write);
 
+/// Of `bytes` bytes of a run at `va`, how many may be read: all, or those before the first one that an error of HBM has
+/// spoilt. HBM_ECC if there are none.
+MemoryResult<std::uint64_t> sound(const Access &access, std::uint64_t va, const PhysicalRun &run, std::uint64_t bytes);
+/// `bytes` bytes of a run have been written.
+inline void written(const Access &access, const PhysicalRun &run, std::uint64_t bytes) {
+    if (run.hbm != nullptr)
+        access.space().hbm_errors().written(run.bus, bytes);
+}
+
 /// Moves all of the span, or faults having moved a part of it.
 MemoryResult<void> read(const Access &access, const Host &host, std::uint64_t va, std::span<std::byte> out);
 MemoryResult<void> write(const Access &access, const Host &host, std::uint64_t va, std::span<const std::byte> in);

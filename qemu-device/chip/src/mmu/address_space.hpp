@@ -18,7 +18,7 @@ namespace neuron::chip {
 /// Consecutive bytes behind a context address.
 struct PhysicalRun {
     std::byte *hbm;    ///< nullptr: host memory at `bus`
-    std::uint64_t bus; ///< valid when hbm is nullptr
+    std::uint64_t bus; ///< where it is in HBM if hbm is not nullptr
     std::uint64_t bytes;
 };
 
@@ -58,6 +58,9 @@ public:
     /// Translates the first byte of [va, va + bytes) and as many after it as are cached and physically consecutive, at
     /// least to the end of the page. `bytes` is not 0.
     MemoryResult<PhysicalRun> translate(const Access &access, std::uint64_t va, std::uint64_t bytes, bool write);
+
+    /// Of the HBM that runs lead to.
+    HbmErrors &hbm_errors() const { return hbm_.errors(); }
 
 private:
     unsigned enter();

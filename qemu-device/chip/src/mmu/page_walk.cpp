@@ -31,8 +31,8 @@ bool well_formed(std::uint64_t pte, unsigned level) {
     return level == LARGE_LEVEL && address_of(pte) % (1ULL << spec::MMU_LARGE_PAGE_SHIFT) == 0;
 }
 
-MemoryFault table_fault(std::uint64_t va, std::uint64_t table, std::uint64_t index) {
-    return {Fault::PAGE_TABLE, va, address_of(table) + index * ENTRY_BYTES, false};
+MemoryFault table_fault(std::uint64_t va, std::uint64_t table, std::uint64_t index, Fault code = Fault::PAGE_TABLE) {
+    return {code, va, address_of(table) + index * ENTRY_BYTES, false};
 }
 
 } // namespace
@@ -47,6 +47,12 @@ bool PageWalker::read_table(std::uint64_t table, std::uint64_t offset, std::span
     return true;
 }
 
+bool PageWalker::spoilt(std::uint64_t table, std::uint64_t index) const {
+    if (hbm_.errors().none() || (table & field::PTE_HBM.mask) == 0)
+        return false;
+    return hbm_.errors().first(address_of(table) + index * ENTRY_BYTES, ENTRY_BYTES).has_value();
+}
+
 Fault PageWalker::check_leaf(std::uint64_t pte, std::uint64_t bytes) const {
     const bool hbm = (pte & field::PTE_HBM.mask) != 0;
     return hbm && !hbm_.contains(address_of(pte), bytes) ? Fault::HBM_RANGE : Fault::NONE;
@@ -57,6 +63,8 @@ MemoryResult<std::uint64_t> PageWalker::read_entry(std::uint64_t table, std::uin
     std::uint64_t raw = 0;
     if (!read_table(table, index * ENTRY_BYTES, std::as_writable_bytes(std::span(&raw, 1))))
         return tl::unexpected(table_fault(va, table, index));
+    if (spoilt(table, index))
+        return tl::unexpected(table_fault(va, table, index, Fault::HBM_ECC));
     const std::uint64_t pte = le64toh(raw);
     if ((pte & field::PTE_VALID.mask) == 0)
         return tl::unexpected(MemoryFault{Fault::PAGE_NOT_MAPPED, va});
@@ -94,6 +102,8 @@ MemoryResult<WalkResult> PageWalker::finish(std::uint64_t table, std::uint64_t v
     WalkResult result{.page_bytes = bytes, .table = table, .block_va = (va / bytes - (index - first)) * bytes};
     if (!read_table(table, first * ENTRY_BYTES, std::as_writable_bytes(std::span(result.block))))
         return tl::unexpected(table_fault(va, table, index));
+    if (spoilt(table, index))
+        return tl::unexpected(table_fault(va, table, index, Fault::HBM_ECC));
     const std::uint64_t wanted = le64toh(result.block[index - first]);
     if ((wanted & field::PTE_VALID.mask) == 0)
         return tl::unexpected(MemoryFault{Fault::PAGE_NOT_MAPPED, va});
@@ -101,10 +111,11 @@ MemoryResult<WalkResult> PageWalker::finish(std::uint64_t table, std::uint64_t v
         return tl::unexpected(table_fault(va, table, index));
     if (const Fault fault = check_leaf(wanted, bytes); fault != Fault::NONE)
         return tl::unexpected(MemoryFault{fault, va, address_of(wanted) + va % bytes, false});
-    for (std::uint64_t &entry : result.block) {
+    for (std::uint64_t i = first; std::uint64_t & entry : result.block) {
         entry = le64toh(entry);
-        const bool usable =
-            (entry & field::PTE_VALID.mask) != 0 && well_formed(entry, 0) && check_leaf(entry, bytes) == Fault::NONE;
+        const bool usable = (entry & field::PTE_VALID.mask) != 0 && well_formed(entry, 0) &&
+                            check_leaf(entry, bytes) == Fault::NONE && !spoilt(table, i);
+        ++i;
         if (!usable)
             entry = 0;
     }

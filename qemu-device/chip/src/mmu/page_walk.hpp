@@ -34,6 +34,8 @@ private:
     MemoryResult<std::uint64_t> read_entry(std::uint64_t table, std::uint64_t va, unsigned level) const;
     MemoryResult<WalkResult> finish(std::uint64_t table, std::uint64_t va) const;
     bool read_table(std::uint64_t table, std::uint64_t offset, std::span<std::byte> out) const;
+    /// Whether entry `index` of the table lies in a spoilt line of HBM.
+    bool spoilt(std::uint64_t table, std::uint64_t index) const;
     /// NONE when the leaf entry may be used for a page of `bytes`.
     spec::Fault check_leaf(std::uint64_t pte, std::uint64_t bytes) const;
 

@@ -82,19 +82,30 @@ tl::expected<void, FaultInfo> Queue::fetch(const Control::Work &work) {
     const std::uint64_t address = config.ring_base + slot * spec::PACKET_BYTES;
     // Never past the end of a page: what cannot be read there must not fault before its turn has come.
     const std::uint64_t in_page = (spec::PAGE_SIZE - address % spec::PAGE_SIZE) / spec::PACKET_BYTES;
-    const std::uint64_t count = std::min({std::uint64_t{FETCH_AHEAD}, work.tail - work.head, ring - slot, in_page});
+    std::uint64_t count = std::min({std::uint64_t{FETCH_AHEAD}, work.tail - work.head, ring - slot, in_page});
     fetched_count_ = 0;
-    const auto out = std::as_writable_bytes(std::span(fetched_).first(count));
-    if (config.ring_va()) {
-        AddressSpace &space = services_.control.space(config.ctx());
-        const Access access(space);
-        if (const auto done = read(access, services_.host, address, out); !done)
-            return packet_fault(done.error());
-    } else if (!services_.host.read(address, out)) {
-        return tl::unexpected(bus_fault(address, false));
+    const auto out = std::as_writable_bytes(std::span(fetched_));
+    auto done = read_ring(address, out.first(count * spec::PACKET_BYTES));
+    if (!done && done.error().code == spec::Fault::HBM_ECC && count > 1) { // of a page a part may be spoilt
+        count = 1;
+        done = read_ring(address, out.first(spec::PACKET_BYTES));
     }
+    if (!done)
+        return done;
     fetched_first_ = work.head;
     fetched_count_ = count;
+    return {};
+}
+
+tl::expected<void, FaultInfo> Queue::read_ring(std::uint64_t address, std::span<std::byte> out) {
+    if (!control_.active.ring_va()) {
+        if (!services_.host.read(address, out))
+            return tl::unexpected(bus_fault(address, false));
+        return {};
+    }
+    const Access access(services_.control.space(control_.active.ctx()));
+    if (const auto done = read(access, services_.host, address, out); !done)
+        return packet_fault(done.error());
     return {};
 }
 
@@ -168,6 +179,8 @@ MemoryResult<void> Queue::write_back_context(std::uint64_t stamp_at, const spec:
 }
 
 Step Queue::wind_down() {
+    if (services_.control.stop_hangs())
+        return Step::BLOCKED;
     if (job_.has_value()) {
         PacketContext packet = context();
         if (auto *launch = std::get_if<LaunchJob>(&*job_); launch != nullptr && !launch->abandon(packet))

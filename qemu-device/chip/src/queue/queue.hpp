@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 
 namespace neuron::chip {
 
@@ -28,6 +29,8 @@ private:
     PacketContext context();
     Step idle();
     tl::expected<void, FaultInfo> fetch(const Control::Work &work);
+    /// Reads the ring from `address` on, by the queue's kind of address.
+    tl::expected<void, FaultInfo> read_ring(std::uint64_t address, std::span<std::byte> out);
     Step run();
     Step complete();
     /// Writes the seqno, and before it the stamp, if any. A fault says which of them failed.

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "hbm_errors.hpp"
+
+#include <algorithm>
+
+namespace neuron::chip {
+
+namespace {
+
+constexpr std::uint64_t WHOLE = ~0ULL; // a bit for each byte of a line
+static_assert(HbmErrors::LINE == 64);
+
+// The bytes of a line from `first` to before `end`.
+std::uint64_t bytes_of_line(std::uint64_t first, std::uint64_t end) {
+    const std::uint64_t below_end = end == HbmErrors::LINE ? WHOLE : (1ULL << end) - 1;
+    return below_end & ~((1ULL << first) - 1);
+}
+
+} // namespace
+
+void HbmErrors::spoil(std::uint64_t offset) {
+    const std::lock_guard lock(mutex_);
+    lines_[offset / LINE] = 0;
+    count_.store(lines_.size(), std::memory_order_relaxed);
+}
+
+std::optional<std::uint64_t> HbmErrors::find(std::uint64_t offset, std::uint64_t bytes) const {
+    const std::lock_guard lock(mutex_);
+    const auto line = lines_.lower_bound(offset / LINE);
+    if (line == lines_.end() || line->first * LINE >= offset + bytes)
+        return std::nullopt;
+    return std::max(offset, line->first * LINE);
+}
+
+void HbmErrors::mend(std::uint64_t offset, std::uint64_t bytes) {
+    const std::uint64_t end = offset + bytes;
+    const std::lock_guard lock(mutex_);
+    for (auto line = lines_.lower_bound(offset / LINE); line != lines_.end() && line->first * LINE < end;) {
+        const std::uint64_t start = line->first * LINE;
+        line->second |= bytes_of_line(std::max(offset, start) - start, std::min(end, start + LINE) - start);
+        line = line->second == WHOLE ? lines_.erase(line) : std::next(line);
+    }
+    count_.store(lines_.size(), std::memory_order_relaxed);
+}
+
+} // namespace neuron::chip

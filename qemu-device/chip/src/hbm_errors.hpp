@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+
+namespace neuron::chip {
+
+/// What uncorrectable errors have spoilt of HBM: whole lines, each until all of its bytes have been written again. Any
+/// thread. Where nothing is spoilt, a look costs one load.
+class HbmErrors {
+public:
+    static constexpr std::uint64_t LINE = 64;
+
+    bool none() const { return count_.load(std::memory_order_relaxed) == 0; }
+    /// The first byte of [offset, offset + bytes) that is spoilt.
+    std::optional<std::uint64_t> first(std::uint64_t offset, std::uint64_t bytes) const {
+        return none() ? std::nullopt : find(offset, bytes);
+    }
+    /// After a write.
+    void written(std::uint64_t offset, std::uint64_t bytes) {
+        if (!none())
+            mend(offset, bytes);
+    }
+    /// Spoils the line of `offset`.
+    void spoil(std::uint64_t offset);
+
+private:
+    std::optional<std::uint64_t> find(std::uint64_t offset, std::uint64_t bytes) const;
+    void mend(std::uint64_t offset, std::uint64_t bytes);
+
+    mutable std::mutex mutex_;                     ///< guards lines_; innermost
+    std::map<std::uint64_t, std::uint64_t> lines_; ///< a bit for each byte of the line that was written since
+    std::atomic<std::size_t> count_{0};            ///< of lines_
+};
+
+} // namespace neuron::chip
