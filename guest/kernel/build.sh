@@ -106,8 +106,9 @@ finish() {
 	rm -f "$folder/lib/modules/$release"/{build,source}
 	strip -s -o "$folder/vmlinux" "$objects/vmlinux"
 	cp "$objects/.config" "$folder/config"
-	prune
+	# Complete from here on; an interrupted prune leaves nothing broken.
 	echo "$release" >"$folder/release"
+	prune
 }
 
 if [ ! -f "$folder/release" ]; then
