@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <thread>
 
+#include <unistd.h>
+
 namespace kmod {
 
 namespace {
@@ -119,6 +121,10 @@ bool Ring::empty() {
         return false;
     io_uring_get_events(&ring_);
     return io_uring_peek_cqe(&ring_, &cqe) != 0;
+}
+
+bool may_close_in_flight(unsigned flags) {
+    return !(flags & IORING_SETUP_DEFER_TASKRUN) || ::access("/proc/lockdep", F_OK) != 0;
 }
 
 drm_neuron_submit request(std::uint32_t queue_id, std::span<const Packet> packets,

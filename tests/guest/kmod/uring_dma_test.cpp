@@ -268,23 +268,25 @@ void destroying_the_queue_completes_copies(void **) {
 }
 
 void closing_the_ring_cancels_and_the_job_goes_on(void **) {
-    with_each_ring([](Ring &ring) {
-        Rig rig;
-        Gate gate(rig.file);
-        const Memory memory(8 * PAGE);
-        scribble(rig.target.bytes(), 9);
-        assert_int_equal(rig.file.submit(rig.id, job_of(gate.packet())), 0);
-        ring.add_dma(rig.file, rig.id, FROM, memory.data(), 8 * PAGE, rig.target.va, 1);
-        ring.submit();
-        while (rig.file.state(rig.id).submitted < 2)
-            std::this_thread::yield();
-        ring.close();
-        gate.open();
-        int status = -1;
-        assert_int_equal(rig.file.wait(rig.id, 2, &status, LONG), 0);
-        assert_int_equal(status, 0);
-        assert_true(same(memory.bytes(), rig.target.bytes().first(8 * PAGE)));
-    });
+    with_each_ring(
+        [](Ring &ring) {
+            Rig rig;
+            Gate gate(rig.file);
+            const Memory memory(8 * PAGE);
+            scribble(rig.target.bytes(), 9);
+            assert_int_equal(rig.file.submit(rig.id, job_of(gate.packet())), 0);
+            ring.add_dma(rig.file, rig.id, FROM, memory.data(), 8 * PAGE, rig.target.va, 1);
+            ring.submit();
+            while (rig.file.state(rig.id).submitted < 2)
+                std::this_thread::yield();
+            ring.close();
+            gate.open();
+            int status = -1;
+            assert_int_equal(rig.file.wait(rig.id, 2, &status, LONG), 0);
+            assert_int_equal(status, 0);
+            assert_true(same(memory.bytes(), rig.target.bytes().first(8 * PAGE)));
+        },
+        true);
 }
 
 void process_dies_with_copies_in_flight(void **) {
@@ -317,7 +319,7 @@ void rings_close_while_copies_end(void **) {
     const Rig rig;
     const Memory memory(64 * PAGE);
     for (int round = 0; round < 60; ++round) {
-        Ring ring(round % 3 ? 0 : IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+        Ring ring(round % 3 ? 0 : if_closable(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN));
         if (round % 2)
             enroll(ring, memory.bytes());
         for (std::size_t i = 0; i < 8; ++i) {

@@ -29,8 +29,9 @@ constexpr std::uint32_t AN_HOUR = 3600000; ///< no watchdog helps
 class Load {
 public:
     Load() {
-        for (std::size_t i = 0; i < std::size(RING_KINDS); ++i)
-            start(*rings_.emplace_back(std::make_unique<Ring>(RING_KINDS[i].flags)));
+        for (const RingKind &kind : RING_KINDS)
+            if (may_close_in_flight(kind.flags))
+                start(*rings_.emplace_back(std::make_unique<Ring>(kind.flags)));
         polls_.add_inline(file_, polled_, Spinner(file_).packet(), 1);
         const auto packets = job_of(nop());
         polled_args_ = request(polled_, packets);

@@ -442,7 +442,7 @@ void linked_commands_follow_each_other(void **) {
 }
 
 void registered_files_work(void **) {
-    Ring ring(IORING_SETUP_SQE128 | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+    Ring ring(IORING_SETUP_SQE128);
     auto file = std::make_unique<File>();
     const auto id = file->queue().queue_id;
     const int fd = file->fd();
@@ -528,23 +528,25 @@ void threads_share_a_ring(void **) {
 // ---- the end ----
 
 void closing_the_ring_cancels_at_once_and_the_job_goes_on(void **) {
-    with_each_ring([](Ring &ring) {
-        const File file;
-        const auto id = file.queue().queue_id;
-        Gate gate(file);
-        const auto packets = job_of(gate.packet());
-        auto args = request(id, packets);
-        ring.add_submit(file, &args, 1);
-        ring.submit();
-        while (file.state(id).submitted == 0)
-            std::this_thread::yield();
-        ring.close();
-        assert_int_equal(file.wait(id, 1, nullptr, std::chrono::milliseconds(50)), -ETIME);
-        gate.open();
-        int status = -1;
-        assert_int_equal(file.wait(id, 1, &status, LONG), 0);
-        assert_int_equal(status, 0);
-    });
+    with_each_ring(
+        [](Ring &ring) {
+            const File file;
+            const auto id = file.queue().queue_id;
+            Gate gate(file);
+            const auto packets = job_of(gate.packet());
+            auto args = request(id, packets);
+            ring.add_submit(file, &args, 1);
+            ring.submit();
+            while (file.state(id).submitted == 0)
+                std::this_thread::yield();
+            ring.close();
+            assert_int_equal(file.wait(id, 1, nullptr, std::chrono::milliseconds(50)), -ETIME);
+            gate.open();
+            int status = -1;
+            assert_int_equal(file.wait(id, 1, &status, LONG), 0);
+            assert_int_equal(status, 0);
+        },
+        true);
 }
 
 void closing_the_ring_frees_commands_that_sleep_in_a_worker(void **) {

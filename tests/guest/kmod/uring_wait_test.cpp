@@ -368,15 +368,17 @@ void cancel_reaches_other_rings(void **) {
 // ---- the end ----
 
 void closing_the_ring_ends_waits(void **) {
-    with_each_ring([](Ring &ring) {
-        Rig rig;
-        for (std::uint64_t i = 0; i < 8; ++i)
-            ring.add_wait(rig.file, rig.id, 1, i, i % 2 ? deadline(std::chrono::hours(1)) : 0);
-        ring.submit();
-        ring.close();
-        rig.gate.open();
-        assert_int_equal(rig.file.wait(rig.id, 1, nullptr, LONG), 0);
-    });
+    with_each_ring(
+        [](Ring &ring) {
+            Rig rig;
+            for (std::uint64_t i = 0; i < 8; ++i)
+                ring.add_wait(rig.file, rig.id, 1, i, i % 2 ? deadline(std::chrono::hours(1)) : 0);
+            ring.submit();
+            ring.close();
+            rig.gate.open();
+            assert_int_equal(rig.file.wait(rig.id, 1, nullptr, LONG), 0);
+        },
+        true);
 }
 
 void files_close_with_waits_in_flight(void **) {
@@ -471,7 +473,7 @@ void rings_close_while_waits_end(void **) {
     const auto id = file.queue(8).queue_id;
     std::minstd_rand random(7);
     for (int round = 0; round < 60; ++round) {
-        Ring ring(round % 3 ? 0 : IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+        Ring ring(round % 3 ? 0 : if_closable(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN));
         std::uint64_t seqno = 0;
         for (int job = 0; job < 8; ++job)
             assert_int_equal(file.submit(id, nops(4), &seqno), 0);
