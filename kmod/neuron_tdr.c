@@ -18,12 +18,12 @@
  * DOC: Watchdog
  *
  * Every fence signals in finite time. A watchdog looks at the queues with jobs from time to time. A
- * queue whose progress counter stands still for its timeout is stopped, unless it has to stand back:
- * the device says that it waits for cores, or a queue of higher priority moves. Those that are in
- * its way are under watch themselves. A job that takes neuron_device.job_timeouts of its timeouts
- * altogether is stopped all the same: a program that loops for ever makes progress, too, and cores
- * may go from one to the next without end. The watchdog also completes what no interrupt has told
- * of.
+ * queue whose progress counter stands still for its timeout is stopped, unless it has to stand
+ * back: the device says that it waits for cores, or a queue of higher priority moves. Those that
+ * are in its way are under watch themselves. A job that takes neuron_device.job_timeouts of its
+ * timeouts altogether is stopped all the same: a program that loops for ever makes progress, too,
+ * and cores may go from one to the next without end. The watchdog also completes what no interrupt
+ * has told of.
  *
  * When the hardware queue does not stop, the device is reset, and when even that fails it is
  * wedged; see DOC: States of the device.
