@@ -26,7 +26,7 @@ constexpr std::array<std::uint64_t, 16> ARGS = {
     va::CODE,      va::OWN_TABLES,  va::CODE_WRITABLE,       va::OUTSIDE};
 
 ProgramOptions read_options(const std::uint8_t *data) {
-    return {.profile = data[0], .seed = data[1], .flags = data[2], .core_mask = data[3], .reserved = data[4]};
+    return {.profile = data[0], .seed = data[1], .flags = data[2], .core_mask = data[3], .modes = data[4]};
 }
 
 Ending ending_of(std::uint8_t flags) {
@@ -63,6 +63,22 @@ void write_program(Arena &arena, std::span<const std::byte> records, bool with_e
     std::memcpy(arena.code(ARGS_OFFSET), ARGS.data(), sizeof ARGS);
 }
 
+constexpr bool with(const ProgramOptions &options, unsigned modes) { return (options.modes & modes) == modes; }
+
+spec::PacketLaunch launch_of(const ProgramOptions &options, std::uint32_t mask) {
+    spec::PacketLaunch launch{
+        .core_mask = mask, .program = va::CODE, .args = va::CODE + ARGS_OFFSET, .arg_count = ARGS.size()};
+    if (!with(options, WITH_NOTES))
+        return launch;
+    constexpr std::uint64_t ALIGN = 64;
+    constexpr std::uint8_t SIZES = 8;
+    launch.notify = ARGS[options.modes >> PROGRAM_RING_SHIFT] / ALIGN * ALIGN;
+    launch.notify_log2 = options.seed % SIZES; // of one record, too
+    for (const spec::EnumValueDesc &flag : spec::enum_desc<spec::TraceFlag>().values)
+        launch.trace |= static_cast<std::uint8_t>(flag.value);
+    return launch;
+}
+
 /// A value that the input cannot know, for it depends on all of it.
 std::uint64_t hash(std::span<const std::uint8_t> bytes) {
     std::uint64_t value = 0xcbf29ce484222325; // FNV-1a
@@ -80,6 +96,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     const std::uint32_t mask = options.core_mask % 4 == 0 ? 1 : options.core_mask % 4;
     Arena arena({.profile = options.profile,
                  .seed = options.seed,
+                 .hazards = with(options, WITH_HAZARDS),
+                 .threads = with(options, WITH_THREADS | WITH_MANY),
                  .tables_in_hbm = (options.flags & TABLES_IN_HBM) != 0,
                  .ring_in_context = (options.flags & RING_IN_CONTEXT) != 0});
     const std::uint64_t secret = hash({data, size});
@@ -87,8 +105,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     const auto bytes = std::as_bytes(std::span(data, size)).subspan(LAYOUT.header);
     write_program(arena, bytes.first(std::min(bytes.size(), MAX_INSTRUCTIONS * PROGRAM_RECORD)),
                   (options.flags & WITHOUT_END) == 0);
-    const spec::PacketLaunch launch{
-        .core_mask = mask, .program = va::CODE, .args = va::CODE + ARGS_OFFSET, .arg_count = ARGS.size()};
+    const spec::PacketLaunch launch = launch_of(options, mask);
     arena.hostile_queue.push(launch);
     if ((options.flags & TWICE) != 0)
         arena.hostile_queue.push(launch);
