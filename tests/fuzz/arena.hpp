@@ -13,6 +13,8 @@ namespace fuzz {
 struct ArenaOptions {
     std::uint8_t profile = 0;
     std::uint64_t seed = 1;
+    bool hazards = false;
+    bool threads = false;
     bool tables_in_hbm = false;
     bool ring_in_context = false;
 };
@@ -45,6 +47,9 @@ public:
     void check_reset();
     /// Requires that a core which has been the victim's, with `word` in it, shows nothing of that to the hostile tenant.
     void probe_core(std::uint32_t core_mask, std::uint64_t word);
+    /// Requires that a launch that only reads a core has ended well; `scrubbed`: or, with hazard detection, with what that
+    /// says of reading a core that was scrubbed. The queue works on.
+    void check_reading(Context &context, Queue &queue, bool scrubbed);
     /// Whether the 8 bytes of `word` are anywhere in what the hostile tenant can read.
     bool hostile_sees(std::uint64_t word);
 
@@ -67,6 +72,7 @@ private:
     RingPlace make_ring(std::uint32_t tenant, bool in_context);
     void map_hostile();
     void map_victim();
+    const bool hazards_;
     bool ended_by_force_ = false;
     std::uint64_t data_ = 0;
     std::uint64_t code_ = 0;

@@ -3,7 +3,7 @@
 """explore.py [TARGET [SECONDS]]: fuzz for long (default: every target, 600 s each), one process per CPU.
 
 Keeps what it learns in build/fuzz/corpus/TARGET and writes findings to build/fuzz/findings/. To replay one:
-build/fuzz/tests/fuzz/fuzz_TARGET FILE.
+build/fuzz/tests/fuzz/fuzz_TARGET FILE. Further targets, which are not among the default: programs-avx512, programs-scalar.
 """
 
 import os
@@ -35,15 +35,19 @@ def explore(target, seconds):
 
 
 def main(arguments):
+    known = [*fuzzing.TARGETS, *fuzzing.OTHER_SIMD]
     targets = arguments[:1] or list(fuzzing.TARGETS)
     for target in targets:
-        if target not in fuzzing.TARGETS:
-            sys.exit(f"explore.py: no target '{target}'; there are {', '.join(fuzzing.TARGETS)}")
+        if target not in known:
+            sys.exit(f"explore.py: no target '{target}'; there are {', '.join(known)}")
+        if fuzzing.missing(target):
+            sys.exit(f"explore.py: {target}: the host lacks {fuzzing.missing(target)}")
     seconds = arguments[1] if len(arguments) > 1 else "600"
     if not seconds.isdigit() or len(arguments) > 2:
         sys.exit("usage: explore.py [TARGET [SECONDS]]")
     try:
-        fuzzing.build("fuzz")
+        for kind in dict.fromkeys(["fuzz", *map(fuzzing.kind, targets)]):  # the seeds come with the first
+            fuzzing.build(kind)
     except AssertionError as error:
         sys.exit(f"explore.py: {error}")
     return max(explore(target, int(seconds)) for target in targets)

@@ -20,8 +20,6 @@ using namespace fuzz;
 constexpr RecordLayout LAYOUT{ProgramOptions::BYTES, PROGRAM_RECORD};
 constexpr std::uint64_t MAX_STEPS = 1500;
 constexpr std::uint64_t ARGS_OFFSET = va::CODE_BYTES - PAGE / 4;
-constexpr std::uint64_t NOTES_OFFSET = 0x18'0000; ///< of the notification ring, in a large page
-constexpr std::uint8_t NOTES_LOG2 = 6;
 
 /// Eight good ones, then what a tenant must not have.
 constexpr std::array<std::uint64_t, 16> ARGS = {
@@ -30,7 +28,7 @@ constexpr std::array<std::uint64_t, 16> ARGS = {
     va::CODE,      va::OWN_TABLES,  va::CODE_WRITABLE,       va::OUTSIDE};
 
 ProgramOptions read_options(const std::uint8_t *data) {
-    return {.profile = data[0], .seed = data[1], .flags = data[2], .core_mask = data[3], .trace = data[4]};
+    return {.profile = data[0], .seed = data[1], .flags = data[2], .core_mask = data[3], .modes = data[4]};
 }
 
 Ending ending_of(std::uint8_t flags) {
@@ -72,7 +70,8 @@ constexpr std::uint32_t bit(spec::Fault fault) { return 1U << spec::raw(fault); 
 /// What fetching an instruction and telling of it may end with, whatever it is.
 constexpr std::uint32_t MEMORY_FAULTS = bit(spec::Fault::PAGE_NOT_MAPPED) | bit(spec::Fault::PAGE_READ_ONLY) |
                                         bit(spec::Fault::BAD_ADDRESS) | bit(spec::Fault::PAGE_TABLE) |
-                                        bit(spec::Fault::HOST_BUS) | bit(spec::Fault::HBM_RANGE);
+                                        bit(spec::Fault::HOST_BUS) | bit(spec::Fault::HBM_RANGE) |
+                                        bit(spec::Fault::HAZARD_ORDER) | bit(spec::Fault::HAZARD_UNWRITTEN);
 
 /// The faults that the contract names for instruction `pc` of a stream; for a transfer any DMA instruction there will do.
 std::uint32_t named_faults(std::span<const std::byte> code, std::size_t engine, std::uint32_t pc, bool transfer) {
@@ -103,6 +102,22 @@ void check_fault_is_named(Arena &arena, std::span<const std::byte> code) {
                  spec::name(record.code).data(), record.pc, spec::name(record.unit).data());
 }
 
+constexpr bool with(const ProgramOptions &options, unsigned modes) { return (options.modes & modes) == modes; }
+
+spec::PacketLaunch launch_of(const ProgramOptions &options, std::uint32_t mask) {
+    spec::PacketLaunch launch{
+        .core_mask = mask, .program = va::CODE, .args = va::CODE + ARGS_OFFSET, .arg_count = ARGS.size()};
+    if (!with(options, WITH_NOTES))
+        return launch;
+    constexpr std::uint64_t ALIGN = 64;
+    constexpr std::uint8_t SIZES = 8;
+    launch.notify = ARGS[options.modes >> PROGRAM_RING_SHIFT] / ALIGN * ALIGN;
+    launch.notify_log2 = options.seed % SIZES; // of one record, too
+    for (const spec::EnumValueDesc &flag : spec::enum_desc<spec::TraceFlag>().values)
+        launch.trace |= static_cast<std::uint8_t>(flag.value);
+    return launch;
+}
+
 /// A value that the input cannot know, for it depends on all of it.
 std::uint64_t hash(std::span<const std::uint8_t> bytes) {
     std::uint64_t value = 0xcbf29ce484222325; // FNV-1a
@@ -120,6 +135,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     const std::uint32_t mask = options.core_mask % 4 == 0 ? 1 : options.core_mask % 4;
     Arena arena({.profile = options.profile,
                  .seed = options.seed,
+                 .hazards = with(options, WITH_HAZARDS),
+                 .threads = with(options, WITH_THREADS | WITH_MANY),
                  .tables_in_hbm = (options.flags & TABLES_IN_HBM) != 0,
                  .ring_in_context = (options.flags & RING_IN_CONTEXT) != 0});
     const std::uint64_t secret = hash({data, size});
@@ -127,15 +144,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     const auto bytes = std::as_bytes(std::span(data, size)).subspan(LAYOUT.header);
     write_program(arena, bytes.first(std::min(bytes.size(), MAX_INSTRUCTIONS * PROGRAM_RECORD)),
                   (options.flags & WITHOUT_END) == 0);
-    spec::PacketLaunch launch{
-        .core_mask = mask, .program = va::CODE, .args = va::CODE + ARGS_OFFSET, .arg_count = ARGS.size()};
-    if (options.trace != 0) {
-        const bool read_only = (options.trace & ProgramOptions::RING_READ_ONLY) != 0;
-        launch.notify = (read_only ? va::LARGE_READ_ONLY : va::LARGE_HBM) + NOTES_OFFSET;
-        launch.notify_log2 = NOTES_LOG2;
-        launch.trace = options.trace & static_cast<std::uint8_t>(~ProgramOptions::RING_READ_ONLY);
-    }
     const std::vector<std::byte> code(arena.code(0), arena.code(0) + va::CODE_BYTES);
+    const spec::PacketLaunch launch = launch_of(options, mask);
     arena.hostile_queue.push(launch);
     if ((options.flags & TWICE) != 0)
         arena.hostile_queue.push(launch);

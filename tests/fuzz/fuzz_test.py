@@ -53,8 +53,20 @@ def explores(target):
             raise AssertionError(f"only {runs} runs: not even the {least} seeds")
 
 
+def tries(target):
+    @case(f"fuzz_{target}: no finding in the seeds, nor in what was found once")
+    def _tries(_folder):
+        if fuzzing.missing(target):
+            raise Skip(f"the host lacks {fuzzing.missing(target)}")
+        fuzzing.build(fuzzing.kind(target))
+        inputs = [*fuzzing.regressions(target), *sorted(fuzzing.seeds(target).iterdir())]
+        equal(fuzzing.run(target, *map(str, inputs)), len(inputs), "inputs that ran")
+
+
 for name in fuzzing.TARGETS:
     replays(name)
     explores(name)
+for name in fuzzing.OTHER_SIMD:
+    tries(name)
 
 sys.exit(main())

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""How a fuzz target is run: folders, limits, sanitizer options."""
+"""How a fuzz target is run: folders, limits, sanitizer options. The name of a target may end with an instruction set of the
+host ("programs-scalar"): that of a build of its own, with the inputs of the target without it."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("NEURON_BUILD", TOP / "build"))
 TARGETS = ("mmio", "packets", "programs")
+OTHER_SIMD = ("programs-avx512", "programs-scalar")
 
 # Bytes of an input: so many records that all of a target's limits are reached.
 MAX_LENGTH = {"mmio": 2 + 256 * 16, "packets": 4 + 32 * 64, "programs": 5 + 96 * 129}
@@ -30,6 +32,23 @@ def build(kind: str) -> None:
         raise AssertionError(done.stderr[-4000:])
 
 
+def kind(target: str) -> str:
+    """What to build for it, below the build folder."""
+    return f"fuzz{target.removeprefix(base(target))}"
+
+
+def base(target: str) -> str:
+    return target.split("-")[0]
+
+
+def missing(target: str) -> str:
+    """What the host lacks for it, if anything."""
+    if not target.endswith("-avx512"):
+        return ""
+    flags = set(Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").split())
+    return " ".join(sorted({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"} - flags))
+
+
 def fixed_addresses() -> list[str]:
     """A prefix for commands whose sanitizer wants its shadow where the kernel may have put something else."""
     prefix = ["setarch", "--addr-no-randomize"]
@@ -40,20 +59,20 @@ def fixed_addresses() -> list[str]:
 def command(target: str, *arguments: str) -> list[str]:
     return [
         *fixed_addresses(),
-        str(BUILD / f"fuzz/tests/fuzz/fuzz_{target}"),
-        f"-max_len={MAX_LENGTH[target]}",
+        str(BUILD / kind(target) / f"tests/fuzz/fuzz_{base(target)}"),
+        f"-max_len={MAX_LENGTH[base(target)]}",
         *LIMITS,
         *arguments,
     ]
 
 
 def seeds(target: str) -> Path:
-    return BUILD / "fuzz/seeds" / target
+    return BUILD / "fuzz/seeds" / base(target)
 
 
 def regressions(target: str) -> list[Path]:
     """Inputs that were findings once."""
-    return sorted((TOP / "tests/fuzz/regressions" / target).glob("*.bin"))
+    return sorted((TOP / "tests/fuzz/regressions" / base(target)).glob("*.bin"))
 
 
 def run(target: str, *arguments: str) -> int:

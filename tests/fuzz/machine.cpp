@@ -7,6 +7,7 @@
 #include <cstring>
 #include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
+#include <thread>
 
 namespace fuzz {
 
@@ -15,6 +16,7 @@ namespace {
 /// More than aborting every unit of the chip takes, in whatever order they come.
 constexpr std::uint64_t ABORT_STEPS = 20'000;
 constexpr std::uint64_t BATCH = 16;
+constexpr std::chrono::microseconds STEP_TIME(20);
 
 constexpr std::uint64_t GUARD_BYTES = 4 * MiB;
 
@@ -29,7 +31,7 @@ void *place_guard() {
 
 } // namespace
 
-Machine::Machine(const MachineOptions &options) {
+Machine::Machine(const MachineOptions &options) : stepped_(options.threads == 0) {
     const spec::ProfileDesc &profile = spec::profiles()[options.profile % spec::profiles().size()];
     neuron_chip_config config{};
     config.size = sizeof config;
@@ -39,7 +41,8 @@ Machine::Machine(const MachineOptions &options) {
     config.hbm_bytes = HBM_BYTES;
     config.aperture_bytes = HBM_BYTES; // all of it in view
     config.cores = options.cores;
-    config.stepped = options.threads == 0;
+    config.stepped = stepped_;
+    config.hazards = options.hazards;
     config.threads = options.threads;
     config.seed = options.seed;
     const neuron_chip_host_ops ops = GuestMemory::ops();
@@ -70,7 +73,14 @@ spec::EventRecord Machine::event(std::uint32_t index) {
 }
 
 bool Machine::run(std::uint64_t steps, const std::function<bool()> &done) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+    const auto start = std::chrono::steady_clock::now();
+    if (!stepped_) {
+        const auto end = start + steps * STEP_TIME;
+        while (!done() && std::chrono::steady_clock::now() < end)
+            std::this_thread::yield();
+        return done();
+    }
+    const auto end = start + std::chrono::seconds(1);
     for (std::uint64_t taken = 0; taken < steps && !done(); taken += BATCH) {
         if (neuron_chip_run(chip, BATCH) < BATCH || std::chrono::steady_clock::now() > end)
             break;
@@ -78,7 +88,12 @@ bool Machine::run(std::uint64_t steps, const std::function<bool()> &done) {
     return done();
 }
 
-bool Machine::settle(std::uint64_t steps) { return neuron_chip_run(chip, steps) < steps; }
+bool Machine::settle(std::uint64_t steps) {
+    if (stepped_)
+        return neuron_chip_run(chip, steps) < steps;
+    neuron_chip_quiesce(chip);
+    return true;
+}
 
 void Machine::reset() {
     neuron_chip_reset(chip);

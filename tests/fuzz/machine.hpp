@@ -20,6 +20,7 @@ struct MachineOptions {
     std::uint64_t seed = 1;    ///< of the stepped order
     std::uint32_t threads = 0; ///< 0: stepped
     std::uint32_t cores = 2;
+    bool hazards = false;
 };
 
 class Machine {
@@ -48,11 +49,10 @@ public:
     std::uint32_t event_count() { return r32(reg::GLOBAL_EVENT_TAIL); }
     spec::EventRecord event(std::uint32_t index);
 
-    // Stepped mode only.
     /// Runs until `done`, or nothing is left to do, or `steps` are over, or a second is (a few instructions on whole
-    /// memories take that long). True when `done` holds.
+    /// memories take that long). True when `done` holds. With threads it only waits, a while that is in proportion.
     bool run(std::uint64_t steps, const std::function<bool()> &done);
-    /// Runs until nothing is left to do; false if `steps` were not enough.
+    /// Runs until nothing is left to do; false if `steps` were not enough. With threads they always are.
     bool settle(std::uint64_t steps);
     /// Resets, and requires that it ends whatever was going on within a bounded number of steps.
     void reset();
@@ -67,6 +67,7 @@ public:
     neuron_chip *chip = nullptr;
 
 private:
+    const bool stepped_;
     std::byte *hbm_ = nullptr;
     std::uint64_t hbm_bytes_ = 0;
     void *guard_ = nullptr; ///< what lies behind HBM, out of bounds for everybody

@@ -15,10 +15,7 @@ struct ProgramOptions {
     std::uint8_t seed = 0;      ///< of the stepped order
     std::uint8_t flags = 0;     ///< ProgramFlag bits
     std::uint8_t core_mask = 1; ///< modulo 4; 0 is 1
-    std::uint8_t trace =
-        0; ///< TraceFlag bits, with a notification ring unless 0; RING_READ_ONLY for a ring that faults
-
-    static constexpr std::uint8_t RING_READ_ONLY = 0x80;
+    std::uint8_t modes = 0; ///< ProgramMode bits, and in the upper half which launch argument is the notification ring
 };
 
 enum ProgramFlag : std::uint8_t {
@@ -29,6 +26,15 @@ enum ProgramFlag : std::uint8_t {
     WITHOUT_END = 16, ///< the streams end where the input does
     TWICE = 32,       ///< two launches, one after the other
 };
+
+/// Of the chip and of the launch.
+enum ProgramMode : std::uint8_t {
+    WITH_HAZARDS = 1, ///< hazard detection
+    WITH_NOTES = 2,   ///< a notification ring, and all that it can trace
+    WITH_THREADS = 4, ///< with WITH_MANY: worker threads, so that no two runs are the same
+    WITH_MANY = 8,
+};
+inline constexpr unsigned PROGRAM_RING_SHIFT = 4;
 
 inline constexpr std::size_t PROGRAM_RECORD = 1 + spec::INSTRUCTION_BYTES;
 inline constexpr std::size_t PROGRAM_ENGINES = 5;

@@ -58,11 +58,11 @@ std::span<std::byte> grow(Input &input, std::size_t bytes) {
 
 // ---- programs -------------------------------------------------------------------------------------------------------
 
-Input program_input(std::uint8_t core_mask, std::uint8_t trace = 0) {
+Input program_input(std::uint8_t core_mask, std::uint8_t modes = 0) {
     Input input(ProgramOptions::BYTES);
     input[0] = std::byte{PROFILE};
     input[3] = std::byte(core_mask);
-    input[4] = std::byte(trace);
+    input[4] = std::byte(modes);
     return input;
 }
 
@@ -97,8 +97,9 @@ spec::InsnRng fill_with_noise() {
     return updating(rng, NOISE_SEMAPHORE);
 }
 
-Input on_noise(const Example &instruction) {
-    Input input = program_input(1, spec::raw(spec::TraceFlag::NUMERIC));
+Input on_noise(const Example &instruction, std::uint8_t modes = 0) {
+    Input input = program_input(1);
+    input[4] = std::byte(modes);
     append(input, {std::byte{spec::raw(spec::Engine::DVE)}, spec::packed(fill_with_noise())});
     const auto raw = append(input, instruction).first<spec::InstructionHeader::BYTES>();
     auto header = spec::unpack<spec::InstructionHeader>(raw);
@@ -145,7 +146,8 @@ void add_taken(Corpus &corpus, Random &random, Judge &judge, const spec::InsnDes
         Example taken{.engine = record[0], .raw = {}};
         std::ranges::copy(raw, taken.raw.begin());
         const std::string name = "taken-" + std::string(desc.name) + "-" + std::to_string(found);
-        corpus.add(name, found++ % 2 == 0 ? input : on_noise(taken));
+        input[4] = std::byte(found); // by itself, with hazard detection, with notes
+        corpus.add(name, found++ % 2 == 0 ? input : on_noise(taken, WITH_HAZARDS));
     }
 }
 
@@ -165,6 +167,7 @@ bool add_instructions(Corpus &corpus, Random &random) {
     }
     for (unsigned i = 0; i < MIXTURES; ++i) {
         Input input = program_input(static_cast<std::uint8_t>(1 + i % 3));
+        input[4] = std::byte(i % 16);
         for (unsigned n = 0; n < 4 + i; ++n)
             write_program_record(random, random.pick(spec::instructions()), 4, grow(input, PROGRAM_RECORD));
         corpus.add("mix-" + std::to_string(i), input);
@@ -183,6 +186,7 @@ bool add_kernel(Corpus &corpus, const std::filesystem::path &path) {
         return true;
     }
     Input input = program_input(1);
+    input[4] = std::byte(WITH_HAZARDS | WITH_NOTES);
     for (std::size_t engine = 0; engine < image->streams.size(); ++engine)
         for (const auto &instruction : image->streams[engine]) {
             if (input.size() >= ProgramOptions::BYTES + MAX_INSTRUCTIONS * PROGRAM_RECORD)

@@ -45,7 +45,7 @@ Victim::Victim(Arena &arena, std::uint64_t secret) : arena_(arena), secret_(secr
     for (std::uint32_t i = 0; i < PAGE / WORD; ++i)
         std::memcpy(arena_.victim_data(WORK_IN + i * WORD), &i, WORD);
     launch(PLANT);
-    arena_.machine.run(STEPS, [&] { return arena_.victim_queue.at_rest(); });
+    arena_.machine.settle(STEPS);
     FUZZ_REQUIRE(arena_.victim_queue.state() == spec::QueueState::IDLE, "planting the secret failed");
 }
 
@@ -91,8 +91,8 @@ void Victim::check(bool core_was_shared) {
     FUZZ_REQUIRE(std::memcmp(arena_.victim_data(WORK_IN), arena_.victim_data(WORK_OUT), PAGE) == 0,
                  "the victim's program computed something else");
     launch(READ_BACK);
-    arena_.machine.run(STEPS, [&] { return arena_.victim_queue.at_rest(); });
-    FUZZ_REQUIRE(arena_.victim_queue.state() == spec::QueueState::IDLE, "reading back failed");
+    arena_.machine.settle(STEPS);
+    arena_.check_reading(arena_.victim, arena_.victim_queue, core_was_shared);
     const std::byte *found = arena_.victim_data(SBUF_FOUND);
     const std::size_t bytes = WORK_IN - SBUF_FOUND;
     const bool untouched = std::memcmp(found, arena_.victim_data(SBUF_SECRET), bytes) == 0;

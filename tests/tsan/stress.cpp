@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Tenants who all use the chip at once from threads of their own: programs on every core, cores that swap tiles, copies, faults, queues stopped in
-// the middle, contexts switched off, and resets under all of that. There is nothing to time and little to check; the
-// thread sanitizer watches.
+// Tenants who all use the chip at once from threads of their own: programs on every core that use every engine and leave notes,
+// cores that swap tiles, copies, faults, queues stopped in the middle, contexts switched off, and resets under all of that;
+// then once more with hazard detection. There is nothing to time and little to check; the thread sanitizer watches.
 #include "check.hpp"
 #include "grammar.hpp"
 #include "machine.hpp"
@@ -9,11 +9,13 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -26,12 +28,19 @@ constexpr std::uint32_t THREADS = 4;
 constexpr std::uint64_t CODE = 0x1000'0000;
 constexpr std::uint64_t LOOP = CODE + PAGE;
 constexpr std::uint64_t SWAP = LOOP + PAGE;
-constexpr std::uint64_t CODE_BYTES = 3 * PAGE;
+constexpr std::uint64_t COMPUTE = SWAP + PAGE;
+constexpr std::uint64_t CODE_BYTES = 4 * PAGE;
 constexpr std::uint64_t DATA = 0x2000'0000;
-constexpr std::uint64_t DATA_BYTES = 4 * PAGE;
+constexpr std::uint64_t DATA_BYTES = 4 * PAGE; ///< the argument, a tile's rows, the rows behind it, the notes
+constexpr std::uint64_t NOTES = DATA + 3 * PAGE;
+constexpr std::uint8_t NOTES_LOG2 = 4; ///< fewer than a launch leaves: the ring wraps
 constexpr std::uint64_t HBM = 0x3000'0000;
 constexpr std::uint64_t NOWHERE = 0x4000'0000;
 constexpr std::uint16_t ELEMENTS = 8; ///< rows of 32 bytes: 4 KiB in all
+
+bool is_hazard(spec::Fault fault) {
+    return fault == spec::Fault::HAZARD_ORDER || fault == spec::Fault::HAZARD_UNWRITTEN;
+}
 
 /// One context with one queue; its thread is the only one that touches its memory.
 class Tenant {
@@ -47,6 +56,23 @@ public:
         write_work(machine.guest.at(code, PAGE));
         write_loop(machine.guest.at(code + LOOP - CODE, PAGE));
         write_swap(machine.guest.at(code + SWAP - CODE, PAGE));
+        write_compute(machine.guest.at(code + COMPUTE - CODE, PAGE));
+    }
+
+    /// While nobody disturbs: every program that should end well does.
+    bool programs_work() {
+        for (const auto &[program, mask] : {std::pair{CODE, 1U}, {SWAP, 3U}, {COMPUTE, 1U}}) {
+            bring_up();
+            launch(program, mask);
+            queue_.ring();
+            wait();
+            if (queue_.state() != spec::QueueState::IDLE) {
+                std::printf("# program %#llx: fault %u\n", static_cast<unsigned long long>(program),
+                            unsigned{spec::raw(queue_.fault())});
+                return false;
+            }
+        }
+        return true;
     }
 
     /// Until `rounds` pieces of work were tried; with resets about, not all of them can succeed.
@@ -62,6 +88,7 @@ public:
     }
     std::uint64_t completed() const { return completed_; }
     std::uint64_t faults() const { return faults_; }
+    std::uint64_t hazards() const { return hazards_; } ///< that no program has
 
 private:
     RingPlace ring() {
@@ -128,6 +155,56 @@ private:
         writer.finish();
     }
 
+    /// Noise through the tensor engine, a function of it, a sum, and out.
+    static void write_compute(std::byte *to) {
+        constexpr std::uint8_t FILLED = 0, MULTIPLIED = 1, ACTIVATED = 2, ADDED = 3;
+        constexpr std::uint32_t ACTIVATION = 4096, SUM = 8192;
+        const auto floats = [](spec::Space space, std::uint32_t offset, std::uint8_t partitions) {
+            spec::Tile tile = dense_tile(space, offset, ELEMENTS);
+            tile.dtype = spec::Dtype::F32;
+            tile.partitions = partitions;
+            return tile;
+        };
+        const auto number = [](float value) {
+            return spec::Scalar{.value = std::bit_cast<std::uint32_t>(value), .dtype = spec::Dtype::F32};
+        };
+        const spec::Tile noise = floats(spec::Space::SBUF, 0, spec::PARTITIONS);
+        const spec::Tile product = floats(spec::Space::PSUM, 0, ELEMENTS);
+        const spec::Tile activation = floats(spec::Space::SBUF, ACTIVATION, ELEMENTS);
+        const spec::Tile sum = floats(spec::Space::SBUF, SUM, ELEMENTS);
+        spec::InsnMemset fill{};
+        fill.dst = noise;
+        fill.value = number(0.5F);
+        spec::InsnLdweights stationary{};
+        stationary.src = noise;
+        spec::InsnMatmul multiply{};
+        multiply.dst = product;
+        multiply.moving = noise;
+        multiply.flags = spec::MatmulFlag::START | spec::MatmulFlag::STOP;
+        spec::InsnActivate activate{};
+        activate.dst = activation;
+        activate.src = product;
+        activate.func = spec::Activation::TANH;
+        activate.scale = number(1);
+        activate.bias = number(0);
+        spec::InsnTensorTensor add{};
+        add.dst = sum;
+        add.a = add.b = activation;
+        add.op = spec::TensorOp::ADD;
+        spec::InsnCoreId core_id{};
+        core_id.rd = 1;
+        spec::Mem rows = dense_rows(HBM - DATA, ELEMENTS);
+        rows.reg = core_id.rd;
+        rows.shift = spec::MMU_PAGE_SHIFT;
+        ProgramWriter writer(to, COMPUTE);
+        writer.stream(spec::Engine::DVE, updating(fill, FILLED));
+        writer.stream(spec::Engine::PE, waiting(stationary, FILLED), updating(multiply, MULTIPLIED));
+        writer.stream(spec::Engine::ACT, updating(waiting(activate, MULTIPLIED), ACTIVATED));
+        writer.stream(spec::Engine::POOL, updating(waiting(add, ACTIVATED), ADDED));
+        writer.stream(spec::Engine::SP, core_id, waiting(store(rows, sum, 2), ADDED));
+        writer.finish();
+    }
+
     void bring_up() {
         if (queue_.state() == spec::QueueState::IDLE)
             return;
@@ -141,13 +218,18 @@ private:
     }
 
     void launch(std::uint64_t program, std::uint32_t mask) {
-        queue_.push(spec::PacketLaunch{.core_mask = mask, .program = program, .args = DATA, .arg_count = 1});
+        spec::PacketLaunch packet{.core_mask = mask, .program = program, .args = DATA, .arg_count = 1};
+        packet.notify = NOTES;
+        packet.notify_log2 = NOTES_LOG2;
+        for (const spec::EnumValueDesc &flag : spec::enum_desc<spec::TraceFlag>().values)
+            packet.trace |= static_cast<std::uint8_t>(flag.value);
+        queue_.push(packet);
     }
 
     void submit_something() {
         looping_ = false;
         const auto one_core = 1U << random_.below(CORES);
-        switch (random_.below(10)) {
+        switch (random_.below(12)) {
         case 0: queue_.push(spec::PacketCopy{.src = DATA + PAGE, .dst = HBM + 4 * PAGE, .bytes = 2 * PAGE}); break;
         case 1: queue_.push(spec::PacketFill{.dst = HBM + 8 * PAGE, .bytes = 4 * PAGE, .pattern = 1}); break;
         case 2: queue_.push(spec::PacketFence{.addr = NOWHERE, .value = 1}); break; // faults
@@ -159,6 +241,8 @@ private:
         case 5: launch(CODE, (1U << CORES) - 1); break;
         case 6:
         case 7: launch(SWAP, 3U << random_.below(CORES - 1)); break;
+        case 8:
+        case 9: launch(COMPUTE, one_core); break;
         default: launch(CODE, one_core); break;
         }
         queue_.push(spec::PacketNop{});
@@ -189,7 +273,7 @@ private:
         if (queue_.state() == spec::QueueState::IDLE)
             ++completed_;
         else if (queue_.state() == spec::QueueState::FAULTED)
-            ++faults_;
+            ++(is_hazard(queue_.fault()) ? hazards_ : faults_);
     }
 
     void finish() {
@@ -206,6 +290,7 @@ private:
     std::uint64_t data_ = 0;
     std::uint64_t completed_ = 0;
     std::uint64_t faults_ = 0;
+    std::uint64_t hazards_ = 0;
     bool looping_ = false;
 };
 
@@ -231,12 +316,14 @@ void disturb(Machine &machine, const std::atomic<bool> &stop, bool with_resets) 
     }
 }
 
-bool stress(bool with_resets, unsigned rounds) {
-    Machine machine({.profile = 2, .threads = THREADS, .cores = CORES});
+bool stress(bool with_resets, bool hazards, unsigned rounds) {
+    Machine machine({.profile = 2, .threads = THREADS, .cores = CORES, .hazards = hazards});
     machine.start_events();
     std::vector<std::unique_ptr<Tenant>> tenants;
     for (std::uint32_t i = 0; i < TENANTS; ++i)
         tenants.push_back(std::make_unique<Tenant>(machine, i));
+    if (!tenants.front()->programs_work())
+        return false;
     std::atomic<bool> stop = false;
     std::thread disturber(disturb, std::ref(machine), std::cref(stop), with_resets);
     std::vector<std::thread> threads;
@@ -249,13 +336,16 @@ bool stress(bool with_resets, unsigned rounds) {
     neuron_chip_quiesce(machine.chip);
     std::uint64_t completed = 0;
     std::uint64_t faults = 0;
+    std::uint64_t hazards_found = 0;
     for (const auto &tenant : tenants) {
         completed += tenant->completed();
         faults += tenant->faults();
+        hazards_found += tenant->hazards();
     }
-    std::printf("# %u rounds: %llu completed, %llu faults\n", TENANTS * rounds,
-                static_cast<unsigned long long>(completed), static_cast<unsigned long long>(faults));
-    return completed != 0 && faults != 0;
+    std::printf("# %u rounds: %llu completed, %llu faults, %llu hazards\n", TENANTS * rounds,
+                static_cast<unsigned long long>(completed), static_cast<unsigned long long>(faults),
+                static_cast<unsigned long long>(hazards_found));
+    return completed != 0 && faults != 0 && hazards_found == 0;
 }
 
 } // namespace
@@ -263,10 +353,12 @@ bool stress(bool with_resets, unsigned rounds) {
 /// stress [ROUNDS]: of each tenant in each case. Speaks TAP.
 int main(int argc, char **argv) {
     const unsigned rounds = argc > 1 ? static_cast<unsigned>(std::stoul(argv[1])) : 600;
-    std::printf("TAP version 13\n1..2\n");
-    const bool calm = stress(false, rounds);
+    std::printf("TAP version 13\n1..3\n");
+    const bool calm = stress(false, false, rounds);
     std::printf("%s 1 - launches, copies, faults and stops from all sides\n", calm ? "ok" : "not ok");
-    const bool reset = stress(true, rounds);
+    const bool reset = stress(true, false, rounds);
     std::printf("%s 2 - resets under all of that\n", reset ? "ok" : "not ok");
-    return calm && reset ? EXIT_SUCCESS : EXIT_FAILURE;
+    const bool hazards = stress(true, true, rounds / 2);
+    std::printf("%s 3 - the same with hazard detection\n", hazards ? "ok" : "not ok");
+    return calm && reset && hazards ? EXIT_SUCCESS : EXIT_FAILURE;
 }

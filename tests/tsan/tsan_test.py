@@ -32,7 +32,7 @@ def _is_clean(_folder):
     if done.returncode != 0:
         start = max(done.stdout.find("WARNING: ThreadSanitizer"), 0)
         raise AssertionError(f"exit status {done.returncode}\n{done.stdout[start:][:6000]}")
-    contains(done.stdout, "ok 2")
+    contains(done.stdout, "ok 3")
 
 
 sys.exit(main())
