@@ -98,8 +98,7 @@ spec::InsnRng fill_with_noise() {
 }
 
 Input on_noise(const Example &instruction, std::uint8_t modes = 0) {
-    Input input = program_input(1);
-    input[4] = std::byte(modes);
+    Input input = program_input(1, modes);
     append(input, {std::byte{spec::raw(spec::Engine::DVE)}, spec::packed(fill_with_noise())});
     const auto raw = append(input, instruction).first<spec::InstructionHeader::BYTES>();
     auto header = spec::unpack<spec::InstructionHeader>(raw);
