@@ -144,7 +144,7 @@ def cores(folder):
 
 @case("a kernel that says how many cores it is for gets so many, and no other number")
 def kernel_cores(folder):
-    source = ".cores 2\n.param A, out, u32, 1\n.engine sp\ncore_count r1\nmem_store A[0, 1, 1], r1\nend\n"
+    source = ".cores 2\n.param A, out, u32, 1\n.engine sp\ncore_count r1\nmem_store A.u32[0], r1\nend\n"
     assemble(folder, source)
     good(folder, *SIM, "k.nko", "--out", "A=a.npy")
     assert np.load(folder / "a.npy")[0] == 2

@@ -231,6 +231,8 @@ void hazards_are_found_where_they_are_looked_for(void **) {
     {
         Bench bench{.device = Neuron::boot("hazards=on")};
         load_and_copy(spec::WaitOp::GE).launch(bench);
+        bench.queue.ring();
+        assert_eventually(bench.queue.done()); // the other program takes its place
         load_and_copy(spec::WaitOp::NONE).launch(bench);
         const spec::EventRecord event = bench.expect_fault(spec::Fault::HAZARD_ORDER);
         assert_int_equal(event.packet, 1); // the first one was good

@@ -146,7 +146,8 @@ void launches_must_name_as_many_cores_as_the_kernel_says(void **) {
     image.add_notes(isa_note(spec::VERSION, 2));
     const Program program =
         must(Program::load(rig.context, rig.queue, must(KernelFile::parse(image.build(), "pair.nk"))));
-    must_fail(program.launch(rig.queue, {}), ErrorCode::invalid_argument, "pair.nk: is for 2 cores, the launch names 1");
+    must_fail(program.launch(rig.queue, {}), ErrorCode::invalid_argument,
+              "pair.nk: is for 2 cores, the launch names 1");
     must_fail(program.launch(rig.queue, {}, 0), ErrorCode::invalid_argument, "the launch names 0");
     must(rig.queue.wait(must(program.launch(rig.queue, {}, 3)), patience));
 }

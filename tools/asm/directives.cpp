@@ -13,13 +13,12 @@ namespace neuron::assembler {
 
 const std::map<std::string, Program::Handler, std::less<>> &Program::directives() {
     static const std::map<std::string, Handler, std::less<>> table = {
-        {"param", &Program::do_param},     {"option", &Program::do_option}, {"equ", &Program::do_equ},
-        {"set", &Program::do_set},         {"engine", &Program::do_engine}, {"reg", &Program::do_reg},
-        {"sem", &Program::do_sem},         {"sbuf", &Program::do_sbuf},     {"raw", &Program::do_raw},
-        {"cores", &Program::do_cores},
-        {"error", &Program::do_error},     {"elif", &Program::stray_end},   {"else", &Program::stray_end},
-        {"profile", &Program::do_profile}, {"endif", &Program::stray_end},  {"endm", &Program::stray_end},
-        {"endr", &Program::stray_end},
+        {"param", &Program::do_param}, {"option", &Program::do_option},   {"equ", &Program::do_equ},
+        {"set", &Program::do_set},     {"engine", &Program::do_engine},   {"reg", &Program::do_reg},
+        {"sem", &Program::do_sem},     {"sbuf", &Program::do_sbuf},       {"raw", &Program::do_raw},
+        {"cores", &Program::do_cores}, {"error", &Program::do_error},     {"elif", &Program::stray_end},
+        {"else", &Program::stray_end}, {"profile", &Program::do_profile}, {"endif", &Program::stray_end},
+        {"endm", &Program::stray_end}, {"endr", &Program::stray_end},
     };
     return table;
 }

@@ -93,8 +93,7 @@ private:
     }
 
     Outcome<void> launch() {
-        const auto job =
-            program_->launch(*queue_, arguments_, static_cast<std::uint32_t>((1ULL << cores_) - 1));
+        const auto job = program_->launch(*queue_, arguments_, static_cast<std::uint32_t>((1ULL << cores_) - 1));
         if (!job)
             return tl::unexpected(device_error(job.error()));
         const auto limit =

@@ -24,10 +24,10 @@ std::string info_text(const neuron::DeviceInfo &info) {
                               bytes_text(info.sbuf_bytes), bytes_text(info.psum_bytes))},
         {"hbm", fmt::format("{} in {} stacks, {} free", bytes_text(info.hbm_bytes), info.hbm_banks,
                             bytes_text(info.hbm_free))},
-        {"clocks", profile != nullptr ? fmt::format("PE {}, ACT {}, DVE {}, POOL {} MHz (of the chip that is modelled)",
-                                                    profile->pe_mhz, profile->act_mhz, profile->dve_mhz,
-                                                    profile->pool_mhz)
-                                      : "unknown"},
+        {"clocks", profile != nullptr
+                       ? fmt::format("PE {}, ACT {}, DVE {}, POOL {} MHz (of the chip that is modelled)",
+                                     profile->pe_mhz, profile->act_mhz, profile->dve_mhz, profile->pool_mhz)
+                       : "unknown"},
         {"aperture", fmt::format("{} of HBM can be mapped by the CPU", bytes_text(info.aperture_bytes))},
         {"addresses", fmt::format("{:#x}..{:#x}, pages of {}", info.va_start, info.va_end, bytes_text(info.page_size))},
         {"queues", fmt::format("up to {} per context", info.max_queues)},

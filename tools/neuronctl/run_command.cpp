@@ -186,7 +186,9 @@ void add_run(const CommandLine &line) {
         ->check(CLI::IsMember({"hbm", "host"}))
         ->capture_default_str()
         ->group("Run");
-    command->add_option("--cores", options->cores, "NeuronCores that run the kernel together: the first so many (default: as the kernel says, or 1)")
+    command
+        ->add_option("--cores", options->cores,
+                     "NeuronCores that run the kernel together: the first so many (default: as the kernel says, or 1)")
         ->check(CLI::Range(1U, neuron::spec::MAX_CORES))
         ->group("Run");
     command->add_option("--timeout", options->timeout, "Seconds until the run is given up; 0: never")
