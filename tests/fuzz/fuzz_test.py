@@ -54,12 +54,13 @@ def explores(target):
 
 
 def tries(target):
-    @case(f"fuzz_{target}: no finding in the seeds, nor in what was found once")
+    @case(f"fuzz_{target}: no finding in the seeds")
     def _tries(_folder):
         if fuzzing.missing(target):
             raise Skip(f"the host lacks {fuzzing.missing(target)}")
         fuzzing.build(fuzzing.kind(target))
-        inputs = [*fuzzing.regressions(target), *sorted(fuzzing.seeds(target).iterdir())]
+        # What was found once is large, and slow in these builds; it is replayed in the ordinary one.
+        inputs = sorted(fuzzing.seeds(target).iterdir())
         equal(fuzzing.run(target, *map(str, inputs)), len(inputs), "inputs that ran")
 
 
