@@ -273,7 +273,7 @@ void counters_survive_a_reset(void **) {
 std::uint64_t interrupts_of_a_burst(const File &file, const drm_neuron_queue_create &options, std::uint64_t *elapsed) {
     constexpr std::uint64_t JOBS = 400;
     // Enough to do in front of them that the queue does not run dry before the last one is submitted, by a slow kernel.
-    constexpr std::uint64_t FILLS = 60;
+    constexpr std::uint64_t FILLS = 300;
     auto args = options;
     assert_int_equal(create(file, args), 0);
     const auto handle = file.hbm(64 * MIB, 0);
