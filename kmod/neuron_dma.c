@@ -101,7 +101,7 @@ static void neuron_dma_unaccount(struct neuron_dma *dma)
 	dma->mm = NULL;
 }
 
-/* What the reason is that memory cannot be pinned for is not of interest. */
+/* Why memory cannot be pinned is of no interest to user space. */
 static int neuron_dma_pin_error(long ret)
 {
 	return ret == -ENOMEM || ret == -EINTR || ret == -ERESTARTSYS ? ret : -EFAULT;

@@ -82,9 +82,9 @@ static struct neuron_uring_pdu *neuron_uring_pdu(struct io_uring_cmd *ioucmd)
 }
 
 static void neuron_uring_complete(struct neuron_job *job, struct io_uring_cmd *ioucmd, int result,
-				  unsigned int issue_flags)
+				  u64 end_ns, unsigned int issue_flags)
 {
-	neuron_uring_done(ioucmd, result, job->end_ns, issue_flags);
+	neuron_uring_done(ioucmd, result, end_ns, issue_flags);
 	dma_fence_put(&job->fence);
 }
 
@@ -114,13 +114,13 @@ static void neuron_uring_put_polled(struct io_uring_cmd *ioucmd)
 	dma_fence_put(&pdu->job->fence);
 }
 
-/* Unless somebody else does it. */
-static void neuron_uring_try_complete(struct neuron_job *job, int result, unsigned int issue_flags)
+/* Without the job, unless somebody else does it. */
+static void neuron_uring_try_complete(struct neuron_job *job, int error, unsigned int issue_flags)
 {
 	struct io_uring_cmd *ioucmd = xchg(&job->ioucmd, NULL);
 
 	if (ioucmd)
-		neuron_uring_complete(job, ioucmd, result, issue_flags);
+		neuron_uring_complete(job, ioucmd, error, 0, issue_flags);
 }
 
 /*
@@ -141,7 +141,7 @@ static void neuron_uring_finish(struct io_uring_cmd *ioucmd, unsigned int issue_
 {
 	struct neuron_job *job = neuron_uring_pdu(ioucmd)->job;
 
-	neuron_uring_complete(job, ioucmd, job->fence.error, issue_flags);
+	neuron_uring_complete(job, ioucmd, job->fence.error, job->end_ns, issue_flags);
 }
 
 NEURON_URING_IN_TASK(neuron_uring_done_in_task, neuron_uring_finish)
@@ -383,12 +383,13 @@ int neuron_uring_cmd_iopoll(struct io_uring_cmd *ioucmd, struct io_comp_batch *i
 
 	neuron_queue_retire(pdu->queue);
 	status = dma_fence_get_status(&job->fence);
-	if (!status && neuron_uring_is_abandoned(ioucmd))
-		status = -ECANCELED;
-	if (!status)
+	if (status)
+		neuron_uring_done(ioucmd, min(status, 0), job->end_ns, 0);
+	else if (neuron_uring_is_abandoned(ioucmd))
+		neuron_uring_done(ioucmd, -ECANCELED, 0, 0);
+	else
 		return 0;
 
-	neuron_uring_done(ioucmd, min(status, 0), job->end_ns, 0);
 	neuron_uring_put_polled(ioucmd);
 	return 1;
 }

@@ -396,7 +396,13 @@ static void neuron_exit(PCIDevice *pci)
     neuron_stop(s, "unplug");
     neuron_host_exit(s);
     msix_unuse_all_vectors(pci);
-    msix_uninit(pci, &s->bar_regs, &s->bar_regs);
+    /*
+     * Not msix_uninit(): it forgets the table, and a vCPU that found the region
+     * before it went asserts that there is one. The memory goes with the
+     * device, see neuron_finalize().
+     */
+    memory_region_del_subregion(&s->bar_regs, &pci->msix_table_mmio);
+    memory_region_del_subregion(&s->bar_regs, &pci->msix_pba_mmio);
     /* A subregion refers to its owner, which would never be finalized. */
     memory_region_del_subregion(&s->bar_regs, &s->regs);
     pcie_aer_exit(pci);
@@ -415,6 +421,9 @@ static void neuron_finalize(Object *obj)
     /* At rest since neuron_exit(), or since ever: no callback is waited for. */
     neuron_chip_destroy(s->chip);
     s->chip = NULL;
+    g_clear_pointer(&PCI_DEVICE(obj)->msix_table, g_free);
+    g_clear_pointer(&PCI_DEVICE(obj)->msix_pba, g_free);
+    g_clear_pointer(&PCI_DEVICE(obj)->msix_entry_used, g_free);
     g_clear_pointer(&s->label, g_free);
 }
 

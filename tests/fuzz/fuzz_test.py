@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 import fuzzing  # noqa: E402
-from tap import Skip, case, main  # noqa: E402
+from tap import Skip, case, equal, main  # noqa: E402
 
 SECONDS = int(os.environ.get("FUZZ_SECONDS", "20"))
 FINDINGS = Path(os.environ.get("NEURON_TEST_LOGS", fuzzing.BUILD / "test")) / "fuzz"
@@ -25,19 +25,14 @@ def _builds(_folder):
     fuzzing.build("fuzz")
 
 
-def tries_all(target, inputs):
-    runs = fuzzing.run(target, *inputs)
-    if runs < len(inputs):
-        raise AssertionError(f"only {runs} runs of {len(inputs)}")
-
-
 def replays(target):
     @case(f"fuzz_{target}: what it found once stays mended")
     def _replays(_folder):
         inputs = [str(path) for path in fuzzing.regressions(target)]
         if not inputs:
             raise Skip("nothing yet")
-        tries_all(target, inputs)
+        runs = fuzzing.run(target, *inputs)
+        equal(runs, len(inputs), "inputs that ran")
 
 
 def explores(target):
@@ -59,13 +54,14 @@ def explores(target):
 
 
 def tries(target):
-    @case(f"fuzz_{target}: no finding in the seeds, nor in what was found once")
+    @case(f"fuzz_{target}: no finding in the seeds")
     def _tries(_folder):
         if fuzzing.missing(target):
             raise Skip(f"the host lacks {fuzzing.missing(target)}")
         fuzzing.build(fuzzing.kind(target))
-        inputs = [*fuzzing.regressions(target), *sorted(fuzzing.seeds(target).iterdir())]
-        tries_all(target, [str(path) for path in inputs])
+        # What was found once is large, and slow in these builds; it is replayed in the ordinary one.
+        inputs = sorted(fuzzing.seeds(target).iterdir())
+        equal(fuzzing.run(target, *map(str, inputs)), len(inputs), "inputs that ran")
 
 
 for name in fuzzing.TARGETS:

@@ -91,7 +91,7 @@ def run(target: str, *arguments: str) -> int:
         raise AssertionError(f"exit status {done.returncode}\n" + finding(done.stdout))
     # Not a number where it only replays.
     runs = re.search(r"number_of_executed_units:\s*(\d+)", done.stdout)
-    return int(runs.group(1)) if runs else done.stdout.count("Executed ")
+    return int(runs.group(1)) if runs else len(re.findall(r"^Executed .* in \d+ ms$", done.stdout, re.MULTILINE))
 
 
 def finding(output: str) -> str:

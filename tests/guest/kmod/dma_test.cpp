@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // DRM_IOCTL_NEURON_DMA: memory of the process as it is, at one end of a copy.
 
+#include "child.hpp"
+#include "failing.hpp"
 #include "memory.hpp"
 #include "user_queue.hpp"
 
@@ -371,52 +373,79 @@ void memory_is_pinned_until_the_wait_returns(void **) {
     }
 }
 
-/// Runs the body in a process that may lock `bytes` of memory, without privilege. Return: what the body returns.
-template<class Body>
-int with_locked_limit(std::size_t bytes, Body body) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-        const rlimit limit{.rlim_cur = bytes, .rlim_max = bytes};
-        __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-        __user_cap_data_struct caps[2]{};
-        if (::setrlimit(RLIMIT_MEMLOCK, &limit) || ::syscall(SYS_capset, &header, caps))
-            ::_exit(99);
-        ::_exit(body());
-    }
-    int status = 0;
-    assert_int_equal(::waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+/// From here on the process may lock `bytes` of memory, and has no privilege.
+void may_lock(std::size_t bytes) {
+    const rlimit limit{.rlim_cur = bytes, .rlim_max = bytes};
+    assert_int_equal(::setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    __user_cap_data_struct none[2]{};
+    assert_int_equal(::syscall(SYS_capset, &header, none), 0);
 }
 
 void memory_counts_as_locked(void **) {
     const Rig rig; // opened with privilege, used without
-    const auto try_bytes = [&](std::size_t bytes) {
-        return with_locked_limit(4 * PAGE, [&] {
-            const Memory memory(8 * PAGE);
-            return -rig.file.dma(rig.id, FROM, memory.data(), bytes, rig.target.va);
-        });
+    in_child([&] {
+        may_lock(4 * PAGE);
+        const Memory memory(8 * PAGE);
+        const auto run = [&](std::size_t bytes) {
+            return rig.file.dma(rig.id, TO, memory.data(), bytes, rig.target.va);
+        };
+        assert_int_equal(run(4 * PAGE + 1), -ENOMEM);
+        // What was refused is not counted, and what a wait has seen done is not any more.
+        for (std::uint64_t seqno = 1; seqno <= 200; ++seqno) {
+            assert_int_equal(run(5 * PAGE), -ENOMEM);
+            assert_int_equal(run(4 * PAGE), 0);
+            assert_int_equal(rig.file.wait(rig.id, seqno, nullptr, LONG), 0);
+        }
+    });
+    const Memory memory(8 * PAGE);
+    assert_int_equal(rig.to(memory.bytes().first(4 * PAGE)), 0); // with privilege there is no limit
+}
+
+void copies_in_flight_count_together(void **) {
+    Rig rig;
+    Gate gate(rig.file);
+    in_child([&] {
+        may_lock(4 * PAGE);
+        const Memory memory(8 * PAGE);
+        assert_int_equal(rig.file.submit(rig.id, job_of(gate.packet())), 0);
+        assert_int_equal(rig.file.dma(rig.id, TO, memory.data(), 2 * PAGE, rig.target.va), 0);
+        assert_int_equal(rig.file.dma(rig.id, TO, memory.data() + PAGE - 1, 2, rig.target.va), 0);
+        assert_int_equal(rig.file.dma(rig.id, TO, memory.data(), 1, rig.target.va), -ENOMEM);
+        gate.open();
+        assert_int_equal(rig.file.wait(rig.id, 3, nullptr, LONG), 0);
+        assert_int_equal(rig.file.dma(rig.id, TO, memory.data(), 1, rig.target.va), 0);
+    });
+}
+
+void nothing_is_left_when_memory_is_short(void **) {
+    need_failing_allocations();
+    const Rig rig(64 * PAGE);
+    const Memory memory(64 * PAGE), back(64 * PAGE);
+    scribble(memory.bytes(), 1);
+    scribble(back.bytes(), 2);
+    std::uint32_t syncobj = 0;
+    assert_int_equal(drmSyncobjCreate(rig.file.fd(), 0, &syncobj), 0);
+    const std::array syncs{
+        drm_neuron_sync{.flags = DRM_NEURON_SYNC_SIGNAL, .handle = syncobj, .point = 0},
+        drm_neuron_sync{.flags = DRM_NEURON_SYNC_SIGNAL, .handle = syncobj, .point = 1},
     };
-    assert_int_equal(try_bytes(4 * PAGE), 0);
-    assert_int_equal(try_bytes(4 * PAGE + 1), ENOMEM);
-    // What was refused is not counted, and what a wait has seen done is not any more.
-    assert_int_equal(
-        with_locked_limit(4 * PAGE,
-                          [&] {
-                              const Memory memory(8 * PAGE);
-                              for (int i = 0; i < 200; ++i) {
-                                  std::uint64_t seqno = 0;
-                                  int status = 0;
-                                  if (rig.file.dma(rig.id, TO, memory.data(), 5 * PAGE, rig.target.va) != -ENOMEM)
-                                      return 1;
-                                  if (rig.file.dma(rig.id, TO, memory.data(), 4 * PAGE, rig.target.va, &seqno))
-                                      return 2;
-                                  if (rig.file.wait(rig.id, seqno, &status, LONG) || status)
-                                      return 3;
-                              }
-                              return 0;
-                          }),
-        0);
+    std::uint64_t last = 0;
+    const int allocations = for_each_failing_allocation([&] {
+        std::uint64_t seqno = 0;
+        const int ret = rig.file.dma(rig.id, FROM, back.data(), 64 * PAGE, rig.target.va, &seqno, syncs);
+        assert_true(ret == 0 || ret == -ENOMEM);
+        assert_int_equal(seqno, ret ? 0 : ++last);
+        assert_int_equal(rig.file.state(rig.id).submitted, last);
+        if (!ret)
+            assert_int_equal(rig.file.wait(rig.id, seqno, nullptr, LONG), 0);
+        assert_int_equal(pinned_kib(), 0);
+    });
+    print_message("# %d allocations\n", allocations);
+    assert_true(allocations >= 6);
+    assert_int_equal(rig.to(memory.bytes()), 0);
+    assert_int_equal(rig.from(back.bytes()), 0);
+    assert_true(same(back.bytes(), memory.bytes()));
 }
 
 // ---- things that go away ----
@@ -628,6 +657,8 @@ int main() {
         cmocka_unit_test(queue_without_interrupts_copies_as_well),
         cmocka_unit_test(memory_is_pinned_until_the_wait_returns),
         cmocka_unit_test(memory_counts_as_locked),
+        cmocka_unit_test(copies_in_flight_count_together),
+        cmocka_unit_test(nothing_is_left_when_memory_is_short),
         cmocka_unit_test(memory_may_go_while_it_is_used),
         cmocka_unit_test(destroying_the_queue_gives_memory_back),
         cmocka_unit_test(watchdog_gives_memory_back),

@@ -4,6 +4,7 @@
 
 #include "child.hpp"
 #include "user_queue.hpp"
+#include "waiter.hpp"
 
 #include <atomic>
 #include <cerrno>
@@ -284,12 +285,10 @@ void reset_loses_the_queue_and_the_page_comes_back(void **) {
 void waiters_learn_of_a_reset(void **) {
     const File file;
     const UserQueue queue(file);
-    int status = 0;
-    std::thread waiter([&] { assert_int_equal(file.wait(queue.id(), 1, &status, LONG), 0); });
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    Waiter waiter(file, queue.id(), 1);
     assert_int_equal(write_file(pci_path() + "/reset", "1"), 0);
-    waiter.join();
-    assert_int_equal(status, -ECANCELED);
+    assert_int_equal(waiter.join(), 0);
+    assert_int_equal(waiter.status(), -ECANCELED);
 }
 
 void unbind_leaves_the_mapping_to_the_process(void **) {
@@ -299,18 +298,15 @@ void unbind_leaves_the_mapping_to_the_process(void **) {
         UserQueue queue(file);
         queue.submit(nops(1));
         queue.await(1);
-        int status = 0;
-        int ret = -1;
-        std::thread waiter([&] { ret = file.wait(queue.id(), 2, &status, LONG); });
+        Waiter waiter(file, queue.id(), 2);
         {
             const Ringer ringer(queue);
             assert_int_equal(write_file("/sys/bus/pci/drivers/neuron_accel/unbind", name), 0);
             assert_true(wait_for_node(false));
             ringer.await_more();
         }
-        waiter.join();
-        assert_int_equal(ret, 0);
-        assert_int_equal(status, -ENODEV);
+        assert_int_equal(waiter.join(), 0);
+        assert_int_equal(waiter.status(), -ENODEV);
         assert_int_equal(write_file("/sys/bus/pci/drivers/neuron_accel/bind", name), 0);
         assert_true(wait_for_node(true));
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // DRM_NEURON_URING_SUBMIT and SUBMIT_INLINE: the completion is the job's.
 
+#include "failing.hpp"
 #include "ring.hpp"
 #include "user_queue.hpp"
 
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <xf86drm.h>
 
 using namespace kmod;
 
@@ -459,6 +461,36 @@ void registered_files_work(void **) {
     assert_true(ring.empty());
 }
 
+// What cannot be allocated at once, a worker allocates. Only io_uring itself may refuse.
+void commands_survive_short_memory(void **) {
+    need_failing_allocations();
+    const File file;
+    const auto id = file.queue().queue_id;
+    std::uint32_t syncobj = 0;
+    assert_int_equal(drmSyncobjCreate(file.fd(), 0, &syncobj), 0);
+    const std::array syncs{drm_neuron_sync{.flags = DRM_NEURON_SYNC_SIGNAL, .handle = syncobj, .point = 1}};
+    const auto packets = nops(8);
+    auto args = request(id, packets, syncs);
+    Ring ring(IORING_SETUP_SQE128);
+    int good = 0, refused = 0;
+    const auto count = [&](int result) {
+        assert_true(result == 0 || result == -ENOMEM);
+        ++(result ? refused : good);
+    };
+    const int submit = for_each_failing_allocation([&] {
+        ring.add_submit(file, &args, 1);
+        count(ring.result());
+    });
+    const int inlined = for_each_failing_allocation([&] {
+        ring.add_inline(file, id, nop(), 1);
+        count(ring.result());
+    });
+    print_message("# %d and %d allocations, %d refused\n", submit, inlined, refused);
+    assert_true(submit >= 6 && inlined >= 2);
+    assert_int_equal(file.state(id).completed, good);
+    assert_true(good >= 8);
+}
+
 // ---- threads ----
 
 // Many rings, one queue: jobs of all threads mix, and each ring gets its own.
@@ -625,6 +657,7 @@ int main() {
         cmocka_unit_test(linked_commands_stop_at_the_first_error),
         cmocka_unit_test(linked_commands_follow_each_other),
         cmocka_unit_test(registered_files_work),
+        cmocka_unit_test(commands_survive_short_memory),
         cmocka_unit_test(rings_of_many_threads_share_a_queue),
         cmocka_unit_test(threads_share_a_ring),
         cmocka_unit_test(closing_the_ring_cancels_at_once_and_the_job_goes_on),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // DRM_NEURON_URING_WAIT and WAIT_CANCEL.
 
+#include "failing.hpp"
 #include "ring.hpp"
 #include "user_queue.hpp"
 
@@ -413,6 +414,22 @@ void process_dies_with_waits_in_flight(void **) {
     assert_int_equal(file.run(file.queue().queue_id, job_of(nop())), 0);
 }
 
+void waits_survive_short_memory(void **) {
+    need_failing_allocations();
+    Rig rig;
+    Ring ring;
+    int refused = 0;
+    const int allocations = for_each_failing_allocation([&] {
+        ring.add_wait(rig.file, rig.id, 1, 1, 1);
+        const int result = ring.result();
+        assert_true(result == -ETIME || result == -ENOMEM);
+        refused += result == -ENOMEM;
+    });
+    print_message("# %d allocations, %d refused\n", allocations, refused);
+    assert_true(allocations > refused);
+    rig.gate.open();
+}
+
 // ---- races ----
 
 // Jobs end, times run out and waits are cancelled at the same moments: each wait ends once, with one of the three.
@@ -510,6 +527,7 @@ int main() {
         cmocka_unit_test(closing_the_ring_ends_waits),
         cmocka_unit_test(files_close_with_waits_in_flight),
         cmocka_unit_test(process_dies_with_waits_in_flight),
+        cmocka_unit_test(waits_survive_short_memory),
         cmocka_unit_test(waits_end_once_whoever_ends_them),
         cmocka_unit_test(rings_close_while_waits_end),
     };

@@ -2,6 +2,7 @@
 // Queues in user mode: QUEUE_CREATE with USER, rings and doorbells of the process, WAIT, faults, time-outs.
 
 #include "user_queue.hpp"
+#include "waiter.hpp"
 
 #include <cerrno>
 #include <thread>
@@ -257,12 +258,10 @@ void wait_may_be_ahead_of_the_doorbell(void **) {
     UserQueue queue(file);
     assert_int_equal(file.wait(queue.id(), 1, nullptr, NOW), -ETIME);
     assert_int_equal(file.wait(queue.id(), 1, nullptr, std::chrono::milliseconds(50)), -ETIME);
-    std::thread other([&] {
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-        queue.submit(nops(3));
-    });
-    assert_int_equal(status_of(file, queue, 3), 0);
-    other.join();
+    Waiter waiter(file, queue.id(), 3);
+    queue.submit(nops(3));
+    assert_int_equal(waiter.join(), 0);
+    assert_int_equal(waiter.status(), 0);
     assert_int_equal(status_of(file, queue, 1), 0);
     assert_int_equal(file.wait(queue.id(), 4, nullptr, NOW), -ETIME);
 }
@@ -378,12 +377,10 @@ void destroy_wakes_waiters_and_lets_go_of_memory(void **) {
     const File file;
     UserQueue queue(file);
     queue.submit(job_of(Spinner(file).packet()));
-    int status = 0;
-    std::thread waiter([&] { assert_int_equal(file.wait(queue.id(), 1, &status, LONG), 0); });
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    Waiter waiter(file, queue.id(), 1);
     assert_int_equal(file.destroy(queue.id()), 0);
-    waiter.join();
-    assert_int_equal(status, -ECANCELED);
+    assert_int_equal(waiter.join(), 0);
+    assert_int_equal(waiter.status(), -ECANCELED);
     assert_int_equal(file.unbind(queue.memory().va, queue.memory().size()), 0);
     queue.ring();
     assert_int_equal(file.run(file.queue().queue_id, job_of(nop())), 0);
