@@ -17,7 +17,7 @@ OTHER_SIMD = ("programs-avx512", "programs-scalar")
 
 # Bytes of an input: so many records that all of a target's limits are reached.
 MAX_LENGTH = {"mmio": 2 + 256 * 16, "packets": 4 + 32 * 64, "programs": 5 + 96 * 129}
-LIMITS = ["-timeout=60", "-rss_limit_mb=2048", "-len_control=0", "-print_final_stats=1"]
+LIMITS = ["-rss_limit_mb=2048", "-len_control=0", "-print_final_stats=1"]
 SANITIZERS = {
     "ASAN_OPTIONS": "quarantine_size_mb=8:malloc_context_size=8:allocator_may_return_null=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
@@ -61,6 +61,7 @@ def command(target: str, *arguments: str) -> list[str]:
         *fixed_addresses(),
         str(BUILD / kind(target) / f"tests/fuzz/fuzz_{base(target)}"),
         f"-max_len={MAX_LENGTH[base(target)]}",
+        f"-timeout={300 if target.endswith('-scalar') else 60}",  # that build is without the optimiser, too
         *LIMITS,
         *arguments,
     ]

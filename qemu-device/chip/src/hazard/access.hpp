@@ -23,7 +23,8 @@ struct Site {
     friend bool operator==(const Site &, const Site &) = default;
 };
 
-/// How far each agent had come, as far as somebody knows.
+/// How far each agent had come, as far as somebody knows. After 2^32 ticks, an hour at least, an agent's accesses count as
+/// known to all.
 class VectorClock {
 public:
     /// Knows nothing; one of nobody's is for join() only.

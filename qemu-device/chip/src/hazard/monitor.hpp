@@ -21,7 +21,8 @@ namespace neuron::chip::hazard {
 /// The happens-before order of a chip's sequencers and DMA rings, with vector clocks, and a shadow of every core's memory.
 /// Built only where a host asks for it: every instruction costs microseconds. What it finds depends on the order that the
 /// program guarantees and not on the order in which things happened to run, except where several producers raise one
-/// semaphore. Any thread. Allocates; throws std::bad_alloc.
+/// semaphore. Where a bound of SemaphoreClock or Shadow is reached it takes things for ordered, never the other way round.
+/// Any thread. Allocates; throws std::bad_alloc.
 class Monitor {
 public:
     Monitor(std::size_t cores, std::uint32_t sbuf_bytes_per_partition);
