@@ -2,6 +2,7 @@
 #include "disassembler.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <span>
 
 #include <fmt/format.h>
@@ -128,7 +129,11 @@ private:
     }
 
     std::string number_text(const OperandDesc &operand, std::int64_t value) const {
-        const std::string number = is_semaphore(operand) ? fmt::format("s{}", value) : std::to_string(value);
+        // The lowest number has no literal: the minus sign is an operator.
+        constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
+        const std::string number = is_semaphore(operand) ? fmt::format("s{}", value)
+                                   : value == lowest     ? fmt::format("{} - 1", value + 1)
+                                                         : std::to_string(value);
         return has_blocks_ ? fmt::format("{}={}", operand.name, number) : number;
     }
 
