@@ -596,6 +596,52 @@ void list_wait() {
         });
 }
 
+// ---- EVENT_MASK, DMA ------------------------------------------------------------------------------------------------
+
+void list_event_mask() {
+    using T = drm_neuron_event_mask;
+    Ioctl<T>("EVENT_MASK", DRM_IOCTL_NEURON_EVENT_MASK,
+             [](Rig &) {
+                 return T{.mask = DRM_NEURON_EVENT_FAULT | DRM_NEURON_EVENT_RESET | DRM_NEURON_EVENT_RAS, .pad = 0};
+             })
+        .bits("mask", &T::mask, DRM_NEURON_EVENT_FAULT | DRM_NEURON_EVENT_RESET | DRM_NEURON_EVENT_RAS)
+        .bits("pad", &T::pad, 0)
+        .structure(0);
+}
+
+void list_dma() {
+    using T = drm_neuron_dma;
+    const auto good = [](std::uint32_t flags) {
+        return [flags](Rig &rig) {
+            T args{};
+            args.queue_id = rig.queue.queue_id;
+            args.flags = flags;
+            args.ptr = address(rig.edge.page());
+            args.bytes = 4096;
+            args.va = VA;
+            args.syncs = {.stride = sizeof(drm_neuron_sync), .count = 1, .ptr = address(rig.syncs.data())};
+            return args;
+        };
+    };
+    Ioctl<T> to("DMA", DRM_IOCTL_NEURON_DMA, good(0));
+    to.values("queue_id", &T::queue_id, {0, 4711, 0x80000000, ~0u}, -ENOENT)
+        .bits("flags", &T::flags, DRM_NEURON_DMA_FROM_DEVICE)
+        .values("bytes", &T::bytes, {0, (1ull << 30) + 1, 1ull << 32, 1ull << 63, ~0ull})
+        .values("bytes beyond the memory at ptr", &T::bytes, {4097, 1ull << 20, 1ull << 30}, -EFAULT)
+        .values("va that wraps", &T::va, {~0ull, ~0ull - 4094})
+        .pointers(
+            "ptr", [](T &args) -> __u64 & { return args.ptr; }, 4096)
+        .structure(-EINVAL);
+    sync_cases(to);
+    Ioctl<T>("DMA FROM_DEVICE", DRM_IOCTL_NEURON_DMA, good(DRM_NEURON_DMA_FROM_DEVICE))
+        .pointers(
+            "ptr", [](T &args) -> __u64 & { return args.ptr; }, 4096)
+        .refuse("ptr to memory that cannot be written", -EFAULT, [](T &args, Rig &) {
+            args.ptr = address(reinterpret_cast<const void *>(&list_dma));
+            args.bytes = 8;
+        });
+}
+
 // ---- numbers --------------------------------------------------------------------------------------------------------
 
 void list_numbers() {
@@ -657,6 +703,8 @@ int main() {
     list_queue_query();
     list_submit();
     list_wait();
+    list_event_mask();
+    list_dma();
     list_numbers();
     std::vector<CMUnitTest> tests;
     for (Case &each : cases)
