@@ -271,9 +271,11 @@ private:
 
 void list_dev_query() {
     using T = drm_neuron_dev_query;
-    const std::array<std::pair<std::string, std::uint32_t>, 3> types{{{"DEVICE", DRM_NEURON_QUERY_DEVICE},
+    const std::array<std::pair<std::string, std::uint32_t>, 5> types{{{"DEVICE", DRM_NEURON_QUERY_DEVICE},
                                                                       {"MEMORY", DRM_NEURON_QUERY_MEMORY},
-                                                                      {"QUEUES", DRM_NEURON_QUERY_QUEUES}}};
+                                                                      {"QUEUES", DRM_NEURON_QUERY_QUEUES},
+                                                                      {"CONTEXT", DRM_NEURON_QUERY_CONTEXT},
+                                                                      {"RAS", DRM_NEURON_QUERY_RAS}}};
     for (const auto &[name, type] : types) {
         Ioctl<T>("DEV_QUERY " + name, DRM_IOCTL_NEURON_DEV_QUERY,
                  [type = type](Rig &rig) { return T{.type = type, .size = 64, .ptr = address(rig.scratch.data())}; })
