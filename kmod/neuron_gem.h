@@ -62,6 +62,7 @@ bool neuron_sgt_is_coherent(struct device *dev, struct sg_table *sgt);
 struct sg_table *neuron_bo_map_dma(struct neuron_bo *bo);
 void neuron_bo_track_dma(struct neuron_bo *bo);
 void neuron_bo_unmap_dma(struct neuron_bo *bo);
+void neuron_bo_unmap_dma_locked(struct neuron_bo *bo);
 void neuron_bos_unmap_dma(struct neuron_device *ndev);
 bool neuron_gem_owns_hbm(struct drm_file *file, u64 offset);
 

@@ -21,7 +21,7 @@
  * may outlive it. What was imported is in the same list of mappings.
  */
 
-static void neuron_bo_unmap_dma_locked(struct neuron_bo *bo)
+void neuron_bo_unmap_dma_locked(struct neuron_bo *bo)
 {
 	struct drm_gem_shmem_object *shmem = &bo->shmem;
 

@@ -20,7 +20,8 @@
  * like a host buffer. The attachment is static and takes no peer-to-peer memory: the exporter pins
  * pages of system memory for as long as it lasts, which is until the buffer is freed or the device
  * is removed, whichever is first. Exporters may keep a mapping in the attachment, so that only
- * detaching gives it back.
+ * detaching gives it back. All files of the device that import a dma-buf share one buffer: memory
+ * must not be mapped twice for a device.
  *
  * CPU mappings are the exporter's own. Exporting such a buffer gives the original dma-buf again,
  * and importing one that this device has exported gives the original buffer; the core sees to both.
@@ -115,6 +116,44 @@ struct drm_gem_object *neuron_prime_import_sg_table(struct drm_device *drm,
 	return obj;
 }
 
+/* A buffer of the device that is the dma-buf already, referenced, or NULL. */
+static struct drm_gem_object *neuron_import_find(struct neuron_device *ndev,
+						 struct dma_buf *dma_buf)
+{
+	struct drm_gem_object *found = NULL;
+	struct neuron_bo *bo;
+
+	mutex_lock(&ndev->bos_lock);
+	list_for_each_entry(bo, &ndev->bos, link) {
+		if (bo->import != dma_buf)
+			continue;
+		/* One that is about to be freed would give its mapping back too late for a new one. */
+		if (kref_get_unless_zero(&bo->shmem.base.refcount))
+			found = &bo->shmem.base;
+		else
+			neuron_bo_unmap_dma_locked(bo);
+		break;
+	}
+	mutex_unlock(&ndev->bos_lock);
+	return found;
+}
+
+/* The core holds object_name_lock, so imports come one after another. The device is entered. */
+static struct drm_gem_object *neuron_import(struct neuron_device *ndev, struct dma_buf *dma_buf)
+{
+	struct drm_gem_object *obj;
+
+	obj = neuron_import_find(ndev, dma_buf);
+	if (obj)
+		return obj;
+
+	obj = drm_gem_prime_import_dev(&ndev->drm, dma_buf, neuron_dma_dev(ndev));
+	/* A buffer of our own is tracked when it is bound. */
+	if (!IS_ERR(obj) && to_neuron_bo(obj)->import)
+		neuron_bo_track_dma(to_neuron_bo(obj));
+	return obj;
+}
+
 struct drm_gem_object *neuron_prime_import(struct drm_device *drm, struct dma_buf *dma_buf)
 {
 	struct drm_gem_object *obj;
@@ -123,11 +162,7 @@ struct drm_gem_object *neuron_prime_import(struct drm_device *drm, struct dma_bu
 	/* Remove gives the mapping back, if it comes to see it. */
 	if (!drm_dev_enter(drm, &idx))
 		return ERR_PTR(-ENODEV);
-
-	obj = drm_gem_prime_import_dev(drm, dma_buf, neuron_dma_dev(to_neuron_device(drm)));
-	/* A buffer of our own is tracked when it is bound. */
-	if (!IS_ERR(obj) && to_neuron_bo(obj)->import)
-		neuron_bo_track_dma(to_neuron_bo(obj));
+	obj = neuron_import(to_neuron_device(drm), dma_buf);
 	drm_dev_exit(idx);
 	return obj;
 }

@@ -153,13 +153,16 @@ void second_import_gives_the_same_handle(void **) {
     assert_int_equal(file.bo(import_of(file, buf)).size, 4096);
 }
 
-void files_import_apart_and_see_the_same(void **) {
+void files_share_an_import(void **) {
     const File first;
     const File second;
     const Memfd memory(4096);
     const DmaBuf buf = memory.share();
     const auto one = import_of(first, buf);
     const auto two = import_of(second, buf);
+    // One attachment, however many files: the same memory must not be mapped twice for a device.
+    assert_string_equal(attached_to(buf.inode()).c_str(), pci_name().c_str());
+    assert_int_equal(first.bo(one).mmap_offset, second.bo(two).mmap_offset);
     device_fills(first, one, 1);
     assert_int_equal(memory.words()[0], 1);
     assert_int_equal(first.close_bo(one), 0);
@@ -241,6 +244,33 @@ void import_refuses_bad_arguments(void **) {
     args = {.handle = file.host(4096), .flags = 1, .fd = -1};
     assert_int_equal(file.call(DRM_IOCTL_PRIME_HANDLE_TO_FD, &args), -EINVAL);
     assert_int_equal(fd, -1);
+}
+
+// Two files take turns to be the last user and the first one again.
+void threads_import_what_others_drop(void **) {
+    const Memfd memory(16 * 4096);
+    const DmaBuf buf = memory.share();
+    std::vector<std::thread> threads;
+    std::atomic<int> wrong = 0;
+    for (int i = 0; i < 2; ++i) {
+        threads.emplace_back([&] {
+            const File file(::open(node().c_str(), O_RDWR | O_CLOEXEC));
+            for (int round = 0; round < 300; ++round) {
+                std::uint32_t handle = 0;
+                wrong += try_import(file, buf.fd(), &handle) != 0;
+                drm_neuron_vm_bind args{};
+                args.handle = handle;
+                args.range = 16 * 4096;
+                wrong += file.call(DRM_IOCTL_NEURON_VM_BIND, &args) != 0;
+                wrong += file.unbind(args.va, args.range) != 0;
+                wrong += file.close_bo(handle) != 0;
+            }
+        });
+    }
+    for (auto &thread : threads)
+        thread.join();
+    assert_int_equal(wrong, 0);
+    assert_string_equal(attached_to(buf.inode()).c_str(), "");
 }
 
 void thousand_imports_come_and_go(void **) {
@@ -534,12 +564,13 @@ int main() {
         cmocka_unit_test(query_tells_an_import),
         cmocka_unit_test(import_counts_in_fdinfo_and_not_in_the_limits),
         cmocka_unit_test(second_import_gives_the_same_handle),
-        cmocka_unit_test(files_import_apart_and_see_the_same),
+        cmocka_unit_test(files_share_an_import),
         cmocka_unit_test(exporting_an_import_gives_the_original),
         cmocka_unit_test(import_outlives_the_exporters_descriptors),
         cmocka_unit_test(closing_the_handle_gives_the_dma_buf_back),
         cmocka_unit_test(binding_keeps_the_import),
         cmocka_unit_test(import_refuses_bad_arguments),
+        cmocka_unit_test(threads_import_what_others_drop),
         cmocka_unit_test(thousand_imports_come_and_go),
         cmocka_unit_test(mapping_of_an_import_shows_the_exporters_memory),
         cmocka_unit_test(mapping_of_an_import_outlives_handle_and_file),
