@@ -167,12 +167,14 @@ void await_waiting_for_a_core(const File &file, std::uint32_t id) {
 
 void high_needs_a_capability(void **) {
     const File file;
-    const AsUser alice(ALICE);
-    drm_neuron_queue_create args{};
-    args.priority = DRM_NEURON_PRIORITY_HIGH;
-    assert_int_equal(create(file, args), -EACCES);
-    args.priority = DRM_NEURON_PRIORITY_LOW;
-    assert_int_equal(create(file, args), 0);
+    const auto as_alice = [&](std::uint32_t priority) {
+        const AsUser alice(ALICE);
+        drm_neuron_queue_create args{};
+        args.priority = priority;
+        return create(file, args);
+    };
+    assert_int_equal(as_alice(DRM_NEURON_PRIORITY_HIGH), -EACCES);
+    assert_int_equal(as_alice(DRM_NEURON_PRIORITY_LOW), 0);
 }
 
 // ---- when jobs ran ----

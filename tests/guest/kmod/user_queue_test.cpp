@@ -408,6 +408,8 @@ void process_dies_while_its_queue_is_busy(void **) {
 
 int main() {
     const CMUnitTest tests[] = {
+        // First: no job of another queue has started the watchdog.
+        cmocka_unit_test(endless_packet_is_stopped_by_the_watchdog),
         cmocka_unit_test(create_gives_a_doorbell_and_no_syncobj),
         cmocka_unit_test(create_refuses_bad_arguments),
         cmocka_unit_test(create_refuses_memory_that_is_not_bound),
@@ -427,7 +429,6 @@ int main() {
         cmocka_unit_test(packets_without_an_interrupt_are_seen_when_the_time_is_over),
         cmocka_unit_test(fault_names_the_packet),
         cmocka_unit_test(fault_of_another_queue_cancels),
-        cmocka_unit_test(endless_packet_is_stopped_by_the_watchdog),
         cmocka_unit_test(idle_queue_is_left_alone),
         cmocka_unit_test(destroy_wakes_waiters_and_lets_go_of_memory),
         cmocka_unit_test(process_dies_while_its_queue_is_busy),
