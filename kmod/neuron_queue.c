@@ -166,9 +166,7 @@ void neuron_queue_sample_locked(struct neuron_queue *queue)
 	}
 }
 
-/*
- * Seqno up to which nobody needs to wait any more. Any context.
- */
+/* Seqno up to which nobody needs to wait any more. Any context. */
 u64 neuron_queue_reached_locked(struct neuron_queue *queue)
 {
 	struct neuron_job *held = list_first_entry_or_null(&queue->held, struct neuron_job, held);
