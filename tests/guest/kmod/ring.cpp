@@ -26,8 +26,11 @@ Ring::Ring(unsigned flags, unsigned entries) : flags_(flags) {
 }
 
 void Ring::close() {
-    if (std::exchange(open_, false))
-        io_uring_queue_exit(&ring_);
+    if (!std::exchange(open_, false))
+        return;
+    if (!in_flight_)
+        assert_true(empty());
+    io_uring_queue_exit(&ring_);
 }
 
 io_uring_sqe *Ring::next(const File &file, std::uint32_t cmd_op, std::uint64_t tag) {
