@@ -28,7 +28,7 @@ static uint64_t neuron_reg_read(void *opaque, hwaddr offset, unsigned int size)
     /* All ones is what a bus gives for a device that has left. */
     uint64_t value = UINT64_MAX;
 
-    if (!s->stopped) {
+    if (!neuron_absent(s)) {
         value = neuron_chip_reg_read(s->chip, offset, size);
     }
     trace_neuron_reg_read(s->label, offset, size, value);
@@ -41,7 +41,7 @@ static void neuron_reg_write(void *opaque, hwaddr offset, uint64_t value,
     NeuronState *s = opaque;
 
     trace_neuron_reg_write(s->label, offset, size, value);
-    if (!s->stopped) {
+    if (!neuron_absent(s)) {
         neuron_chip_reg_write(s->chip, offset, value, size);
     }
 }
@@ -49,7 +49,7 @@ static void neuron_reg_write(void *opaque, hwaddr offset, uint64_t value,
 static uint64_t neuron_doorbell_read(void *opaque, hwaddr offset,
                                      unsigned int size)
 {
-    return 0;
+    return neuron_absent(opaque) ? UINT64_MAX : 0;
 }
 
 static void neuron_doorbell_write(void *opaque, hwaddr offset, uint64_t value,
@@ -60,7 +60,7 @@ static void neuron_doorbell_write(void *opaque, hwaddr offset, uint64_t value,
     trace_neuron_doorbell(s->label, offset / NRN_PAGE_SIZE,
                           offset % NRN_PAGE_SIZE / NRN_DOORBELL_STRIDE, size,
                           value);
-    if (!s->stopped) {
+    if (!neuron_absent(s)) {
         neuron_chip_doorbell_write(s->chip, offset, value, size);
     }
 }
@@ -157,11 +157,22 @@ static void neuron_update_power(NeuronState *s)
     }
 }
 
+static uint32_t neuron_config_read(PCIDevice *pci, uint32_t addr, int len)
+{
+    if (NEURON(pci)->gone) {
+        return UINT32_MAX;
+    }
+    return pci_default_read_config(pci, addr, len);
+}
+
 static void neuron_config_write(PCIDevice *pci, uint32_t addr, uint32_t value,
                                 int len)
 {
     NeuronState *s = NEURON(pci);
 
+    if (s->gone) {
+        return;
+    }
     pci_default_write_config(pci, addr, value, len);
     neuron_update_power(s);
     pcie_cap_flr_write_config(pci, addr, value, len);
@@ -231,6 +242,7 @@ static bool neuron_create_chip(NeuronState *s, Error **errp)
         neuron_config_error(errp, err, message);
         return false;
     }
+    neuron_chip_set_test_fault(s->chip, s->test_faults);
     return true;
 }
 
@@ -433,6 +445,7 @@ static void neuron_class_init(ObjectClass *oc, void *data)
 
     pc->realize = neuron_realize;
     pc->exit = neuron_exit;
+    pc->config_read = neuron_config_read;
     pc->config_write = neuron_config_write;
     pc->vendor_id = NRN_PCI_VENDOR;
     pc->device_id = NRN_PCI_DEVICE;
@@ -445,6 +458,7 @@ static void neuron_class_init(ObjectClass *oc, void *data)
     device_class_set_legacy_reset(dc, neuron_reset);
     device_class_set_props(dc, neuron_properties);
     neuron_describe_properties(oc);
+    neuron_test_class_init(oc);
 }
 
 static const TypeInfo neuron_types[] = {

@@ -15,6 +15,8 @@ struct ArenaOptions {
     std::uint64_t seed = 1;
     bool tables_in_hbm = false;
     bool ring_in_context = false;
+    bool spoilt = false;      ///< HBM has met errors, some of them in what the hostile tenant can see
+    Queue::Manners manners{}; ///< of the hostile queue
 };
 
 /// How the hostile tenant is got rid of.
@@ -67,6 +69,9 @@ private:
     RingPlace make_ring(std::uint32_t tenant, bool in_context);
     void map_hostile();
     void map_victim();
+    /// Errors of HBM, before anybody runs.
+    void spoil();
+    std::uint32_t errors_ = 0; ///< records of them
     bool ended_by_force_ = false;
     std::uint64_t data_ = 0;
     std::uint64_t code_ = 0;
