@@ -86,7 +86,8 @@ static MemTxResult dma_translated(NeuronState *s, uint64_t addr, uint8_t *buf,
         len -= chunk;
         BQL_LOCK_GUARD();
         /* The unplug may have come while this thread waited. */
-        result = s->stopped ? MEMTX_ERROR : dma_chunk(s, addr, buf, chunk, dir);
+        result = neuron_absent(s) ? MEMTX_ERROR
+                                  : dma_chunk(s, addr, buf, chunk, dir);
     }
     return result;
 }
@@ -97,8 +98,8 @@ static int dma(NeuronState *s, uint64_t addr, void *buf, size_t len,
     MemTxResult result;
 
     thread_enter();
-    if (qatomic_read(&s->stopped) || qatomic_read(&s->asleep) ||
-        qatomic_read(&s->link_down) || len > UINT64_MAX - addr) {
+    if (neuron_absent(s) || qatomic_read(&s->asleep) ||
+        len > UINT64_MAX - addr) {
         return -EIO;
     }
     if (qatomic_read(&s->translated) && !bql_locked()) {
@@ -155,7 +156,7 @@ static void deliver_irqs(void *opaque)
         return;
     }
     pending = qatomic_xchg(&s->irq_pending, 0);
-    while (pending) {
+    while (pending && !s->gone) {
         unsigned int vector = ctz64(pending);
 
         pending &= pending - 1;

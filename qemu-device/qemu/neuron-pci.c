@@ -28,7 +28,7 @@ static uint64_t neuron_reg_read(void *opaque, hwaddr offset, unsigned int size)
     /* All ones is what a bus gives for a device that has left. */
     uint64_t value = UINT64_MAX;
 
-    if (!s->stopped && !s->link_down) {
+    if (!neuron_absent(s)) {
         value = neuron_chip_reg_read(s->chip, offset, size);
     }
     trace_neuron_reg_read(s->label, offset, size, value);
@@ -41,7 +41,7 @@ static void neuron_reg_write(void *opaque, hwaddr offset, uint64_t value,
     NeuronState *s = opaque;
 
     trace_neuron_reg_write(s->label, offset, size, value);
-    if (!s->stopped && !s->link_down) {
+    if (!neuron_absent(s)) {
         neuron_chip_reg_write(s->chip, offset, value, size);
     }
 }
@@ -49,7 +49,7 @@ static void neuron_reg_write(void *opaque, hwaddr offset, uint64_t value,
 static uint64_t neuron_doorbell_read(void *opaque, hwaddr offset,
                                      unsigned int size)
 {
-    return 0;
+    return neuron_absent(opaque) ? UINT64_MAX : 0;
 }
 
 static void neuron_doorbell_write(void *opaque, hwaddr offset, uint64_t value,
@@ -60,7 +60,7 @@ static void neuron_doorbell_write(void *opaque, hwaddr offset, uint64_t value,
     trace_neuron_doorbell(s->label, offset / NRN_PAGE_SIZE,
                           offset % NRN_PAGE_SIZE / NRN_DOORBELL_STRIDE, size,
                           value);
-    if (!s->stopped && !s->link_down) {
+    if (!neuron_absent(s)) {
         neuron_chip_doorbell_write(s->chip, offset, value, size);
     }
 }
@@ -136,6 +136,11 @@ static void neuron_reset(DeviceState *dev)
     neuron_chip_reset(s->chip);
     neuron_host_drop_irqs(s);
     pcie_cap_deverr_reset(pci);
+    /*
+     * QEMU writes 32 bits to the 16 of DEVSTA when it injects an uncorrectable
+     * error, and clears the half of LNKCAP that follows.
+     */
+    pci_set_long(pci->config + pci->exp.exp_cap + PCI_EXP_LNKCAP, s->lnkcap);
     /* PCI's own reset, which follows, leads to D0. */
     qatomic_set(&s->asleep, false);
 }
@@ -157,32 +162,9 @@ static void neuron_update_power(NeuronState *s)
     }
 }
 
-/*
- * A card that is pulled out without a word, for tests: QEMU's own unplug asks
- * the guest before. The chip loses its state as it would its power. What was
- * written to config space is kept, so that the same function can come back;
- * the aperture is RAM, and stays readable.
- */
-static bool neuron_get_link_down(Object *obj, Error **errp)
-{
-    return NEURON(obj)->link_down;
-}
-
-static void neuron_set_link_down(Object *obj, bool value, Error **errp)
-{
-    NeuronState *s = NEURON(obj);
-
-    trace_neuron_link(s->label ?: TYPE_NEURON, value ? "down" : "up");
-    qatomic_set(&s->link_down, value);
-    if (s->chip) {
-        neuron_chip_reset(s->chip);
-        neuron_host_drop_irqs(s);
-    }
-}
-
 static uint32_t neuron_config_read(PCIDevice *pci, uint32_t addr, int len)
 {
-    if (NEURON(pci)->link_down) {
+    if (NEURON(pci)->gone) {
         return UINT32_MAX;
     }
     return pci_default_read_config(pci, addr, len);
@@ -193,7 +175,7 @@ static void neuron_config_write(PCIDevice *pci, uint32_t addr, uint32_t value,
 {
     NeuronState *s = NEURON(pci);
 
-    if (s->link_down) {
+    if (s->gone) {
         return;
     }
     pci_default_write_config(pci, addr, value, len);
@@ -265,6 +247,7 @@ static bool neuron_create_chip(NeuronState *s, Error **errp)
         neuron_config_error(errp, err, message);
         return false;
     }
+    neuron_chip_set_test_fault(s->chip, s->test_faults);
     return true;
 }
 
@@ -332,6 +315,7 @@ static bool neuron_init_caps(NeuronState *s, Error **errp)
         error_setg(errp, "neuron: no room for the PCI Express capability");
         return false;
     }
+    s->lnkcap = pci_get_long(pci->config + pci->exp.exp_cap + PCI_EXP_LNKCAP);
     pcie_cap_flr_init(pci);
     /* Without it AER errors are masked before they leave the device. */
     pcie_cap_deverr_init(pci);
@@ -460,7 +444,6 @@ static void neuron_describe_properties(ObjectClass *oc)
         { "stepped", "Deterministic single-threaded mode" },
         { "seed", "Seed of the order of work in stepped mode" },
         { "simd", "Instruction set of the host that the engines run on" },
-        { "link-down", "For tests, at run time: as if it had been pulled out" },
         { "hazards", "Fault on accesses to on-chip memory that no semaphore orders" },
     };
 
@@ -489,9 +472,8 @@ static void neuron_class_init(ObjectClass *oc, void *data)
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
     device_class_set_legacy_reset(dc, neuron_reset);
     device_class_set_props(dc, neuron_properties);
-    object_class_property_add_bool(oc, "link-down", neuron_get_link_down,
-                                   neuron_set_link_down);
     neuron_describe_properties(oc);
+    neuron_test_class_init(oc);
 }
 
 static const TypeInfo neuron_types[] = {

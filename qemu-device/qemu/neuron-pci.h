@@ -5,11 +5,13 @@
  * The chip itself is a library with threads of its own (neuron_chip.h).
  * neuron-pci.c is its PCIe function: config space, BARs, properties, reset,
  * power, unplug. neuron-host.c is what the chip calls: DMA, interrupts, log.
+ * neuron-test.c is what makes it misbehave, for tests of drivers.
  */
 #ifndef HW_MISC_NEURON_PCI_H
 #define HW_MISC_NEURON_PCI_H
 
 #include "hw/pci/pci_device.h"
+#include "qemu/atomic.h"
 #include "qemu/main-loop.h"
 #include "qemu/notify.h"
 #include "qom/object.h"
@@ -29,6 +31,9 @@ struct NeuronState {
     MemoryRegion regs;
     MemoryRegion doorbells;
     MemoryRegion aperture;
+
+    /* Register LNKCAP; see neuron_reset(). */
+    uint32_t lnkcap;
 
     /* Lives until finalize, past the unplug: see neuron_finalize(). */
     struct neuron_chip *chip;
@@ -50,13 +55,15 @@ struct NeuronState {
      * Written under the BQL; the chip's threads use qatomic_read().
      * stopped: the device goes away and never works again.
      * asleep: it is in D3hot.
-     * link_down: nothing passes the link, as if it had been pulled out.
      * translated: its DMA passes a vIOMMU and needs the BQL.
+     * gone: it behaves as if pulled out of its slot; see neuron-test.c.
      */
     bool stopped;
     bool asleep;
-    bool link_down;
     bool translated;
+    bool gone;
+    /* Properties of neuron-test.c that the chip has: NEURON_CHIP_TEST_*. */
+    uint32_t test_faults;
 
     /* Vectors raised and not yet delivered, bit i = vector i; atomic. */
     uint64_t irq_pending;
@@ -80,5 +87,14 @@ void neuron_host_exit(NeuronState *s);
 void neuron_host_drop_irqs(NeuronState *s);
 /* Under the BQL. Deliver what D3hot held back. */
 void neuron_host_resume_irqs(NeuronState *s);
+
+/* Whether the bus reaches nothing: neither registers nor config space. */
+static inline bool neuron_absent(const NeuronState *s)
+{
+    return qatomic_read(&s->stopped) || qatomic_read(&s->gone);
+}
+
+/* The properties that can be set while the device runs. */
+void neuron_test_class_init(ObjectClass *oc);
 
 #endif /* HW_MISC_NEURON_PCI_H */

@@ -57,15 +57,38 @@ Arena::Arena(const ArenaOptions &options)
     map_victim();
     hostile.enable();
     victim.enable();
+    hostile_queue.manners = options.manners;
     hostile_queue.enable();
     victim_queue.enable();
+    if (options.spoilt)
+        spoil();
+}
+
+void Arena::spoil() {
+    const auto meet = [&](std::uint64_t offset, bool uncorrectable) {
+        FUZZ_REQUIRE(neuron_chip_inject_ecc(machine.chip, offset, uncorrectable) == 0, "an error was refused");
+        ++errors_;
+    };
+    // Where the arguments of programs and the addresses of packets lead, an entry of the page tables in HBM, and what nobody
+    // has mapped. Of the victim's only what can be corrected.
+    meet(HBM_LARGE, true);
+    meet(HBM_LARGE + PAGE / 2, true);
+    meet(HBM_LARGE + 0x40000 + 256, true); // spec-ok: where an argument leads
+    meet(HBM_SMALL + 64, true);
+    meet(HBM_TABLES + 3 * PAGE + 10 * sizeof(std::uint64_t), true);
+    meet(HBM_VICTIM, false);
+    meet(Machine::HBM_BYTES - 1, true);
+    FUZZ_REQUIRE(machine.settle(ABORT_STEPS), "reporting errors does not end");
+    FUZZ_REQUIRE(machine.event_count() == errors_, "%" PRIu32 " records of errors", machine.event_count());
+    machine.w32(reg::GLOBAL_EVENT_HEAD, errors_);
 }
 
 Arena::~Arena() { machine.allow_hbm(0, Machine::HBM_BYTES); }
 
 RingPlace Arena::make_ring(std::uint32_t tenant, bool in_context) {
     // The seqno is what follows the ring.
-    const std::uint64_t ring = machine.guest.alloc(Queue::BYTES + sizeof(std::uint64_t), GuestMemory::BOTH);
+    static_assert(Queue::STAMPS_END <= PAGE);
+    const std::uint64_t ring = machine.guest.alloc(Queue::STAMPS_END, GuestMemory::BOTH);
     if (!in_context)
         return {ring, ring, false};
     (tenant == HOSTILE ? hostile : victim).map(va::RING, ring, PAGE, Context::WRITABLE);
@@ -143,10 +166,13 @@ void Arena::check_hostile() {
     const std::uint32_t events = machine.event_count();
     FUZZ_REQUIRE(machine.r32(reg::GLOBAL_EVENTS_LOST) == 0, "events were lost");
     const spec::QueueState state = hostile_queue.state();
-    for (std::uint32_t i = 0; i < events; ++i) {
+    for (std::uint32_t i = errors_; i < events; ++i) {
         const spec::EventRecord record = machine.event(i);
         check_record(record, CORES);
-        FUZZ_REQUIRE(record.ctx == HOSTILE && record.queue == HOSTILE && i == 0,
+        FUZZ_REQUIRE(record.kind == spec::Event::FAULT, "an error of HBM that was not made");
+        FUZZ_REQUIRE(record.code != spec::Fault::HBM_ECC || (errors_ != 0 && record.info < Machine::HBM_BYTES),
+                     "HBM_ECC at %#" PRIx64, record.info);
+        FUZZ_REQUIRE(record.ctx == HOSTILE && record.queue == HOSTILE && i == errors_,
                      "event %" PRIu32 ": %s of context %u, queue %u, unit %s, core %u, pc %" PRIu32 ", info %#" PRIx64,
                      i, spec::name(record.code).data(), unsigned{record.ctx}, unsigned{record.queue},
                      spec::name(record.unit).data(), unsigned{record.core}, record.pc, record.info);
@@ -158,7 +184,7 @@ void Arena::check_hostile() {
     }
     if (ended_by_force_)
         return;
-    FUZZ_REQUIRE((state == spec::QueueState::FAULTED) == (events == 1), "state %u with %" PRIu32 " events",
+    FUZZ_REQUIRE((state == spec::QueueState::FAULTED) == (events == errors_ + 1), "state %u with %" PRIu32 " events",
                  unsigned{spec::raw(state)}, events);
     FUZZ_REQUIRE(state == spec::QueueState::FAULTED || state == spec::QueueState::IDLE, "state %u",
                  unsigned{spec::raw(state)});

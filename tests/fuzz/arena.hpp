@@ -17,6 +17,8 @@ struct ArenaOptions {
     bool threads = false;
     bool tables_in_hbm = false;
     bool ring_in_context = false;
+    bool spoilt = false;      ///< HBM has met errors, some of them in what the hostile tenant can see
+    Queue::Manners manners{}; ///< of the hostile queue
 };
 
 /// How the hostile tenant is got rid of.
@@ -73,6 +75,9 @@ private:
     void map_hostile();
     void map_victim();
     const bool hazards_;
+    /// Errors of HBM, before anybody runs.
+    void spoil();
+    std::uint32_t errors_ = 0; ///< records of them
     bool ended_by_force_ = false;
     std::uint64_t data_ = 0;
     std::uint64_t code_ = 0;

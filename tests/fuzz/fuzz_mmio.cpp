@@ -7,6 +7,7 @@
 #include "records.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <optional>
 
@@ -51,6 +52,12 @@ void furnish(Machine &m) {
     push(spec::PacketFence{.addr = mmio_guest::DATA_VA + 8, .value = 1});
 }
 
+void make_error(Machine &m, std::uint64_t offset) {
+    const int result = neuron_chip_inject_ecc(m.chip, offset, offset % 2 != 0);
+    const int expected = offset >= Machine::HBM_BYTES ? -EINVAL : m.ready() ? 0 : -EAGAIN;
+    FUZZ_REQUIRE(result == expected, "an error of HBM gives %d", result);
+}
+
 void act(Machine &m, const MmioRecord &record) {
     const unsigned width = 1U << record.width % 4;
     switch (static_cast<MmioAction>(record.action % MMIO_ACTIONS)) {
@@ -62,8 +69,22 @@ void act(Machine &m, const MmioRecord &record) {
     case MmioAction::POKE:
         m.guest.set_u64(GuestMemory::BASE + record.offset % (GuestMemory::BYTES - 8), record.value);
         break;
+    case MmioAction::ERROR: make_error(m, record.value); break;
     case MmioAction::APERTURE: std::memcpy(m.hbm(record.offset % (Machine::HBM_BYTES - 8)), &record.value, 8); break;
     }
+}
+
+/// Nothing is left of what the driver did.
+void check_new(Machine &m) {
+    for (std::uint32_t i = 0; i < mmio_guest::CONTEXTS; ++i) {
+        FUZZ_REQUIRE(m.r32(reg::QUEUE_COALESCE(i)) == 0 && m.r64(reg::QUEUE_STAMP_ADDR(i)) == 0, "queue %u is not new",
+                     i);
+        FUZZ_REQUIRE(m.r64(reg::QUEUE_BUSY_NS(i)) == 0 && m.r64(reg::QUEUE_CORE_NS(i)) == 0, "queue %u was busy", i);
+    }
+    FUZZ_REQUIRE(m.r32(reg::GLOBAL_HBM_CORRECTED) == 0 && m.r32(reg::GLOBAL_HBM_UNCORRECTED) == 0,
+                 "errors are not forgotten");
+    const std::uint64_t idle = m.profile.idle_mw * m.r64(reg::GLOBAL_CLOCK_NS) / 1'000'000;
+    FUZZ_REQUIRE(m.r64(reg::GLOBAL_ENERGY_UJ) == idle, "energy of before the reset");
 }
 
 /// A new context and queue work as if nothing had been.
@@ -94,6 +115,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     for (std::size_t i = 0; i < records; ++i)
         act(m, MmioRecord::read(bytes.subspan(i * LAYOUT.record).first<MmioRecord::BYTES>()));
     m.reset();
+    check_new(m);
     check_works(m);
     return 0;
 }

@@ -14,11 +14,25 @@ namespace {
 
 using namespace fuzz;
 
-/// Profile, seed, options, doorbell; then packets.
+/// Profile, seed, options, manners of the queue; then packets.
 constexpr RecordLayout LAYOUT{4, spec::PACKET_BYTES};
 constexpr std::uint64_t MAX_STEPS = 3000;
 
-enum Option : std::uint8_t { TABLES_IN_HBM = 1, RING_IN_CONTEXT = 2, DISABLE_CONTEXT = 4, RESET = 8 };
+enum Option : std::uint8_t {
+    TABLES_IN_HBM = 1,
+    RING_IN_CONTEXT = 2,
+    DISABLE_CONTEXT = 4,
+    RESET = 8,
+    SPOILT = 16,
+    STAMPS = 32,
+};
+
+Queue::Manners manners_of(std::uint8_t options, std::uint8_t manners) {
+    const unsigned priority = manners % 4, count = manners >> 2 & 7, usecs = manners >> 5;
+    return {.stamps = (options & STAMPS) != 0,
+            .priority = static_cast<spec::QueuePriority>(priority % 3),
+            .coalesce = field::QUEUE_COALESCE_COUNT.set(count) | field::QUEUE_COALESCE_USECS.set(usecs)};
+}
 
 Ending ending_of(std::uint8_t options) {
     if ((options & RESET) != 0)
@@ -46,7 +60,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     Arena arena({.profile = data[0],
                  .seed = data[1],
                  .tables_in_hbm = (options & TABLES_IN_HBM) != 0,
-                 .ring_in_context = (options & RING_IN_CONTEXT) != 0});
+                 .ring_in_context = (options & RING_IN_CONTEXT) != 0,
+                 .spoilt = (options & SPOILT) != 0,
+                 .manners = manners_of(options, data[3])});
     write_program(arena);
     const std::size_t packets = std::min((size - LAYOUT.header) / LAYOUT.record, std::size_t{Queue::PACKETS});
     const auto bytes = std::as_bytes(std::span(data, size)).subspan(LAYOUT.header);

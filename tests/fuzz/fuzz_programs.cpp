@@ -138,7 +138,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
                  .hazards = with(options, WITH_HAZARDS),
                  .threads = with(options, WITH_THREADS | WITH_MANY),
                  .tables_in_hbm = (options.flags & TABLES_IN_HBM) != 0,
-                 .ring_in_context = (options.flags & RING_IN_CONTEXT) != 0});
+                 .ring_in_context = (options.flags & RING_IN_CONTEXT) != 0,
+                 .spoilt = (options.flags & SPOILT) != 0});
     const std::uint64_t secret = hash({data, size});
     Victim victim(arena, secret);
     const auto bytes = std::as_bytes(std::span(data, size)).subspan(LAYOUT.header);

@@ -45,6 +45,7 @@ public:
 
     /// Vectors raised so far, bit i = vector i.
     std::uint64_t vectors() const { return vectors_; }
+    void forget_vectors() { vectors_ = 0; }
 
     static neuron_chip_host_ops ops();
 

@@ -31,8 +31,8 @@ void *place_guard() {
 
 } // namespace
 
-Machine::Machine(const MachineOptions &options) : stepped_(options.threads == 0) {
-    const spec::ProfileDesc &profile = spec::profiles()[options.profile % spec::profiles().size()];
+Machine::Machine(const MachineOptions &options)
+    : profile(spec::profiles()[options.profile % spec::profiles().size()]), stepped_(options.threads == 0) {
     neuron_chip_config config{};
     config.size = sizeof config;
     config.abi_major = NEURON_CHIP_ABI_MAJOR;
@@ -97,8 +97,11 @@ bool Machine::settle(std::uint64_t steps) {
 
 void Machine::reset() {
     neuron_chip_reset(chip);
+    guest.forget_vectors();
     FUZZ_REQUIRE(settle(ABORT_STEPS), "a reset does not end what was going on");
     FUZZ_REQUIRE(ready(), "not ready after a reset");
+    FUZZ_REQUIRE(guest.vectors() == 0, "an interrupt of before the reset: %#llx",
+                 static_cast<unsigned long long>(guest.vectors()));
 }
 
 void Machine::forbid_hbm(std::uint64_t offset, std::uint64_t bytes) { ASAN_POISON_MEMORY_REGION(hbm_ + offset, bytes); }
@@ -164,7 +167,10 @@ void Queue::enable() {
     machine_.w32(reg::QUEUE_RING_LOG2(index_), LOG2);
     machine_.w32(reg::QUEUE_CFG(index_), field::QUEUE_CFG_CTX.set(ctx_) | field::QUEUE_CFG_VECTOR.set(1 + index_) |
                                              field::QUEUE_CFG_SLOT.set(index_) |
-                                             field::QUEUE_CFG_RING_VA.set(place_.in_context));
+                                             field::QUEUE_CFG_RING_VA.set(place_.in_context) |
+                                             field::QUEUE_CFG_PRIORITY.set(spec::raw(manners.priority)));
+    machine_.w64(reg::QUEUE_STAMP_ADDR(index_), manners.stamps ? place_.base + STAMPS : 0);
+    machine_.w32(reg::QUEUE_COALESCE(index_), manners.coalesce);
     machine_.w32(reg::QUEUE_CTRL(index_), field::QUEUE_CTRL_ENABLE.mask);
 }
 
@@ -181,7 +187,17 @@ void Queue::ring() {
 
 void check_record(const spec::EventRecord &record, std::uint32_t cores) {
     const auto known = [](auto value) { return spec::enum_desc<decltype(value)>().find(spec::raw(value)) != nullptr; };
-    FUZZ_REQUIRE(record.kind == spec::Event::FAULT, "event %u", unsigned{spec::raw(record.kind)});
+    FUZZ_REQUIRE(record.kind == spec::Event::FAULT || record.kind == spec::Event::ECC, "event %u",
+                 unsigned{spec::raw(record.kind)});
+    if (record.kind == spec::Event::ECC) {
+        const spec::EventRecord expected{.kind = spec::Event::ECC,
+                                         .code = record.code,
+                                         .info = record.info % Machine::HBM_BYTES,
+                                         .time_ns = record.time_ns};
+        FUZZ_REQUIRE(record == expected && (record.code == spec::Fault::NONE || record.code == spec::Fault::HBM_ECC),
+                     "a record of an error of HBM says more");
+        return;
+    }
     FUZZ_REQUIRE(known(record.code) && record.code != spec::Fault::NONE, "fault %u", unsigned{spec::raw(record.code)});
     FUZZ_REQUIRE(known(record.unit), "unit %u", unsigned{spec::raw(record.unit)});
     FUZZ_REQUIRE(record.core < cores, "core %u", unsigned{record.core});

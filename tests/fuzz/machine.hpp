@@ -63,6 +63,7 @@ public:
     void forbid_hbm(std::uint64_t offset, std::uint64_t bytes);
     void allow_hbm(std::uint64_t offset, std::uint64_t bytes);
 
+    const spec::ProfileDesc &profile;
     GuestMemory guest;
     neuron_chip *chip = nullptr;
 
@@ -120,8 +121,18 @@ public:
     static constexpr std::uint32_t LOG2 = 5;
     static constexpr std::uint64_t PACKETS = 1ULL << LOG2;
     static constexpr std::uint64_t BYTES = PACKETS * spec::PACKET_BYTES;
+    /// Where its stamps are, seen from the ring, and where they end.
+    static constexpr std::uint64_t STAMPS = BYTES + 64;
+    static constexpr std::uint64_t STAMPS_END = STAMPS + PACKETS * spec::Stamp::BYTES;
 
     Queue(Machine &machine, std::uint32_t index, std::uint32_t ctx, const RingPlace &place);
+
+    /// For the next enable(). `place` has room for stamps, if wanted.
+    struct Manners {
+        bool stamps = false;
+        spec::QueuePriority priority = spec::QueuePriority::NORMAL;
+        std::uint32_t coalesce = 0; ///< register COALESCE
+    } manners;
 
     /// Configures and enables it; also after a reset.
     void enable();

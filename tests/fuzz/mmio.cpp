@@ -61,6 +61,9 @@ MmioRecord make_mmio(Random &random) {
         record.value = random.below(random.chance(70) ? 8 : 512);
     } else if (kind < 93) {
         action(MmioAction::RESET);
+    } else if (kind < 95) {
+        action(MmioAction::ERROR);
+        record.value = random.chance(50) ? random.below(0x2000) : interesting_number(random);
     } else if (kind < 98) {
         action(MmioAction::POKE);
         record.offset = static_cast<std::uint32_t>(random.below(0x8000 / 8) * 8);

@@ -17,8 +17,9 @@ enum class MmioAction : std::uint8_t {
     RESET,    ///< function-level reset
     POKE,     ///< `value` into guest memory
     APERTURE, ///< `value` into HBM
+    ERROR,    ///< of HBM, at `value`; uncorrectable if it is odd
 };
-inline constexpr std::size_t MMIO_ACTIONS = 7;
+inline constexpr std::size_t MMIO_ACTIONS = 8;
 
 struct MmioRecord {
     static constexpr std::size_t BYTES = 16;

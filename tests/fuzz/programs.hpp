@@ -25,6 +25,7 @@ enum ProgramFlag : std::uint8_t {
     RESET_AT_END = 8,
     WITHOUT_END = 16, ///< the streams end where the input does
     TWICE = 32,       ///< two launches, one after the other
+    SPOILT = 64,      ///< HBM has met errors
 };
 
 /// Of the chip and of the launch.

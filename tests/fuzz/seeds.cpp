@@ -200,6 +200,9 @@ bool add_kernel(Corpus &corpus, const std::filesystem::path &path) {
 
 // ---- packets --------------------------------------------------------------------------------------------------------
 
+/// Of the options of fuzz_packets.
+constexpr std::byte SPOILT{16};
+
 void add_packets(Corpus &corpus, Random &random) {
     const auto packet = [&](Input &input, const spec::PacketDesc &desc) {
         write_packet(random, desc, va::ALL, grow(input, spec::PACKET_BYTES).first<spec::PACKET_BYTES>());
@@ -224,11 +227,14 @@ void add_packets(Corpus &corpus, Random &random) {
             Input input(PACKET_HEADER);
             std::ranges::copy(both[k], grow(input, spec::PACKET_BYTES).begin());
             corpus.add((k == 0 ? "write-" : "read-") + std::to_string(i), input);
+            input[2] = SPOILT;
+            corpus.add((k == 0 ? "write-spoilt-" : "read-spoilt-") + std::to_string(i), input);
         }
     }
     for (unsigned i = 0; i < MIXTURES; ++i) {
         Input input(PACKET_HEADER);
-        input[2] = std::byte(i % 16);
+        input[2] = std::byte(5 * i % 64);
+        input[3] = std::byte(random.below(256)); // how urgent, and how chary of interrupts
         for (unsigned n = 0; n < 2 + i; ++n)
             packet(input, random.pick(spec::packets()));
         corpus.add("mix-" + std::to_string(i), input);
@@ -247,7 +253,7 @@ void append(Input &input, MmioAction action, std::uint32_t offset, std::uint64_t
 }
 
 /// What a driver does from power-on to the end of its first packets.
-Input bring_up(bool ring_in_context) {
+Input bring_up(bool ring_in_context, bool doorbell_register = false) {
     namespace reg = spec::reg;
     namespace field = spec::field;
     constexpr std::uint8_t WORD = 2;
@@ -265,11 +271,18 @@ Input bring_up(bool ring_in_context) {
     write(reg::QUEUE_RING_LOG2(2), mmio_guest::RING_LOG2, WORD);
     write(reg::QUEUE_CFG(2),
           field::QUEUE_CFG_CTX.set(1) | field::QUEUE_CFG_VECTOR.set(1) | field::QUEUE_CFG_SLOT.set(0) |
-              field::QUEUE_CFG_RING_VA.set(ring_in_context),
+              field::QUEUE_CFG_RING_VA.set(ring_in_context) | field::QUEUE_CFG_DB_REG.set(doorbell_register),
           WORD);
+    if (doorbell_register) { // a driver that uses all there is
+        write(reg::QUEUE_STAMP_ADDR(2), (ring_in_context ? mmio_guest::DATA_VA : mmio_guest::SEQNO) + 128, LONG);
+        write(reg::QUEUE_COALESCE(2), field::QUEUE_COALESCE_COUNT.set(3) | field::QUEUE_COALESCE_USECS.set(2), WORD);
+    }
     write(reg::QUEUE_CTRL(2), field::QUEUE_CTRL_ENABLE.mask, WORD);
     constexpr std::uint64_t PACKETS = 5;
-    append(input, MmioAction::DOORBELL, spec::doorbell(1, 0), PACKETS, WORD);
+    if (doorbell_register)
+        write(reg::QUEUE_DOORBELL(2), PACKETS, WORD);
+    else
+        append(input, MmioAction::DOORBELL, spec::doorbell(1, 0), PACKETS, WORD);
     append(input, MmioAction::RUN, 0, 200, 0);
     append(input, MmioAction::READ, reg::QUEUE_HEAD(2), 0, LONG);
     append(input, MmioAction::READ, reg::QUEUE_STATUS(2), 0, WORD);
@@ -279,6 +292,8 @@ Input bring_up(bool ring_in_context) {
 void add_registers(Corpus &corpus, Random &random) {
     corpus.add("bring-up", bring_up(false));
     corpus.add("bring-up-user", bring_up(true));
+    corpus.add("bring-up-register", bring_up(false, true));
+    corpus.add("bring-up-user-register", bring_up(true, true));
     for (const spec::RegisterDesc &desc : spec::registers()) {
         const auto width = static_cast<std::uint8_t>(desc.bits == 64 ? 3 : 2);
         Input input = bring_up(false);
@@ -289,7 +304,7 @@ void add_registers(Corpus &corpus, Random &random) {
         corpus.add("reg-" + std::string(desc.block) + "-" + std::string(desc.name), input);
     }
     for (unsigned i = 0; i < MIXTURES; ++i) {
-        Input input = bring_up(i % 2 != 0);
+        Input input = bring_up(i % 2 != 0, i % 4 >= 2);
         for (unsigned n = 0; n < 2 * i; ++n)
             make_mmio(random).write(grow(input, MmioRecord::BYTES).first<MmioRecord::BYTES>());
         corpus.add("mix-" + std::to_string(i), input);

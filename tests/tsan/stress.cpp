@@ -42,11 +42,18 @@ bool is_hazard(spec::Fault fault) {
     return fault == spec::Fault::HAZARD_ORDER || fault == spec::Fault::HAZARD_UNWRITTEN;
 }
 
+/// A value of register COALESCE: few interrupts, for a short time.
+std::uint32_t coalesce(Random &random) {
+    return field::QUEUE_COALESCE_COUNT.set(static_cast<std::uint32_t>(random.below(5))) |
+           field::QUEUE_COALESCE_USECS.set(static_cast<std::uint32_t>(random.below(200)));
+}
+
 /// One context with one queue; its thread is the only one that touches its memory.
 class Tenant {
 public:
     Tenant(Machine &machine, std::uint32_t index)
         : machine_(machine), context_(machine, index), queue_(machine, index, index, ring()), random_(index + 1) {
+        queue_.manners = {.stamps = true, .priority = static_cast<spec::QueuePriority>(index % 3)};
         const std::uint64_t code = machine.guest.alloc(CODE_BYTES, GuestMemory::BOTH);
         data_ = machine.guest.alloc(DATA_BYTES, GuestMemory::BOTH);
         context_.map(CODE, code, CODE_BYTES, 0);
@@ -92,7 +99,7 @@ public:
 
 private:
     RingPlace ring() {
-        const std::uint64_t at = machine_.guest.alloc(Queue::BYTES + sizeof(std::uint64_t), GuestMemory::BOTH);
+        const std::uint64_t at = machine_.guest.alloc(Queue::STAMPS_END, GuestMemory::BOTH);
         return {at, at, false};
     }
 
@@ -214,6 +221,7 @@ private:
         while (queue_.busy())
             std::this_thread::yield();
         context_.enable();
+        queue_.manners.coalesce = coalesce(random_);
         queue_.enable();
     }
 
@@ -230,7 +238,10 @@ private:
         looping_ = false;
         const auto one_core = 1U << random_.below(CORES);
         switch (random_.below(12)) {
-        case 0: queue_.push(spec::PacketCopy{.src = DATA + PAGE, .dst = HBM + 4 * PAGE, .bytes = 2 * PAGE}); break;
+        case 0: // there and back, past what errors have spoilt
+            queue_.push(spec::PacketCopy{.src = DATA + PAGE, .dst = HBM + 4 * PAGE, .bytes = 2 * PAGE});
+            queue_.push(spec::PacketCopy{.src = HBM + 4 * PAGE, .dst = DATA + 2 * PAGE, .bytes = PAGE});
+            break;
         case 1: queue_.push(spec::PacketFill{.dst = HBM + 8 * PAGE, .bytes = 4 * PAGE, .pattern = 1}); break;
         case 2: queue_.push(spec::PacketFence{.addr = NOWHERE, .value = 1}); break; // faults
         case 3:
@@ -250,7 +261,8 @@ private:
     }
 
     void interfere() {
-        switch (random_.below(4)) {
+        switch (random_.below(5)) {
+        case 4: machine_.w32(reg::QUEUE_COALESCE(queue_.index()), coalesce(random_)); break;
         case 0: queue_.disable(); break;
         case 1: context_.disable(); break;
         case 2:
@@ -294,7 +306,7 @@ private:
     bool looping_ = false;
 };
 
-/// What nobody asked for: reads of every register, doorbells of others, scrubs, and resets if wanted.
+/// What nobody asked for: reads of every register, doorbells of others, scrubs, errors of HBM, and resets if wanted.
 void disturb(Machine &machine, const std::atomic<bool> &stop, bool with_resets) {
     Random random(99);
     constexpr unsigned QUIET = 200; ///< turns from one reset to the next, so that work can end in between
@@ -306,6 +318,12 @@ void disturb(Machine &machine, const std::atomic<bool> &stop, bool with_resets) 
         machine.w64(reg::GLOBAL_SCRUB_BYTES, PAGE);
         machine.w32(reg::GLOBAL_SCRUB_CTRL, field::GLOBAL_SCRUB_CTRL_START.mask);
         machine.w32(reg::GLOBAL_EVENT_HEAD, machine.r32(reg::GLOBAL_EVENT_TAIL));
+        // Anywhere in a page of a tenant, or of nobody.
+        const std::uint64_t error = random.below(TENANTS + 1) * MiB + random.below(16 * PAGE);
+        if (turn % 16 == 0)
+            neuron_chip_inject_ecc(machine.chip, error, random.chance(50));
+        machine.r32(reg::GLOBAL_TEMPERATURE);
+        machine.r64(reg::QUEUE_BUSY_NS(static_cast<std::uint32_t>(random.below(TENANTS))));
         if (with_resets && turn % QUIET == QUIET - 1) {
             neuron_chip_reset(machine.chip);
             while (!machine.ready())

@@ -172,17 +172,32 @@ nlohmann::json Machine::qmp_message() {
     return message;
 }
 
-nlohmann::json Machine::qmp(const std::string &name, const nlohmann::json &arguments) {
+nlohmann::json Machine::qmp_answer(const std::string &name, const nlohmann::json &arguments) {
     sockets_->qmp.send(nlohmann::json{{"execute", name}, {"arguments", arguments}}.dump());
     for (;;) {
         nlohmann::json answer = qmp_message();
-        if (answer.contains("event"))
-            sockets_->events.push_back(std::move(answer));
-        else if (answer.contains("return"))
-            return answer["return"];
-        else
-            fail_msg("QMP: %s: %s", name.c_str(), answer.dump().c_str());
+        if (!answer.contains("event"))
+            return answer;
+        sockets_->events.push_back(std::move(answer));
     }
+}
+
+nlohmann::json Machine::qmp(const std::string &name, const nlohmann::json &arguments) {
+    nlohmann::json answer = qmp_answer(name, arguments);
+    if (!answer.contains("return"))
+        fail_msg("QMP: %s: %s", name.c_str(), answer.dump().c_str());
+    return answer["return"];
+}
+
+std::string Machine::qmp_error(const std::string &name, const nlohmann::json &arguments) {
+    const nlohmann::json answer = qmp_answer(name, arguments);
+    if (!answer.contains("error"))
+        fail_msg("QMP: %s %s did not fail", name.c_str(), arguments.dump().c_str());
+    return answer["error"].value("desc", "");
+}
+
+void Machine::set_property(const std::string &id, const std::string &property, const nlohmann::json &value) {
+    qmp("qom-set", {{"path", "/machine/peripheral/" + id}, {"property", property}, {"value", value}});
 }
 
 void Machine::qmp(const std::string &name) { qmp(name, nlohmann::json::object()); }

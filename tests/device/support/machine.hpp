@@ -48,6 +48,10 @@ public:
     /// Run a QMP command. Returns "return", or ends the test on an error.
     nlohmann::json qmp(const std::string &command, const nlohmann::json &arguments);
     void qmp(const std::string &command);
+    /// Run a QMP command that must fail; returns what it said.
+    std::string qmp_error(const std::string &command, const nlohmann::json &arguments);
+    /// Set a property of device `id`, while the machine runs.
+    void set_property(const std::string &id, const std::string &property, const nlohmann::json &value);
     /// Wait for a QMP event of that name; returns its data.
     nlohmann::json wait_event(const std::string &name);
     /// Press the reset button, and wait until the machine is reset.
@@ -68,6 +72,7 @@ private:
     std::string command(const std::string &line);
     std::uint64_t number(const std::string &line);
     nlohmann::json qmp_message();
+    nlohmann::json qmp_answer(const std::string &command, const nlohmann::json &arguments);
 
     std::unique_ptr<Sockets> sockets_;
     Process process_;

@@ -50,11 +50,17 @@ void PciFunction::write8(std::uint16_t offset, std::uint8_t value) const {
     machine_->outb(static_cast<std::uint16_t>(CONFIG_DATA + (offset & 3)), value);
 }
 
-std::uint32_t PciFunction::read_extended(std::uint16_t offset) const {
+std::uint64_t PciFunction::mapped(std::uint16_t offset) const {
     const PciFunction host_bridge(machine_, 0, 0);
     host_bridge.write32(PCIEXBAR, static_cast<std::uint32_t>(ECAM) | 1);
-    return machine_->readl(ECAM + (static_cast<std::uint64_t>(bus_) << 20) + (static_cast<std::uint64_t>(slot_) << 15) +
-                           (static_cast<std::uint64_t>(function_) << 12) + offset);
+    return ECAM + (static_cast<std::uint64_t>(bus_) << 20) + (static_cast<std::uint64_t>(slot_) << 15) +
+           (static_cast<std::uint64_t>(function_) << 12) + offset;
+}
+
+std::uint32_t PciFunction::read_extended(std::uint16_t offset) const { return machine_->readl(mapped(offset)); }
+
+void PciFunction::write_extended(std::uint16_t offset, std::uint32_t value) const {
+    machine_->writel(mapped(offset), value);
 }
 
 std::uint16_t PciFunction::find_capability(std::uint8_t id) const {

@@ -23,6 +23,7 @@ public:
     void write32(std::uint16_t offset, std::uint32_t value) const;
     /// Anywhere in the 4 KiB of a PCIe function.
     std::uint32_t read_extended(std::uint16_t offset) const;
+    void write_extended(std::uint16_t offset, std::uint32_t value) const;
 
     /// Offset of a capability (PCI_CAP_ID_…), 0 if there is none.
     std::uint16_t find_capability(std::uint8_t id) const;
@@ -41,6 +42,8 @@ public:
 
 private:
     void select(std::uint16_t offset) const;
+    /// Where `offset` lies in the memory-mapped configuration space, which is switched on.
+    std::uint64_t mapped(std::uint16_t offset) const;
 
     std::shared_ptr<Machine> machine_;
     std::uint8_t bus_;

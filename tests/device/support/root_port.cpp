@@ -39,6 +39,12 @@ RootPort::RootPort(std::shared_ptr<Machine> machine) : machine_(machine), port_(
     port_.command(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
+void RootPort::reset_bus() const {
+    const std::uint16_t control = port_.read16(PCI_BRIDGE_CONTROL);
+    port_.write16(PCI_BRIDGE_CONTROL, control | PCI_BRIDGE_CTL_BUS_RESET);
+    port_.write16(PCI_BRIDGE_CONTROL, control);
+}
+
 void RootPort::set_slot_power(bool on) const {
     const std::uint16_t cap = port_.find_capability(PCI_CAP_ID_EXP);
     const auto control = static_cast<std::uint16_t>(cap + PCI_EXP_SLTCTL);

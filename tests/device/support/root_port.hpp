@@ -26,6 +26,10 @@ public:
     /// The device behind the port, brought up.
     Neuron device() const { return Neuron(machine_, BUS, 0, place()); }
 
+    const PciFunction &pci() const { return port_; }
+    /// Resets the bus behind the port.
+    void reset_bus() const;
+
     /// Unplug: ask QEMU to remove device `id`, and do the guest's part, which is to switch the slot off.
     void unplug(const std::string &id) const;
     /// Plug a new device in and switch the slot on.

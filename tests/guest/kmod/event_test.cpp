@@ -20,6 +20,7 @@ constexpr std::uint64_t NOWHERE = 0x7000000000;
 constexpr std::uint32_t ALL = DRM_NEURON_EVENT_FAULT | DRM_NEURON_EVENT_RESET | DRM_NEURON_EVENT_RAS;
 constexpr std::uint32_t FAULT = DRM_NEURON_EVENT_TYPE | DRM_NEURON_EVENT_FAULT;
 constexpr std::uint32_t RESET = DRM_NEURON_EVENT_TYPE | DRM_NEURON_EVENT_RESET;
+constexpr std::uint32_t RAS = DRM_NEURON_EVENT_TYPE | DRM_NEURON_EVENT_RAS;
 
 std::uint32_t fault_once(const File &file) {
     const auto id = file.queue(4).queue_id;
@@ -186,6 +187,81 @@ void read_gives_whole_events_only(void **) {
     assert_int_equal(events[1].type, FAULT);
 }
 
+/// A buffer that is a whole stack of HBM, so that it is known where it lies. Return: its first byte in HBM.
+std::uint64_t take_stack(const File &file, std::uint32_t bank, std::uint32_t *handle = nullptr) {
+    const auto device = file.query();
+    drm_neuron_bo_create create{};
+    create.size = device.hbm_bytes / device.hbm_banks;
+    create.placement = DRM_NEURON_PLACE_HBM;
+    create.bank = bank;
+    assert_int_equal(file.call(DRM_IOCTL_NEURON_BO_CREATE, &create), 0);
+    if (handle)
+        *handle = create.handle;
+    return bank * create.size;
+}
+
+void error_of_hbm_is_told_to_all_and_its_place_to_its_owner(void **) {
+    const File owner;
+    const File stranger;
+    const File deaf;
+    const auto place = take_stack(owner, 1) + 0x12345;
+    take_stack(stranger, 2);
+    assert_int_equal(event_mask(owner, DRM_NEURON_EVENT_RAS), 0);
+    assert_int_equal(event_mask(stranger, DRM_NEURON_EVENT_RAS), 0);
+    assert_int_equal(event_mask(deaf, DRM_NEURON_EVENT_FAULT | DRM_NEURON_EVENT_RESET), 0);
+    for (const bool corrected : {true, false}) {
+        const auto before = ras_of(owner);
+        set_property(corrected ? "ecc-corrected" : "ecc-uncorrected", std::to_string(place));
+        const auto mine = expect(owner, RAS);
+        assert_int_equal(mine.code, corrected ? 0 : static_cast<unsigned>(Fault::HBM_ECC));
+        assert_int_equal(mine.va, place);
+        const auto his = expect(stranger, RAS);
+        assert_int_equal(his.code, mine.code);
+        assert_int_equal(his.va, ~std::uint64_t{0});
+        const auto after = ras_of(owner);
+        assert_int_equal(after.hbm_corrected, before.hbm_corrected + corrected);
+        assert_int_equal(after.hbm_uncorrected, before.hbm_uncorrected + !corrected);
+    }
+    assert_false(next_event(deaf).has_value());
+}
+
+// An error stops nobody but who reads what it has spoilt, and who writes mends it.
+void error_of_hbm_faults_who_reads_it(void **) {
+    const File file;
+    std::uint32_t handle = 0;
+    const auto place = take_stack(file, 1, &handle);
+    const auto va = file.bind(handle);
+    const auto sink = file.bind(file.host(4096));
+    const auto idle = file.queue().queue_id;
+    set_property("ecc-uncorrected", std::to_string(place + 100));
+    assert_int_equal(file.run(idle, job_of(copy(va + 4096, sink, 4096))), 0);
+    const auto id = file.queue().queue_id;
+    assert_int_equal(file.run(id, job_of(copy(va, sink, 4096))), -EIO);
+    assert_int_equal(file.state(id).fault_code, static_cast<unsigned>(Fault::HBM_ECC));
+    assert_int_equal(file.state(id).fault_info & ~std::uint64_t{63}, place + 64);
+    const auto again = file.queue().queue_id;
+    assert_int_equal(file.run(again, job_of(fill(va, 4096, 1), copy(va, sink, 4096))), 0);
+}
+
+// Events may be lost, counts may not.
+void errors_of_hbm_are_counted_over_resets_and_floods(void **) {
+    const File file;
+    const auto before = ras_of(file);
+    Monitor monitor;
+    const auto inject = [&](int count) {
+        for (int i = 0; i < count; ++i)
+            monitor.succeed("qom-set",
+                            R"({"path": "/machine/peripheral/npu0", "property": "ecc-corrected", "value": 4096})");
+    };
+    inject(3);
+    assert_int_equal(write_file(pci_path() + "/reset", "1"), 0);
+    assert_int_equal(ras_of(file).hbm_corrected, before.hbm_corrected + 3);
+    inject(400);
+    assert_int_equal(ras_of(file).hbm_corrected, before.hbm_corrected + 403);
+    assert_int_equal(ras_of(file).hbm_uncorrected, before.hbm_uncorrected);
+    assert_int_equal(file.run(file.queue().queue_id, job_of(nop())), 0);
+}
+
 // An event that comes while the file is closed must not outlive it: the kernel would complain.
 void files_close_while_events_come(void **) {
     const std::string reset = pci_path() + "/reset";
@@ -224,6 +300,9 @@ int main() {
         cmocka_unit_test(events_that_do_not_fit_are_counted),
         cmocka_unit_test(poll_and_read_sleep_until_an_event_comes),
         cmocka_unit_test(read_gives_whole_events_only),
+        cmocka_unit_test(error_of_hbm_is_told_to_all_and_its_place_to_its_owner),
+        cmocka_unit_test(error_of_hbm_faults_who_reads_it),
+        cmocka_unit_test(errors_of_hbm_are_counted_over_resets_and_floods),
         cmocka_unit_test(files_close_while_events_come),
     };
     return cmocka_run_group_tests_name("kmod event", tests, nullptr, nullptr);

@@ -96,6 +96,11 @@ std::string Monitor::human(const std::string &line) {
     return succeed("human-monitor-command", R"({"command-line": ")" + line + "\"}");
 }
 
+void set_property(const std::string &name, const std::string &value) {
+    Monitor().succeed("qom-set", std::string(R"({"path": "/machine/peripheral/)") + QEMU_ID + R"(", "property": ")" +
+                                     name + R"(", "value": )" + value + "}");
+}
+
 std::string read_file(const std::string &path) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0)

@@ -38,6 +38,25 @@ private:
 /// The device's id in QEMU; guest/run gives it.
 inline constexpr const char *QEMU_ID = "npu0";
 
+/// Sets a property of the device in QEMU; `value` is JSON.
+void set_property(const std::string &name, const std::string &value);
+
+/// A property that is true as long as this exists, or until end().
+class Misbehaviour {
+public:
+    explicit Misbehaviour(std::string property) : property_(std::move(property)) { set_property(property_, "true"); }
+    ~Misbehaviour() { end(); }
+    Misbehaviour(Misbehaviour &&) = delete;
+    void end() {
+        if (std::exchange(on_, false))
+            set_property(property_, "false");
+    }
+
+private:
+    std::string property_;
+    bool on_ = true;
+};
+
 /// Content of a file of sysfs without the line end, or "-errno".
 std::string read_file(const std::string &path);
 

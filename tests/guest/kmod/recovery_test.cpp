@@ -193,6 +193,61 @@ void destroyed_queues_do_not_count(void **) {
     expect_context(file, {});
 }
 
+// ---- a queue that does not stop ----
+
+void queue_that_does_not_stop_costs_a_reset(void **) {
+    const Attribute stop("watchdog/stop_ms", "100");
+    const Misbehaviour hang("hang-stop");
+    const File file;
+    const File other;
+    const auto ras = ras_of(file);
+    assert_int_equal(event_mask(file, DRM_NEURON_EVENT_FAULT | DRM_NEURON_EVENT_RESET), 0);
+    const auto sibling = file.queue().queue_id;
+    const auto idle = other.queue().queue_id;
+    const auto id = spin(file, 50);
+    assert_int_equal(result(file, id), -ETIME);
+    assert_int_equal(file.state(id).state, DRM_NEURON_QUEUE_TIMED_OUT);
+    assert_int_equal(file.state(sibling).state, DRM_NEURON_QUEUE_LOST);
+    assert_int_equal(other.state(idle).state, DRM_NEURON_QUEUE_LOST);
+
+    drm_neuron_query_context want{};
+    want.timeouts = 1;
+    want.lost = 1;
+    want.resets_caused = 1;
+    expect_context(file, want);
+    want = {};
+    want.lost = 1;
+    expect_context(other, want);
+    assert_int_equal(ras_of(file).resets, ras.resets + 1);
+    const auto fault = next_event(file, LONG);
+    assert_true(fault && fault->type == (DRM_NEURON_EVENT_TYPE | DRM_NEURON_EVENT_FAULT) && fault->queue_id == id);
+    const auto reset = next_event(file, LONG);
+    assert_true(reset && reset->type == (DRM_NEURON_EVENT_TYPE | DRM_NEURON_EVENT_RESET));
+
+    assert_int_equal(file.run(file.queue().queue_id, job_of(nop())), 0);
+    assert_int_equal(other.run(other.queue().queue_id, job_of(Finisher(other).packet())), 0);
+    device_works();
+}
+
+// Who destroys it, or closes the file, waits for the reset, and is guilty of it.
+void queue_that_does_not_stop_when_it_is_destroyed(void **) {
+    const Attribute stop("watchdog/stop_ms", "100");
+    const Misbehaviour hang("hang-stop");
+    const File observer;
+    auto resets = ras_of(observer).resets;
+    {
+        const File file;
+        const auto id = spin(file, 60000);
+        assert_int_equal(file.destroy(id), 0);
+        assert_int_equal(context_of(file).resets_caused, 1);
+        assert_int_equal(ras_of(observer).resets, ++resets);
+        spin(file, 60000);
+    }
+    assert_int_equal(ras_of(observer).resets, ++resets);
+    assert_int_equal(context_of(observer).resets_caused, 0);
+    device_works();
+}
+
 // ---- a reset that fails ----
 
 /// While it exists the function decodes no memory: what its registers read as is not what they say.
@@ -260,6 +315,29 @@ void reset_that_fails_wedges_the_device_until_it_is_bound_anew(void **) {
         bind_driver(name);
     }
     assert_string_equal(read_file(attribute("device_state")).c_str(), "ready");
+    device_works();
+}
+
+// From inside and with a device that really does not get ready, which a new binding finds out as well.
+void stuck_device_is_wedged_until_it_is_unstuck(void **) {
+    const Attribute stop("watchdog/stop_ms", "100");
+    const Attribute reset("watchdog/reset_ms", "100");
+    const std::string name = pci_name();
+    Uevents uevents;
+    Misbehaviour hang("hang-stop");
+    Misbehaviour stuck("stuck");
+    {
+        const File file;
+        assert_int_equal(result(file, spin(file, 50)), -ETIME);
+        expect_uevent(uevents, node());
+        expect_wedged(file);
+        assert_int_equal(context_of(file).resets_caused, 1);
+        unbind(name);
+    }
+    assert_int_equal(write_file("/sys/bus/pci/drivers/neuron_accel/bind", name), -ETIMEDOUT);
+    hang.end();
+    stuck.end();
+    bind_driver(name);
     device_works();
 }
 
@@ -439,7 +517,10 @@ int main() {
         cmocka_unit_test(watchdog_makes_only_its_queue_guilty),
         cmocka_unit_test(reset_from_outside_makes_nobody_guilty),
         cmocka_unit_test(destroyed_queues_do_not_count),
+        cmocka_unit_test(queue_that_does_not_stop_costs_a_reset),
+        cmocka_unit_test(queue_that_does_not_stop_when_it_is_destroyed),
         cmocka_unit_test(reset_that_fails_wedges_the_device_until_it_is_bound_anew),
+        cmocka_unit_test(stuck_device_is_wedged_until_it_is_unstuck),
         cmocka_unit_test(reset_that_succeeds_after_one_that_failed_is_enough),
         cmocka_unit_test(queries_negotiate_their_size),
         cmocka_unit_test(attributes_show_the_counters),

@@ -23,12 +23,7 @@ void Coalescer::reset() {
     }
 }
 
-void Coalescer::retired(std::uint32_t queue, std::uint64_t epoch, std::uint32_t vector, bool more) {
-    Line &line = lines_[queue];
-    if (line.value.load(std::memory_order_relaxed) == 0) {
-        interrupts_.raise(epoch, vector);
-        return;
-    }
+void Coalescer::retired_coalescing(Line &line, std::uint64_t epoch, std::uint32_t vector, bool more) {
     const std::lock_guard lock(mutex_);
     line.epoch = epoch;
     line.vector = vector;
@@ -48,10 +43,7 @@ void Coalescer::retired(std::uint32_t queue, std::uint64_t epoch, std::uint32_t 
     line.held.store(held, std::memory_order_relaxed);
 }
 
-void Coalescer::retired_silently(std::uint32_t queue, bool more) {
-    Line &line = lines_[queue];
-    if (more || line.held.load(std::memory_order_relaxed) == 0)
-        return;
+void Coalescer::retired_last(Line &line) {
     const std::lock_guard lock(mutex_);
     if (line.held.load(std::memory_order_relaxed) != 0)
         send_locked(line);

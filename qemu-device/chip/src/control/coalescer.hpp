@@ -28,9 +28,17 @@ public:
 
     // ---- for the queue's unit. What it calls from a step may call the host. ----
     /// A packet with an interrupt has retired. `more`: the next one was there already.
-    void retired(std::uint32_t queue, std::uint64_t epoch, std::uint32_t vector, bool more);
+    void retired(std::uint32_t queue, std::uint64_t epoch, std::uint32_t vector, bool more) {
+        if (lines_[queue].value.load(std::memory_order_relaxed) == 0)
+            interrupts_.raise(epoch, vector);
+        else
+            retired_coalescing(lines_[queue], epoch, vector, more);
+    }
     /// One without has.
-    void retired_silently(std::uint32_t queue, bool more);
+    void retired_silently(std::uint32_t queue, bool more) {
+        if (!more && lines_[queue].held.load(std::memory_order_relaxed) != 0)
+            retired_last(lines_[queue]);
+    }
 
     // ---- for Control, which may hold its lock ----
     /// What is held back goes out soon, or never.
@@ -54,6 +62,8 @@ private:
         bool holds_back() const { return count() > 1 && usecs() != 0; }
     };
 
+    void retired_coalescing(Line &line, std::uint64_t epoch, std::uint32_t vector, bool more);
+    void retired_last(Line &line);
     void send_locked(Line &line);
     void release_locked(Line &line);
     void drop_locked(Line &line);

@@ -264,11 +264,11 @@ std::optional<Control::Work> Control::next_work(std::uint32_t index) {
         rest_locked(index);
         return std::nullopt;
     }
-    Work work{queue.head, queue.tail, contexts_[queue.active.ctx()].space.generation(), std::nullopt};
+    Work work{queue.head, queue.tail, contexts_[queue.active.ctx()].space.generation(), 0};
     if (!std::exchange(queue.busy, true)) {
         work.begun_ns = clock_.now_ns();
-        queue.busy_time.set_rate(*work.begun_ns, 1);
-        update_power_locked(*work.begun_ns);
+        queue.busy_time.set_rate(work.begun_ns, 1);
+        update_power_locked(work.begun_ns);
     }
     return work;
 }

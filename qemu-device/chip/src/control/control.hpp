@@ -89,8 +89,8 @@ public:
     struct Work {
         std::uint64_t head; ///< index of the next packet
         std::uint64_t tail;
-        std::uint64_t generation;              ///< of the context; see AddressSpace::generation()
-        std::optional<std::uint64_t> begun_ns; ///< now, if the queue was not busy before
+        std::uint64_t generation; ///< of the context; see AddressSpace::generation()
+        std::uint64_t begun_ns;   ///< now, if the queue was not busy before; else 0
     };
     struct Retired {
         std::uint64_t head; ///< the new one

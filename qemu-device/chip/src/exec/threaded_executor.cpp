@@ -83,8 +83,12 @@ Step ThreadedExecutor::slice(Unit &unit) {
             return Step::BLOCKED;
         if (stopping_.load(std::memory_order_relaxed))
             return Step::MORE;
-        const Priority own = unit.priority();
         const ReadyCounts::View others = counts_.view();
+        if (others.none()) {
+            start = {};
+            continue;
+        }
+        const Priority own = unit.priority();
         if (others.more_urgent_than(own))
             return Step::MORE;
         if (!others.as_urgent_as(own)) {

@@ -88,7 +88,7 @@ JobResult LaunchJob::step(PacketContext &context) {
         phase_ = Phase::ACQUIRE;
         return JobStep::MORE;
     case Phase::ACQUIRE:
-        if (!context.pool.acquire(context.self, packet_.core_mask, context.priority)) {
+        if (!context.pool.acquire(context.self, packet_.core_mask, *context.queue.active.priority())) {
             context.services.control.wait_for_cores(context.queue_index);
             return JobStep::BLOCKED;
         }

@@ -23,7 +23,6 @@ struct PacketContext {
     Unit &self; ///< the queue, to be woken
     QueueControl &queue;
     std::uint32_t queue_index;
-    Priority priority; ///< of the queue
     AddressSpace &space;
     std::uint64_t generation;    ///< of the context
     std::span<std::byte> bounce; ///< CHUNK bytes

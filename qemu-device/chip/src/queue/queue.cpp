@@ -35,7 +35,6 @@ PacketContext Queue::context() {
             .self = *this,
             .queue = control_,
             .queue_index = index_,
-            .priority = *control_.active.priority(),
             .space = services_.control.space(control_.active.ctx()),
             .generation = generation_,
             .bounce = {bounce_.get(), CHUNK}};
@@ -57,7 +56,7 @@ Step Queue::idle() {
     }
     generation_ = work->generation;
     if (stamps() && !stamp_start_)
-        stamp_start_ = work->begun_ns ? *work->begun_ns : services_.clock.now_ns();
+        stamp_start_ = work->begun_ns != 0 ? work->begun_ns : services_.clock.now_ns();
     if (work->head - fetched_first_ >= fetched_count_) {
         if (const auto done = fetch(*work); !done) {
             services_.control.fault(index_, done.error());
