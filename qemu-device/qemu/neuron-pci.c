@@ -387,6 +387,8 @@ static void neuron_exit(PCIDevice *pci)
      */
     memory_region_del_subregion(&s->bar_regs, &pci->msix_table_mmio);
     memory_region_del_subregion(&s->bar_regs, &pci->msix_pba_mmio);
+    /* Nothing is left to send when such a vCPU unmasks a vector. */
+    memset(pci->msix_pba, 0, DIV_ROUND_UP(pci->msix_entries_nr, 64) * 8);
     /* A subregion refers to its owner, which would never be finalized. */
     memory_region_del_subregion(&s->bar_regs, &s->regs);
     pcie_aer_exit(pci);

@@ -42,7 +42,7 @@ def contents(folder):
     contains((source / "dkms.conf").read_text(encoding="utf-8"), f'PACKAGE_VERSION="{version}"\n')
     names = {os.path.relpath(path, source) for path in source.rglob("*") if path.is_file()}
     ours = {os.path.relpath(path, TOP / "kmod") for path in (TOP / "kmod").rglob("*.[ch]") if not path.name.endswith(".mod.c")}
-    equal(names, ours | {"Kbuild", "Kconfig", "dkms.conf", "neuron_spec.h", "COPYING", "LICENSE"})
+    equal(names, ours | {"Kbuild", "Kconfig", "dkms.conf", "neuron_spec.h", "neuron_spec_names.h", "COPYING", "LICENSE"})
     assert not any(path.is_symlink() for path in source.rglob("*")), "a link leads out of the tree"
 
 

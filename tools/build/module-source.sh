@@ -15,7 +15,7 @@ python3 "$NEURON_TOP/spec/generate.py" --out "$NEURON_BUILD/spec"
 rm -rf "$target.new"
 mkdir -p "$target.new"
 (cd "$NEURON_TOP/kmod" && find . -type f \( -name '*.[ch]' -o -name 'K*' \) ! -name '*.mod.c' -exec cp --parents {} "$target.new" \;)
-cp "$NEURON_BUILD/spec/neuron_spec.h" "$NEURON_TOP"/{COPYING,LICENSE} "$target.new/"
+cp "$NEURON_BUILD"/spec/neuron_spec*.h "$NEURON_TOP"/{COPYING,LICENSE} "$target.new/"
 sed "s/#MODULE_VERSION#/$version/" "$NEURON_TOP/kmod/dkms.conf" >"$target.new/dkms.conf"
 rm -rf "$target"
 mv "$target.new" "$target"
