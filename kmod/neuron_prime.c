@@ -127,7 +127,7 @@ static struct drm_gem_object *neuron_import_find(struct neuron_device *ndev,
 	list_for_each_entry(bo, &ndev->bos, link) {
 		if (bo->import != dma_buf)
 			continue;
-		/* One that is about to be freed would give its mapping back too late for a new one. */
+		/* One about to be freed would give its mapping back too late for a new one. */
 		if (kref_get_unless_zero(&bo->shmem.base.refcount))
 			found = &bo->shmem.base;
 		else

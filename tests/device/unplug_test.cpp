@@ -81,9 +81,8 @@ void quit_of_an_idle_machine_ends_well(void **) {
 int main() {
     const CMUnitTest tests[] = {
         device_test(unplug_with_work_in_flight),          device_test(unplug_in_stepped_mode_with_work_in_flight),
-        device_test(plugged_and_unplugged_over_and_over),
-        device_test(quit_with_work_in_flight_ends_well),  device_test(quit_in_stepped_mode_ends_well),
-        device_test(quit_of_an_idle_machine_ends_well),
+        device_test(plugged_and_unplugged_over_and_over), device_test(quit_with_work_in_flight_ends_well),
+        device_test(quit_in_stepped_mode_ends_well),      device_test(quit_of_an_idle_machine_ends_well),
     };
     return run_suite("device unplug", tests);
 }
