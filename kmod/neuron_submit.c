@@ -14,6 +14,7 @@
 #include "neuron_device.h"
 #include "neuron_dma.h"
 #include "neuron_job.h"
+#include "neuron_plug.h"
 #include "neuron_queue.h"
 #include "neuron_submit.h"
 #include "neuron_uring.h"
@@ -270,6 +271,7 @@ static int neuron_submit_push(struct neuron_submission *sub, struct neuron_job *
 {
 	struct neuron_queue *queue = sub->queue;
 	struct dma_fence *fence = &job->fence;
+	bool plugged;
 	bool cookie;
 	int ret;
 
@@ -281,10 +283,11 @@ static int neuron_submit_push(struct neuron_submission *sub, struct neuron_job *
 			return ret;
 	}
 	neuron_queue_write(queue, sub->packets, sub->count);
+	plugged = sub->nonblock && neuron_plug_add(queue);
 
 	cookie = dma_fence_begin_signalling();
 	dma_fence_get(fence); /* the queue's */
-	ret = neuron_queue_push(queue, job, sub->count);
+	ret = neuron_queue_push(queue, job, sub->count, plugged);
 	if (!ret)
 		neuron_submit_publish(sub, fence);
 	else

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from tap import BUILD, TOP, case, main
 
 GUEST = [TOP / "guest/run", "--smp", "1", "--with", "nvme", "--timeout", "400"]
-DISK = ["-blockdev", "null-co,node-name=null0,size=1G,read-zeroes=on", "-device", "nvme,serial=1,drive=null0"]
+DISK = ["-blockdev", "null-co,node-name=null0,size=1073741824,read-zeroes=on", "-device", "nvme,serial=1,drive=null0"]
 ROUNDS = Path(__file__).with_name("driver_rounds.py")
 MEMCPY_MS = 700
 
