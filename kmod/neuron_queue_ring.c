@@ -126,11 +126,14 @@ int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock)
 
 	if (queue->polled)
 		neuron_queue_retire(queue);
-	if (nonblock && !neuron_queue_admits(queue, count))
-		return -EAGAIN;
-
-	ret = neuron_queue_wait_event(queue, neuron_queue_admits, count, KTIME_MAX);
-	return ret ?: neuron_queue_error(queue);
+	if (!neuron_queue_admits(queue, count)) {
+		if (nonblock)
+			return -EAGAIN;
+		ret = neuron_queue_wait_event(queue, neuron_queue_admits, count, KTIME_MAX);
+		if (ret)
+			return ret;
+	}
+	return neuron_queue_error(queue);
 }
 
 /*

@@ -15,7 +15,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto SLICE = std::chrono::microseconds(100);
 // How long a thread is taken that was lent, which may be a CPU of the guest: short against the time that it takes to wake
 // a worker and to tell the CPU of the result.
-constexpr auto LENT_SLICE = std::chrono::microseconds(20);
+constexpr auto LENT_SLICE = std::chrono::microseconds(50);
 
 } // namespace
 
