@@ -180,6 +180,143 @@ void priorities_may_change_at_any_time(void **) {
     executor.stop();
 }
 
+// ---- threads that are lent ------------------------------------------------------------------------------------------
+
+/// Opened once; a step that waits for it keeps its thread until then.
+class Door {
+public:
+    void open() {
+        open_ = true;
+        open_.notify_all();
+    }
+    void wait() const { open_.wait(false); }
+
+private:
+    std::atomic<bool> open_ = false;
+};
+
+void a_lent_thread_takes_the_first_steps(void **) {
+    std::string log;
+    ThreadedExecutor executor(1);
+    Worker worker(log, 'w', Priority::NORMAL, 3);
+    worker.during = [caller = std::this_thread::get_id()] { assert_true(std::this_thread::get_id() == caller); };
+    executor.lend_thread(worker);
+    assert_string_equal(log.c_str(), "www");
+    worker.during = {};
+    executor.wake(worker); // it is at rest again
+    executor.wait_idle();
+    assert_string_equal(log.c_str(), "wwww");
+    executor.stop();
+}
+
+void in_stepped_mode_no_thread_is_taken(void **) {
+    FakeHost fake;
+    const Host host(FakeHost::ops(), &fake);
+    SteppedExecutor executor(host, 1, 16);
+    std::string log;
+    Worker worker(log, 'w', Priority::NORMAL);
+    executor.lend_thread(worker);
+    assert_string_equal(log.c_str(), "");
+    executor.wait_idle();
+    assert_string_equal(log.c_str(), "w");
+    executor.stop();
+}
+
+// A thread that is needed elsewhere does not stay until the end of it all.
+void long_work_goes_on_without_the_lender(void **) {
+    std::string log;
+    ThreadedExecutor executor(1);
+    Worker worker(log, 'w', Priority::NORMAL, 1000);
+    Door door;
+    std::atomic<int> lent = 0;
+    worker.during = [&, caller = std::this_thread::get_id(), left = 1000]() mutable {
+        if (std::this_thread::get_id() == caller)
+            ++lent;
+        if (--left == 0)
+            door.wait();
+        std::this_thread::sleep_for(std::chrono::microseconds(10));
+    };
+    executor.lend_thread(worker);
+    assert_in_range(lent, 1, 999);
+    door.open();
+    executor.wait_idle();
+    assert_int_equal(log.size(), 1000);
+    executor.stop();
+}
+
+void a_lent_thread_is_not_taken_past_those_who_wait(void **) {
+    std::string log;
+    ThreadedExecutor executor(1);
+    Door running, door;
+    Worker busy(log, 'b', Priority::HIGH), waiting(log, 'w', Priority::LOW), lent(log, 'l', Priority::NORMAL);
+    busy.during = [&] {
+        running.open();
+        door.wait();
+    };
+    std::thread::id runner;
+    lent.during = [&] { runner = std::this_thread::get_id(); };
+    executor.wake(busy);
+    running.wait();
+    executor.wake(waiting);
+    executor.lend_thread(lent);
+    door.open();
+    executor.wait_idle();
+    assert_string_equal(log.c_str(), "blw");
+    assert_true(runner != std::this_thread::get_id());
+    executor.stop();
+}
+
+void a_unit_that_runs_is_not_run_by_a_second_thread(void **) {
+    std::string log;
+    ThreadedExecutor executor(2);
+    Door running, door;
+    Worker worker(log, 'w', Priority::NORMAL);
+    std::atomic<int> inside = 0;
+    std::atomic<bool> twice = false;
+    worker.during = [&] {
+        twice = ++inside != 1 || twice;
+        running.open();
+        door.wait();
+        --inside;
+    };
+    executor.wake(worker);
+    running.wait();
+    executor.lend_thread(worker);
+    assert_string_equal(log.c_str(), "w");
+    door.open();
+    executor.wait_idle();
+    assert_string_equal(log.c_str(), "ww"); // what it was woken for is not forgotten
+    assert_false(twice);
+    executor.stop();
+}
+
+// Whoever stops the executor deletes the units next.
+void the_end_waits_for_lent_threads(void **) {
+    std::string log;
+    ThreadedExecutor executor(1);
+    Door running, stopping, door;
+    std::atomic<int> inside = 0;
+    Worker worker(log, 'w', Priority::NORMAL, 1000);
+    worker.during = [&] {
+        ++inside;
+        running.open();
+        door.wait();
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        --inside;
+    };
+    std::thread lender([&] { executor.lend_thread(worker); });
+    running.wait();
+    std::thread opener([&] {
+        stopping.wait();
+        door.open();
+    });
+    stopping.open();
+    executor.stop();
+    assert_int_equal(inside, 0);
+    lender.join();
+    opener.join();
+}
+
 // ---- the timer ------------------------------------------------------------------------------------------------------
 
 void a_timed_wake_up_comes_in_time(void **) {
@@ -267,6 +404,12 @@ int main() {
         cmocka_unit_test(a_ready_unit_moves_with_its_priority),
         cmocka_unit_test(what_is_lent_counts_until_it_is_given_back),
         cmocka_unit_test(priorities_may_change_at_any_time),
+        cmocka_unit_test(a_lent_thread_takes_the_first_steps),
+        cmocka_unit_test(in_stepped_mode_no_thread_is_taken),
+        cmocka_unit_test(long_work_goes_on_without_the_lender),
+        cmocka_unit_test(a_lent_thread_is_not_taken_past_those_who_wait),
+        cmocka_unit_test(a_unit_that_runs_is_not_run_by_a_second_thread),
+        cmocka_unit_test(the_end_waits_for_lent_threads),
         cmocka_unit_test(a_timed_wake_up_comes_in_time),
         cmocka_unit_test(the_latest_time_counts),
         cmocka_unit_test(a_time_can_be_taken_back),

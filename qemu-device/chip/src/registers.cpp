@@ -64,7 +64,7 @@ void Registers::write(std::uint64_t offset, std::uint64_t value, unsigned size) 
         return;
     }
     if (Unit *const rung = store_sized(where, value, size); rung != nullptr)
-        executor_.lend(*rung);
+        executor_.lend_thread(*rung);
 }
 
 Unit *Registers::store_sized(const spec::RegisterRef &where, std::uint64_t value, unsigned size) {
@@ -93,7 +93,7 @@ void Registers::doorbell(std::uint64_t offset, std::uint64_t value, unsigned siz
                            static_cast<std::uint32_t>(value), rung))
         count_bad();
     else if (rung != nullptr)
-        executor_.lend(*rung);
+        executor_.lend_thread(*rung);
 }
 
 void Registers::reset() {

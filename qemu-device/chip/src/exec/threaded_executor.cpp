@@ -98,7 +98,7 @@ void ThreadedExecutor::end_locked(Unit &unit, Step result) {
         idle_.notify_all();
 }
 
-void ThreadedExecutor::lend(Unit &unit) {
+void ThreadedExecutor::lend_thread(Unit &unit) {
     std::unique_lock lock(mutex_);
     if (stopping_ || unit.state_ != Unit::State::PARKED || !counts_.view().none()) {
         lock.unlock();
