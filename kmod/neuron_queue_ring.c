@@ -2,8 +2,6 @@
 
 #include <linux/dma-mapping.h>
 
-#include <drm/drm_drv.h>
-
 #include "neuron_device.h"
 #include "neuron_hw.h"
 #include "neuron_job.h"
@@ -173,23 +171,21 @@ static void neuron_queue_announce_locked(struct neuron_queue *queue, u64 tail)
 	neuron_hw_doorbell(queue->ndev, queue->hw, tail);
 }
 
-/* Tell the device of all jobs that it has not been told of. Does not sleep. */
+/*
+ * Tell the device of all jobs that it has not been told of. Does not sleep. The caller need not know
+ * that there still is a device.
+ */
 void neuron_queue_announce(struct neuron_queue *queue)
 {
 	unsigned long flags;
-	int idx;
-
-	if (!drm_dev_enter(&queue->ndev->drm, &idx))
-		return;
 
 	spin_lock_irqsave(&queue->irq_lock, flags);
 	/* What is not in the list any more, the device knows of, or must not. */
-	if (!queue->marked && !list_empty(&queue->jobs))
+	if (!queue->marked && queue->counting && !list_empty(&queue->jobs))
 		neuron_queue_announce_locked(queue, list_last_entry(&queue->jobs,
 								    struct neuron_job,
 								    link)->end);
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
-	drm_dev_exit(idx);
 }
 
 /**
