@@ -35,6 +35,7 @@ void DeviceChoice::add_to(CLI::App &command) {
         .add_option("--device", nodes_,
                     "accel: accel1, /dev/accel/accel1 or a bus address; default: the first usable one")
         ->expected(1)
+        ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::Throw)
         ->group("Device");
 }
@@ -46,6 +47,7 @@ void DeviceChoice::add_several_to(CLI::App &command) {
                     "accel: accel1, /dev/accel/accel1 or a bus address; default: the first usable one. Given several "
                     "times: these run the kernel together")
         ->expected(1)
+        ->allow_extra_args(false)
         ->take_all()
         ->group("Device");
     command.add_option("--sim-chips", sim_chips_, "Chips that run the kernel together")

@@ -185,7 +185,12 @@ Outcome<void> run(const Global &global, const Options &options) {
 void add_bindings(CLI::App &command, BindingTexts &texts) {
     // One value per option, so that the kernel may stand behind them.
     const auto add = [&](const char *name, std::vector<std::string> &values, const char *type, const char *help) {
-        command.add_option(name, values, help)->type_name(type)->expected(1)->take_all()->group("Parameters");
+        command.add_option(name, values, help)
+            ->type_name(type)
+            ->expected(1)
+            ->allow_extra_args(false)
+            ->take_all()
+            ->group("Parameters");
     };
     add("--in", texts.inputs, "NAME=FILE.npy", "Input tensor");
     add("--out", texts.outputs, "NAME=FILE.npy", "Where an output tensor goes");
