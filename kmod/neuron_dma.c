@@ -469,11 +469,12 @@ static int neuron_dma_submit(struct neuron_submission *sub, const struct drm_neu
 
 int neuron_dma_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
-	struct neuron_submission sub = { .nfile = file->driver_priv };
 	struct drm_neuron_dma *args = data;
+	struct neuron_submission sub;
 	u64 seqno;
 	int ret;
 
+	neuron_submit_init(&sub, file->driver_priv);
 	ret = neuron_dma_submit(&sub, args, &seqno);
 	if (!ret)
 		args->seqno = seqno;
@@ -485,7 +486,7 @@ int neuron_dma_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 int neuron_dma_uring(const struct drm_neuron_dma *args, struct io_uring_cmd *ioucmd,
 		     unsigned int issue_flags)
 {
-	struct neuron_submission sub = {};
+	struct neuron_submission sub;
 	u64 seqno;
 
 	neuron_submit_init_uring(&sub, ioucmd, issue_flags);

@@ -32,6 +32,7 @@
  * until the last user has dropped its reference.
  */
 
+/* May be called where nothing may sleep. */
 static void neuron_queue_release(struct kref *ref)
 {
 	struct neuron_queue *queue = container_of(ref, struct neuron_queue, ref);
@@ -40,7 +41,8 @@ static void neuron_queue_release(struct kref *ref)
 		drm_syncobj_put(queue->syncobj);
 	mutex_destroy(&queue->stop_lock);
 	mutex_destroy(&queue->lock);
-	kvfree(queue->times);
+	if (queue->times)
+		kvfree_rcu(queue->times, rcu);
 	kfree(queue);
 }
 

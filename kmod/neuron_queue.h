@@ -45,6 +45,15 @@ struct neuron_times {
 };
 
 /*
+ * struct neuron_time_log: those of the latest jobs
+ */
+struct neuron_time_log {
+	struct rcu_head rcu;
+	/* @at: By seqno modulo the length of the ring. */
+	struct neuron_times at[];
+};
+
+/*
  * struct neuron_queue: a queue
  */
 struct neuron_queue {
@@ -127,6 +136,8 @@ struct neuron_queue {
 	struct list_head held;
 	/* @waiters: &struct neuron_waiter by seqno. */
 	struct rb_root_cached waiters;
+	/* @announced: Packets that the doorbell has told of. */
+	u64 announced;
 	/* @head: Packets retired, as far as the driver has seen. */
 	u64 head;
 	/* @submitted: Seqno of the newest job. */
@@ -135,8 +146,8 @@ struct neuron_queue {
 	u64 completed;
 	/* @failed: Seqno of the first job that was failed, 0 if none was. With @user, see there. */
 	u64 failed;
-	/* @times: When the jobs ran that are done, by seqno modulo the length of the ring. */
-	struct neuron_times *times;
+	/* @times: When the jobs ran that are done. */
+	struct neuron_time_log *times;
 	/* @first_error: Result of the job @failed. */
 	int first_error;
 	/* @rest_error: Result of the jobs after it. */
@@ -195,7 +206,8 @@ void neuron_queue_free_ring(struct neuron_queue *queue);
 int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock);
 void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_packet *packets,
 			u32 count);
-int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 count);
+int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 count, bool plugged);
+void neuron_queue_announce(struct neuron_queue *queue);
 void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *done);
 void neuron_queue_abandon_locked(struct neuron_queue *queue, struct list_head *done);
 struct neuron_times neuron_queue_times_locked(struct neuron_queue *queue, u64 seqno);

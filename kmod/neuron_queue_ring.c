@@ -2,6 +2,8 @@
 
 #include <linux/dma-mapping.h>
 
+#include <drm/drm_drv.h>
+
 #include "neuron_device.h"
 #include "neuron_hw.h"
 #include "neuron_job.h"
@@ -75,7 +77,7 @@ int neuron_queue_alloc_ring(struct neuron_queue *queue)
 	queue->stamps = dma_alloc_coherent(dev, neuron_queue_stamp_bytes(queue),
 					   &queue->stamps_dma, GFP_KERNEL | __GFP_NOWARN);
 	queue->seqno = dma_alloc_coherent(dev, NRN_PAGE_SIZE, &queue->seqno_dma, GFP_KERNEL);
-	queue->times = kvcalloc(BIT(queue->ring_log2), sizeof(*queue->times), GFP_KERNEL);
+	queue->times = kvzalloc(struct_size(queue->times, at, BIT(queue->ring_log2)), GFP_KERNEL);
 	if (queue->ring && queue->stamps && queue->seqno && queue->times)
 		return 0;
 
@@ -124,11 +126,14 @@ int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock)
 
 	if (queue->polled)
 		neuron_queue_retire(queue);
-	if (nonblock && !neuron_queue_admits(queue, count))
-		return -EAGAIN;
-
-	ret = neuron_queue_wait_event(queue, neuron_queue_admits, count, KTIME_MAX);
-	return ret ?: neuron_queue_error(queue);
+	if (!neuron_queue_admits(queue, count)) {
+		if (nonblock)
+			return -EAGAIN;
+		ret = neuron_queue_wait_event(queue, neuron_queue_admits, count, KTIME_MAX);
+		if (ret)
+			return ret;
+	}
+	return neuron_queue_error(queue);
 }
 
 /*
@@ -158,17 +163,46 @@ void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_pack
 	mutex_unlock(&queue->stop_lock);
 }
 
+static void neuron_queue_announce_locked(struct neuron_queue *queue, u64 tail)
+{
+	lockdep_assert_held(&queue->irq_lock);
+
+	if (queue->announced == tail)
+		return;
+	queue->announced = tail;
+	neuron_hw_doorbell(queue->ndev, queue->hw, tail);
+}
+
+/* Tell the device of all jobs that it has not been told of. Does not sleep. */
+void neuron_queue_announce(struct neuron_queue *queue)
+{
+	unsigned long flags;
+	int idx;
+
+	if (!drm_dev_enter(&queue->ndev->drm, &idx))
+		return;
+
+	spin_lock_irqsave(&queue->irq_lock, flags);
+	/* What is not in the list any more, the device knows of, or must not. */
+	if (!queue->marked && !list_empty(&queue->jobs))
+		neuron_queue_announce_locked(queue, list_last_entry(&queue->jobs,
+								    struct neuron_job,
+								    link)->end);
+	spin_unlock_irqrestore(&queue->irq_lock, flags);
+	drm_dev_exit(idx);
+}
+
 /**
  * neuron_queue_push() - hand a job to the device
  * @queue: Queue; its lock is held, and the packets are in the ring.
  * @job: Job with its fence initialised; on success the queue takes over a reference.
  * @count: Packets.
+ * @plugged: neuron_queue_announce() will be called.
  *
  * Return: 0, or the reason why the queue takes no jobs.
  */
-int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 count)
+int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 count, bool plugged)
 {
-	struct neuron_device *ndev = queue->ndev;
 	unsigned long flags;
 	bool marked;
 
@@ -186,7 +220,8 @@ int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 co
 			list_add_tail(&job->held, &queue->held);
 		queue->submitted = job->fence.seqno;
 		queue->tail = job->end;
-		neuron_hw_doorbell(ndev, queue->hw, queue->tail);
+		if (!plugged)
+			neuron_queue_announce_locked(queue, queue->tail);
 	}
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
 
@@ -205,7 +240,7 @@ static void neuron_queue_stamp_locked(struct neuron_queue *queue, struct neuron_
 
 	job->start_ns = le64_to_cpu(READ_ONCE(stamp->start_ns));
 	job->end_ns = le64_to_cpu(READ_ONCE(stamp->end_ns));
-	queue->times[job->fence.seqno & mask] = (struct neuron_times){
+	queue->times->at[job->fence.seqno & mask] = (struct neuron_times){
 		.start_ns = job->start_ns,
 		.end_ns = job->end_ns,
 	};
@@ -223,7 +258,7 @@ struct neuron_times neuron_queue_times_locked(struct neuron_queue *queue, u64 se
 
 	if (!queue->times || seqno > queue->completed || queue->completed - seqno > mask)
 		return (struct neuron_times){};
-	return queue->times[seqno & mask];
+	return queue->times->at[seqno & mask];
 }
 
 /* Moves the jobs that the device is done with to @done. */
@@ -262,7 +297,7 @@ void neuron_queue_abandon_locked(struct neuron_queue *queue, struct list_head *d
 	list_for_each_entry(job, &queue->jobs, link) {
 		if (!queue->failed)
 			queue->failed = job->fence.seqno;
-		queue->times[job->fence.seqno & mask] = (struct neuron_times){};
+		queue->times->at[job->fence.seqno & mask] = (struct neuron_times){};
 		dma_fence_set_error(&job->fence, job->fence.seqno == queue->failed ?
 							 queue->first_error :
 							 queue->rest_error);

@@ -14,6 +14,7 @@
 #include "neuron_device.h"
 #include "neuron_dma.h"
 #include "neuron_job.h"
+#include "neuron_plug.h"
 #include "neuron_queue.h"
 #include "neuron_submit.h"
 #include "neuron_uring.h"
@@ -246,14 +247,38 @@ int neuron_submit_wait(struct neuron_submission *sub)
 	return 0;
 }
 
+/*
+ * drm_syncobj_add_point() walks the chain to let go of what has signalled, link by link as long as
+ * jobs are in flight: with many of them, that would be most of what a job costs. It is enough to
+ * walk now and then. Between the walks a link is added as it is there, but in two steps: a point
+ * that user space adds to the queue's own timeline meanwhile is lost.
+ */
+#define NEURON_SUBMIT_WALK 64
+
+static void neuron_submit_add_own_point(struct neuron_submission *sub, struct dma_fence *fence)
+{
+	struct drm_syncobj *syncobj = sub->queue->syncobj;
+	struct dma_fence_chain *chain = sub->chain;
+
+	sub->chain = NULL;
+	if (!(fence->seqno % NEURON_SUBMIT_WALK)) {
+		drm_syncobj_add_point(syncobj, chain, fence, fence->seqno);
+		return;
+	}
+
+	dma_fence_chain_init(chain, drm_syncobj_fence_get(syncobj), dma_fence_get(fence),
+			     fence->seqno);
+	drm_syncobj_replace_fence(syncobj, &chain->base);
+	dma_fence_put(&chain->base);
+}
+
 /* The fence is out from here on: nothing may fail, and nothing may be allocated. */
 static void neuron_submit_publish(struct neuron_submission *sub, struct dma_fence *fence)
 {
 	struct neuron_sync_out *out;
 	u32 i;
 
-	drm_syncobj_add_point(sub->queue->syncobj, sub->chain, fence, fence->seqno);
-	sub->chain = NULL;
+	neuron_submit_add_own_point(sub, fence);
 
 	for (i = 0; i < sub->num_out; i++) {
 		out = &sub->out[i];
@@ -270,6 +295,7 @@ static int neuron_submit_push(struct neuron_submission *sub, struct neuron_job *
 {
 	struct neuron_queue *queue = sub->queue;
 	struct dma_fence *fence = &job->fence;
+	bool plugged;
 	bool cookie;
 	int ret;
 
@@ -281,10 +307,11 @@ static int neuron_submit_push(struct neuron_submission *sub, struct neuron_job *
 			return ret;
 	}
 	neuron_queue_write(queue, sub->packets, sub->count);
+	plugged = sub->nonblock && neuron_plug_add(queue);
 
 	cookie = dma_fence_begin_signalling();
 	dma_fence_get(fence); /* the queue's */
-	ret = neuron_queue_push(queue, job, sub->count);
+	ret = neuron_queue_push(queue, job, sub->count, plugged);
 	if (!ret)
 		neuron_submit_publish(sub, fence);
 	else
@@ -397,11 +424,12 @@ static int neuron_submit(struct neuron_submission *sub, const struct drm_neuron_
 
 int neuron_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
-	struct neuron_submission sub = { .nfile = file->driver_priv };
 	struct drm_neuron_submit *args = data;
+	struct neuron_submission sub;
 	u64 seqno;
 	int ret;
 
+	neuron_submit_init(&sub, file->driver_priv);
 	ret = neuron_submit(&sub, args, &seqno);
 	if (!ret)
 		args->seqno = seqno;
@@ -415,7 +443,7 @@ void neuron_submit_init_uring(struct neuron_submission *sub, struct io_uring_cmd
 {
 	struct drm_file *file = ioucmd->file->private_data;
 
-	sub->nfile = file->driver_priv;
+	neuron_submit_init(sub, file->driver_priv);
 	sub->nonblock = issue_flags & IO_URING_F_NONBLOCK;
 	sub->ioucmd = ioucmd;
 	sub->issue_flags = issue_flags;
@@ -441,7 +469,7 @@ int neuron_submit_uring_result(const struct neuron_submission *sub, int ret)
 int neuron_submit_uring(struct drm_neuron_submit __user *ptr, struct io_uring_cmd *ioucmd,
 			unsigned int issue_flags)
 {
-	struct neuron_submission sub = { .seqno_ptr = &ptr->seqno };
+	struct neuron_submission sub;
 	struct drm_neuron_submit args;
 	u64 seqno;
 
@@ -449,6 +477,7 @@ int neuron_submit_uring(struct drm_neuron_submit __user *ptr, struct io_uring_cm
 		return -EFAULT;
 
 	neuron_submit_init_uring(&sub, ioucmd, issue_flags);
+	sub.seqno_ptr = &ptr->seqno;
 	return neuron_submit_uring_result(&sub, neuron_submit(&sub, &args, &seqno));
 }
 
@@ -456,7 +485,7 @@ int neuron_submit_uring(struct drm_neuron_submit __user *ptr, struct io_uring_cm
 int neuron_submit_uring_inline(u32 queue_id, const struct neuron_raw_packet *packet,
 			       struct io_uring_cmd *ioucmd, unsigned int issue_flags)
 {
-	struct neuron_submission sub = {};
+	struct neuron_submission sub;
 	u64 seqno;
 	int ret;
 

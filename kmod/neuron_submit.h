@@ -2,6 +2,8 @@
 #ifndef __NEURON_SUBMIT_H__
 #define __NEURON_SUBMIT_H__
 
+#include <linux/stddef.h>
+#include <linux/string.h>
 #include <linux/types.h>
 
 #include "neuron_queue.h"
@@ -51,8 +53,15 @@ struct neuron_submission {
 	/* @ioucmd: Command to complete with the job, or NULL. */
 	struct io_uring_cmd *ioucmd;
 	unsigned int issue_flags;
+	/* @inline_packets: The last member: there is no need to clear it. */
 	struct neuron_raw_packet inline_packets[NEURON_SUBMIT_INLINE];
 };
+
+static inline void neuron_submit_init(struct neuron_submission *sub, struct neuron_file *nfile)
+{
+	memset(sub, 0, offsetof(struct neuron_submission, inline_packets));
+	sub->nfile = nfile;
+}
 
 int neuron_submit_begin(struct neuron_submission *sub, u32 queue_id);
 int neuron_submit_parse_syncs(struct neuron_submission *sub, const struct drm_neuron_array *array);

@@ -130,13 +130,24 @@ static int host_dma_write(void *opaque, uint64_t addr, const void *buf,
     return ret;
 }
 
-/* MSI-X needs the BQL: leave a note, the main loop sends the message. */
+static void deliver_irqs(void *opaque);
+
+/*
+ * MSI-X needs the BQL: leave a note, the main loop sends the message. A vCPU
+ * that has lent the chip its thread has the BQL, and sends at once; the guard
+ * of its register access keeps the message from coming back to this device.
+ */
 static void host_raise_irq(void *opaque, uint32_t vector)
 {
     NeuronState *s = opaque;
 
     trace_neuron_irq_raise(s->label, vector);
     if (vector >= NRN_MSIX_VECTORS) {
+        return;
+    }
+    if (bql_locked() && DEVICE(s)->mem_reentrancy_guard.engaged_in_io) {
+        qatomic_or(&s->irq_pending, BIT_ULL(vector));
+        deliver_irqs(s);
         return;
     }
     /* Who sets the first bit schedules; the bottom half takes them all. */

@@ -2,12 +2,11 @@
 // Element-wise and reducing instructions on full tiles (128 partitions of 2048 elements)
 // against a plain loop, compiled with -O3 -march=native, and activations against SLEEF: the same work on the same memory, by
 // turns. One JSON object per line and figure.
-#include "bench.hpp"
+#include "core_bench.hpp"
 #include "elementwise_loops.hpp"
 #include "sleef_loops.hpp"
 
-#include "compute/execute.hpp"
-
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -16,37 +15,10 @@
 
 namespace {
 
-namespace spec = neuron::spec;
+using namespace bench;
 using spec::Dtype;
 using spec::Engine;
 using spec::TensorOp;
-
-constexpr unsigned ROWS = spec::PARTITIONS;
-constexpr unsigned COLUMNS = 2048;
-constexpr std::uint32_t TILE_BYTES = COLUMNS * sizeof(float);
-constexpr int ROUNDS = 41;
-constexpr int REPEATS = 10; // per turn: about a millisecond
-
-// Byte offsets in a partition.
-constexpr std::uint32_t A = 0, B = TILE_BYTES, OUT = 2 * TILE_BYTES, SCALARS = 3 * TILE_BYTES;
-
-/// The chip's side: one core.
-struct Core {
-    neuron::chip::CoreMemory memory{SCALARS + 64};
-    std::unique_ptr<neuron::chip::TensorEngine> tensor_engine = std::make_unique<neuron::chip::TensorEngine>();
-    neuron::chip::EngineState state;
-    std::array<std::uint32_t, spec::SEQ_REGISTERS> regs{};
-    unsigned version = 4;
-
-    template<class Insn>
-    void run(Engine engine, const Insn &insn) {
-        neuron::chip::ExecContext context{engine, version, regs, memory, state, *tensor_engine};
-        if (!neuron::chip::execute_compute(context, Insn::OPCODE, spec::packed(insn))) {
-            std::fprintf(stderr, "elementwise_bench: an instruction faults\n");
-            std::exit(1);
-        }
-    }
-};
 
 struct Data {
     std::vector<float> a, b;
@@ -82,41 +54,31 @@ class Bench {
 public:
     Bench() {
         for (unsigned r = 0; r < ROWS; ++r) {
-            std::byte *const row = core.memory.partition(spec::Space::SBUF, r).data();
-            std::memcpy(row + SCALARS, &data.scales[r], sizeof(float));
-            std::memcpy(row + SCALARS + 4, &data.biases[r], sizeof(float));
+            *core.at<float>(r, SCALARS) = data.scales[r];
+            *core.at<float>(r, SCALARS + 4) = data.biases[r];
         }
     }
 
-    spec::Tile tile(Dtype dtype, std::uint32_t offset, unsigned columns = COLUMNS) const {
-        return {.offset = offset,
-                .partitions = ROWS,
-                .space = spec::Space::SBUF,
-                .dtype = dtype,
-                .step = {1, 0, 0, 0},
-                .num = {static_cast<std::uint16_t>(columns), 1, 1, 1}};
-    }
-    spec::Scalar column(std::uint32_t offset) const {
+    static spec::Scalar column(std::uint32_t offset) {
         return {.value = SCALARS + offset, .kind = spec::ScalarKind::VECTOR, .dtype = Dtype::F32};
     }
-    spec::Scalar zero() const { return {.kind = spec::ScalarKind::IMM, .dtype = Dtype::F32}; }
+    static spec::Scalar zero() { return {.kind = spec::ScalarKind::IMM, .dtype = Dtype::F32}; }
 
     template<class T>
     T *at(unsigned row, std::uint32_t offset) {
-        return reinterpret_cast<T *>(core.memory.partition(spec::Space::SBUF, row).data() + offset);
+        return core.at<T>(row, offset);
     }
 
     /// Fills A and B with the numbers of `dtype`.
     void load(Dtype dtype) {
         for (unsigned r = 0; r < ROWS; ++r) {
-            std::byte *const row = core.memory.partition(spec::Space::SBUF, r).data();
             const std::size_t first = std::size_t{r} * COLUMNS;
             if (dtype == Dtype::F32) {
-                std::memcpy(row + A, &data.a[first], COLUMNS * sizeof(float));
-                std::memcpy(row + B, &data.b[first], COLUMNS * sizeof(float));
+                std::copy_n(&data.a[first], COLUMNS, at<float>(r, A));
+                std::copy_n(&data.b[first], COLUMNS, at<float>(r, B));
             } else {
-                std::memcpy(row + A, &data.a16[first], COLUMNS * sizeof(plain::Bf16));
-                std::memcpy(row + B, &data.b16[first], COLUMNS * sizeof(plain::Bf16));
+                std::copy_n(&data.a16[first], COLUMNS, at<plain::Bf16>(r, A));
+                std::copy_n(&data.b16[first], COLUMNS, at<plain::Bf16>(r, B));
             }
         }
     }
@@ -124,25 +86,12 @@ public:
     /// `loop(row)` does what the instruction does for one row, on the same memory.
     template<class Insn, class Loop>
     void compare(const char *name, Dtype dtype, Engine engine, const Insn &insn, Loop loop, double goal = 1.0,
-                 const char *against = "plain loop, -O3 -march=native") {
+                 const char *against = PLAIN) {
         load(dtype);
-        const auto medians = bench::by_turns(ROUNDS, {{[&] {
-                                                          for (int i = 0; i < REPEATS; ++i)
-                                                              core.run(engine, insn);
-                                                      }},
-                                                      {[&] {
-                                                          for (int i = 0; i < REPEATS; ++i) {
-                                                              for (unsigned r = 0; r < ROWS; ++r)
-                                                                  loop(r);
-                                                          }
-                                                      }}});
-        const double work = 1e-9 * ROWS * COLUMNS * REPEATS;
-        bench::report({.name = std::string(name) + (dtype == Dtype::F32 ? "_f32" : "_bf16"),
-                       .value = work / medians[0],
-                       .unit = "Gelements/s",
-                       .baseline = work / medians[1],
-                       .goal = goal,
-                       .against = against});
+        bench::compare(
+            core,
+            {.name = std::string(name) + (dtype == Dtype::F32 ? "_f32" : "_bf16"), .goal = goal, .against = against},
+            engine, insn, loop);
     }
 
     Core core;
@@ -154,8 +103,7 @@ const auto BF16 = Dtype::BF16;
 
 void tensor_tensor(Bench &b) {
     const auto insn = [&](Dtype dtype, TensorOp op) {
-        return spec::InsnTensorTensor{
-            .dst = b.tile(dtype, OUT), .a = b.tile(dtype, A), .b = b.tile(dtype, B), .op = op};
+        return spec::InsnTensorTensor{.dst = tile(dtype, OUT), .a = tile(dtype, A), .b = tile(dtype, B), .op = op};
     };
     b.compare("tensor_tensor_add", F32, Engine::DVE, insn(F32, TensorOp::ADD),
               [&](unsigned r) { plain::add(b.at<float>(r, A), b.at<float>(r, B), b.at<float>(r, OUT), COLUMNS); });
@@ -172,8 +120,8 @@ void tensor_tensor(Bench &b) {
 void scalars(Bench &b) {
     Data &d = b.data;
     const auto two = [&](Dtype dtype) {
-        return spec::InsnTensorScalar{.dst = b.tile(dtype, OUT),
-                                      .src = b.tile(dtype, A),
+        return spec::InsnTensorScalar{.dst = tile(dtype, OUT),
+                                      .src = tile(dtype, A),
                                       .op0 = TensorOp::MULT,
                                       .operand0 = b.column(0),
                                       .op1 = TensorOp::ADD,
@@ -186,12 +134,12 @@ void scalars(Bench &b) {
         plain::mult_add(b.at<plain::Bf16>(r, A), d.scales[r], d.biases[r], b.at<plain::Bf16>(r, OUT), COLUMNS);
     });
     const auto three = [&](Dtype dtype) {
-        return spec::InsnScalarTensorTensor{.dst = b.tile(dtype, OUT),
-                                            .a = b.tile(dtype, A),
+        return spec::InsnScalarTensorTensor{.dst = tile(dtype, OUT),
+                                            .a = tile(dtype, A),
                                             .op0 = TensorOp::MULT,
                                             .operand0 = b.column(0),
                                             .op1 = TensorOp::ADD,
-                                            .b = b.tile(dtype, B)};
+                                            .b = tile(dtype, B)};
     };
     b.compare("scalar_tensor_tensor", F32, Engine::DVE, three(F32), [&](unsigned r) {
         plain::scalar_tensor_tensor(b.at<float>(r, A), d.scales[r], b.at<float>(r, B), b.at<float>(r, OUT), COLUMNS);
@@ -203,18 +151,18 @@ void scalars(Bench &b) {
 }
 
 void copies(Bench &b) {
-    b.compare("copy_to_bf16_from", F32, Engine::DVE, spec::InsnCopy{.dst = b.tile(BF16, OUT), .src = b.tile(F32, A)},
+    b.compare("copy_to_bf16_from", F32, Engine::DVE, spec::InsnCopy{.dst = tile(BF16, OUT), .src = tile(F32, A)},
               [&](unsigned r) { plain::copy(b.at<float>(r, A), b.at<plain::Bf16>(r, OUT), COLUMNS); });
-    b.compare("copy_to_f32_from", BF16, Engine::DVE, spec::InsnCopy{.dst = b.tile(F32, OUT), .src = b.tile(BF16, A)},
+    b.compare("copy_to_f32_from", BF16, Engine::DVE, spec::InsnCopy{.dst = tile(F32, OUT), .src = tile(BF16, A)},
               [&](unsigned r) { plain::copy(b.at<plain::Bf16>(r, A), b.at<float>(r, OUT), COLUMNS); });
-    b.compare("reciprocal", F32, Engine::DVE, spec::InsnReciprocal{.dst = b.tile(F32, OUT), .src = b.tile(F32, A)},
+    b.compare("reciprocal", F32, Engine::DVE, spec::InsnReciprocal{.dst = tile(F32, OUT), .src = tile(F32, A)},
               [&](unsigned r) { plain::reciprocal(b.at<float>(r, A), b.at<float>(r, OUT), COLUMNS); });
 }
 
 void reductions(Bench &b) {
     Data &d = b.data;
     const auto insn = [&](Dtype dtype, TensorOp op) {
-        return spec::InsnTensorReduce{.dst = b.tile(F32, OUT, 1), .src = b.tile(dtype, A), .op = op, .axes = 1};
+        return spec::InsnTensorReduce{.dst = tile(F32, OUT, 1), .src = tile(dtype, A), .op = op, .axes = 1};
     };
     b.compare("tensor_reduce_add", F32, Engine::DVE, insn(F32, TensorOp::ADD),
               [&](unsigned r) { d.sums[r] = plain::reduce_add(b.at<float>(r, A), COLUMNS); });
@@ -227,8 +175,8 @@ void reductions(Bench &b) {
 }
 
 spec::InsnActivate activate(const Bench &b, Dtype dtype, spec::Activation func, spec::AccCmd acc) {
-    return {.dst = b.tile(dtype, OUT),
-            .src = b.tile(dtype, A),
+    return {.dst = tile(dtype, OUT),
+            .src = tile(dtype, A),
             .func = func,
             .scale = b.column(0),
             .bias = b.column(4),

@@ -63,7 +63,13 @@ void Registers::write(std::uint64_t offset, std::uint64_t value, unsigned size) 
         count_bad();
         return;
     }
+    if (Unit *const rung = store_sized(where, value, size); rung != nullptr)
+        executor_.lend(*rung);
+}
+
+Unit *Registers::store_sized(const spec::RegisterRef &where, std::uint64_t value, unsigned size) {
     const std::lock_guard lock(mutex_);
+    rung_ = nullptr;
     if (size == HALF) {
         value = static_cast<std::uint32_t>(value);
         if (where.desc->bits == 64) {
@@ -74,16 +80,20 @@ void Registers::write(std::uint64_t offset, std::uint64_t value, unsigned size) 
     }
     if (!store(where, value & writable_bits(*where.desc)))
         count_bad();
+    return rung_;
 }
 
 void Registers::doorbell(std::uint64_t offset, std::uint64_t value, unsigned size) {
     const std::uint64_t ctx = offset / spec::PAGE_SIZE;
     const std::uint64_t at = offset % spec::PAGE_SIZE;
     const bool legal = size == HALF && at % spec::DOORBELL_STRIDE == 0 && ctx < spec::MAX_CONTEXTS;
+    Unit *rung = nullptr;
     if (!legal ||
         !control_.doorbell(static_cast<std::uint32_t>(ctx), static_cast<std::uint32_t>(at / spec::DOORBELL_STRIDE),
-                           static_cast<std::uint32_t>(value)))
+                           static_cast<std::uint32_t>(value), rung))
         count_bad();
+    else if (rung != nullptr)
+        executor_.lend(*rung);
 }
 
 void Registers::reset() {
@@ -218,7 +228,7 @@ bool Registers::store_queue(const spec::RegisterRef &where, std::uint64_t value)
     case reg::QUEUE_STAMP_ADDR(0): config.stamp_addr = value; break;
     case reg::QUEUE_CTRL(0): return control_.enable_queue(index, (value & field::QUEUE_CTRL_ENABLE.mask) != 0);
     case reg::QUEUE_COALESCE(0): coalescer_.set(index, static_cast<std::uint32_t>(value)); return true;
-    case reg::QUEUE_DOORBELL(0): return control_.queue_doorbell(index, static_cast<std::uint32_t>(value));
+    case reg::QUEUE_DOORBELL(0): return control_.queue_doorbell(index, static_cast<std::uint32_t>(value), rung_);
     default: return false;
     }
     return control_.set_queue_config(index, config);

@@ -21,9 +21,10 @@ namespace neuron::chip {
 /// only what each register does. Any thread; never waits for an engine, never calls back.
 class Registers {
 public:
-    Registers(const ChipInfo &info, Control &control, EventRing &events, Coalescer &coalescer, Scrubber &scrubber,
-              const DeviceClock &clock, std::function<void()> reset)
+    Registers(const ChipInfo &info, Executor &executor, Control &control, EventRing &events, Coalescer &coalescer,
+              Scrubber &scrubber, const DeviceClock &clock, std::function<void()> reset)
         : info_(info),
+          executor_(executor),
           control_(control),
           events_(events),
           coalescer_(coalescer),
@@ -46,9 +47,12 @@ private:
     bool store_context(const spec::RegisterRef &where, std::uint64_t value);
     bool store_queue(const spec::RegisterRef &where, std::uint64_t value);
     void reset_locked();
+    /// store() with the lock held, for a write of this size. Return: the unit whose doorbell it was, if any.
+    Unit *store_sized(const spec::RegisterRef &where, std::uint64_t value, unsigned size);
     void count_bad() { bad_.fetch_add(1, std::memory_order_relaxed); }
 
     const ChipInfo &info_;
+    Executor &executor_;
     Control &control_;
     EventRing &events_;
     Coalescer &coalescer_;
@@ -60,6 +64,7 @@ private:
     std::mutex mutex_;                   ///< guards the latch and makes a write of half a register one step
     std::uint64_t latch_offset_ = ~0ULL; ///< of the register whose high half is latched
     std::uint32_t latch_high_ = 0;
+    Unit *rung_ = nullptr; ///< by the present write
 };
 
 } // namespace neuron::chip

@@ -153,38 +153,38 @@ void Control::stop_locked(std::uint32_t index, QueueState state) {
     }
 }
 
-bool Control::doorbell(std::uint32_t ctx, std::uint32_t slot, std::uint32_t value) {
+bool Control::doorbell(std::uint32_t ctx, std::uint32_t slot, std::uint32_t value, Unit *&rung) {
     const std::lock_guard lock(mutex_);
     const std::int16_t index = contexts_[ctx].slots[slot];
     if (!ready_ || index == NO_QUEUE)
         return false;
-    doorbell_locked(static_cast<std::uint32_t>(index), value);
+    rung = doorbell_locked(static_cast<std::uint32_t>(index), value);
     return true;
 }
 
-bool Control::queue_doorbell(std::uint32_t index, std::uint32_t value) {
+bool Control::queue_doorbell(std::uint32_t index, std::uint32_t value, Unit *&rung) {
     const std::lock_guard lock(mutex_);
     if (!ready_ || !queues_[index].enable || !queues_[index].active.doorbell_register())
         return false;
-    doorbell_locked(index, value);
+    rung = doorbell_locked(index, value);
     return true;
 }
 
-void Control::doorbell_locked(std::uint32_t index, std::uint32_t value) {
+Unit *Control::doorbell_locked(std::uint32_t index, std::uint32_t value) {
     QueueControl &queue = queues_[index];
     // Who rings does not know yet that the queue was stopped.
     if (!queue.runnable())
-        return;
+        return nullptr;
     const std::uint64_t tail = queue.tail + (value - static_cast<std::uint32_t>(queue.tail));
     if (tail - queue.head > 1ULL << queue.active.ring_log2) {
         fault_locked(index, {.code = spec::Fault::DOORBELL_RANGE, .info = value});
-        return;
+        return nullptr;
     }
     if (tail == queue.tail)
-        return;
+        return nullptr;
     queue.tail = tail;
     queue.state = QueueState::RUNNING;
-    executor_.wake(*units_[index]);
+    return units_[index];
 }
 
 // ---- contexts -------------------------------------------------------------------------------------------------------

@@ -53,9 +53,10 @@ public:
     std::uint32_t context_status(std::uint32_t ctx) const;
     AddressSpace &space(std::uint32_t ctx) { return contexts_[ctx].space; }
 
-    /// A write to a doorbell slot, or to register DOORBELL. False: no enabled queue listens there.
-    bool doorbell(std::uint32_t ctx, std::uint32_t slot, std::uint32_t value);
-    bool queue_doorbell(std::uint32_t index, std::uint32_t value);
+    /// A write to a doorbell slot, or to register DOORBELL. False: no enabled queue listens there. `rung` becomes the unit
+    /// that has work now, if any: the caller wakes it, or lends it its thread, once it holds no lock.
+    bool doorbell(std::uint32_t ctx, std::uint32_t slot, std::uint32_t value, Unit *&rung);
+    bool queue_doorbell(std::uint32_t index, std::uint32_t value, Unit *&rung);
 
     /// Stops and forgets everything, events included, and refuses commands until finish_reset().
     void begin_reset();
@@ -126,7 +127,7 @@ private:
     bool context_busy_locked(std::uint32_t ctx) const;
     void stop_locked(std::uint32_t index, spec::QueueState state);
     void start_locked(std::uint32_t index);
-    void doorbell_locked(std::uint32_t index, std::uint32_t value);
+    Unit *doorbell_locked(std::uint32_t index, std::uint32_t value);
     /// Whether the queue may have its doorbell where it wants it. Its context exists.
     bool slot_free_locked(const QueueConfig &config) const;
     /// Byte offset in the register block of what is wrong with the configuration.

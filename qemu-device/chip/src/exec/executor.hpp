@@ -25,6 +25,9 @@ public:
     Executor &operator=(const Executor &) = delete;
     /// Makes `unit` ready. Any thread; takes only the executor's own, innermost lock.
     virtual void wake(Unit &unit) = 0;
+    /// Like wake(), from a thread that has nothing better to do for some microseconds: if nobody else waits for a worker, it
+    /// takes the unit's first steps itself, for which no other thread has to be woken. The caller holds no lock of the chip.
+    virtual void lend(Unit &unit) { wake(unit); }
     /// Stepped mode: takes at most `max_steps` steps; fewer: nothing is left. 0 in threaded mode.
     virtual std::uint64_t run(std::uint64_t max_steps) = 0;
     /// Returns when no unit is ready or running. Stepped mode: by running them.
@@ -81,6 +84,7 @@ public:
     explicit ThreadedExecutor(unsigned threads);
     ~ThreadedExecutor() override { stop(); }
     void wake(Unit &unit) override;
+    void lend(Unit &unit) override;
     bool wake_at(Unit &unit, std::uint64_t at_ns) override { return timer_.set(unit, at_ns); }
     std::uint64_t run(std::uint64_t) override { return 0; }
     void wait_idle() override;
@@ -90,6 +94,11 @@ private:
     void store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) override;
     void work();
     Step slice(Unit &unit);
+    Step short_slice(Unit &unit);
+    /// Before and after steps without the lock: the unit is nobody else's meanwhile.
+    void begin_locked(Unit &unit);
+    void end_locked(Unit &unit, Step result);
+    void call_worker_locked();
     void append_locked(Unit &unit);
     void remove_locked(Unit &unit);
     Unit *first_locked();
@@ -100,6 +109,7 @@ private:
     std::array<ReadyList, PRIORITIES> lists_;
     unsigned running_ = 0;
     unsigned waiting_ = 0; ///< workers in ready_.wait()
+    unsigned lent_ = 0;    ///< threads in lend()
     ReadyCounts counts_;   ///< lengths of the lists
     std::atomic<bool> stopping_{false};
     std::vector<std::thread> threads_;

@@ -13,6 +13,9 @@ using Clock = std::chrono::steady_clock;
 // How long a unit may keep its worker while others are ready: long against the cost of a switch, short against what a
 // person or a watchdog notices.
 constexpr auto SLICE = std::chrono::microseconds(100);
+// How long a thread is taken that was lent, which may be a CPU of the guest: short against the time that it takes to wake
+// a worker and to tell the CPU of the result.
+constexpr auto LENT_SLICE = std::chrono::microseconds(50);
 
 } // namespace
 
@@ -72,8 +75,57 @@ void ThreadedExecutor::wake(Unit &unit) {
     if (unit.state_ != Unit::State::PARKED)
         return;
     append_locked(unit);
+    call_worker_locked();
+}
+
+void ThreadedExecutor::call_worker_locked() {
     if (waiting_ > 0)
         ready_.notify_one();
+}
+
+void ThreadedExecutor::begin_locked(Unit &unit) {
+    unit.state_ = Unit::State::RUNNING;
+    ++running_;
+}
+
+void ThreadedExecutor::end_locked(Unit &unit, Step result) {
+    --running_;
+    if (result == Step::MORE || unit.state_ == Unit::State::RUNNING_WOKEN)
+        append_locked(unit);
+    else
+        unit.state_ = Unit::State::PARKED;
+    if (running_ == 0 && counts_.view().none())
+        idle_.notify_all();
+}
+
+void ThreadedExecutor::lend(Unit &unit) {
+    std::unique_lock lock(mutex_);
+    if (stopping_ || unit.state_ != Unit::State::PARKED || !counts_.view().none()) {
+        lock.unlock();
+        wake(unit);
+        return;
+    }
+    begin_locked(unit);
+    ++lent_;
+    lock.unlock();
+    const Step result = short_slice(unit);
+    lock.lock();
+    --lent_;
+    end_locked(unit, result);
+    if (unit.state_ == Unit::State::READY)
+        call_worker_locked();
+    if (stopping_)
+        idle_.notify_all();
+}
+
+Step ThreadedExecutor::short_slice(Unit &unit) {
+    const auto end = Clock::now() + LENT_SLICE;
+    Step result;
+    do {
+        result = guarded_step(unit);
+    } while (result == Step::MORE && !stopping_.load(std::memory_order_relaxed) && counts_.view().none() &&
+             Clock::now() < end);
+    return result;
 }
 
 Step ThreadedExecutor::slice(Unit &unit) {
@@ -113,20 +165,11 @@ void ThreadedExecutor::work() {
             return;
         Unit &unit = *first_locked();
         remove_locked(unit);
-        unit.state_ = Unit::State::RUNNING;
-        ++running_;
-
+        begin_locked(unit);
         lock.unlock();
         const Step result = slice(unit);
         lock.lock();
-
-        --running_;
-        if (result == Step::MORE || unit.state_ == Unit::State::RUNNING_WOKEN)
-            append_locked(unit);
-        else
-            unit.state_ = Unit::State::PARKED;
-        if (running_ == 0 && counts_.view().none())
-            idle_.notify_all();
+        end_locked(unit, result);
     }
 }
 
@@ -137,10 +180,11 @@ void ThreadedExecutor::wait_idle() {
 
 void ThreadedExecutor::stop() {
     {
-        const std::lock_guard lock(mutex_);
+        std::unique_lock lock(mutex_);
         stopping_ = true;
         ready_.notify_all();
         idle_.notify_all();
+        idle_.wait(lock, [this] { return lent_ == 0; });
     }
     for (std::thread &thread : threads_)
         thread.join();
