@@ -16,6 +16,7 @@
 #include <neuron/buffer.hpp>
 #include <neuron/command_list.hpp>
 #include <neuron/device.hpp>
+#include <neuron/fd.hpp>
 #include <neuron/queue.hpp>
 
 namespace neuron::detail {
@@ -105,6 +106,10 @@ public:
 
     virtual Result<BoInfo> bo_create(const BoRequest &request) = 0;
     virtual void bo_destroy(std::uint32_t handle) = 0;
+    /** A file that names the memory of a shareable or imported buffer. */
+    virtual Result<Fd> bo_export(std::uint32_t handle) = 0;
+    /** The memory behind such a file, as one more buffer. Its handle may be one that is in use: each is destroyed. */
+    virtual Result<BoInfo> bo_import(int fd) = 0;
     /** Maps all of a buffer for the CPU. */
     virtual Result<std::span<std::byte>> bo_map(std::uint32_t handle, std::uint64_t size) = 0;
     virtual void bo_unmap(std::span<std::byte> bytes) = 0;

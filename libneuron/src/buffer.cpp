@@ -24,10 +24,23 @@ Result<void> check_options(const DeviceInfo &device, std::uint64_t size, const B
         return fail(ErrorCode::invalid_argument, "a buffer of 0 bytes");
     if (options.placement == Placement::host && options.bank)
         return fail(ErrorCode::invalid_argument, "a host buffer in HBM bank {}", *options.bank);
+    if (options.placement == Placement::hbm && options.shareable)
+        return fail(ErrorCode::unsupported, "a buffer in HBM cannot be shared, only one in host memory");
     if (options.bank && *options.bank >= device.hbm_banks)
         return fail(ErrorCode::invalid_argument, "HBM bank {}: {} has {}", *options.bank, device.name,
                     device.hbm_banks);
     return {};
+}
+
+/** Maps a buffer of the backend in its context; it is destroyed if that fails. */
+Result<std::shared_ptr<BufferState>> bound(const std::shared_ptr<ContextState> &owner, const BoInfo &bo,
+                                           const BufferOptions &options) {
+    auto state = std::make_shared<BufferState>(owner, bo, options);
+    const auto va = owner->backend->bind(bo.handle, bo.size, options.read_only);
+    if (!va)
+        return tl::unexpected(va.error());
+    state->va = *va;
+    return state;
 }
 
 } // namespace
@@ -46,12 +59,30 @@ Result<Buffer> Buffer::create(const Context &context, std::uint64_t size, const 
     const auto bo = owner->backend->bo_create({size, options});
     if (!bo)
         return tl::unexpected(bo.error());
-    auto state = std::make_shared<detail::BufferState>(owner, *bo, options);
-    const auto va = owner->backend->bind(bo->handle, bo->size, options.read_only);
-    if (!va)
-        return tl::unexpected(va.error());
-    state->va = *va;
-    return Buffer(std::move(state));
+    auto state = detail::bound(owner, *bo, options);
+    if (!state)
+        return detail::forward_error(state);
+    return Buffer(std::move(*state));
+}
+
+Result<Buffer> Buffer::import_fd(const Context &context, int fd, const ImportOptions &options) {
+    const auto &owner = context.state();
+    const detail::Stopwatch watch(owner->counters.map_ns);
+    const auto bo = owner->backend->bo_import(fd);
+    if (!bo)
+        return tl::unexpected(bo.error());
+    auto state = detail::bound(owner, *bo, {.read_only = options.read_only, .shareable = true});
+    if (!state)
+        return detail::forward_error(state);
+    return Buffer(std::move(*state));
+}
+
+Result<Fd> Buffer::export_fd() const {
+    if (placement() == Placement::hbm)
+        return detail::fail(ErrorCode::unsupported, "the HBM buffer at {:#x} cannot be shared", va());
+    if (!state_->options.shareable)
+        return detail::fail(ErrorCode::invalid_argument, "the buffer at {:#x} was not made shareable", va());
+    return state_->context->backend->bo_export(state_->info.handle);
 }
 
 std::uint64_t Buffer::va() const noexcept { return state_->va; }

@@ -59,6 +59,12 @@ Result<Device> Device::open(const DeviceOptions &options) {
                         fmt::join(backends(), ", "));
 }
 
+#ifdef NEURON_HAVE_SIM
+std::shared_ptr<SimGroup> make_sim_group(std::uint64_t seed) { return std::make_shared<SimGroup>(seed); }
+#else
+std::shared_ptr<SimGroup> make_sim_group(std::uint64_t) { return nullptr; }
+#endif
+
 const DeviceInfo &Device::info() const noexcept { return backend_->info(); }
 
 } // namespace neuron

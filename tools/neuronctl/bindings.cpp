@@ -66,18 +66,14 @@ public:
     Binder(const neuron::KernelFile &file, const std::string &kernel, const BindingTexts &texts)
         : kernel_(kernel), texts_(texts) {
         for (const neuron::KernelParam &param : file.params())
-            bindings_.push_back({.param = &param, .in_path = {}, .out_path = {}, .input = {}, .scalar = 0});
+            bindings_.push_back(
+                {.param = &param, .in_path = {}, .out_path = {}, .input = {}, .scalar = 0, .shared = false});
         has_scalar_.resize(bindings_.size());
     }
 
     Outcome<std::vector<Binding>> run() {
         // The names first: a typo is found before gigabytes are read.
-        auto done = names("--in", texts_.inputs, &Binder::give_input)
-                        .and_then([this] { return names("--out", texts_.outputs, &Binder::give_output); })
-                        .and_then([this] { return names("--scalar", texts_.scalars, &Binder::give_scalar); })
-                        .and_then([this] { return complete(); })
-                        .and_then([this] { return distinct_outputs(); })
-                        .and_then([this] { return read_inputs(); });
+        auto done = share().and_then([this] { return give(); });
         if (!done)
             return tl::unexpected(done.error());
         return std::move(bindings_);
@@ -85,6 +81,38 @@ public:
 
 private:
     using Give = Outcome<void> (Binder::*)(std::size_t index, const Pair &pair);
+
+    Outcome<void> give() {
+        return names("--in", texts_.inputs, &Binder::give_input)
+            .and_then([this] { return names("--out", texts_.outputs, &Binder::give_output); })
+            .and_then([this] { return names("--scalar", texts_.scalars, &Binder::give_scalar); })
+            .and_then([this] { return complete(); })
+            .and_then([this] { return distinct_outputs(); })
+            .and_then([this] { return read_inputs(); });
+    }
+
+    Outcome<void> share() {
+        for (const std::string &name : texts_.shared) {
+            const auto found = find(name);
+            if (found == bindings_.end())
+                return fail(unknown("--share", name, name));
+            if (!found->param->is_tensor())
+                return fail(fmt::format("--share {}: '{}' is a scalar of kernel {}", name, name, kernel_));
+            if (found->shared)
+                return fail(fmt::format("--share {} is given twice", name));
+            found->shared = true;
+        }
+        return {};
+    }
+
+    std::vector<Binding>::iterator find(const std::string &name) {
+        return std::ranges::find(bindings_, name, [](const Binding &b) { return b.param->name; });
+    }
+
+    std::string unknown(std::string_view option, const std::string &text, const std::string &name) const {
+        return fmt::format("{} {}: kernel {} has no parameter '{}'; it has {}", option, text, kernel_, name,
+                           parameter_list());
+    }
 
     static tl::unexpected<Failure> fail(std::string message) { return tl::unexpected(usage_error(std::move(message))); }
 
@@ -94,10 +122,12 @@ private:
             if (!pair)
                 return fail(
                     fmt::format("{} {}: expected NAME={}", option, text, option == "--scalar" ? "NUMBER" : "FILE.npy"));
-            const auto found = std::ranges::find(bindings_, pair->name, [](const Binding &b) { return b.param->name; });
+            const auto found = find(pair->name);
             if (found == bindings_.end())
-                return fail(fmt::format("{} {}: kernel {} has no parameter '{}'; it has {}", option, text, kernel_,
-                                        pair->name, parameter_list()));
+                return fail(unknown(option, text, pair->name));
+            if (found->shared)
+                return fail(
+                    fmt::format("{} {}: '{}' is shared (--share), which has no file", option, text, pair->name));
             if (auto done = (this->*give)(static_cast<std::size_t>(found - bindings_.begin()), *pair); !done)
                 return done;
         }
@@ -154,6 +184,8 @@ private:
             const Binding &binding = bindings_[i];
             const neuron::KernelParam &param = *binding.param;
             std::string missing;
+            if (binding.shared)
+                continue;
             if (!param.is_tensor() && !has_scalar_[i])
                 missing = fmt::format("--scalar {}=NUMBER", param.name);
             else if (takes_input(param) && binding.in_path.empty())
@@ -207,7 +239,48 @@ private:
     std::vector<bool> has_scalar_;
 };
 
+std::vector<std::string> for_chip(std::vector<std::string> texts, std::size_t chip) {
+    constexpr std::string_view mark = "{chip}";
+    const std::string number = std::to_string(chip);
+    for (std::string &text : texts)
+        for (std::size_t at = 0; (at = text.find(mark, at)) != std::string::npos; at += number.size())
+            text.replace(at, mark.size(), number);
+    return texts;
+}
+
+// The files of one chip are known to differ.
+Outcome<void> distinct_from(const std::vector<Binding> &mine, const std::vector<std::vector<Binding>> &others) {
+    const auto path = [](const Binding &binding) { return std::filesystem::path(binding.out_path).lexically_normal(); };
+    for (const Binding &binding : mine)
+        for (std::size_t chip = 0; chip < others.size(); ++chip)
+            for (const Binding &other : others[chip])
+                if (!binding.out_path.empty() && path(binding) == path(other))
+                    return tl::unexpected(usage_error(
+                        fmt::format("'{}' of chip {} and '{}' of chip {} would both be written to {}: '{{chip}}' in a "
+                                    "name stands for the chip",
+                                    other.param->name, chip, binding.param->name, others.size(), binding.out_path)));
+    return {};
+}
+
 } // namespace
+
+Outcome<std::vector<std::vector<Binding>>> bind(const neuron::KernelFile &file, const std::string &kernel,
+                                                const BindingTexts &texts, std::size_t chips) {
+    std::vector<std::vector<Binding>> out;
+    for (std::size_t chip = 0; chip < chips; ++chip) {
+        auto mine = bind(file, kernel,
+                         {.inputs = for_chip(texts.inputs, chip),
+                          .outputs = for_chip(texts.outputs, chip),
+                          .scalars = for_chip(texts.scalars, chip),
+                          .shared = texts.shared});
+        if (!mine)
+            return tl::unexpected(mine.error());
+        if (auto distinct = distinct_from(*mine, out); !distinct)
+            return tl::unexpected(distinct.error());
+        out.push_back(std::move(*mine));
+    }
+    return out;
+}
 
 Outcome<std::vector<Binding>> bind(const neuron::KernelFile &file, const std::string &kernel,
                                    const BindingTexts &texts) {

@@ -24,13 +24,15 @@ struct Binding {
     std::string out_path;                    ///< Empty: no output.
     std::optional<neuron::npy::Array> input; ///< Read from in_path, checked against the parameter.
     std::uint64_t scalar = 0;
+    bool shared = false; ///< One buffer in host memory for all chips, zero at first.
 };
 
-/** The texts of the command line: "A=a.npy", "n=5". */
+/** The texts of the command line: "A=a.npy", "n=5"; for shared just the name. */
 struct BindingTexts {
     std::vector<std::string> inputs;
     std::vector<std::string> outputs;
     std::vector<std::string> scalars;
+    std::vector<std::string> shared;
 };
 
 /**
@@ -39,6 +41,13 @@ struct BindingTexts {
  */
 Outcome<std::vector<Binding>> bind(const neuron::KernelFile &file, const std::string &kernel,
                                    const BindingTexts &texts);
+
+/**
+ * The same for several chips that run the kernel together: "{chip}" in a text stands for the number of the chip.
+ * @return The bindings of each chip.
+ */
+Outcome<std::vector<std::vector<Binding>>> bind(const neuron::KernelFile &file, const std::string &kernel,
+                                                const BindingTexts &texts, std::size_t chips);
 
 /** "bf16 [512, 512]". */
 std::string tensor_text(neuron::spec::Dtype dtype, const std::vector<std::uint64_t> &shape);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "device_options.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -16,6 +17,9 @@ void print_log(neuron::LogLevel level, std::string_view message) {
         fmt::print(stderr, "neuronctl: {}: {}\n", level == neuron::LogLevel::error ? "error" : "warning", message);
 }
 
+/** Beyond, a run would only be slow. */
+constexpr std::size_t most_chips = 64;
+
 std::string profile_names() {
     std::string out;
     for (const neuron::spec::ProfileDesc &profile : neuron::spec::profiles())
@@ -26,15 +30,38 @@ std::string profile_names() {
 } // namespace
 
 void DeviceChoice::add_to(CLI::App &command) {
+    add_common_to(command);
+    command
+        .add_option("--device", nodes_,
+                    "accel: accel1, /dev/accel/accel1 or a bus address; default: the first usable one")
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::Throw)
+        ->group("Device");
+}
+
+void DeviceChoice::add_several_to(CLI::App &command) {
+    add_common_to(command);
+    command
+        .add_option("--device", nodes_,
+                    "accel: accel1, /dev/accel/accel1 or a bus address; default: the first usable one. Given several "
+                    "times: these run the kernel together")
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->take_all()
+        ->group("Device");
+    command.add_option("--sim-chips", sim_chips_, "Chips that run the kernel together")
+        ->check(CLI::Range(std::size_t{1}, most_chips))
+        ->capture_default_str()
+        ->group("Simulated chip");
+}
+
+void DeviceChoice::add_common_to(CLI::App &command) {
     command_ = &command;
     command
         .add_option("--backend", backend_,
                     "accel: the kernel driver's device; sim: a chip in this process, without driver or root")
         ->capture_default_str()
-        ->group("Device");
-    command
-        .add_option("--device", node_,
-                    "accel: accel1, /dev/accel/accel1 or a bus address; default: the first usable one")
         ->group("Device");
     command.add_option("--sim-profile", sim_.profile, "Chip profile: " + profile_names())->group("Simulated chip");
     command.add_option("--sim-hbm", hbm_, "HBM capacity, e.g. 4G")->group("Simulated chip");
@@ -52,7 +79,8 @@ void DeviceChoice::add_to(CLI::App &command) {
 }
 
 Outcome<neuron::DeviceOptions> DeviceChoice::options() const {
-    neuron::DeviceOptions out{.backend = backend_, .node = node_, .sim = sim_, .log = print_log};
+    neuron::DeviceOptions out{
+        .backend = backend_, .node = nodes_.empty() ? "" : nodes_.front(), .sim = sim_, .log = print_log};
     const auto known = neuron::Device::backends();
     if (std::find(known.begin(), known.end(), backend_) == known.end())
         return tl::unexpected(
@@ -72,6 +100,22 @@ Outcome<neuron::DeviceOptions> DeviceChoice::options() const {
     if (!sim_.profile.empty() && neuron::spec::find_profile(sim_.profile) == nullptr)
         return tl::unexpected(
             usage_error(fmt::format("unknown profile '{}'; there are {}", sim_.profile, profile_names())));
+    return out;
+}
+
+Outcome<std::vector<neuron::DeviceOptions>> DeviceChoice::several() const {
+    const auto first = options();
+    if (!first)
+        return tl::unexpected(first.error());
+    std::vector<neuron::DeviceOptions> out(backend_ == "sim" ? sim_chips_ : std::max<std::size_t>(1, nodes_.size()),
+                                           *first);
+    const auto group = sim_chips_ > 1 && sim_.stepped ? neuron::make_sim_group(sim_.seed) : nullptr;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        if (i < nodes_.size())
+            out[i].node = nodes_[i];
+        out[i].sim.seed += i;
+        out[i].sim.group = group;
+    }
     return out;
 }
 

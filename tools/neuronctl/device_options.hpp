@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -21,15 +22,23 @@ public:
     /** Adds the options to a command. The object must outlive the parser. */
     void add_to(CLI::App &command);
 
+    /** The same for a command that takes several devices. */
+    void add_several_to(CLI::App &command);
+
     /** Checks what belongs together. Opens nothing. */
     Outcome<neuron::DeviceOptions> options() const;
+    /** The same for several devices, at least one. */
+    Outcome<std::vector<neuron::DeviceOptions>> several() const;
 
     /** Opens it. A bad option is an input error, everything else a device error. */
     static Outcome<neuron::Device> open(const neuron::DeviceOptions &options);
 
 private:
+    void add_common_to(CLI::App &command);
+
     std::string backend_ = "accel";
-    std::string node_;
+    std::vector<std::string> nodes_;
+    std::size_t sim_chips_ = 1;
     neuron::SimOptions sim_;
     std::string hbm_;
     CLI::App *command_ = nullptr;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,11 +18,13 @@
 namespace neuronctl {
 
 struct RunSettings {
-    neuron::DeviceOptions device;
+    std::vector<neuron::DeviceOptions> devices; ///< The chips that run the kernel together.
     neuron::SubmitPath submit = neuron::SubmitPath::automatic;
     neuron::Placement placement = neuron::Placement::hbm;
-    std::uint32_t cores = 0;              ///< The first so many of the device; 0: as the kernel says, or 1.
-    std::chrono::milliseconds timeout{0}; ///< Of the job; 0: none.
+    std::uint32_t cores = 0;                   ///< The first so many of each chip; 0: as the kernel says, or 1.
+    std::optional<std::uint32_t> logical_core; ///< Or this logical core of each.
+    std::uint32_t lnc = 0;                     ///< NeuronCores of a logical core; 0: as the chip's are.
+    std::chrono::milliseconds timeout{0};      ///< Of the job; 0: none.
 };
 
 /** A part of the run. */
@@ -32,14 +35,19 @@ struct Step {
 };
 
 struct RunResult {
-    neuron::DeviceInfo device;
+    std::vector<neuron::DeviceInfo> devices;
     std::string path; ///< How jobs entered the kernel.
     std::uint64_t program_bytes = 0;
     std::vector<Step> steps;
-    neuron::Stats stats;
+    std::uint64_t jobs = 0; ///< Of all chips, like the next one.
+    std::uint64_t packets = 0;
 };
 
-/** Runs, and writes the outputs to their files. Nothing is written unless the run succeeded. */
-Outcome<RunResult> execute(neuron::KernelFile file, const std::vector<Binding> &bindings, const RunSettings &settings);
+/**
+ * Runs on all devices at once, and writes the outputs to their files. Nothing is written unless the run succeeded.
+ * @param bindings Those of each chip.
+ */
+Outcome<RunResult> execute(const neuron::KernelFile &file, const std::vector<std::vector<Binding>> &bindings,
+                           const RunSettings &settings);
 
 } // namespace neuronctl

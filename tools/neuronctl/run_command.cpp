@@ -3,8 +3,11 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "../asm/symbols.hpp"
 #include "bindings.hpp"
@@ -24,18 +27,22 @@ struct Options {
     std::string submit = "auto";
     std::string placement = "hbm";
     std::uint32_t cores = 0; ///< 0: as many as the kernel wants.
+    std::optional<std::uint32_t> logical_core;
+    std::uint32_t lnc = 0; ///< 0: the chip's own.
     double timeout = 60;
 };
 
 // Wraps the choices that CLI11 has checked already.
-RunSettings settings_of(const Options &options, const neuron::DeviceOptions &device) {
+RunSettings settings_of(const Options &options, std::vector<neuron::DeviceOptions> devices) {
     RunSettings out;
-    out.device = device;
+    out.devices = std::move(devices);
     out.submit = options.submit == "uring"   ? neuron::SubmitPath::uring
                  : options.submit == "ioctl" ? neuron::SubmitPath::ioctl
                                              : neuron::SubmitPath::automatic;
     out.placement = options.placement == "host" ? neuron::Placement::host : neuron::Placement::hbm;
     out.cores = options.cores;
+    out.lnc = options.lnc;
+    out.logical_core = options.lnc != 0 ? options.logical_core.value_or(0) : options.logical_core;
     // Rounded up: 0 would mean no limit.
     out.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(options.timeout * 1e3)));
     return out;
@@ -57,6 +64,7 @@ std::string streams_text(const neuron::KernelFile &file) {
     return out;
 }
 
+// What every chip has; files and numbers are those of the first.
 Json tensors_json(const std::vector<Binding> &bindings) {
     Json out = Json::array();
     for (const Binding &binding : bindings) {
@@ -70,6 +78,8 @@ Json tensors_json(const std::vector<Binding> &bindings) {
                 entry["in"] = binding.in_path;
             if (!binding.out_path.empty())
                 entry["out"] = binding.out_path;
+            if (binding.shared)
+                entry["shared"] = true;
         } else
             entry["value"] = binding.scalar;
         out.push_back(std::move(entry));
@@ -85,14 +95,18 @@ Json result_json(const std::string &kernel, const neuron::KernelFile &file, cons
     Json steps = Json::array();
     for (const Step &step : result.steps)
         steps.push_back({{"name", step.name}, {"ns", step.time.count()}, {"bytes", step.bytes}});
-    return {{"device", device_json(result.device)},
+    Json devices = Json::array();
+    for (const neuron::DeviceInfo &device : result.devices)
+        devices.push_back(device_json(device));
+    return {{"device", devices.front()},
+            {"devices", devices},
             {"kernel",
              {{"name", kernel}, {"file", file.name()}, {"instructions", streams}, {"bytes", result.program_bytes}}},
             {"params", tensors_json(bindings)},
             {"submit_path", result.path},
             {"steps", steps},
-            {"jobs", result.stats.jobs},
-            {"packets", result.stats.packets}};
+            {"jobs", result.jobs},
+            {"packets", result.packets}};
 }
 
 std::string tensors_text(const std::vector<Binding> &bindings) {
@@ -102,6 +116,8 @@ std::string tensors_text(const std::vector<Binding> &bindings) {
         std::string files = binding.in_path.empty() ? "" : "<- " + binding.in_path;
         if (!binding.out_path.empty())
             files += (files.empty() ? "-> " : "  -> ") + binding.out_path;
+        if (binding.shared)
+            files = "shared by all chips";
         if (param.is_tensor())
             rows.push_back({lower(neuron::spec::name(param.kind)), param.name, tensor_text(param.dtype, param.dims),
                             bytes_text(param.bytes()), files});
@@ -131,43 +147,75 @@ std::string verdict(const std::string &kernel, const RunResult &result) {
     for (const Step &step : result.steps)
         if (step.name == "execute")
             execute = static_cast<std::uint64_t>(step.time.count());
-    return fmt::format("OK: {} ran on {} in {}", kernel, result.device.name, time_text(execute));
+    std::vector<std::string> names;
+    for (const neuron::DeviceInfo &device : result.devices)
+        names.push_back(device.name);
+    return fmt::format("OK: {} ran on {} in {}", kernel, fmt::join(names, ", "), time_text(execute));
 }
 
 std::string result_text(const std::string &kernel, const neuron::KernelFile &file, const std::vector<Binding> &bindings,
                         const RunResult &result) {
-    return fmt::format("device   {}\nkernel   {}: {} instructions ({})\n{}submit   {}\n{}{}\n",
-                       device_line(result.device), kernel, instruction_count(file), streams_text(file),
-                       tensors_text(bindings), result.path, steps_text(result), verdict(kernel, result));
+    std::string devices;
+    for (const neuron::DeviceInfo &device : result.devices)
+        devices += fmt::format("device   {}\n", device_line(device));
+    return fmt::format("{}kernel   {}: {} instructions ({})\n{}submit   {}\n{}{}\n", devices, kernel,
+                       instruction_count(file), streams_text(file), tensors_text(bindings), result.path,
+                       steps_text(result), verdict(kernel, result));
 }
 
 Outcome<void> run(const Global &global, const Options &options) {
-    const auto device = options.device.options();
-    if (!device)
-        return tl::unexpected(device.error());
+    const auto devices = options.device.several();
+    if (!devices)
+        return tl::unexpected(devices.error());
     const auto file = neuron::KernelFile::load(options.kernel);
     if (!file)
         return tl::unexpected(input_error(file.error()));
     const std::string kernel = std::filesystem::path(options.kernel).stem().string();
-    const auto bindings = bind(*file, kernel, options.bindings);
+    const auto bindings = bind(*file, kernel, options.bindings, devices->size());
     if (!bindings)
         return tl::unexpected(bindings.error());
-    const auto result = execute(*file, *bindings, settings_of(options, *device));
+    const auto result = execute(*file, *bindings, settings_of(options, *devices));
     if (!result)
         return tl::unexpected(result.error());
-    print_result(global, "run", result_json(kernel, *file, *bindings, *result),
-                 result_text(kernel, *file, *bindings, *result));
+    print_result(global, "run", result_json(kernel, *file, bindings->front(), *result),
+                 result_text(kernel, *file, bindings->front(), *result));
     return {};
 }
 
 void add_bindings(CLI::App &command, BindingTexts &texts) {
     // One value per option, so that the kernel may stand behind them.
     const auto add = [&](const char *name, std::vector<std::string> &values, const char *type, const char *help) {
-        command.add_option(name, values, help)->type_name(type)->expected(1)->take_all()->group("Parameters");
+        command.add_option(name, values, help)
+            ->type_name(type)
+            ->expected(1)
+            ->allow_extra_args(false)
+            ->take_all()
+            ->group("Parameters");
     };
     add("--in", texts.inputs, "NAME=FILE.npy", "Input tensor");
     add("--out", texts.outputs, "NAME=FILE.npy", "Where an output tensor goes");
     add("--scalar", texts.scalars, "NAME=NUMBER", "64-bit integer, decimal or 0x");
+    add("--share", texts.shared, "NAME", "Tensor that is one piece of host memory for all chips, zero at first");
+}
+
+void add_cores(CLI::App &command, Options &options) {
+    CLI::Option *cores =
+        command
+            .add_option(
+                "--cores", options.cores,
+                "NeuronCores that run the kernel together: the first so many (default: as the kernel says, or 1)")
+            ->check(CLI::Range(1U, neuron::spec::MAX_CORES))
+            ->group("Run");
+    command
+        .add_option("--logical-core", options.logical_core,
+                    "Run on this logical core: the NeuronCores that share an HBM stack, and in that stack")
+        ->check(CLI::Range(0U, neuron::spec::MAX_CORES - 1))
+        ->excludes(cores)
+        ->group("Run");
+    command.add_option("--lnc", options.lnc, "NeuronCores per logical core (default: 2 for trn2 and trn3, 1 before)")
+        ->check(CLI::Range(1U, neuron::spec::MAX_CORES))
+        ->excludes(cores)
+        ->group("Run");
 }
 
 } // namespace
@@ -177,7 +225,7 @@ void add_run(const CommandLine &line) {
     CLI::App *command = line.app.add_subcommand("run", "Run a kernel on tensors in .npy files");
     command->add_option("KERNEL", options->kernel, "Kernel file (.nko)")->required();
     add_bindings(*command, options->bindings);
-    options->device.add_to(*command);
+    options->device.add_several_to(*command);
     command->add_option("--submit", options->submit, "How jobs enter the kernel")
         ->check(CLI::IsMember({"auto", "uring", "ioctl"}))
         ->capture_default_str()
@@ -186,11 +234,7 @@ void add_run(const CommandLine &line) {
         ->check(CLI::IsMember({"hbm", "host"}))
         ->capture_default_str()
         ->group("Run");
-    command
-        ->add_option("--cores", options->cores,
-                     "NeuronCores that run the kernel together: the first so many (default: as the kernel says, or 1)")
-        ->check(CLI::Range(1U, neuron::spec::MAX_CORES))
-        ->group("Run");
+    add_cores(*command, *options);
     command->add_option("--timeout", options->timeout, "Seconds until the run is given up; 0: never")
         ->check(CLI::Range(0.0, 1e6))
         ->capture_default_str()
@@ -200,9 +244,13 @@ Examples:
   neuronctl run matmul.nko --in A=a.npy --in B=b.npy --out C=c.npy
   neuronctl run --backend sim matmul.nko --in A=a.npy --in B=b.npy --out C=c.npy
   neuronctl run scale.nko --in X=x.npy --out Y=y.npy --scalar n=5 --device accel1
+  neuronctl run pair.nko --in X=x.npy --out Y=y.npy --logical-core 3
+  neuronctl run ring.nko --in X=x{chip}.npy --out Y=y{chip}.npy --scalar chip={chip} --share BOX \
+                --device accel0 --device accel1
 
 bf16 tensors are two-byte voids ('V2') in .npy files, as ml_dtypes writes them. All inputs are checked before a device
-is opened; outputs appear only after success.)");
+is opened; outputs appear only after success. With several chips '{chip}' in a file's name or a number stands for the
+chip, 0 and up in the order of the devices; the first error of a chip ends the run of all.)");
     command->callback([options, line] { line.action = [options, line] { return run(line.global, *options); }; });
 }
 

@@ -11,6 +11,7 @@
 #include <span>
 
 #include <neuron/context.hpp>
+#include <neuron/fd.hpp>
 
 namespace neuron {
 
@@ -29,6 +30,11 @@ struct BufferOptions {
     std::optional<std::uint32_t> bank{}; ///< HBM stack; empty for any. Not for host buffers.
     bool mappable = false;               ///< HBM only: allocate it where the CPU can map it (scarce).
     bool read_only = false;              ///< The device may not write it.
+    bool shareable = false;              ///< Host only: export_fd() may be called.
+};
+
+struct ImportOptions {
+    bool read_only = false; ///< The device of this context may not write it.
 };
 
 /**
@@ -47,6 +53,21 @@ public:
     NEURON_API static Result<Buffer> create(const Context &context, std::uint64_t size,
                                             const BufferOptions &options = {});
 
+    /**
+     * Maps memory that export_fd() has named, of whatever context, device or process: the same bytes, for both devices
+     * and for the CPU. It lives until the last of its buffers and files is gone, also when the device that it was made
+     * on goes first.
+     *
+     * With the accel backend a file is a dma-buf, and those of other drivers do as well if their memory is the
+     * system's. With the sim backend it is a memfd that cannot shrink, open for reading and writing;
+     * simulated devices of several processes may share.
+     *
+     * @param fd Stays the caller's, and may be closed afterwards.
+     * @return invalid_argument if it is no open file, or not one of this backend; unsupported for memory that the
+     *         device cannot reach; out_of_memory; no_device.
+     */
+    NEURON_API static Result<Buffer> import_fd(const Context &context, int fd, const ImportOptions &options = {});
+
     NEURON_API ~Buffer();
     NEURON_API Buffer(Buffer &&) noexcept;
     NEURON_API Buffer &operator=(Buffer &&) noexcept;
@@ -63,6 +84,17 @@ public:
      * @return unsupported for an HBM buffer that was not made mappable: Queue::write() and read() reach it.
      */
     NEURON_API Result<std::span<std::byte>> map() const;
+
+    /**
+     * A file that names the memory of the buffer, for import_fd(). Whoever has it may map the memory for writing, also
+     * where this buffer is read_only. Imported buffers can be exported again: it is still the same memory.
+     *
+     * Devices see each other's writes in the order in which these arrive. docs/reference/libneuron.md says how a
+     * program of one chip tells one of another that data is there.
+     *
+     * @return unsupported for HBM; invalid_argument if the buffer was not made shareable; no_device.
+     */
+    NEURON_API Result<Fd> export_fd() const;
 
     /** For the library itself. */
     const std::shared_ptr<detail::BufferState> &state() const noexcept { return state_; }

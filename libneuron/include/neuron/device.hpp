@@ -50,6 +50,12 @@ struct DeviceNode {
     std::string problem; ///< Why open() would refuse it; empty if it looks usable.
 };
 
+/** Stepped chips that run in turns; see SimOptions::group. */
+class SimGroup;
+
+/** @param seed What the turns depend on, besides the calls of this process. */
+NEURON_API std::shared_ptr<SimGroup> make_sim_group(std::uint64_t seed = 0);
+
 /** Options of the in-process chip. Zero means what the profile says, or the default. */
 struct SimOptions {
     std::string profile{};            ///< "trn2"; empty for the default.
@@ -61,6 +67,11 @@ struct SimOptions {
     std::uint64_t seed = 0;           ///< Seed of the stepped order.
     std::string simd;     ///< "avx512", "avx2", "scalar"; empty: the host's best. For all chips of the process.
     bool hazards = false; ///< Unordered accesses to on-chip memory are faults. Slow.
+    /**
+     * A stepped chip runs while somebody waits for it. Whoever waits for one of a group runs them all: chips that wait
+     * for each other through shared memory need that.
+     */
+    std::shared_ptr<SimGroup> group{};
 };
 
 struct DeviceOptions {

@@ -48,8 +48,10 @@
 #include <neuron/context.hpp>
 #include <neuron/device.hpp>
 #include <neuron/error.hpp>
+#include <neuron/fd.hpp>
 #include <neuron/kernel_file.hpp>
 #include <neuron/log.hpp>
+#include <neuron/logical_core.hpp>
 #include <neuron/program.hpp>
 #include <neuron/queue.hpp>
 #include <neuron/stats.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "context.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include "ioctl.hpp"
@@ -53,14 +54,55 @@ Result<detail::BoInfo> Context::bo_create(const detail::BoRequest &request) {
         return fail(ErrorCode::out_of_memory, "{}: no room for a buffer of {} bytes in {}", name_, request.size, where);
     if (error != 0)
         return ioctl_error(error, fmt::format("{}: making a buffer of {} bytes in {}", name_, request.size, where));
+    const std::lock_guard guard(lock_);
+    ++uses_[create.handle];
     return detail::BoInfo{create.handle, create.size};
 }
 
 void Context::bo_destroy(std::uint32_t handle) {
+    const std::lock_guard guard(lock_);
+    forget(handle);
+}
+
+void Context::forget(std::uint32_t handle) {
+    if (--uses_[handle] != 0)
+        return;
+    uses_.erase(handle);
     drm_gem_close close{};
     close.handle = handle;
     if (const int error = call(*fd_, DRM_IOCTL_GEM_CLOSE, close))
         log_(LogLevel::error, ioctl_error(error, fmt::format("{}: closing buffer {}", name_, handle)).value().message);
+}
+
+Result<Fd> Context::bo_export(std::uint32_t handle) {
+    drm_prime_handle prime{};
+    prime.handle = handle;
+    prime.flags = DRM_CLOEXEC | DRM_RDWR;
+    if (const int error = call(*fd_, DRM_IOCTL_PRIME_HANDLE_TO_FD, prime))
+        return ioctl_error(error, fmt::format("{}: sharing buffer {}", name_, handle));
+    return Fd(prime.fd);
+}
+
+Result<detail::BoInfo> Context::bo_import(int fd) {
+    if (::fcntl(fd, F_GETFD) < 0)
+        return fail(ErrorCode::invalid_argument, "{}: importing file {}, which is not open", name_, fd);
+    const std::lock_guard guard(lock_);
+    drm_prime_handle prime{};
+    prime.fd = fd;
+    const int error = call(*fd_, DRM_IOCTL_PRIME_FD_TO_HANDLE, prime);
+    if (error == EINVAL)
+        return fail(ErrorCode::invalid_argument, "{}: importing file {}, which is no shared buffer of this backend",
+                    name_, fd);
+    if (error != 0)
+        return ioctl_error(error, fmt::format("{}: importing file {}", name_, fd));
+    ++uses_[prime.handle];
+    drm_neuron_bo_query query{};
+    query.handle = prime.handle;
+    if (const int failed = call(*fd_, DRM_IOCTL_NEURON_BO_QUERY, query)) {
+        forget(prime.handle);
+        return ioctl_error(failed, fmt::format("{}: asking about file {}", name_, fd));
+    }
+    return detail::BoInfo{prime.handle, query.size};
 }
 
 Result<std::span<std::byte>> Context::bo_map(std::uint32_t handle, std::uint64_t size) {

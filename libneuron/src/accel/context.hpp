@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
+
+#include <neuron/fd.hpp>
 
 #include "../backend.hpp"
-#include "fd.hpp"
 
 namespace neuron::accel {
 
@@ -20,6 +23,8 @@ public:
     Result<DeviceInfo> query() override { return query_device(*fd_, name_); }
     Result<detail::BoInfo> bo_create(const detail::BoRequest &request) override;
     void bo_destroy(std::uint32_t handle) override;
+    Result<Fd> bo_export(std::uint32_t handle) override;
+    Result<detail::BoInfo> bo_import(int fd) override;
     Result<std::span<std::byte>> bo_map(std::uint32_t handle, std::uint64_t size) override;
     void bo_unmap(std::span<std::byte> bytes) override;
     Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only) override;
@@ -27,9 +32,15 @@ public:
     Result<std::shared_ptr<detail::QueuePort>> queue_create(const QueueOptions &options) override;
 
 private:
+    void forget(std::uint32_t handle); // one use of it; with the lock held
+
     std::shared_ptr<const Fd> fd_; // shared with the queues: their events outlive the context
     std::string name_;
     detail::Log log_;
+
+    // Importing what the file has already gives the handle that it has, and closing that once closes it for all.
+    std::mutex lock_; // protects uses_, and keeps it true: held while handles come and go
+    std::map<std::uint32_t, std::size_t> uses_;
 };
 
 } // namespace neuron::accel

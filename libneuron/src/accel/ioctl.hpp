@@ -7,8 +7,9 @@
 #include <drm/neuron_accel.h>
 #include <xf86drm.h>
 
+#include <neuron/fd.hpp>
+
 #include "../error.hpp"
-#include "fd.hpp"
 
 namespace neuron::accel {
 

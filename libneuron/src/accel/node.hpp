@@ -6,8 +6,7 @@
 #include <vector>
 
 #include <neuron/device.hpp>
-
-#include "fd.hpp"
+#include <neuron/fd.hpp>
 
 namespace neuron::accel {
 

@@ -7,8 +7,9 @@
 #include <mutex>
 #include <optional>
 
+#include <neuron/fd.hpp>
+
 #include "../backend.hpp"
-#include "fd.hpp"
 
 namespace neuron::accel {
 

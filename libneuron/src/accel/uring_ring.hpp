@@ -6,8 +6,9 @@
 
 #include <liburing.h>
 
+#include <neuron/fd.hpp>
+
 #include "../backend.hpp"
-#include "fd.hpp"
 
 namespace neuron::accel {
 

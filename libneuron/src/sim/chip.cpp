@@ -10,7 +10,6 @@
 namespace neuron::sim {
 namespace {
 
-constexpr std::uint64_t steps_at_once = 4096;
 constexpr std::chrono::milliseconds nap(1);
 
 LogLevel level_of(neuron_chip_log_level level) {
@@ -43,7 +42,7 @@ neuron_chip_host_ops Chip::host_ops() {
 }
 
 Result<std::unique_ptr<Chip>> Chip::create(const SimOptions &options, HostMemory &memory, const detail::Log &log) {
-    std::unique_ptr<Chip> chip(new Chip(memory, log, options.stepped));
+    std::unique_ptr<Chip> chip(new Chip(memory, log));
     neuron_chip_config config{};
     config.size = sizeof(config);
     config.abi_major = NEURON_CHIP_ABI_MAJOR;
@@ -60,10 +59,18 @@ Result<std::unique_ptr<Chip>> Chip::create(const SimOptions &options, HostMemory
     const auto ops = host_ops();
     if (const int error = -neuron_chip_create(&config, &ops, chip.get(), &chip->chip_, message.data(), message.size()))
         return detail::fail(detail::code_of(error), "sim: {}", message.data());
+    if (options.stepped) {
+        chip->group_ = options.group ? options.group : std::make_shared<SimGroup>(0);
+        chip->group_->join(chip->chip_);
+    }
     return chip;
 }
 
-Chip::~Chip() { neuron_chip_destroy(chip_); }
+Chip::~Chip() {
+    if (group_)
+        group_->leave(chip_);
+    neuron_chip_destroy(chip_);
+}
 
 std::uint32_t Chip::read32(std::uint32_t offset) const {
     return static_cast<std::uint32_t>(neuron_chip_reg_read(chip_, offset, 4));
@@ -95,16 +102,11 @@ void Chip::tell_news() {
     changed_.notify_all();
 }
 
-std::uint64_t Chip::run_steps() {
-    const std::unique_lock running(run_lock_, std::try_to_lock);
-    return running ? neuron_chip_run(chip_, steps_at_once) : 0;
-}
-
 void Chip::wait_news(std::uint64_t seen, detail::Deadline deadline) {
-    if (stepped_ && run_steps() != 0)
+    if (group_ && group_->run() != 0)
         return;
     // Another thread may be running the stepped chip, and stops as soon as its own job is done.
-    const auto until = stepped_ ? std::min(deadline, detail::Clock::now() + nap) : deadline;
+    const auto until = group_ ? std::min(deadline, detail::Clock::now() + nap) : deadline;
     std::unique_lock guard(news_lock_);
     changed_.wait_until(guard, until, [&] { return news_ != seen; });
 }
@@ -114,8 +116,8 @@ bool Chip::poll(const std::function<bool()> &done) {
     for (unsigned round = 0; !done(); ++round) {
         if (detail::Clock::now() > limit)
             return false;
-        if (stepped_)
-            run_steps();
+        if (group_)
+            group_->run();
         else if (round < 64)
             std::this_thread::yield();
         else

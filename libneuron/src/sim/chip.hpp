@@ -12,6 +12,7 @@
 #include <neuron_chip.h>
 
 #include "../backend.hpp"
+#include "group.hpp"
 #include "host_memory.hpp"
 
 namespace neuron::sim {
@@ -40,17 +41,15 @@ public:
     bool poll(const std::function<bool()> &done);
 
 private:
-    Chip(HostMemory &memory, const detail::Log &log, bool stepped) : memory_(memory), log_(log), stepped_(stepped) {}
+    Chip(HostMemory &memory, const detail::Log &log) : memory_(memory), log_(log) {}
     static neuron_chip_host_ops host_ops();
     void tell_news();
-    std::uint64_t run_steps();
 
     HostMemory &memory_;
     const detail::Log &log_;
-    const bool stepped_;
     neuron_chip *chip_ = nullptr;
+    std::shared_ptr<SimGroup> group_; // of a stepped chip, if only of its own
 
-    std::mutex run_lock_;          // held by the thread that runs the stepped chip
     mutable std::mutex news_lock_; // protects news_; callbacks take it, so nothing else is taken under it
     std::condition_variable changed_;
     std::uint64_t news_ = 0;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "context.hpp"
 
+#include <cerrno>
+
+#include <fcntl.h>
+
 #include "../error.hpp"
 #include "queue.hpp"
 
@@ -50,7 +54,8 @@ Result<detail::BoInfo> Context::bo_create(const detail::BoRequest &request) {
     const std::uint64_t size = (request.size + page - 1) / page * page;
     Bo bo{.host = {}, .hbm = {}, .mappable = true};
     if (request.options.placement == Placement::host) {
-        auto block = device_->memory().allocate(size);
+        HostMemory &memory = device_->memory();
+        auto block = request.options.shareable ? memory.allocate_shared(size) : memory.allocate(size);
         if (!block)
             return detail::forward_error(block);
         bo.host = std::move(*block);
@@ -61,10 +66,35 @@ Result<detail::BoInfo> Context::bo_create(const detail::BoRequest &request) {
         bo.hbm = *range;
         bo.mappable = request.options.mappable;
     }
+    return add(std::move(bo), size);
+}
+
+detail::BoInfo Context::add(Bo bo, std::uint64_t size) {
     const std::lock_guard guard(lock_);
     const std::uint32_t handle = next_handle_++;
     bos_.emplace(handle, std::move(bo));
-    return detail::BoInfo{handle, size};
+    return {handle, size};
+}
+
+Result<detail::BoInfo> Context::bo_import(int fd) {
+    auto block = device_->memory().import(fd);
+    if (!block)
+        return detail::forward_error(block);
+    const std::uint64_t size = block->bytes().size();
+    if (size > va_end)
+        return fail(ErrorCode::out_of_memory, "sim: a buffer of {} bytes", size);
+    return add({.host = std::move(*block), .hbm = {}, .mappable = true}, size);
+}
+
+Result<Fd> Context::bo_export(std::uint32_t handle) {
+    const std::lock_guard guard(lock_);
+    const auto bo = find(handle);
+    if (!bo)
+        return tl::unexpected(bo.error());
+    Fd file(::fcntl((*bo)->host.file().get(), F_DUPFD_CLOEXEC, 0));
+    if (!file)
+        return detail::fail_errno(errno, fmt::format("sim: sharing buffer {}", handle));
+    return file;
 }
 
 void Context::bo_destroy(std::uint32_t handle) {

@@ -23,6 +23,8 @@ public:
     Result<DeviceInfo> query() override { return device_->current_info(); }
     Result<detail::BoInfo> bo_create(const detail::BoRequest &request) override;
     void bo_destroy(std::uint32_t handle) override;
+    Result<Fd> bo_export(std::uint32_t handle) override;
+    Result<detail::BoInfo> bo_import(int fd) override;
     Result<std::span<std::byte>> bo_map(std::uint32_t handle, std::uint64_t size) override;
     void bo_unmap(std::span<std::byte>) override {} // the memory is this process's anyway
     Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only) override;
@@ -39,6 +41,7 @@ private:
 
     Context(std::shared_ptr<Device> device, std::uint32_t id, PageTable table)
         : device_(std::move(device)), id_(id), table_(std::move(table)), addresses_(va_start, va_end) {}
+    detail::BoInfo add(Bo bo, std::uint64_t size);
     Result<Bo *> find(std::uint32_t handle);
 
     std::shared_ptr<Device> device_;

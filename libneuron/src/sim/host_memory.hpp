@@ -10,6 +10,7 @@
 #include <span>
 
 #include <neuron/error.hpp>
+#include <neuron/fd.hpp>
 
 #include "range_allocator.hpp"
 
@@ -18,6 +19,9 @@ namespace neuron::sim {
 /**
  * Host memory with bus addresses. A bus address is a number handed out here, never a pointer, and every access of the
  * chip is checked against the live allocations; the gaps between them and freed ones refuse, as an IOMMU would.
+ *
+ * Shared blocks are memory of several of these, and of other processes: a memfd. Aligned words of up to 8 bytes are
+ * written and read whole, and in order with all else, so that they can announce what lies beside them.
  *
  * Threading: any thread. An access and a free exclude each other.
  */
@@ -37,6 +41,8 @@ public:
         ~Block();
         std::uint64_t bus() const noexcept { return bus_; }
         std::span<std::byte> bytes() const noexcept { return bytes_; }
+        /** The memfd of a shared block, or none. */
+        const Fd &file() const noexcept { return file_; }
 
     private:
         friend class HostMemory;
@@ -44,10 +50,15 @@ public:
         HostMemory *owner_ = nullptr;
         std::uint64_t bus_ = 0;
         std::span<std::byte> bytes_;
+        Fd file_;
     };
 
     /** @param size Bytes, rounded up to pages. Blocks of a large page and more are aligned to it. */
     Result<Block> allocate(std::uint64_t size);
+    /** The same as a shared block. */
+    Result<Block> allocate_shared(std::uint64_t size);
+    /** The memory of a shared block once more. @param fd Stays the caller's. */
+    Result<Block> import(int fd);
 
     /** Bus accesses. @return 0, or -EFAULT if the range is not inside one block */
     int read(std::uint64_t bus, std::span<std::byte> to) const;
@@ -58,6 +69,7 @@ public:
     static void store_word(std::byte *at, std::uint64_t value);
 
 private:
+    Result<Block> enter(std::span<std::byte> bytes, Fd file);
     std::byte *find(std::uint64_t bus, std::size_t size) const;
 
     mutable std::shared_mutex lock_; // protects all below; shared while bytes move

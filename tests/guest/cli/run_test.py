@@ -8,6 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 
+import pair_kernel
 from matmul import FILES, expect_pass, prepare
 from neuronctl import assemble, bad, good
 from tap import case, contains, equal, main
@@ -61,6 +62,16 @@ def host_memory(folder):
     prepare(folder, 130, 70, 300)
     assert run(folder, "--placement", "host") == run(folder, "--placement", "hbm")
     expect_pass(folder)
+
+
+@case("a logical core is the pair of NeuronCores that it is on the simulated chip")
+def logical_cores(folder):
+    pair_kernel.prepare(folder)
+    for index in range(4):
+        equal(pair_kernel.run(folder, "--logical-core", index), [2 * index, 2 * index + 1])
+    equal(pair_kernel.run(folder, "--lnc", 2, "--placement", "host"), [0, 1])
+    bad(folder, 2, "logical core 4: /dev/accel/accel0 has 4 of 2 cores", "run", "--logical-core", "4",
+        *pair_kernel.FILES)
 
 
 @case("--submit decides how jobs enter the kernel, and io_uring is the default")

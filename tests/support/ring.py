@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""Assembles kernels/collectives/ring.s, runs it, and has its checker compare every bit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from neuronctl import KERNELS, good
+
+RING = KERNELS / "collectives/ring.s"
+CHECK = KERNELS / "collectives/check.py"
+OPS = {"all-reduce": (), "reduce-scatter": ("-D", "GATHER=0"), "all-gather": ("-D", "REDUCE=0")}
+
+
+@dataclass(frozen=True)
+class Ring:
+    op: str = "all-reduce"
+    cores: int = 2
+    chips: int = 1
+    columns: int = 24
+    dtype: str = "f32"
+
+    def file(self, name: str) -> str:
+        return name + ("{chip}.npy" if self.chips > 1 else ".npy")
+
+    def check(self, folder: Path, verb: str, *files: str) -> subprocess.CompletedProcess:
+        words = [sys.executable, CHECK, verb, *files]
+        for name in ("op", "cores", "chips", "columns", "dtype"):
+            words += [f"--{name}", str(getattr(self, name))]
+        return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+
+    def assemble(self, folder: Path) -> None:
+        sizes = [word for name in ("cores", "chips", "columns") for word in ("-D", f"{name.upper()}={getattr(self, name)}")]
+        dtype = () if self.dtype == "f32" else ("-D", f"{self.dtype.upper()}=1")
+        good(folder, "asm", RING, *sizes, *dtype, *OPS[self.op], "-o", "ring.nko")
+        made = self.check(folder, "make", self.file("x"))
+        assert made.returncode == 0, made.stderr
+
+    def words(self) -> tuple[str, ...]:
+        """What neuronctl run is told besides the device."""
+        shared = ("--scalar", "CHIP={chip}", "--share", "BOX", "--share", "FLAGS") if self.chips > 1 else ()
+        return ("ring.nko", "--in", f"X={self.file('x')}", "--out", f"Y={self.file('y')}", *shared)
+
+    def run(self, folder: Path, *options: object) -> None:
+        """The assembled kernel with these options: exact, or an error."""
+        for old in folder.glob("y*.npy"):
+            old.unlink()
+        good(folder, "run", *options, *self.words())
+        result = self.check(folder, "compare", self.file("x"), self.file("y"))
+        assert result.returncode == 0, (self, options, result.stdout, result.stderr)
