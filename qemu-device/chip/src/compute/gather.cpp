@@ -17,8 +17,8 @@ namespace neuron::chip {
 
 namespace {
 
-// Indices lie in memory that other engines and transfers may change at any time: whoever uses one
-// looks at it again, from a copy.
+// Indices lie in memory that other engines and transfers may change at any time: whoever uses one looks at it again, and
+// at a copy.
 constexpr unsigned SRC_SCRATCH = 0;
 constexpr unsigned INDEX_SCRATCH = 1;
 constexpr unsigned RESULT_SCRATCH = 2;
@@ -54,40 +54,17 @@ ExecResult check_all_indices(ExecContext &context, const TileView &index, std::u
     return {};
 }
 
-// Several elements are put together and written as one word.
-template<class T>
-void gather_elements(std::byte *out, const std::byte *in, std::span<const std::uint32_t> indices) {
-    constexpr std::size_t PER_WORD = sizeof(std::uint64_t) / sizeof(T);
-    const T *const from = reinterpret_cast<const T *>(in);
-    const std::size_t n = indices.size();
-    std::size_t i = 0;
-    for (; i + PER_WORD <= n; i += PER_WORD) {
-        std::uint64_t word = 0;
-#pragma GCC unroll 8
-        for (std::size_t k = 0; k < PER_WORD; ++k) {
-            word |= std::uint64_t{from[indices[i + k]]} << (8 * sizeof(T) * k);
-        }
-        std::memcpy(out + i * sizeof(T), &word, sizeof(word));
-    }
-    for (; i < n; ++i) {
-        std::memcpy(out + i * sizeof(T), from + indices[i], sizeof(T));
-    }
-}
-
+// A row's inputs are all read before it is written: where it shares bytes with them, that takes a copy.
 ExecResult gather_row(ExecContext &context, const TileView &dst, const TileView &src, const TileView &index,
                       unsigned row) {
-    const auto indices = read_indices(context, index, row);
-    if (const auto legal = check_below(indices, src.elements()); !legal) {
-        return legal;
-    }
+    const auto *const indices = reinterpret_cast<const std::uint32_t *>(
+        row_bytes_of(context, index, row, INDEX_SCRATCH, !may_share_bytes(dst, index)));
     const std::byte *const in = row_bytes_of(context, src, row, SRC_SCRATCH, true);
     const bool in_place = dst.contiguous() && !may_share_bytes(dst, src);
     std::byte *const out = in_place ? row_in_place(context.memory, dst, row).data()
                                     : context.memory.scratch(context.engine, RESULT_SCRATCH).data();
-    switch (src.element_bytes()) {
-    case 1: gather_elements<std::uint8_t>(out, in, indices); break;
-    case 2: gather_elements<std::uint16_t>(out, in, indices); break;
-    default: gather_elements<std::uint32_t>(out, in, indices); break;
+    if (const auto bad = gather_elements(src.element_bytes(), out, in, src.elements(), indices, dst.elements())) {
+        return fault(spec::Fault::INDEX_RANGE, *bad);
     }
     if (!in_place) {
         store_row(context, dst, row, out);
