@@ -14,6 +14,8 @@
 
 #include "compute/convert.hpp"
 
+#include "compute/move_kernel.hpp"
+#include "compute/prefetch.hpp"
 #include "compute/small_float-inl.hpp"
 
 #include <algorithm>
@@ -148,7 +150,7 @@ HWY_INLINE void store_two(VecF32 first, VecF32 second, typename To::Raw *out) {
 }
 
 template<class From, class To>
-void convert_loop(const std::byte *in, std::byte *out, std::size_t count) {
+HWY_INLINE void convert_row(const std::byte *in, std::byte *out, std::size_t count) {
     const std::size_t lanes = hn::Lanes(F32());
     const auto *const from = reinterpret_cast<const typename From::Raw *>(in);
     auto *const to = reinterpret_cast<typename To::Raw *>(out);
@@ -166,46 +168,57 @@ void convert_loop(const std::byte *in, std::byte *out, std::size_t count) {
     }
 }
 
-void widen(spec::Dtype from, const std::byte *in, float *out, std::size_t count) {
-    auto *const to = reinterpret_cast<std::byte *>(out);
-    switch (from) {
-    case spec::Dtype::BF16: return convert_loop<Bf16Elements, ToF32>(in, to, count);
-    case spec::Dtype::F16: return convert_loop<SmallFloat<F16Format>, ToF32>(in, to, count);
-    case spec::Dtype::TF32: return convert_loop<FromTf32, ToF32>(in, to, count);
-    case spec::Dtype::F8E4M3: return convert_loop<SmallFloat<F8E4M3Format>, ToF32>(in, to, count);
-    case spec::Dtype::F8E5M2: return convert_loop<SmallFloat<F8E5M2Format>, ToF32>(in, to, count);
-    case spec::Dtype::F8E3M4: return convert_loop<SmallFloat<F8E3M4Format>, ToF32>(in, to, count);
-    case spec::Dtype::F8E4M3FN: return convert_loop<SmallFloat<F8E4M3FNFormat>, ToF32>(in, to, count);
-    case spec::Dtype::F32: break;
-    case spec::Dtype::I8: return convert_loop<FromSmallInt<std::int8_t>, ToF32>(in, to, count);
-    case spec::Dtype::U8: return convert_loop<FromSmallInt<std::uint8_t>, ToF32>(in, to, count);
-    case spec::Dtype::I16: return convert_loop<FromSmallInt<std::int16_t>, ToF32>(in, to, count);
-    case spec::Dtype::U16: return convert_loop<FromSmallInt<std::uint16_t>, ToF32>(in, to, count);
-    case spec::Dtype::I32: return convert_loop<FromI32, ToF32>(in, to, count);
-    case spec::Dtype::U32: return convert_loop<FromU32, ToF32>(in, to, count);
+template<class From, class To>
+void convert_loop(const RowSteps &rows, const std::byte *in, std::byte *out, std::size_t count) {
+    for (std::size_t row = 0; row < rows.count; ++row, in += rows.a, out += rows.out) {
+        if (row + 1 < rows.count) {
+            prefetch_row<false>(in + rows.a);
+            prefetch_row<true>(out + rows.out);
+        }
+        convert_row<From, To>(in, out, count);
     }
-    std::memcpy(out, in, count * sizeof(float));
 }
 
-void narrow(spec::Dtype to, const float *in, std::byte *out, std::size_t count) {
+void widen(spec::Dtype from, const RowSteps &rows, const std::byte *in, float *out, std::size_t count) {
+    auto *const to = reinterpret_cast<std::byte *>(out);
+    switch (from) {
+    case spec::Dtype::BF16: return convert_loop<Bf16Elements, ToF32>(rows, in, to, count);
+    case spec::Dtype::F16: return convert_loop<SmallFloat<F16Format>, ToF32>(rows, in, to, count);
+    case spec::Dtype::TF32: return convert_loop<FromTf32, ToF32>(rows, in, to, count);
+    case spec::Dtype::F8E4M3: return convert_loop<SmallFloat<F8E4M3Format>, ToF32>(rows, in, to, count);
+    case spec::Dtype::F8E5M2: return convert_loop<SmallFloat<F8E5M2Format>, ToF32>(rows, in, to, count);
+    case spec::Dtype::F8E3M4: return convert_loop<SmallFloat<F8E3M4Format>, ToF32>(rows, in, to, count);
+    case spec::Dtype::F8E4M3FN: return convert_loop<SmallFloat<F8E4M3FNFormat>, ToF32>(rows, in, to, count);
+    case spec::Dtype::F32: break;
+    case spec::Dtype::I8: return convert_loop<FromSmallInt<std::int8_t>, ToF32>(rows, in, to, count);
+    case spec::Dtype::U8: return convert_loop<FromSmallInt<std::uint8_t>, ToF32>(rows, in, to, count);
+    case spec::Dtype::I16: return convert_loop<FromSmallInt<std::int16_t>, ToF32>(rows, in, to, count);
+    case spec::Dtype::U16: return convert_loop<FromSmallInt<std::uint16_t>, ToF32>(rows, in, to, count);
+    case spec::Dtype::I32: return convert_loop<FromI32, ToF32>(rows, in, to, count);
+    case spec::Dtype::U32: return convert_loop<FromU32, ToF32>(rows, in, to, count);
+    }
+    copy_rows(rows, to, in, count * sizeof(float));
+}
+
+void narrow(spec::Dtype to, const RowSteps &rows, const float *in, std::byte *out, std::size_t count) {
     const auto *const from = reinterpret_cast<const std::byte *>(in);
     switch (to) {
-    case spec::Dtype::BF16: return convert_loop<F32Elements, Bf16Elements>(from, out, count);
-    case spec::Dtype::F16: return convert_loop<F32Elements, SmallFloat<F16Format>>(from, out, count);
-    case spec::Dtype::TF32: return convert_loop<F32Elements, ToTf32>(from, out, count);
-    case spec::Dtype::F8E4M3: return convert_loop<F32Elements, SmallFloat<F8E4M3Format>>(from, out, count);
-    case spec::Dtype::F8E5M2: return convert_loop<F32Elements, SmallFloat<F8E5M2Format>>(from, out, count);
-    case spec::Dtype::F8E3M4: return convert_loop<F32Elements, SmallFloat<F8E3M4Format>>(from, out, count);
-    case spec::Dtype::F8E4M3FN: return convert_loop<F32Elements, SmallFloat<F8E4M3FNFormat>>(from, out, count);
+    case spec::Dtype::BF16: return convert_loop<F32Elements, Bf16Elements>(rows, from, out, count);
+    case spec::Dtype::F16: return convert_loop<F32Elements, SmallFloat<F16Format>>(rows, from, out, count);
+    case spec::Dtype::TF32: return convert_loop<F32Elements, ToTf32>(rows, from, out, count);
+    case spec::Dtype::F8E4M3: return convert_loop<F32Elements, SmallFloat<F8E4M3Format>>(rows, from, out, count);
+    case spec::Dtype::F8E5M2: return convert_loop<F32Elements, SmallFloat<F8E5M2Format>>(rows, from, out, count);
+    case spec::Dtype::F8E3M4: return convert_loop<F32Elements, SmallFloat<F8E3M4Format>>(rows, from, out, count);
+    case spec::Dtype::F8E4M3FN: return convert_loop<F32Elements, SmallFloat<F8E4M3FNFormat>>(rows, from, out, count);
     case spec::Dtype::F32: break;
-    case spec::Dtype::I8: return convert_loop<F32Elements, ToSmallInt<std::int8_t>>(from, out, count);
-    case spec::Dtype::U8: return convert_loop<F32Elements, ToSmallInt<std::uint8_t>>(from, out, count);
-    case spec::Dtype::I16: return convert_loop<F32Elements, ToSmallInt<std::int16_t>>(from, out, count);
-    case spec::Dtype::U16: return convert_loop<F32Elements, ToSmallInt<std::uint16_t>>(from, out, count);
-    case spec::Dtype::I32: return convert_loop<F32Elements, ToI32>(from, out, count);
-    case spec::Dtype::U32: return convert_loop<F32Elements, ToU32>(from, out, count);
+    case spec::Dtype::I8: return convert_loop<F32Elements, ToSmallInt<std::int8_t>>(rows, from, out, count);
+    case spec::Dtype::U8: return convert_loop<F32Elements, ToSmallInt<std::uint8_t>>(rows, from, out, count);
+    case spec::Dtype::I16: return convert_loop<F32Elements, ToSmallInt<std::int16_t>>(rows, from, out, count);
+    case spec::Dtype::U16: return convert_loop<F32Elements, ToSmallInt<std::uint16_t>>(rows, from, out, count);
+    case spec::Dtype::I32: return convert_loop<F32Elements, ToI32>(rows, from, out, count);
+    case spec::Dtype::U32: return convert_loop<F32Elements, ToU32>(rows, from, out, count);
     }
-    std::memcpy(out, in, count * sizeof(float));
+    copy_rows(rows, out, from, count * sizeof(float));
 }
 
 void canonical(float *values, std::size_t count) {
@@ -294,27 +307,34 @@ constexpr std::size_t BLOCK = 1024; // floats: stays in the first-level cache
 }
 
 void convert_to_f32(float *out, spec::Dtype from, const std::byte *in, std::size_t count) {
-    HWY_DYNAMIC_DISPATCH(widen)(from, in, out, count);
+    HWY_DYNAMIC_DISPATCH(widen)(from, RowSteps(), in, out, count);
 }
 
 void convert(spec::Dtype to, std::byte *out, spec::Dtype from, const std::byte *in, std::size_t count) {
+    convert_rows(to, RowSteps(), out, from, in, count);
+}
+
+void convert_rows(spec::Dtype to, const RowSteps &rows, std::byte *out, spec::Dtype from, const std::byte *in,
+                  std::size_t count) {
     if (to == from) {
-        std::memcpy(out, in, count * spec::bytes(from));
+        copy_rows(rows, out, in, count * spec::bytes(from));
         return;
     }
     if (to == spec::Dtype::F32) {
-        convert_to_f32(reinterpret_cast<float *>(out), from, in, count);
+        HWY_DYNAMIC_DISPATCH(widen)(from, rows, in, reinterpret_cast<float *>(out), count);
         return;
     }
     if (from == spec::Dtype::F32) {
-        HWY_DYNAMIC_DISPATCH(narrow)(to, reinterpret_cast<const float *>(in), out, count);
+        HWY_DYNAMIC_DISPATCH(narrow)(to, rows, reinterpret_cast<const float *>(in), out, count);
         return;
     }
     alignas(64) float block[BLOCK];
-    for (std::size_t done = 0; done < count; done += BLOCK) {
-        const std::size_t part = std::min(BLOCK, count - done);
-        convert_to_f32(block, from, in + done * spec::bytes(from), part);
-        HWY_DYNAMIC_DISPATCH(narrow)(to, block, out + done * spec::bytes(to), part);
+    for (std::size_t row = 0; row < rows.count; ++row, in += rows.a, out += rows.out) {
+        for (std::size_t done = 0; done < count; done += BLOCK) {
+            const std::size_t part = std::min(BLOCK, count - done);
+            convert_to_f32(block, from, in + done * spec::bytes(from), part);
+            HWY_DYNAMIC_DISPATCH(narrow)(to, RowSteps(), block, out + done * spec::bytes(to), part);
+        }
     }
 }
 

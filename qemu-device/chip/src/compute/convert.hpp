@@ -5,6 +5,7 @@
 
 #include "compute/engine_state.hpp"
 #include "compute/random.hpp"
+#include "compute/tensor_op.hpp"
 #include "neuron/spec.hpp"
 
 #include <cstddef>
@@ -16,6 +17,10 @@ namespace neuron::chip {
 /// types: bits unchanged. Otherwise through fp32. Needs DefaultFpEnvironment. Same bits on every
 /// host.
 void convert(spec::Dtype to, std::byte *out, spec::Dtype from, const std::byte *in, std::size_t count);
+
+/// The same for rows from rows.a to rows.out.
+void convert_rows(spec::Dtype to, const RowSteps &rows, std::byte *out, spec::Dtype from, const std::byte *in,
+                  std::size_t count);
 
 /// The first half of convert(): to fp32, NaN canonical unless `from` is F32 itself.
 void convert_to_f32(float *out, spec::Dtype from, const std::byte *in, std::size_t count);

@@ -4,7 +4,7 @@
 #include "compute/dma_tile.hpp"
 #include "compute/instructions.hpp"
 #include "compute/operand_offset.hpp"
-#include "compute/prefetch.hpp"
+#include "compute/raw_rows.hpp"
 #include "compute/rows.hpp"
 #include "compute/tile_view.hpp"
 
@@ -44,6 +44,17 @@ public:
           keeps_bits_(keeps_bits(context, dst, src)),
           stochastic_(rounds_stochastically(context.state, dst.dtype())) {}
 
+    // All rows, where none passes through scratch.
+    bool run_at_once() {
+        if (overlap_ || !converts_at_once() || !src_.contiguous() || !dst_.contiguous()) {
+            return false;
+        }
+        const RowAddresses in(context_.memory, src_), out(context_.memory, dst_);
+        convert_rows(dst_.dtype(), {src_.partitions(), out.stride(), in.stride()}, out.at(0), src_.dtype(), in.at(0),
+                     src_.elements());
+        return true;
+    }
+
     void run(unsigned row) {
         std::span<const std::byte> in = row_in_place(context_.memory, src_, row);
         if (in.empty()) {
@@ -52,7 +63,6 @@ public:
         }
         const bool in_is_safe = !overlap_ || in.data() == gathered_.data();
         std::span<std::byte> out = row_in_place(context_.memory, dst_, row);
-        prefetch_after(row);
         if (!out.empty() && in_is_safe) {
             convert_row(row, out.data(), in.data());
             return;
@@ -72,20 +82,10 @@ public:
     }
 
 private:
-    void prefetch_after(unsigned row) const {
-        if (row + 1 < src_.partitions()) {
-            prefetch_row<false>(row_start(src_, row + 1));
-            prefetch_row<true>(row_start(dst_, row + 1));
-        }
-    }
-
-    const std::byte *row_start(const TileView &view, unsigned row) const {
-        return context_.memory.partition(view.space(), view.first_partition() + row).data() + view.first_byte();
-    }
+    bool converts_at_once() const { return keeps_bits_ || (src_.dtype() != dst_.dtype() && !stochastic_); }
 
     void convert_row(unsigned row, std::byte *out, const std::byte *in) {
-        const bool at_once = src_.dtype() != dst_.dtype() && !stochastic_;
-        if (keeps_bits_ || at_once) {
+        if (converts_at_once()) {
             convert(dst_.dtype(), out, src_.dtype(), in, src_.elements());
             return;
         }
@@ -125,8 +125,10 @@ ExecResult execute(ExecContext &context, const spec::InsnCopy &insn) {
         return fault(spec::Fault::ILLEGAL_OPERAND, COPY_SRC);
     }
     RowCopy rows(context, *dst, *src);
-    for (unsigned row = 0; row < src->partitions(); ++row) {
-        rows.run(row);
+    if (!rows.run_at_once()) {
+        for (unsigned row = 0; row < src->partitions(); ++row) {
+            rows.run(row);
+        }
     }
     rows.finish();
     return {};

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
+// GATHER and LOCAL_GATHER.
+#include "compute/dma_tile.hpp"
+#include "compute/gather_kernel.hpp"
 #include "compute/instructions.hpp"
 #include "compute/operand_checks.hpp"
+#include "compute/raw_rows.hpp"
 #include "compute/walk.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -12,8 +17,8 @@ namespace neuron::chip {
 
 namespace {
 
-// Indices lie in memory that other engines and transfers may change at any time: whoever uses one
-// looks at it again, from a copy.
+// Indices lie in memory that other engines and transfers may change at any time: whoever uses one looks at it again, and
+// at a copy.
 constexpr unsigned SRC_SCRATCH = 0;
 constexpr unsigned INDEX_SCRATCH = 1;
 constexpr unsigned RESULT_SCRATCH = 2;
@@ -21,43 +26,49 @@ constexpr unsigned RESULT_SCRATCH = 2;
 constexpr unsigned GROUP = 16;         // partitions that share their indices
 constexpr unsigned MAX_INDICES = 4096; // of a LOCAL_GATHER
 
-ExecResult check_below(std::span<const std::uint32_t> indices, std::uint32_t limit) {
-    for (const std::uint32_t index : indices) {
-        if (index >= limit) {
-            return fault(spec::Fault::INDEX_RANGE, index);
-        }
-    }
-    return {};
-}
-
 std::span<const std::uint32_t> read_indices(ExecContext &context, const TileView &index, unsigned row) {
     const std::byte *const raw = row_bytes_of(context, index, row, INDEX_SCRATCH, false);
     return {reinterpret_cast<const std::uint32_t *>(raw), index.elements()};
 }
 
-template<class T>
-void gather_elements(std::byte *out, const std::byte *in, std::span<const std::uint32_t> indices) {
-    T *const to = reinterpret_cast<T *>(out);
-    const T *const from = reinterpret_cast<const T *>(in);
-    for (std::size_t i = 0; i < indices.size(); ++i) {
-        to[i] = from[indices[i]];
+ExecResult check_below(std::span<const std::uint32_t> indices, std::uint32_t limit) {
+    if (all_below(indices.data(), indices.size(), limit)) {
+        return {};
     }
+    return fault(spec::Fault::INDEX_RANGE, *std::ranges::find_if(indices, [=](auto index) { return index >= limit; }));
 }
 
+// Before anything is written. What is read in place may be another value when it is read again.
+ExecResult check_all_indices(ExecContext &context, const TileView &index, std::uint32_t limit) {
+    const RowAddresses rows(context.memory, index);
+    for (unsigned row = 0; row < index.partitions(); ++row) {
+        rows.prefetch_after<false>(row);
+        if (index.contiguous() &&
+            all_below(reinterpret_cast<const std::uint32_t *>(rows.at(row)), index.elements(), limit)) {
+            continue;
+        }
+        if (const auto legal = check_below(read_indices(context, index, row), limit); !legal) {
+            return legal;
+        }
+    }
+    return {};
+}
+
+// A row's inputs are all read before it is written: where it shares bytes with them, that takes a copy.
 ExecResult gather_row(ExecContext &context, const TileView &dst, const TileView &src, const TileView &index,
                       unsigned row) {
-    const auto indices = read_indices(context, index, row);
-    if (const auto legal = check_below(indices, src.elements()); !legal) {
-        return legal;
-    }
+    const auto *const indices = reinterpret_cast<const std::uint32_t *>(
+        row_bytes_of(context, index, row, INDEX_SCRATCH, !may_share_bytes(dst, index)));
     const std::byte *const in = row_bytes_of(context, src, row, SRC_SCRATCH, true);
-    std::byte *const out = context.memory.scratch(context.engine, RESULT_SCRATCH).data();
-    switch (src.element_bytes()) {
-    case 1: gather_elements<std::uint8_t>(out, in, indices); break;
-    case 2: gather_elements<std::uint16_t>(out, in, indices); break;
-    default: gather_elements<std::uint32_t>(out, in, indices); break;
+    const bool in_place = dst.contiguous() && !may_share_bytes(dst, src);
+    std::byte *const out = in_place ? row_in_place(context.memory, dst, row).data()
+                                    : context.memory.scratch(context.engine, RESULT_SCRATCH).data();
+    if (const auto bad = gather_elements(src.element_bytes(), out, in, src.elements(), indices, dst.elements())) {
+        return fault(spec::Fault::INDEX_RANGE, *bad);
     }
-    store_row(context, dst, row, out);
+    if (!in_place) {
+        store_row(context, dst, row, out);
+    }
     return {};
 }
 
@@ -157,10 +168,8 @@ ExecResult execute(ExecContext &context, const spec::InsnGather &insn) {
     if (!checks.ok()) {
         return checks.failure();
     }
-    for (unsigned row = 0; row < index->partitions(); ++row) {
-        if (const auto legal = check_below(read_indices(context, *index, row), src->elements()); !legal) {
-            return legal;
-        }
+    if (const auto legal = check_all_indices(context, *index, src->elements()); !legal) {
+        return legal;
     }
     for (unsigned row = 0; row < dst->partitions(); ++row) {
         if (const auto done = gather_row(context, *dst, *src, *index, row); !done) {

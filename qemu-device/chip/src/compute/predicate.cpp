@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "compute/predicate.hpp"
-
-#include "compute/convert.hpp"
+// COPY_PREDICATED and FILL_PREDICATED.
+#include "compute/fill_value.hpp"
 #include "compute/instructions.hpp"
+#include "compute/move_kernel.hpp"
 #include "compute/operand_checks.hpp"
-#include "compute/rows.hpp"
+#include "compute/raw_rows.hpp"
 #include "compute/walk.hpp"
 
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -15,120 +15,52 @@ namespace neuron::chip {
 
 namespace {
 
-template<class T, class Predicate>
-void copy_lane(std::byte *out, std::int64_t step, const std::byte *in, const Predicate *predicate, std::uint32_t count,
-               bool invert) {
-    const T *const from = reinterpret_cast<const T *>(in);
-    if (step == sizeof(T)) {
-        T *const to = reinterpret_cast<T *>(out);
-        for (std::uint32_t i = 0; i < count; ++i) {
-            to[i] = (predicate[i] != 0) != invert ? from[i] : to[i];
-        }
-        return;
-    }
-    for (std::uint32_t i = 0; i < count; ++i) {
-        if ((predicate[i] != 0) != invert) {
-            std::memcpy(out + std::int64_t{i} * step, from + i, sizeof(T));
-        }
-    }
+constexpr unsigned SRC_SCRATCH = 0;
+constexpr unsigned PRED_SCRATCH = 1;
+
+bool holds(const Predicate &what, const std::byte *predicate, std::size_t i) {
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, predicate + i * what.predicate_bytes, what.predicate_bytes);
+    return (bits != 0) != what.invert;
 }
 
-template<class T, class Predicate>
-void copy_row(ExecContext &context, const TileView &dst, unsigned row, const std::byte *in, const std::byte *predicate,
-              bool invert) {
+// For element i of row `row` of `dst`, in the order of the walk: becomes element i of `in` where the predicate holds. Neither
+// `in` nor `predicate` shares bytes with the row. Elements may follow each other in any way, or be the same.
+void copy_where(ExecContext &context, const TileView &dst, unsigned row, const Predicate &what, const std::byte *in,
+                const std::byte *predicate) {
     std::byte *const base = context.memory.partition(dst.space(), dst.first_partition() + row).data();
     const TileView::Loop lane = dst.lane();
-    const auto *holds = reinterpret_cast<const Predicate *>(predicate);
     for_each_lane(dst, [&](std::int64_t at) {
-        copy_lane<T>(base + at, lane.step, in, holds, lane.count, invert);
-        in += std::size_t{lane.count} * sizeof(T);
-        holds += lane.count;
+        if (lane.step == dst.element_bytes()) {
+            copy_rows_where(what, {}, base + at, in, predicate, lane.count);
+        } else {
+            for (std::uint32_t i = 0; i < lane.count; ++i) {
+                if (holds(what, predicate, i)) {
+                    std::memcpy(base + at + i * lane.step, in + i * what.element_bytes, what.element_bytes);
+                }
+            }
+        }
+        in += lane.count * what.element_bytes;
+        predicate += lane.count * what.predicate_bytes;
     });
 }
 
-template<class T>
-void copy_row_of(ExecContext &context, const TileView &dst, unsigned row, const std::byte *in,
-                 const std::byte *predicate, std::uint32_t predicate_bytes, bool invert) {
-    switch (predicate_bytes) {
-    case 1: return copy_row<T, std::uint8_t>(context, dst, row, in, predicate, invert);
-    case 2: return copy_row<T, std::uint16_t>(context, dst, row, in, predicate, invert);
-    default: return copy_row<T, std::uint32_t>(context, dst, row, in, predicate, invert);
+// The elements of row `row` of a FILL_PREDICATED, in scratch.
+const std::byte *value_row(ExecContext &context, const TileView &dst, const FillValue &value, unsigned row) {
+    std::byte *const out = context.memory.scratch(context.engine, SRC_SCRATCH).data();
+    if (value.uniform()) {
+        fill_rows(dst.element_bytes(), {}, out, value.bits() + row, dst.elements());
+    } else {
+        value.round(row, 0, dst.elements(), out);
     }
+    return out;
 }
 
-bool is_word(spec::Dtype dtype) { return dtype == spec::Dtype::I32 || dtype == spec::Dtype::U32; }
-
-// One value per partition, as often as a row has elements, converted as by MEMSET.
-class ValueRows {
-public:
-    ValueRows(ExecContext &context, const TileView &dst, const ScalarView &value)
-        : context_(context),
-          dst_(dst),
-          value_(value),
-          rounds_(rounds_stochastically(context.state, dst.dtype())),
-          row_(context.memory.scratch(context.engine, 0).first(dst.row_bytes())) {}
-
-    ~ValueRows() {
-        if (rounds_) {
-            context_.state.words += dst_.elements();
-        }
-    }
-    ValueRows(const ValueRows &) = delete;
-    ValueRows &operator=(const ValueRows &) = delete;
-
-    const std::byte *read(unsigned row) {
-        if (rounds_ && value_.dtype() != dst_.dtype()) {
-            const std::span<float> values = scratch_floats(context_, 1, dst_.elements());
-            std::ranges::fill(values, value_.f32(context_.memory, row));
-            convert_stochastic(
-                dst_.dtype(), row_.data(), values.data(), values.size(),
-                {context_.state.seed, dst_.first_partition() + row, context_.engine, context_.state.words});
-            return row_.data();
-        }
-        const std::uint32_t bits = converted(row);
-        switch (dst_.element_bytes()) {
-        case 1: fill<std::uint8_t>(bits); break;
-        case 2: fill<std::uint16_t>(bits); break;
-        default: fill<std::uint32_t>(bits); break;
-        }
-        return row_.data();
-    }
-
-private:
-    // The element's bits in the low bytes.
-    std::uint32_t converted(unsigned row) const {
-        const std::uint32_t bits = value_.bits(context_.memory, row);
-        if (value_.dtype() == dst_.dtype() || (is_word(value_.dtype()) && is_integer(dst_.dtype()))) {
-            return bits;
-        }
-        std::uint32_t result = 0;
-        convert(dst_.dtype(), reinterpret_cast<std::byte *>(&result), value_.dtype(),
-                reinterpret_cast<const std::byte *>(&bits), 1);
-        return result;
-    }
-
-    template<class T>
-    void fill(std::uint32_t bits) {
-        std::fill_n(reinterpret_cast<T *>(row_.data()), dst_.elements(), static_cast<T>(bits));
-    }
-
-    ExecContext &context_;
-    const TileView &dst_;
-    const ScalarView &value_;
-    bool rounds_;
-    std::span<std::byte> row_;
-};
+Predicate predicate_of(const TileView &dst, const TileView &pred, bool invert) {
+    return {dst.element_bytes(), pred.element_bytes(), invert};
+}
 
 } // namespace
-
-void copy_where(ExecContext &context, const TileView &dst, unsigned row, const std::byte *in,
-                const std::byte *predicate, std::uint32_t predicate_bytes, bool invert) {
-    switch (dst.element_bytes()) {
-    case 1: return copy_row_of<std::uint8_t>(context, dst, row, in, predicate, predicate_bytes, invert);
-    case 2: return copy_row_of<std::uint16_t>(context, dst, row, in, predicate, predicate_bytes, invert);
-    default: return copy_row_of<std::uint32_t>(context, dst, row, in, predicate, predicate_bytes, invert);
-    }
-}
 
 ExecResult execute(ExecContext &context, const spec::InsnCopyPredicated &insn) {
     OperandChecks checks(context, insn.OPCODE);
@@ -142,12 +74,19 @@ ExecResult execute(ExecContext &context, const spec::InsnCopyPredicated &insn) {
     if (!checks.ok()) {
         return checks.failure();
     }
+    const Predicate what = predicate_of(*dst, *pred, insn.invert != 0);
     const bool src_apart = !may_share_bytes(*dst, *src);
     const bool pred_apart = !may_share_bytes(*dst, *pred);
+    if (dst->contiguous() && src->contiguous() && pred->contiguous() && src_apart && pred_apart) {
+        const RowAddresses out(context.memory, *dst), in(context.memory, *src), holds(context.memory, *pred);
+        copy_rows_where(what, {dst->partitions(), out.stride(), in.stride(), holds.stride()}, out.at(0), in.at(0),
+                        holds.at(0), dst->elements());
+        return {};
+    }
     for (unsigned row = 0; row < dst->partitions(); ++row) {
-        const std::byte *const in = row_bytes_of(context, *src, row, 0, src_apart);
-        const std::byte *const predicate = row_bytes_of(context, *pred, row, 1, pred_apart);
-        copy_where(context, *dst, row, in, predicate, pred->element_bytes(), insn.invert);
+        const std::byte *const in = row_bytes_of(context, *src, row, SRC_SCRATCH, src_apart);
+        const std::byte *const predicate = row_bytes_of(context, *pred, row, PRED_SCRATCH, pred_apart);
+        copy_where(context, *dst, row, what, in, predicate);
     }
     return {};
 }
@@ -156,18 +95,25 @@ ExecResult execute(ExecContext &context, const spec::InsnFillPredicated &insn) {
     OperandChecks checks(context, insn.OPCODE);
     const auto dst = checks.tile(insn.dst, "dst");
     const auto pred = checks.tile(insn.pred, "pred");
-    const auto value = checks.scalar(insn.value, insn.dst.partitions, "value");
+    const auto scalar = checks.scalar(insn.value, insn.dst.partitions, "value");
     if (checks.ok()) {
         checks.require(same_shape(*dst, *pred), "pred");
     }
     if (!checks.ok()) {
         return checks.failure();
     }
+    const Predicate what = predicate_of(*dst, *pred, insn.invert != 0);
     const bool pred_apart = !may_share_bytes(*dst, *pred);
-    ValueRows values(context, *dst, *value);
+    const FillValue value(context, *dst, *scalar);
+    if (dst->contiguous() && pred->contiguous() && pred_apart && value.uniform()) {
+        const RowAddresses out(context.memory, *dst), holds(context.memory, *pred);
+        fill_rows_where(what, {dst->partitions(), out.stride(), 0, holds.stride()}, out.at(0), value.bits(),
+                        holds.at(0), dst->elements());
+        return {};
+    }
     for (unsigned row = 0; row < dst->partitions(); ++row) {
-        const std::byte *const predicate = row_bytes_of(context, *pred, row, 2, pred_apart);
-        copy_where(context, *dst, row, values.read(row), predicate, pred->element_bytes(), insn.invert);
+        const std::byte *const predicate = row_bytes_of(context, *pred, row, PRED_SCRATCH, pred_apart);
+        copy_where(context, *dst, row, what, value_row(context, *dst, value, row), predicate);
     }
     return {};
 }

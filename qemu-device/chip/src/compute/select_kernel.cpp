@@ -13,7 +13,7 @@
 // clang-format on
 
 #include "compute/select_kernel.hpp"
-#include "compute/f32_simd-inl.hpp"
+#include "compute/tensor_op-inl.hpp"
 
 #include <cstring>
 
@@ -147,6 +147,117 @@ void select_affine(spec::TensorOp cmp, float *out, const float *in, std::int32_t
     }
 }
 
+// ---- ranges ----
+
+// The maximum of a row in as many lanes as a vector has. A step is two vectors, which are stored together.
+template<class Elements>
+class RangeRow {
+public:
+    using Raw = typename Elements::Raw;
+
+    HWY_INLINE RangeRow(const SelectRange &range, void *out, const void *in)
+        : range_(range), out_(static_cast<Raw *>(out)), in_(static_cast<const Raw *>(in)) {
+        const bool all = range.first == 0 && range.end == range.n;
+        largest_[0] = largest_[1] = all ? hn::Set(F32(), Max::NEUTRAL) : other();
+    }
+
+    HWY_INLINE void run() {
+        const std::size_t step = 2 * hn::Lanes(F32()), whole = range_.n / step * step;
+        const auto below = [&](std::size_t i) HWY_ATTR { return i / step * step; };
+        const auto above = [&](std::size_t i) HWY_ATTR { return smaller(below(i + step - 1), whole); };
+        std::size_t i = 0;
+        i = constant(i, smaller(below(range_.first), whole), step);
+        i = boundary(i, above(range_.first), step);
+        i = inside(i, smaller(below(range_.end), whole), step);
+        i = boundary(i, above(range_.end), step);
+        i = constant(i, whole, step);
+        if (i < range_.n) {
+            last(i);
+        }
+    }
+
+    HWY_INLINE VecF32 largest() const { return Max::of(largest_[0], largest_[1]); }
+
+private:
+    static std::size_t smaller(std::size_t a, std::size_t b) { return a < b ? a : b; }
+    HWY_INLINE VecF32 other() const { return hn::Set(F32(), range_.other); }
+
+    HWY_INLINE std::size_t constant(std::size_t i, std::size_t to, std::size_t step) {
+        const VecF32 value = other();
+        for (; i < to; i += step) {
+            Elements::store(value, value, out_ + i);
+        }
+        return i;
+    }
+
+    HWY_INLINE std::size_t inside(std::size_t i, std::size_t to, std::size_t step) {
+        for (; i < to; i += step) {
+            put(Elements::load_any(in_ + i), Elements::load_any(in_ + i + step / 2), out_ + i);
+        }
+        return i;
+    }
+
+    HWY_INLINE std::size_t boundary(std::size_t i, std::size_t to, std::size_t step) {
+        for (; i < to; i += step) {
+            put(chosen(in_ + i, i), chosen(in_ + i + step / 2, i + step / 2), out_ + i);
+        }
+        return i;
+    }
+
+    // What is left, in a copy: it has the numbers behind the row too, which count as outside and are not written.
+    HWY_INLINE void last(std::size_t i) {
+        Raw copy[2 * MAX_LANES] = {};
+        std::memcpy(copy, in_ + i, (range_.n - i) * sizeof(Raw));
+        const std::size_t lanes = hn::Lanes(F32());
+        const VecF32 first = chosen(copy, i), second = chosen(copy + lanes, i + lanes);
+        Elements::store(first, second, copy);
+        if (range_.end > i) { // otherwise all are `other`, which is in already
+            largest_[0] = Max::of(largest_[0], within(first, i));
+            largest_[1] = Max::of(largest_[1], within(second, i + lanes));
+        }
+        std::memcpy(out_ + i, copy, (range_.n - i) * sizeof(Raw));
+    }
+
+    HWY_INLINE void put(VecF32 first, VecF32 second, Raw *out) {
+        largest_[0] = Max::of(largest_[0], first);
+        largest_[1] = Max::of(largest_[1], second);
+        Elements::store(first, second, out);
+    }
+
+    // The lanes from index i on that are in the range.
+    HWY_INLINE hn::Mask<F32> mask(std::size_t i) const {
+        const I32 di;
+        const VecI32 index = hn::Iota(di, static_cast<std::int32_t>(i));
+        const VecI32 first = hn::Set(di, static_cast<std::int32_t>(range_.first));
+        const VecI32 end = hn::Set(di, static_cast<std::int32_t>(range_.end));
+        return hn::RebindMask(F32(), hn::AndNot(hn::Lt(index, first), hn::Lt(index, end)));
+    }
+    HWY_INLINE VecF32 chosen(const Raw *in, std::size_t i) const {
+        return hn::IfThenElse(mask(i), Elements::load_any(in), other());
+    }
+    HWY_INLINE VecF32 within(VecF32 v, std::size_t i) const {
+        return hn::IfThenElse(mask(i), v, hn::Set(F32(), Max::NEUTRAL));
+    }
+
+    const SelectRange &range_;
+    Raw *out_;
+    const Raw *in_;
+    VecF32 largest_[2];
+};
+
+template<class Elements>
+void range_row(const SelectRange &range, void *out, const void *in, float *lanes) {
+    const F32 d;
+    RangeRow<Elements> row(range, out, in);
+    row.run();
+    hn::StoreU(Max::of(hn::LoadU(d, lanes), row.largest()), d, lanes);
+}
+
+void range_rows(ElementKind kind, const SelectRange &range, void *out, const void *in, float *lanes) {
+    kind == ElementKind::BF16 ? range_row<Bf16Elements>(range, out, in, lanes)
+                              : range_row<F32Elements>(range, out, in, lanes);
+}
+
 } // namespace
 } // namespace HWY_NAMESPACE
 } // namespace neuron::chip
@@ -158,6 +269,7 @@ namespace neuron::chip {
 HWY_EXPORT(select_rows);
 HWY_EXPORT(fill_affine);
 HWY_EXPORT(select_affine);
+HWY_EXPORT(range_rows);
 
 void select_where(float *out, const float *in, const std::byte *predicate, std::size_t predicate_bytes, bool invert,
                   float other, std::size_t n) {
@@ -171,6 +283,10 @@ void affine_fill(std::int32_t *out, std::int32_t first, std::int32_t step, std::
 void affine_select(spec::TensorOp cmp, float *out, const float *in, std::int32_t first, std::int32_t step, float other,
                    std::size_t n) {
     HWY_DYNAMIC_DISPATCH(select_affine)(cmp, out, in, first, step, other, n);
+}
+
+void select_range(ElementKind kind, const SelectRange &range, void *out, const void *in, float *lanes) {
+    HWY_DYNAMIC_DISPATCH(range_rows)(kind, range, out, in, lanes);
 }
 
 } // namespace neuron::chip

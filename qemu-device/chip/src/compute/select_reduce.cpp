@@ -2,12 +2,15 @@
 // SELECT_REDUCE and RANGE_SELECT.
 #include "compute/instructions.hpp"
 #include "compute/operand_checks.hpp"
+#include "compute/raw_rows.hpp"
 #include "compute/reduction.hpp"
+#include "compute/row_scalars.hpp"
 #include "compute/rows.hpp"
 #include "compute/select_kernel.hpp"
 #include "compute/tensor_op.hpp"
 #include "compute/walk.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -18,19 +21,13 @@ namespace neuron::chip {
 namespace {
 
 // Accumulator of row `row` of dst after a MAX of the row's elements.
-void accumulate_max(ExecContext &context, const TileView &dst, unsigned row, spec::AccCmd command, const float *x) {
-    if (command == spec::AccCmd::IDLE) {
-        return;
-    }
+void accumulate_max(ExecContext &context, const TileView &dst, unsigned row, spec::AccCmd command, float largest) {
     float &acc = context.state.acc[dst.first_partition() + row];
-    acc = accumulate(command, spec::TensorOp::MAX, acc, reduce(spec::TensorOp::MAX, x, dst.elements()), 0);
+    acc = accumulate(command, spec::TensorOp::MAX, acc, largest, 0);
 }
 
 // ---- RANGE_SELECT ----
 
-constexpr unsigned INDICES_SCRATCH = 0;
-constexpr unsigned CMP0_SCRATCH = 1;
-constexpr unsigned CMP1_SCRATCH = 2;
 constexpr float OUTSIDE = std::numeric_limits<float>::lowest();
 constexpr double INDEX_LIMIT = 0x1p24; // below it fp32 holds every integer
 
@@ -41,23 +38,125 @@ bool legal_start(float start, std::uint32_t elements) {
     return std::fabs(double{start}) < INDEX_LIMIT && std::fabs(double{start} + elements) < INDEX_LIMIT;
 }
 
-std::uint32_t bits_of(float value) { return std::bit_cast<std::uint32_t>(value); }
+// Elements from `first` on and below `end`.
+struct Range {
+    std::uint32_t first, end;
+};
 
-// 1 for each index that satisfies the bound, 0 for the others.
-const float *compare(ExecContext &context, unsigned scratch, spec::TensorOp cmp, std::span<const float> indices,
-                     float bound) {
-    float *const result = scratch_floats(context, scratch, indices.size()).data();
-    apply(ElementKind::F32, cmp, result, indices.data(), ScalarOperand{bits_of(bound), false}, indices.size());
-    return result;
-}
+// Which of n elements have an index, start + i, that satisfies a bound. Rounded sums do not fall as i grows, so that they are
+// neighbours.
+class IndexBounds {
+public:
+    IndexBounds(float start, std::uint32_t elements) : start_(start), elements_(elements) {}
 
-std::span<const float> indices_from(ExecContext &context, float start, std::uint32_t count) {
-    const std::span<float> indices = scratch_floats(context, INDICES_SCRATCH, count);
-    for (std::uint32_t i = 0; i < count; ++i) {
-        indices[i] = start + static_cast<float>(i);
+    Range within(spec::TensorOp cmp, float bound) const {
+        if (std::isnan(bound)) {
+            return {0, 0};
+        }
+        const auto below = [=](float index) { return index < bound; };
+        const auto up_to = [=](float index) { return index <= bound; };
+        switch (cmp) {
+        case spec::TensorOp::IS_GT: return {count(up_to), elements_};
+        case spec::TensorOp::IS_GE: return {count(below), elements_};
+        case spec::TensorOp::IS_LT: return {0, count(below)};
+        case spec::TensorOp::IS_LE: return {0, count(up_to)};
+        default: return {count(below), count(up_to)}; // IS_EQUAL
+        }
     }
-    return indices;
+
+private:
+    // How many indices are like that: the first ones.
+    template<class Holds>
+    std::uint32_t count(Holds holds) const {
+        std::uint32_t low = 0, high = elements_;
+        while (low < high) {
+            const std::uint32_t middle = low + (high - low) / 2;
+            if (holds(start_ + static_cast<float>(middle))) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
+    float start_;
+    std::uint32_t elements_;
+};
+
+Range intersection(Range a, Range b) {
+    const Range both{std::max(a.first, b.first), std::min(a.end, b.end)};
+    return both.first < both.end ? both : Range{0, 0};
 }
+
+// RANGE_SELECT after its checks.
+class RangeSelect {
+public:
+    RangeSelect(ExecContext &context, const spec::InsnRangeSelect &insn, const TileView &dst, const TileView &src,
+                const ScalarView &bound0, const ScalarView &bound1)
+        : context_(context),
+          insn_(insn),
+          dst_(dst),
+          src_(src),
+          bounds_(std::bit_cast<float>(insn.start), dst.elements()),
+          bound0_(bound0, context.memory, dst.partitions(), true),
+          bound1_(bound1, context.memory, dst.partitions(), true) {}
+
+    void run() {
+        const bool number = dst_.dtype() == spec::Dtype::F32 || dst_.dtype() == spec::Dtype::BF16;
+        if (number && dst_.dtype() == src_.dtype() && !rounds_stochastically(context_.state, dst_.dtype())) {
+            run_raw();
+        } else {
+            run_converted();
+        }
+    }
+
+private:
+    void run_raw() {
+        const ElementKind kind = dst_.dtype() == spec::Dtype::BF16 ? ElementKind::BF16 : ElementKind::F32;
+        RawReader in(context_, src_, 0);
+        RawWriter out(context_, dst_, 1, !overlaps(dst_, src_));
+        for (unsigned row = 0; row < dst_.partitions(); ++row) {
+            select(row, kind, out.begin(row), in.read(row));
+            out.end();
+        }
+    }
+
+    void run_converted() {
+        RowReader in(context_, src_, 0);
+        RowWriter out(context_, dst_, 2, !overlaps(dst_, src_));
+        for (unsigned row = 0; row < dst_.partitions(); ++row) {
+            select(row, ElementKind::F32, out.begin(row), in.read(row));
+            out.end(true);
+        }
+    }
+
+    void select(unsigned row, ElementKind kind, void *out, const void *in) {
+        const Range range = range_of(row);
+        Reduction largest(spec::TensorOp::MAX);
+        select_range(kind, {range.first, range.end, dst_.elements(), OUTSIDE}, out, in, largest.lanes());
+        if (insn_.acc != spec::AccCmd::IDLE) {
+            accumulate_max(context_, dst_, row, insn_.acc, largest.result());
+        }
+    }
+
+    // Rows often have the same bounds.
+    Range range_of(unsigned row) {
+        if (row == 0 || bound0_.bits(row) != bound0_.bits(row - 1) || bound1_.bits(row) != bound1_.bits(row - 1)) {
+            range_ = intersection(bounds_.within(insn_.cmp0, std::bit_cast<float>(bound0_.bits(row))),
+                                  bounds_.within(insn_.cmp1, std::bit_cast<float>(bound1_.bits(row))));
+        }
+        return range_;
+    }
+
+    ExecContext &context_;
+    const spec::InsnRangeSelect &insn_;
+    const TileView &dst_;
+    const TileView &src_;
+    IndexBounds bounds_;
+    RowScalars bound0_, bound1_;
+    Range range_{};
+};
 
 } // namespace
 
@@ -82,7 +181,9 @@ ExecResult execute(ExecContext &context, const spec::InsnSelectReduce &insn) {
         const std::byte *const holds = row_bytes_of(context, *pred, row, 2, true);
         float *const x = out.begin(row);
         select_where(x, in.read(row), holds, pred->element_bytes(), insn.invert, other, dst->elements());
-        accumulate_max(context, *dst, row, insn.acc, x);
+        if (insn.acc != spec::AccCmd::IDLE) {
+            accumulate_max(context, *dst, row, insn.acc, reduce(spec::TensorOp::MAX, x, dst->elements()));
+        }
         out.end(true);
     }
     return {};
@@ -105,22 +206,7 @@ ExecResult execute(ExecContext &context, const spec::InsnRangeSelect &insn) {
     if (!checks.ok()) {
         return checks.failure();
     }
-    const std::span<const float> indices = indices_from(context, start, dst->elements());
-    RowReader in(context, *src, 3);
-    RowWriter out(context, *dst, 5, !overlaps(*dst, *src));
-    for (unsigned row = 0; row < dst->partitions(); ++row) {
-        const float *const holds0 =
-            compare(context, CMP0_SCRATCH, insn.cmp0, indices, bound0->f32(context.memory, row));
-        const float *const holds1 =
-            compare(context, CMP1_SCRATCH, insn.cmp1, indices, bound1->f32(context.memory, row));
-        const float *const from = in.read(row);
-        float *const x = out.begin(row);
-        for (std::uint32_t i = 0; i < dst->elements(); ++i) {
-            x[i] = holds0[i] * holds1[i] != 0 ? from[i] : OUTSIDE;
-        }
-        accumulate_max(context, *dst, row, insn.acc, x);
-        out.end();
-    }
+    RangeSelect(context, insn, *dst, *src, *bound0, *bound1).run();
     return {};
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "compute/instructions.hpp"
+#include "compute/move_kernel.hpp"
 #include "compute/operand_checks.hpp"
+#include "compute/raw_rows.hpp"
 #include "compute/walk.hpp"
 
 #include <array>
@@ -14,6 +16,15 @@ constexpr std::uint8_t UNCHANGED = 255;
 
 using Mask = std::array<std::uint8_t, QUADRANT>;
 
+// One row of dst, from bytes that it does not share.
+void write_row(ExecContext &context, const TileView &dst, unsigned row, const std::byte *in) {
+    if (dst.contiguous()) {
+        copy_rows({}, RowAddresses(context.memory, dst).at(row), in, dst.row_bytes());
+    } else {
+        store_row(context, dst, row, in);
+    }
+}
+
 void shuffle_quadrant(ExecContext &context, const TileView &dst, const TileView &src, const Mask &mask, unsigned q) {
     const bool shared = may_share_bytes(dst, src);
     if (shared) { // a row of dst may be one that src still needs
@@ -26,7 +37,7 @@ void shuffle_quadrant(ExecContext &context, const TileView &dst, const TileView 
         if (mask[i] != UNCHANGED) {
             const std::byte *const in = shared ? quadrant_row(context, mask[i], src.row_bytes())
                                                : row_bytes_of(context, src, q * QUADRANT + mask[i], 0, true);
-            store_row(context, dst, q * QUADRANT + i, in);
+            write_row(context, dst, q * QUADRANT + i, in);
         }
     }
 }

@@ -4,8 +4,9 @@
 #include "compute/operand_checks.hpp"
 #include "compute/reduction.hpp"
 #include "compute/rows.hpp"
+#include "compute/statistics_kernel.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -14,34 +15,9 @@ namespace neuron::chip {
 
 namespace {
 
-constexpr std::uint32_t MAX_ELEMENTS = 512; // of a BN_STATS: see its operand src
 constexpr std::uint32_t TRIPLE = 3;
 
 float sum(std::span<const float> values) { return reduce(spec::TensorOp::ADD, values.data(), values.size()); }
-
-// What BN_STATS gives for the elements of one parity.
-struct Statistics {
-    float count, mean, squares;
-};
-
-// Every second of `n` elements, from `first` on.
-Statistics statistics_of(const float *row, std::uint32_t first, std::uint32_t n) {
-    std::array<float, MAX_ELEMENTS / 2> values;
-    std::size_t count = 0;
-    for (std::uint32_t i = first; i < n; i += 2) {
-        values[count++] = row[i];
-    }
-    if (count == 0) {
-        return {0, 0, 0};
-    }
-    const std::span<float> all(values.data(), count);
-    const float mean = sum(all) / static_cast<float>(count);
-    for (float &value : all) {
-        const float difference = value - mean;
-        value = difference * difference;
-    }
-    return {static_cast<float>(count), mean, sum(all)};
-}
 
 struct Aggregate {
     float mean, variance;
@@ -79,17 +55,11 @@ ExecResult execute(ExecContext &context, const spec::InsnBnStats &insn) {
         return checks.failure();
     }
     RowReader in(context, *src, 0);
-    RowWriter out(context, *dst, 2, false);
+    RowWriter out(context, *dst, 2, true); // a row is read as a whole first
     for (unsigned row = 0; row < src->partitions(); ++row) {
-        const float *const elements = in.read(row);
-        float *to = out.begin(row);
-        for (const std::uint32_t parity : {0U, 1U}) {
-            const Statistics statistics = statistics_of(elements, parity, src->elements());
-            *to++ = statistics.count;
-            *to++ = statistics.mean;
-            *to++ = statistics.squares;
-        }
-        out.end();
+        const Statistics statistics = statistics_of(in.read(row), src->elements());
+        std::ranges::copy(statistics, out.begin(row));
+        out.end(true);
     }
     return {};
 }

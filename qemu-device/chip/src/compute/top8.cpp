@@ -3,12 +3,12 @@
 #include "compute/instructions.hpp"
 #include "compute/operand_checks.hpp"
 #include "compute/rows.hpp"
+#include "compute/top8_kernel.hpp"
 #include "compute/walk.hpp"
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -24,43 +24,11 @@ using Indices = std::array<std::uint32_t, EIGHT>;
 
 constexpr std::uint32_t NONE = std::numeric_limits<std::uint32_t>::max();
 
-// ---- the eight largest ----
-
-constexpr std::int32_t MAGNITUDE = 0x7fffffff;
-
-// Integers in the order of MAX8: -inf .. -0, +0 .. inf, NaN.
-std::int32_t key_of(float value) {
-    const auto bits = std::bit_cast<std::int32_t>(std::isnan(value) ? std::numeric_limits<float>::quiet_NaN() : value);
-    return bits < 0 ? bits ^ MAGNITUDE : bits;
-}
-
-float value_of(std::int32_t key) { return std::bit_cast<float>(key < 0 ? key ^ MAGNITUDE : key); }
-
-// `values` has at least eight.
-Values eight_largest(std::span<const float> values) {
-    std::array<std::int32_t, EIGHT> keys; // descending
-    std::ranges::transform(values.first(EIGHT), keys.begin(), key_of);
-    std::ranges::sort(keys, std::greater<>());
-    for (const float value : values.subspan(EIGHT)) {
-        std::int32_t key = key_of(value);
-        if (key > keys.back()) {
-            for (std::int32_t &place : keys) { // those below move down by one, the last falls out
-                const std::int32_t larger = std::max(place, key);
-                key = std::min(place, key);
-                place = larger;
-            }
-        }
-    }
-    Values largest;
-    std::ranges::transform(keys, largest.begin(), value_of);
-    return largest;
-}
-
 // ---- where eight values occur ----
 
 std::uint32_t find_from(std::span<const float> row, std::size_t first, float value) {
-    const auto found = std::find(row.begin() + static_cast<std::ptrdiff_t>(first), row.end(), value);
-    return found == row.end() ? NONE : static_cast<std::uint32_t>(found - row.begin());
+    const std::size_t found = find_equal(row.data(), first, row.size(), value);
+    return found == row.size() ? NONE : static_cast<std::uint32_t>(found);
 }
 
 // The index of each value in the order that `order` gives: the lowest that none before it took. Only
@@ -156,10 +124,11 @@ ExecResult execute(ExecContext &context, const spec::InsnMax8 &insn) {
         return checks.failure();
     }
     RowReader in(context, *src, 0);
-    RowWriter out(context, *dst, 2, false);
+    RowWriter out(context, *dst, 2, true); // a row is read as a whole first
     for (unsigned row = 0; row < src->partitions(); ++row) {
-        std::ranges::copy(eight_largest({in.read(row), src->elements()}), out.begin(row));
-        out.end();
+        const Values largest = eight_largest(in.read(row), src->elements());
+        std::ranges::copy(largest, out.begin(row));
+        out.end(true);
     }
     return {};
 }
