@@ -10,6 +10,7 @@
 #include "neuron_queue.h"
 #include "neuron_reset.h"
 #include "neuron_tdr.h"
+#include "neuron_trace.h"
 #include "neuron_waiter.h"
 
 /**
@@ -234,6 +235,8 @@ bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state s
 		queue->first_error = first_error;
 		queue->rest_error = rest_error;
 		neuron_ras_count_stop(queue);
+		trace_neuron_queue_stop(queue->ctx, queue->hw, state, first_error,
+					queue->submitted, queue->completed);
 	}
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
 	return first;

@@ -10,6 +10,7 @@
 #include "neuron_doorbell.h"
 #include "neuron_queue.h"
 #include "neuron_reset.h"
+#include "neuron_trace.h"
 
 /* What the fields of the register take. The latter is also for how long a fence may be late. */
 #define NEURON_COALESCE_COUNT_MAX FIELD_MAX(NRN_QUEUE_COALESCE_COUNT)
@@ -74,6 +75,8 @@ static int neuron_queue_create_entered(struct neuron_file *nfile,
 
 	queue->id = id;
 	args->queue_id = id;
+	trace_neuron_queue_create(queue->ctx, queue->hw, id, args->flags, queue->priority,
+				  queue->ring_log2);
 	xa_store(&nfile->queues, id, queue, GFP_KERNEL); /* the slot is there: cannot fail */
 	return 0;
 

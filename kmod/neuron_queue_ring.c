@@ -187,6 +187,7 @@ int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 co
 		queue->submitted = job->fence.seqno;
 		queue->tail = job->end;
 		neuron_hw_doorbell(ndev, queue->hw, queue->tail);
+		trace_neuron_job_doorbell(queue->ctx, queue->hw, job->fence.seqno, queue->tail);
 	}
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
 
@@ -246,6 +247,8 @@ void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *d
 			break;
 		list_move_tail(&job->link, done);
 		neuron_queue_stamp_locked(queue, job);
+		trace_neuron_job_retire(queue->ctx, queue->hw, job->fence.seqno, job->start_ns,
+					job->end_ns);
 		queue->completed = job->fence.seqno;
 		WRITE_ONCE(queue->head, job->end);
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
+#include <linux/ktime.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 
@@ -123,12 +124,16 @@ static int neuron_vm_map_hbm(struct neuron_vm *vm, struct neuron_mapping *map, s
 /* When it returns, the device uses no translation that was removed before. */
 static void neuron_vm_flush(struct neuron_file *nfile)
 {
+	bool traced = trace_neuron_tlb_flush_enabled();
 	struct neuron_device *ndev = nfile->ndev;
+	ktime_t start = traced ? ktime_get() : 0;
 	int ret;
 
 	down_read(&ndev->reset_sem);
 	ret = neuron_hw_tlb_flush(ndev, nfile->ctx);
 	up_read(&ndev->reset_sem);
+	if (traced)
+		trace_neuron_tlb_flush(nfile->ctx, ktime_sub(ktime_get(), start), ret);
 	if (ret)
 		neuron_device_reset_by(ndev, nfile->ctx, "a TLB flush does not end");
 }
