@@ -277,6 +277,9 @@ static int neuron_dma_map_sgt(struct neuron_dma *dma)
 	unsigned int segment = min_t(size_t, dma_max_mapping_size(dev), UINT_MAX);
 	int ret;
 
+	if (neuron_should_fail(dma->nfile->ndev, NEURON_FAIL_DMA_MAP))
+		return -ENOMEM;
+
 	ret = sg_alloc_table_from_pages_segment(&dma->sgt, dma->pages, dma->num_pages, 0,
 						dma->num_pages << PAGE_SHIFT, segment,
 						GFP_KERNEL_ACCOUNT);

@@ -11,6 +11,7 @@
 #include "neuron_reset.h"
 #include "neuron_tdr.h"
 #include "neuron_trace.h"
+#include "neuron_usage.h"
 #include "neuron_waiter.h"
 
 /**
@@ -349,6 +350,7 @@ static void neuron_queue_stop(struct neuron_queue *queue)
 /* The file's reference goes, and what its user is charged. */
 void neuron_queue_drop(struct neuron_queue *queue)
 {
+	neuron_usage_remove(queue);
 	neuron_user_uncharge_queue(queue->payer);
 	neuron_queue_put(queue);
 }
@@ -434,6 +436,7 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile,
 	INIT_LIST_HEAD(&queue->held);
 	queue->waiters = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&queue->vector_link);
+	INIT_LIST_HEAD(&queue->usage_link);
 	mutex_init(&queue->lock);
 	mutex_init(&queue->stop_lock);
 	spin_lock_init(&queue->irq_lock);
@@ -481,6 +484,7 @@ struct neuron_queue *neuron_queue_create(struct neuron_file *nfile,
 		goto err_release_memory;
 
 	neuron_vector_add(queue);
+	neuron_usage_add(&nfile->usage, queue);
 	neuron_queue_start(queue);
 	/* Nobody tells when the process rings: the watchdog looks as long as the queue lives. */
 	if (queue->user)

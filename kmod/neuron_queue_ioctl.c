@@ -31,6 +31,24 @@ void neuron_queue_fill_limits(struct neuron_file *nfile, struct drm_neuron_query
 	info->queues_user_max = neuron_user_limit(ndev, nfile->user, NEURON_QUEUES);
 }
 
+const char *neuron_queue_state_name(enum drm_neuron_queue_state state)
+{
+	switch (state) {
+	case DRM_NEURON_QUEUE_OK:
+		return "ok";
+	case DRM_NEURON_QUEUE_FAULTED:
+		return "faulted";
+	case DRM_NEURON_QUEUE_TIMED_OUT:
+		return "timed out";
+	case DRM_NEURON_QUEUE_CANCELED:
+		return "canceled";
+	case DRM_NEURON_QUEUE_LOST:
+		return "lost";
+	default:
+		return "?";
+	}
+}
+
 /* What user space gets for the queue besides its id. */
 static int neuron_queue_get_handle(struct neuron_file *nfile, struct neuron_queue *queue,
 				   struct drm_neuron_queue_create *args)
