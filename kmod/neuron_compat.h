@@ -14,6 +14,7 @@
 #include <linux/version.h>
 
 #include <drm/drm_buddy.h>
+#include <drm/drm_gem.h>
 
 /* The buddy allocator moved out of DRM; only its printing stayed. */
 #ifdef GPU_BUDDY_RANGE_ALLOCATION
@@ -27,6 +28,13 @@
 #define drm_buddy_fini			gpu_buddy_fini
 #define drm_buddy_alloc_blocks		gpu_buddy_alloc_blocks
 #define drm_buddy_free_list		gpu_buddy_free_list
+#endif
+
+/* What fdinfo tells of memory that is in use became an option. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+#define NEURON_MEMORY_STATS DRM_GEM_OBJECT_RESIDENT
+#else
+#define NEURON_MEMORY_STATS (DRM_GEM_OBJECT_RESIDENT | DRM_GEM_OBJECT_ACTIVE)
 #endif
 
 /* struct drm_driver lost its date. */

@@ -14,8 +14,8 @@
 #include "neuron_irq.h"
 #include "neuron_job.h"
 #include "neuron_queue.h"
+#include "neuron_regs.h"
 #include "neuron_reset.h"
-#include "neuron_spec_names.h"
 
 /**
  * DOC: Device coredump
@@ -37,49 +37,6 @@
 #define NEURON_DUMP_MAPPINGS 1024
 #define NEURON_DUMP_EVENTS   16
 
-/*
- * struct neuron_reg_desc: a register to be dumped
- */
-struct neuron_reg_desc {
-	const char *name;
-	u32 offset;
-	u32 bits;
-};
-
-#define NEURON_REG_GLOBAL(reg, bits) { #reg, NRN_REG_GLOBAL_##reg, bits }
-#define NEURON_REG_CTX(reg, bits) { #reg, NRN_REG_CTX_##reg(0), bits }
-#define NEURON_REG_QUEUE(reg, bits) { #reg, NRN_REG_QUEUE_##reg(0), bits }
-
-/* All that can be read without an effect. */
-static const struct neuron_reg_desc neuron_global_regs[] = {
-	NEURON_REG_GLOBAL(MAGIC, 32),	       NEURON_REG_GLOBAL(VERSION, 32),
-	NEURON_REG_GLOBAL(STATUS, 32),	       NEURON_REG_GLOBAL(CLOCK_NS, 64),
-	NEURON_REG_GLOBAL(EVENT_RING_BASE, 64), NEURON_REG_GLOBAL(EVENT_RING_LOG2, 32),
-	NEURON_REG_GLOBAL(EVENT_HEAD, 32),     NEURON_REG_GLOBAL(EVENT_TAIL, 32),
-	NEURON_REG_GLOBAL(EVENTS_LOST, 32),    NEURON_REG_GLOBAL(BAD_REGISTER, 32),
-	NEURON_REG_GLOBAL(SCRUB_ADDR, 64),     NEURON_REG_GLOBAL(SCRUB_BYTES, 64),
-	NEURON_REG_GLOBAL(SCRUB_CTRL, 32),     NEURON_REG_GLOBAL(TEMPERATURE, 32),
-	NEURON_REG_GLOBAL(POWER_UW, 32),       NEURON_REG_GLOBAL(ENERGY_UJ, 64),
-	NEURON_REG_GLOBAL(HBM_CORRECTED, 32),  NEURON_REG_GLOBAL(HBM_UNCORRECTED, 32),
-};
-
-static const struct neuron_reg_desc neuron_ctx_regs[] = {
-	NEURON_REG_CTX(PT_ROOT, 64),
-	NEURON_REG_CTX(CTRL, 32),
-	NEURON_REG_CTX(STATUS, 32),
-	NEURON_REG_CTX(TLB_FLUSHING, 32),
-};
-
-static const struct neuron_reg_desc neuron_queue_regs[] = {
-	NEURON_REG_QUEUE(RING_BASE, 64),  NEURON_REG_QUEUE(SEQNO_ADDR, 64),
-	NEURON_REG_QUEUE(RING_LOG2, 32),  NEURON_REG_QUEUE(CFG, 32),
-	NEURON_REG_QUEUE(CTRL, 32),	  NEURON_REG_QUEUE(STATUS, 32),
-	NEURON_REG_QUEUE(HEAD, 64),	  NEURON_REG_QUEUE(TAIL, 64),
-	NEURON_REG_QUEUE(PROGRESS, 64),	  NEURON_REG_QUEUE(STAMP_ADDR, 64),
-	NEURON_REG_QUEUE(COALESCE, 32),	  NEURON_REG_QUEUE(BUSY_NS, 64),
-	NEURON_REG_QUEUE(CORE_NS, 64),
-};
-
 struct neuron_snapshot_job {
 	u64 seqno;
 	u64 first;
@@ -96,7 +53,7 @@ struct neuron_snapshot_queue {
 	u64 completed;
 	u64 head;
 	u64 tail;
-	u64 regs[ARRAY_SIZE(neuron_queue_regs)];
+	u64 regs[NEURON_QUEUE_REGS];
 	/* @jobs: The oldest jobs in flight, of @job_count. */
 	struct neuron_snapshot_job jobs[NEURON_DUMP_JOBS];
 	u32 job_count;
@@ -108,7 +65,7 @@ struct neuron_snapshot_queue {
 
 struct neuron_snapshot_ctx {
 	bool used;
-	u64 regs[ARRAY_SIZE(neuron_ctx_regs)];
+	u64 regs[NEURON_CTX_REGS];
 };
 
 /*
@@ -122,7 +79,7 @@ struct neuron_snapshot {
 	ktime_t real;
 	ktime_t boot;
 	int resets;
-	u64 regs[ARRAY_SIZE(neuron_global_regs)];
+	u64 regs[NEURON_GLOBAL_REGS];
 	struct neuron_snapshot_ctx contexts[NRN_MAX_CONTEXTS];
 	struct neuron_snapshot_queue queues[NRN_MAX_QUEUES];
 	struct neuron_vm_range mappings[NEURON_DUMP_MAPPINGS];
@@ -133,16 +90,6 @@ struct neuron_snapshot {
 	u32 event_count;
 	u32 event_tail;
 };
-
-static void neuron_snapshot_regs(struct neuron_device *ndev, const struct neuron_reg_desc *descs,
-				 u32 count, u32 base, u64 *values)
-{
-	u32 i;
-
-	for (i = 0; i < count; i++)
-		values[i] = descs[i].bits == 64 ? neuron_rd64(ndev, base + descs[i].offset) :
-						  neuron_rd32(ndev, base + descs[i].offset);
-}
 
 /* The ring may be gone already, and the device may say anything. */
 static void neuron_snapshot_packets(struct neuron_snapshot_queue *to, struct neuron_queue *queue,
@@ -191,8 +138,7 @@ static void neuron_snapshot_queue(struct neuron_snapshot_queue *to, struct neuro
 {
 	u32 base = queue->hw * NRN_BLOCK_QUEUE_STRIDE;
 
-	neuron_snapshot_regs(queue->ndev, neuron_queue_regs, ARRAY_SIZE(neuron_queue_regs), base,
-			     to->regs);
+	neuron_regs_read(queue->ndev, neuron_queue_regs, NEURON_QUEUE_REGS, base, to->regs);
 	to->used = true;
 	to->ctx = queue->ctx;
 	to->id = queue->id;
@@ -231,8 +177,8 @@ static void neuron_snapshot_contexts(struct neuron_snapshot *snap, struct neuron
 	for (ctx = 0; ctx < ndev->info.contexts; ctx++) {
 		snap->contexts[ctx].used = ndev->ctx_root[ctx];
 		if (ndev->ctx_root[ctx])
-			neuron_snapshot_regs(ndev, neuron_ctx_regs, ARRAY_SIZE(neuron_ctx_regs),
-					     ctx * NRN_BLOCK_CTX_STRIDE, snap->contexts[ctx].regs);
+			neuron_regs_read(ndev, neuron_ctx_regs, NEURON_CTX_REGS,
+					 ctx * NRN_BLOCK_CTX_STRIDE, snap->contexts[ctx].regs);
 	}
 }
 
@@ -270,22 +216,12 @@ void neuron_coredump_take(struct neuron_device *ndev, const char *why, u32 ctx, 
 	snap->real = ktime_get_real();
 	snap->boot = ktime_get_boottime();
 	snap->resets = atomic_read(&ndev->reset_count);
-	neuron_snapshot_regs(ndev, neuron_global_regs, ARRAY_SIZE(neuron_global_regs), 0,
-			     snap->regs);
+	neuron_regs_read(ndev, neuron_global_regs, NEURON_GLOBAL_REGS, 0, snap->regs);
 	neuron_snapshot_contexts(snap, ndev);
 	neuron_snapshot_queues(snap, ndev);
 	neuron_snapshot_events(snap, ndev);
 	snap->mapping_count = vm ? neuron_vm_list(vm, snap->mappings, NEURON_DUMP_MAPPINGS) : 0;
 	queue_work(system_unbound_wq, &ndev->coredump.work);
-}
-
-static void neuron_dump_regs(struct drm_printer *p, const struct neuron_reg_desc *descs, u32 count,
-			     const u64 *values)
-{
-	u32 i;
-
-	for (i = 0; i < count; i++)
-		drm_printf(p, "%s: %#llx\n", descs[i].name, values[i]);
 }
 
 static void neuron_dump_header(struct drm_printer *p, struct neuron_device *ndev,
@@ -324,14 +260,6 @@ static void neuron_dump_packet(struct drm_printer *p, u64 index,
 	drm_puts(p, "\n");
 }
 
-static const char *const neuron_queue_states[] = {
-	[DRM_NEURON_QUEUE_OK] = "ok",
-	[DRM_NEURON_QUEUE_FAULTED] = "faulted",
-	[DRM_NEURON_QUEUE_TIMED_OUT] = "timed out",
-	[DRM_NEURON_QUEUE_CANCELED] = "canceled",
-	[DRM_NEURON_QUEUE_LOST] = "lost",
-};
-
 static void neuron_dump_queue(struct drm_printer *p, u32 hw,
 			      const struct neuron_snapshot_queue *queue)
 {
@@ -339,10 +267,10 @@ static void neuron_dump_queue(struct drm_printer *p, u32 hw,
 
 	drm_printf(p, "\n[queue %u]\n", hw);
 	drm_printf(p, "context: %u\nid: %u\nstate: %s%s\n", queue->ctx, queue->id,
-		   neuron_queue_states[queue->state], queue->marked ? ", stopped" : "");
+		   neuron_queue_state_name(queue->state), queue->marked ? ", stopped" : "");
 	drm_printf(p, "submitted: %llu\ncompleted: %llu\n", queue->submitted, queue->completed);
 	drm_printf(p, "head: %llu\ntail: %llu\n", queue->head, queue->tail);
-	neuron_dump_regs(p, neuron_queue_regs, ARRAY_SIZE(neuron_queue_regs), queue->regs);
+	neuron_regs_print(p, neuron_queue_regs, NEURON_QUEUE_REGS, queue->regs);
 
 	drm_printf(p, "jobs: %u\n", queue->job_count);
 	for (i = 0; i < min(queue->job_count, NEURON_DUMP_JOBS); i++)
@@ -392,14 +320,14 @@ static void neuron_dump(struct drm_printer *p, struct neuron_device *ndev,
 	neuron_dump_header(p, ndev, snap);
 
 	drm_puts(p, "\n[device]\n");
-	neuron_dump_regs(p, neuron_global_regs, ARRAY_SIZE(neuron_global_regs), snap->regs);
+	neuron_regs_print(p, neuron_global_regs, NEURON_GLOBAL_REGS, snap->regs);
 
 	for (i = 0; i < ndev->info.contexts; i++) {
 		if (!snap->contexts[i].used)
 			continue;
 		drm_printf(p, "\n[context %u]\n", i);
-		neuron_dump_regs(p, neuron_ctx_regs, ARRAY_SIZE(neuron_ctx_regs),
-				 snap->contexts[i].regs);
+		neuron_regs_print(p, neuron_ctx_regs, NEURON_CTX_REGS,
+				  snap->contexts[i].regs);
 	}
 
 	for (i = 0; i < ndev->info.queues; i++)

@@ -1,97 +1,96 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
+#include <linux/debugfs.h>
 #include <linux/seq_file.h>
 
-#include <drm/drm_debugfs.h>
 #include <drm/drm_drv.h>
 #include <drm/drm_print.h>
 
 #include "neuron_debugfs.h"
+#include "neuron_fail.h"
 #include "neuron_hw.h"
-#include "neuron_pm.h"
-#include "neuron_queue.h"
+#include "neuron_sysfs.h"
 
-static void neuron_debugfs_show_queue(struct seq_file *m, struct neuron_queue *queue)
+/**
+ * DOC: Debugfs
+ *
+ * The files are in the folder that DRM makes for the device, and go with it: drm_dev_unplug() waits
+ * for those who read. The helpers of DRM would let everybody read what is in them once debugfs
+ * itself does; these are root's.
+ *
+ * Reading wakes nobody. Registers are read under reset_sem, as long as the device is not cut off;
+ * what the driver knows by itself is told in every state. What another file has is looked at under
+ * the locks that keep it: files_lock a file that is not being closed, bo_list_lock a buffer,
+ * neuron_vm.lock an address space.
+ *
+ * docs/reference/driver.md describes each file.
+ */
+
+static void neuron_debugfs_print_device(struct drm_printer *p, struct neuron_device *ndev)
 {
-	struct neuron_device *ndev = queue->ndev;
-	u32 hw = queue->hw;
-
-	seq_printf(m, "%u ctx=%u state=%u submitted=%llu completed=%llu", hw, queue->ctx,
-		   queue->state, queue->submitted, queue->completed);
-	seq_printf(m, " status=%#x head=%llu tail=%llu progress=%llu\n",
-		   neuron_rd32(ndev, NRN_REG_QUEUE_STATUS(hw)),
-		   neuron_rd64(ndev, NRN_REG_QUEUE_HEAD(hw)),
-		   neuron_rd64(ndev, NRN_REG_QUEUE_TAIL(hw)),
-		   neuron_rd64(ndev, NRN_REG_QUEUE_PROGRESS(hw)));
-}
-
-/* One line per queue: hardware number, what the driver knows, what the registers say. */
-static int neuron_debugfs_queues(struct seq_file *m, void *unused)
-{
-	struct drm_debugfs_entry *entry = m->private;
-	struct neuron_device *ndev = to_neuron_device(entry->dev);
-	struct neuron_queue *queue __free(neuron_queue) = NULL;
-	int idx;
-
-	if (!drm_dev_enter(&ndev->drm, &idx))
-		return -ENODEV;
+	drm_printf(p, "state=%s resets=%d wedged=%d", neuron_device_state(ndev),
+		   atomic_read(&ndev->reset_count), READ_ONCE(ndev->wedged));
 
 	down_read(&ndev->reset_sem);
-	/* Without a file there is no queue, so nothing has to be woken. */
-	while (!neuron_hw_is_cut_off(ndev) && (queue = neuron_queue_next(ndev, queue)))
-		neuron_debugfs_show_queue(m, queue);
-	up_read(&ndev->reset_sem);
-	drm_dev_exit(idx);
-	return 0;
-}
-
-static int neuron_debugfs_hbm(struct seq_file *m, void *unused)
-{
-	struct drm_debugfs_entry *entry = m->private;
-	struct neuron_device *ndev = to_neuron_device(entry->dev);
-	struct drm_printer p = drm_seq_file_printer(m);
-
-	mutex_lock(&ndev->hbm.lock);
-	drm_buddy_print(&ndev->hbm.mm, &p);
-	mutex_unlock(&ndev->hbm.lock);
-	return 0;
-}
-
-static int neuron_debugfs_device(struct seq_file *m, void *unused)
-{
-	struct drm_debugfs_entry *entry = m->private;
-	struct neuron_device *ndev = to_neuron_device(entry->dev);
-	int idx;
-
-	int ret;
-
-	if (!drm_dev_enter(&ndev->drm, &idx))
-		return -ENODEV;
-	ret = neuron_pm_get(ndev);
-	if (ret)
-		goto out_exit;
-
-	down_read(&ndev->reset_sem);
-	if (!neuron_hw_is_cut_off(ndev))
-		seq_printf(m, "status=%#x resets=%d wedged=%d events_lost=%u bad_register=%u\n",
+	if (!neuron_hw_is_cut_off(ndev) && neuron_hw_present(ndev))
+		drm_printf(p, " status=%#x events_lost=%u bad_register=%u",
 			   neuron_rd32(ndev, NRN_REG_GLOBAL_STATUS),
-			   atomic_read(&ndev->reset_count), ndev->wedged,
 			   neuron_rd32(ndev, NRN_REG_GLOBAL_EVENTS_LOST),
 			   neuron_rd32(ndev, NRN_REG_GLOBAL_BAD_REGISTER));
 	up_read(&ndev->reset_sem);
-	neuron_pm_put(ndev);
-out_exit:
-	drm_dev_exit(idx);
-	return ret;
+	drm_puts(p, "\n");
 }
 
-static const struct drm_debugfs_info neuron_debugfs_files[] = {
-	{ "device", neuron_debugfs_device, 0, NULL },
-	{ "hbm", neuron_debugfs_hbm, 0, NULL },
-	{ "queues", neuron_debugfs_queues, 0, NULL },
+static int neuron_debugfs_show(struct seq_file *m,
+			       void (*print)(struct drm_printer *p, struct neuron_device *ndev))
+{
+	struct drm_printer p = drm_seq_file_printer(m);
+	struct neuron_device *ndev = m->private;
+	int idx;
+
+	if (!drm_dev_enter(&ndev->drm, &idx))
+		return -ENODEV;
+	print(&p, ndev);
+	drm_dev_exit(idx);
+	return 0;
+}
+
+#define NEURON_DEBUGFS_FILE(name)							\
+	static int neuron_debugfs_##name##_show(struct seq_file *m, void *unused)	\
+	{										\
+		return neuron_debugfs_show(m, neuron_debugfs_print_##name);		\
+	}										\
+	DEFINE_SHOW_ATTRIBUTE(neuron_debugfs_##name)
+
+NEURON_DEBUGFS_FILE(buffers);
+NEURON_DEBUGFS_FILE(clients);
+NEURON_DEBUGFS_FILE(device);
+NEURON_DEBUGFS_FILE(hbm);
+NEURON_DEBUGFS_FILE(queues);
+NEURON_DEBUGFS_FILE(registers);
+NEURON_DEBUGFS_FILE(vm);
+
+static const struct {
+	const char *name;
+	const struct file_operations *fops;
+} neuron_debugfs_files[] = {
+	{ "buffers", &neuron_debugfs_buffers_fops },
+	{ "clients", &neuron_debugfs_clients_fops },
+	{ "device", &neuron_debugfs_device_fops },
+	{ "hbm", &neuron_debugfs_hbm_fops },
+	{ "queues", &neuron_debugfs_queues_fops },
+	{ "registers", &neuron_debugfs_registers_fops },
+	{ "vm", &neuron_debugfs_vm_fops },
 };
 
 void neuron_debugfs_init(struct neuron_device *ndev)
 {
-	drm_debugfs_add_files(&ndev->drm, neuron_debugfs_files, ARRAY_SIZE(neuron_debugfs_files));
+	struct dentry *folder = ndev->drm.debugfs_root;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(neuron_debugfs_files); i++)
+		debugfs_create_file(neuron_debugfs_files[i].name, 0400, folder, ndev,
+				    neuron_debugfs_files[i].fops);
+	neuron_debugfs_add_vm_walk(ndev, folder);
+	neuron_fail_add_files(ndev, folder);
 }

@@ -17,9 +17,11 @@
 
 #include "neuron_dma.h"
 #include "neuron_coredump.h"
+#include "neuron_fail.h"
 #include "neuron_hbm.h"
 #include "neuron_ras.h"
 #include "neuron_spec.h"
+#include "neuron_usage.h"
 #include "neuron_user.h"
 #include "neuron_vm.h"
 
@@ -47,13 +49,17 @@ struct neuron_queue;
  *         neuron_events.lock          consumer of the event ring
  *         neuron_queue.stop_lock      ownership of a hardware queue and of a ring
  *           neuron_device.queues_lock table of hardware queues
+ *           neuron_usage.lock         queues of one file, and the time that they have used
  *           neuron_vector.lock        queues of one interrupt vector (hard irq)
  *             neuron_queue.irq_lock   jobs and state of one queue (hard irq)
  *               dma_fence.lock
  *             neuron_file_dma.lock    jobs that are done with memory of a process (hard irq)
  *           drm_device.event_lock     files that listen to events, and their events
  *           neuron_ras.lock           error counters
- *     neuron_device.users (xa_lock)   users and what is charged to them; nothing is taken inside
+ *     neuron_device.bo_list_lock      list of all buffers
+ *     neuron_device.users (xa_lock)   users and what is charged to them
+ *
+ * Nothing is taken inside the last two.
  *
  * Fences complete through the interrupt handlers, the event thread and the watchdog. They take
  * reset_sem and what is below it. So while one of these locks is held, no memory may be allocated,
@@ -179,6 +185,7 @@ struct neuron_device {
 
 	struct neuron_ras ras;
 	struct neuron_coredump coredump;
+	struct neuron_fails fails;
 	/* @listeners: Files that want events; under drm_device.event_lock. */
 	struct list_head listeners;
 
@@ -195,6 +202,11 @@ struct neuron_device {
 	struct mutex doorbell_lock;
 	/* @doorbells_shut: No process may reach its doorbells; under @doorbell_lock. */
 	bool doorbells_shut;
+
+	/* @bo_list_lock: Protects @bo_list; a buffer of the list is not freed. */
+	struct mutex bo_list_lock;
+	/* @bo_list: All buffers that somebody has, or has had, a handle to. */
+	struct list_head bo_list;
 
 	/* @bos_lock: Protects @bos and the DMA mappings of the buffers in it. */
 	struct mutex bos_lock;
@@ -234,6 +246,12 @@ struct neuron_file {
 	struct xarray queues;
 	struct neuron_file_dma dma;
 	struct neuron_listener listener;
+	struct neuron_usage usage;
+	/*
+	 * @closing: Its handles are about to be freed, or have been, without a lock: nobody but
+	 * the file itself looks at them any more. Under neuron_device.files_lock.
+	 */
+	bool closing;
 };
 
 /* Queues that one file may have, so that a single process cannot take all. */

@@ -19,6 +19,7 @@
 #include "neuron_gem.h"
 #include "neuron_job.h"
 #include "neuron_submit.h"
+#include "neuron_trace.h"
 #include "neuron_uring.h"
 
 /**
@@ -56,6 +57,8 @@ struct neuron_dma {
 	unsigned long num_pages;
 	/* @mm: Where the pins are accounted; grabbed. */
 	struct mm_struct *mm;
+	/* @ptr: Address in the process, for the trace. */
+	u64 ptr;
 	/* @offset: Of the first byte in the first page. */
 	u32 offset;
 	u64 bytes;
@@ -178,6 +181,9 @@ static void neuron_dma_put_pages(struct neuron_dma *dma)
 {
 	unsigned long i;
 
+	if (dma->num_pages)
+		trace_neuron_dma_unpin(dma->queue->ctx, dma->queue->hw, dma->ptr, dma->num_pages,
+				       neuron_dma_writes(dma));
 	if (dma->mm) {
 		unpin_user_pages_dirty_lock(dma->pages, dma->num_pages, neuron_dma_writes(dma));
 		neuron_dma_unaccount(dma);
@@ -223,6 +229,7 @@ static struct neuron_dma *neuron_dma_alloc(struct neuron_submission *sub,
 		return NULL;
 
 	dma->nfile = sub->nfile;
+	dma->ptr = args->ptr;
 	dma->offset = offset_in_page(args->ptr);
 	dma->bytes = args->bytes;
 	dma->va = args->va;
@@ -249,10 +256,13 @@ static int neuron_dma_get_pages(struct neuron_submission *sub, const struct drm_
 		return -ENOMEM;
 
 	ret = fixed ? neuron_dma_import(dma, args->ptr, sub) : neuron_dma_pin(dma, args->ptr);
+	/* What was pinned has been unpinned, what was imported is referenced. */
+	if (ret && !fixed)
+		dma->num_pages = 0;
+	if (dma->num_pages)
+		trace_neuron_dma_pin(dma->queue->ctx, dma->queue->hw, dma->ptr, dma->num_pages,
+				     neuron_dma_writes(dma));
 	if (ret) {
-		/* What was pinned has been unpinned, what was imported is referenced. */
-		if (!fixed)
-			dma->num_pages = 0;
 		neuron_dma_free(dma);
 		return ret;
 	}
@@ -266,6 +276,9 @@ static int neuron_dma_map_sgt(struct neuron_dma *dma)
 	struct device *dev = neuron_dma_dev(dma->nfile->ndev);
 	unsigned int segment = min_t(size_t, dma_max_mapping_size(dev), UINT_MAX);
 	int ret;
+
+	if (neuron_should_fail(dma->nfile->ndev, NEURON_FAIL_DMA_MAP))
+		return -ENOMEM;
 
 	ret = sg_alloc_table_from_pages_segment(&dma->sgt, dma->pages, dma->num_pages, 0,
 						dma->num_pages << PAGE_SHIFT, segment,

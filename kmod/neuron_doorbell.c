@@ -97,6 +97,7 @@ static void neuron_doorbell_free(struct drm_gem_object *obj)
 {
 	struct neuron_doorbell *doorbell = to_neuron_doorbell(obj);
 
+	neuron_bo_list_del(&doorbell->bo);
 	if (doorbell->bo.dummy)
 		__free_page(doorbell->bo.dummy);
 	drm_gem_object_release(obj);
@@ -144,8 +145,10 @@ int neuron_doorbell_handle(struct neuron_file *nfile, u32 *handle)
 
 	mutex_lock(&ndev->doorbell_lock);
 	doorbell = nfile->doorbell ?: neuron_doorbell_create(ndev, nfile->ctx);
-	if (!IS_ERR(doorbell))
+	if (!IS_ERR(doorbell) && !nfile->doorbell) {
 		nfile->doorbell = doorbell;
+		neuron_bo_list_add(&doorbell->bo, nfile->drm_file);
+	}
 	mutex_unlock(&ndev->doorbell_lock);
 
 	if (IS_ERR(doorbell))

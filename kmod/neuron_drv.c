@@ -5,7 +5,6 @@
 #include <linux/module.h>
 
 #include <drm/drm_accel.h>
-#include <drm/drm_debugfs.h>
 #include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_ioctl.h>
@@ -226,6 +225,7 @@ static int neuron_open(struct drm_device *drm, struct drm_file *file)
 	INIT_LIST_HEAD(&nfile->link);
 	INIT_LIST_HEAD(&nfile->listener.link);
 	xa_init_flags(&nfile->queues, XA_FLAGS_ALLOC1);
+	neuron_usage_init(&nfile->usage);
 	neuron_dma_init_file(nfile);
 
 	ret = -ENODEV;
@@ -300,6 +300,7 @@ static void neuron_file_forget(struct neuron_file *nfile, bool abandon)
 	xa_for_each(&nfile->queues, id, queue)
 		neuron_queue_drop(queue);
 	xa_destroy(&nfile->queues);
+	neuron_vm_destroy(&nfile->vm);
 	neuron_user_uncharge(nfile->user, NEURON_CONTEXTS, 1);
 	neuron_user_put(nfile->user);
 	kfree(nfile);
@@ -324,12 +325,22 @@ static void neuron_postclose(struct drm_device *drm, struct drm_file *file)
 	neuron_pm_put(ndev);
 }
 
-/* Before DRM's own release, which frees the events of the file. */
+static void neuron_file_close(struct neuron_file *nfile)
+{
+	struct neuron_device *ndev = nfile->ndev;
+
+	mutex_lock(&ndev->files_lock);
+	nfile->closing = true;
+	mutex_unlock(&ndev->files_lock);
+}
+
+/* Before DRM's own release, which frees the events and the handles of the file. */
 static int neuron_release(struct inode *inode, struct file *filp)
 {
 	struct drm_file *file = filp->private_data;
 
 	neuron_event_file_release(file->driver_priv);
+	neuron_file_close(file->driver_priv);
 	return drm_release(inode, filp);
 }
 
@@ -337,7 +348,15 @@ static void neuron_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 {
 	struct neuron_file *nfile = file->driver_priv;
 
-	neuron_gem_show_fdinfo(p, file);
+	struct neuron_times_used used;
+	bool active;
+
+	used = neuron_usage_read(&nfile->usage, &active);
+	drm_printf(p, "drm-engine-queue:\t%llu ns\n", used.busy_ns);
+	drm_printf(p, "drm-engine-capacity-queue:\t%u\n", nfile->ndev->info.queues);
+	drm_printf(p, "drm-engine-core:\t%llu ns\n", used.core_ns);
+	drm_printf(p, "drm-engine-capacity-core:\t%u\n", nfile->ndev->info.cores);
+	neuron_gem_show_fdinfo(p, file, active);
 	neuron_vm_show_fdinfo(p, &nfile->vm);
 }
 
@@ -410,6 +429,7 @@ static int neuron_init_software(struct neuron_device *ndev)
 	spin_lock_init(&ndev->queues_lock);
 	INIT_LIST_HEAD(&ndev->files);
 	INIT_LIST_HEAD(&ndev->bos);
+	INIT_LIST_HEAD(&ndev->bo_list);
 	INIT_LIST_HEAD(&ndev->listeners);
 	INIT_DELAYED_WORK(&ndev->tdr, neuron_tdr_work);
 	ida_init(&ndev->ctx_ida);
@@ -418,6 +438,9 @@ static int neuron_init_software(struct neuron_device *ndev)
 	neuron_ras_init(ndev);
 	neuron_users_init(ndev);
 
+	ret = neuron_fail_init(ndev);
+	if (ret)
+		return ret;
 	ret = drmm_add_action_or_reset(&ndev->drm, neuron_free_software, NULL);
 	if (ret)
 		return ret;
@@ -425,6 +448,9 @@ static int neuron_init_software(struct neuron_device *ndev)
 	if (ret)
 		return ret;
 	ret = drmm_mutex_init(&ndev->drm, &ndev->doorbell_lock);
+	if (ret)
+		return ret;
+	ret = drmm_mutex_init(&ndev->drm, &ndev->bo_list_lock);
 	if (ret)
 		return ret;
 	ret = drmm_mutex_init(&ndev->drm, &ndev->bos_lock);

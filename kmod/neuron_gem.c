@@ -7,6 +7,7 @@
 #include <drm/drm_print.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_compat.h"
 #include "neuron_device.h"
 #include "neuron_gem.h"
 #include "neuron_reset.h"
@@ -17,6 +18,31 @@ void neuron_bo_init(struct neuron_bo *bo)
 {
 	INIT_LIST_HEAD(&bo->link);
 	INIT_LIST_HEAD(&bo->blocks);
+	INIT_LIST_HEAD(&bo->list_link);
+}
+
+/* A buffer that is complete; of the process that calls, and the file, if it is known. */
+void neuron_bo_list_add(struct neuron_bo *bo, const struct drm_file *file)
+{
+	struct neuron_device *ndev = to_neuron_device(bo->shmem.base.dev);
+
+	bo->client = file ? file->client_id : 0;
+	bo->pid = task_tgid_nr(current);
+	get_task_comm(bo->comm, current->group_leader);
+
+	mutex_lock(&ndev->bo_list_lock);
+	list_add_tail(&bo->list_link, &ndev->bo_list);
+	mutex_unlock(&ndev->bo_list_lock);
+}
+
+/* First step of freeing it. */
+void neuron_bo_list_del(struct neuron_bo *bo)
+{
+	struct neuron_device *ndev = to_neuron_device(bo->shmem.base.dev);
+
+	mutex_lock(&ndev->bo_list_lock);
+	list_del_init(&bo->list_link);
+	mutex_unlock(&ndev->bo_list_lock);
 }
 
 /* To be freed with kfree(). */
@@ -112,10 +138,12 @@ static struct drm_gem_object *neuron_bo_create_charged(struct neuron_file *nfile
 		return ERR_PTR(ret);
 
 	obj = neuron_bo_create(nfile->ndev, args, size);
-	if (IS_ERR(obj))
+	if (IS_ERR(obj)) {
 		neuron_user_uncharge(nfile->user, what, size);
-	else
-		to_neuron_bo(obj)->user = neuron_user_get(nfile->user);
+		return obj;
+	}
+	to_neuron_bo(obj)->user = neuron_user_get(nfile->user);
+	neuron_bo_list_add(to_neuron_bo(obj), nfile->drm_file);
 	return obj;
 }
 
@@ -197,7 +225,15 @@ bool neuron_gem_owns_hbm(struct drm_file *file, u64 offset)
 	return owns;
 }
 
-void neuron_gem_show_fdinfo(struct drm_printer *p, struct drm_file *file)
+/* HBM always is; of host memory, what is pinned or mapped by a process. */
+static bool neuron_bo_is_resident(struct neuron_bo *bo)
+{
+	return bo->placement == DRM_NEURON_PLACE_HBM || READ_ONCE(bo->shmem.sgt) ||
+	       READ_ONCE(bo->shmem.pages);
+}
+
+/* What is bound may be used by each job; which ones use it nobody says. */
+void neuron_gem_show_fdinfo(struct drm_printer *p, struct drm_file *file, bool active)
 {
 	struct drm_memory_stats stats[] = {
 		[DRM_NEURON_PLACE_HOST] = {},
@@ -218,9 +254,13 @@ void neuron_gem_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 			s->shared += obj->size;
 		else
 			s->private += obj->size;
+		if (neuron_bo_is_resident(bo))
+			s->resident += obj->size;
+		if (active && atomic_read(&bo->bindings))
+			s->active += obj->size;
 	}
 	spin_unlock(&file->table_lock);
 
-	drm_print_memory_stats(p, &stats[DRM_NEURON_PLACE_HOST], 0, "system");
-	drm_print_memory_stats(p, &stats[DRM_NEURON_PLACE_HBM], 0, "hbm");
+	drm_print_memory_stats(p, &stats[DRM_NEURON_PLACE_HOST], NEURON_MEMORY_STATS, "system");
+	drm_print_memory_stats(p, &stats[DRM_NEURON_PLACE_HBM], NEURON_MEMORY_STATS, "hbm");
 }

@@ -2,8 +2,10 @@
 #ifndef __NEURON_GEM_H__
 #define __NEURON_GEM_H__
 
+#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/mm_types.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 
 #include <drm/drm_gem_shmem_helper.h>
@@ -41,6 +43,16 @@ struct neuron_bo {
 	 * lock.
 	 */
 	struct page *dummy;
+	/* @bindings: In how many mappings of contexts it is. */
+	atomic_t bindings;
+	/* @pins: How many queues in user mode need these. */
+	atomic_t pins;
+	/* @list_link: In neuron_device.bo_list. */
+	struct list_head list_link;
+	/* @client, @pid, @comm: Who has made it: the file as in fdinfo, and the process. Constant. */
+	u64 client;
+	pid_t pid;
+	char comm[TASK_COMM_LEN];
 };
 
 static inline struct neuron_bo *to_neuron_bo(struct drm_gem_object *obj)
@@ -66,7 +78,10 @@ void neuron_bo_unmap_dma_locked(struct neuron_bo *bo);
 void neuron_bos_unmap_dma(struct neuron_device *ndev);
 bool neuron_gem_owns_hbm(struct drm_file *file, u64 offset);
 
-void neuron_gem_show_fdinfo(struct drm_printer *p, struct drm_file *file);
+void neuron_bo_list_add(struct neuron_bo *bo, const struct drm_file *file);
+void neuron_bo_list_del(struct neuron_bo *bo);
+
+void neuron_gem_show_fdinfo(struct drm_printer *p, struct drm_file *file, bool active);
 
 int neuron_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 int neuron_bo_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file);

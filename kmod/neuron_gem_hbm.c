@@ -98,6 +98,7 @@ static void neuron_hbm_bo_free(struct drm_gem_object *obj)
 {
 	struct neuron_bo *bo = to_neuron_bo(obj);
 
+	neuron_bo_list_del(bo);
 	neuron_hbm_free(to_neuron_device(obj->dev), &bo->blocks);
 	neuron_user_uncharge(bo->user, NEURON_HBM_BYTES, obj->size);
 	neuron_user_put(bo->user);

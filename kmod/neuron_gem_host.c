@@ -127,6 +127,9 @@ struct sg_table *neuron_bo_map_dma(struct neuron_bo *bo)
 	if (bo->import)
 		return bo->shmem.sgt;
 
+	if (neuron_should_fail(ndev, NEURON_FAIL_DMA_MAP))
+		return ERR_PTR(-ENOMEM);
+
 	sgt = drm_gem_shmem_get_pages_sgt(&bo->shmem);
 	if (IS_ERR(sgt)) {
 		neuron_host_bo_drop_partial(bo);
@@ -147,6 +150,7 @@ static void neuron_host_bo_free(struct drm_gem_object *obj)
 	struct neuron_user *user = bo->user;
 	size_t size = obj->size;
 
+	neuron_bo_list_del(bo);
 	neuron_bo_unmap_dma(bo);
 	drm_gem_shmem_free(&bo->shmem);
 	neuron_user_uncharge(user, NEURON_HOST_BYTES, size);

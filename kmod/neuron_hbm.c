@@ -28,6 +28,7 @@ int neuron_hbm_init(struct neuron_device *ndev)
 	for (bank = 0; bank < ndev->info.hbm_banks; bank++)
 		ndev->hbm.bank_free[bank] = neuron_hbm_bank_bytes(ndev);
 
+	spin_lock_init(&ndev->hbm.scrub_lock);
 	ret = drmm_mutex_init(&ndev->drm, &ndev->hbm.lock);
 	if (ret)
 		return ret;
@@ -66,6 +67,14 @@ static void neuron_hbm_count(struct neuron_device *ndev, struct list_head *block
 				       drm_buddy_block_size(mm, block), alloc);
 }
 
+/* For whoever looks at the map while it takes its time. */
+static void neuron_hbm_set_scrubbing(struct neuron_hbm *hbm, const struct list_head *blocks)
+{
+	spin_lock(&hbm->scrub_lock);
+	hbm->scrubbing = blocks;
+	spin_unlock(&hbm->scrub_lock);
+}
+
 /* Memory of another process must not shine through. */
 static int neuron_hbm_scrub(struct neuron_device *ndev, struct list_head *blocks)
 {
@@ -73,6 +82,7 @@ static int neuron_hbm_scrub(struct neuron_device *ndev, struct list_head *blocks
 	struct drm_buddy_block *block;
 	int ret = 0;
 
+	neuron_hbm_set_scrubbing(&ndev->hbm, blocks);
 	down_read(&ndev->reset_sem);
 	list_for_each_entry(block, blocks, link) {
 		ret = neuron_hw_scrub(ndev, drm_buddy_block_offset(block),
@@ -87,6 +97,7 @@ static int neuron_hbm_scrub(struct neuron_device *ndev, struct list_head *blocks
 		neuron_device_reset(ndev, "a scrub does not end");
 		ret = neuron_device_error(ndev) ?: -EIO;
 	}
+	neuron_hbm_set_scrubbing(&ndev->hbm, NULL);
 	return ret;
 }
 

@@ -4,6 +4,7 @@
 
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 
 #include <drm/neuron_accel.h>
@@ -22,6 +23,10 @@ struct neuron_hbm {
 	struct drm_buddy mm;
 	/* @bank_free: Bytes of each stack that are not allocated. */
 	u64 bank_free[DRM_NEURON_MAX_BANKS];
+	/* @scrub_lock: Protects @scrubbing; inside @lock. */
+	spinlock_t scrub_lock;
+	/* @scrubbing: Blocks that are being scrubbed, or NULL. */
+	const struct list_head *scrubbing;
 };
 
 int neuron_hbm_init(struct neuron_device *ndev);

@@ -55,6 +55,15 @@ static int neuron_poll(struct neuron_device *ndev, u32 reg, u32 mask, u32 want, 
 	return ret;
 }
 
+/* The same, unless it is to fail in its own way. */
+static int neuron_poll_or_fail(struct neuron_device *ndev, enum neuron_fail what, u32 reg, u32 mask,
+			       u32 want, u64 timeout_us)
+{
+	if (neuron_should_fail(ndev, what))
+		return -ETIMEDOUT;
+	return neuron_poll(ndev, reg, mask, want, timeout_us);
+}
+
 static u64 neuron_hw_stop_us(struct neuron_device *ndev)
 {
 	return READ_ONCE(ndev->stop_ms) * (u64)USEC_PER_MSEC;
@@ -172,6 +181,8 @@ int neuron_hw_wait_ready(struct neuron_device *ndev)
  */
 int neuron_hw_reset(struct neuron_device *ndev)
 {
+	if (neuron_should_fail(ndev, NEURON_FAIL_RESET))
+		return -ETIMEDOUT;
 	neuron_wr32(ndev, NRN_REG_GLOBAL_CTRL, NRN_GLOBAL_CTRL_RESET);
 	return neuron_hw_wait_ready(ndev);
 }
@@ -197,8 +208,8 @@ int neuron_hw_scrub(struct neuron_device *ndev, u64 addr, u64 bytes)
 	neuron_wr64(ndev, NRN_REG_GLOBAL_SCRUB_ADDR, addr);
 	neuron_wr64(ndev, NRN_REG_GLOBAL_SCRUB_BYTES, bytes);
 	neuron_wr32(ndev, NRN_REG_GLOBAL_SCRUB_CTRL, NRN_GLOBAL_SCRUB_CTRL_START);
-	ret = neuron_poll(ndev, NRN_REG_GLOBAL_SCRUB_CTRL, NRN_GLOBAL_SCRUB_CTRL_START, 0,
-			  NEURON_SCRUB_US);
+	ret = neuron_poll_or_fail(ndev, NEURON_FAIL_SCRUB, NRN_REG_GLOBAL_SCRUB_CTRL,
+				  NRN_GLOBAL_SCRUB_CTRL_START, 0, NEURON_SCRUB_US);
 	if (!ret && !(neuron_rd32(ndev, NRN_REG_GLOBAL_SCRUB_CTRL) & NRN_GLOBAL_SCRUB_CTRL_ERROR))
 		return 0;
 	if (ret == -ENODEV)
@@ -238,8 +249,8 @@ int neuron_hw_ctx_disable(struct neuron_device *ndev, u32 ctx)
 		return 0;
 
 	neuron_wr32(ndev, NRN_REG_CTX_CTRL(ctx), 0);
-	return neuron_poll(ndev, NRN_REG_CTX_STATUS(ctx), NRN_CTX_STATUS_BUSY, 0,
-			   neuron_hw_stop_us(ndev));
+	return neuron_poll_or_fail(ndev, NEURON_FAIL_CONTEXT_STOP, NRN_REG_CTX_STATUS(ctx),
+				   NRN_CTX_STATUS_BUSY, 0, neuron_hw_stop_us(ndev));
 }
 
 /* When 0 is returned, no access uses a translation that was removed before the call. */
@@ -251,7 +262,8 @@ int neuron_hw_tlb_flush(struct neuron_device *ndev, u32 ctx)
 		return 0;
 
 	neuron_wr32(ndev, NRN_REG_CTX_TLB_FLUSH(ctx), NRN_CTX_TLB_FLUSH_FLUSH);
-	return neuron_poll(ndev, NRN_REG_CTX_TLB_FLUSHING(ctx), ~0u, 0, neuron_hw_stop_us(ndev));
+	return neuron_poll_or_fail(ndev, NEURON_FAIL_TLB_FLUSH, NRN_REG_CTX_TLB_FLUSHING(ctx), ~0u,
+				   0, neuron_hw_stop_us(ndev));
 }
 
 static u32 neuron_hw_queue_cfg(u32 hw, const struct neuron_queue_regs *regs)
@@ -289,8 +301,8 @@ int neuron_hw_queue_stop(struct neuron_device *ndev, u32 hw)
 		return 0;
 
 	neuron_wr32(ndev, NRN_REG_QUEUE_CTRL(hw), 0);
-	return neuron_poll(ndev, NRN_REG_QUEUE_STATUS(hw), NRN_QUEUE_STATUS_BUSY, 0,
-			   neuron_hw_stop_us(ndev));
+	return neuron_poll_or_fail(ndev, NEURON_FAIL_QUEUE_STOP, NRN_REG_QUEUE_STATUS(hw),
+				   NRN_QUEUE_STATUS_BUSY, 0, neuron_hw_stop_us(ndev));
 }
 
 static_assert(NRN_MAX_QUEUES <= NRN_DOORBELL_SLOTS);

@@ -8,6 +8,7 @@
 #include <drm/neuron_accel.h>
 
 #include "neuron_device.h"
+#include "neuron_fail.h"
 
 static inline u32 neuron_rd32(struct neuron_device *ndev, u32 reg)
 {
@@ -70,6 +71,8 @@ static inline void neuron_hw_doorbell(struct neuron_device *ndev, u32 hw, u64 ta
 	 * wrote to HBM may still be in a write-combining buffer, which only wmb() empties.
 	 */
 	wmb();
+	if (neuron_should_fail(ndev, NEURON_FAIL_DOORBELL))
+		return;
 	neuron_wr32(ndev, NRN_REG_QUEUE_DOORBELL(hw), lower_32_bits(tail));
 }
 

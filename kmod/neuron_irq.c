@@ -231,6 +231,9 @@ static irqreturn_t neuron_queue_irq(int irq, void *arg)
 	struct neuron_queue *queue;
 	unsigned long flags;
 
+	if (neuron_should_fail(vector->ndev, NEURON_FAIL_INTERRUPT))
+		return IRQ_HANDLED;
+
 	spin_lock_irqsave(&vector->lock, flags);
 	list_for_each_entry(queue, &vector->queues, vector_link)
 		neuron_queue_retire(queue);

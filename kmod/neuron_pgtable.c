@@ -258,5 +258,55 @@ void neuron_pgtable_free_unlinked(struct neuron_pgtable *pgt)
 	}
 }
 
+/**
+ * neuron_pgtable_walk() - the way to an address, as the device goes it
+ * @pgt: Tables.
+ * @va: Context address.
+ * @steps: Gets the entry of each level, from the root on; room for NRN_MMU_LEVELS.
+ *
+ * Return: how many entries there are. The last one is a translation, or not valid.
+ */
+unsigned int neuron_pgtable_walk(const struct neuron_pgtable *pgt, u64 va,
+				 struct neuron_pt_step *steps)
+{
+	const struct neuron_pt *pt = pgt->root;
+	unsigned int level = NEURON_PT_TOP, count = 0;
+
+	for (;;) {
+		struct neuron_pt_step *step = &steps[count++];
+
+		step->level = level;
+		step->table = pt->dma;
+		step->index = neuron_pt_index(va, level);
+		step->entry = le64_to_cpu(READ_ONCE(pt->entries[step->index]));
+		if (!level || !pt->children[step->index])
+			return count;
+		pt = pt->children[step->index];
+		level--;
+	}
+}
+
+/* How many translations of each size there are in a range of whole mappings; adds to both. */
+void neuron_pgtable_count(const struct neuron_pgtable *pgt, u64 va, u64 size,
+			  unsigned long *pages, unsigned long *large_pages)
+{
+	struct neuron_pt_step steps[NRN_MMU_LEVELS];
+	u64 end = va + size;
+
+	while (va < end) {
+		unsigned int count = neuron_pgtable_walk(pgt, va, steps);
+		const struct neuron_pt_step *last = &steps[count - 1];
+		bool valid = last->entry & NRN_PTE_VALID;
+
+		if (last->level) {
+			*large_pages += valid;
+			va = ALIGN(va + 1, NEURON_LARGE_PAGE);
+		} else {
+			*pages += valid;
+			va += NEURON_PAGE;
+		}
+	}
+}
+
 static_assert(NRN_MMU_PAGE_SHIFT + NRN_MMU_LEVELS * NRN_MMU_INDEX_BITS == NRN_MMU_VA_BITS);
 static_assert(NRN_MMU_PAGE_SHIFT + NRN_MMU_INDEX_BITS == NRN_MMU_LARGE_PAGE_SHIFT);

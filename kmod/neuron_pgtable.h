@@ -25,6 +25,17 @@ struct neuron_pgtable {
 	unsigned long large_pages;
 };
 
+/*
+ * struct neuron_pt_step: an entry on the way to an address
+ */
+struct neuron_pt_step {
+	unsigned int level;
+	/* @table: Bus address of the table, @index the place in it. */
+	dma_addr_t table;
+	unsigned int index;
+	u64 entry;
+};
+
 int neuron_pgtable_init(struct neuron_pgtable *pgt, struct dma_pool *pool);
 void neuron_pgtable_fini(struct neuron_pgtable *pgt);
 dma_addr_t neuron_pgtable_root(const struct neuron_pgtable *pgt);
@@ -32,5 +43,10 @@ dma_addr_t neuron_pgtable_root(const struct neuron_pgtable *pgt);
 int neuron_pgtable_map(struct neuron_pgtable *pgt, u64 va, u64 addr, u64 size, u64 flags);
 void neuron_pgtable_unmap(struct neuron_pgtable *pgt, u64 va, u64 size);
 void neuron_pgtable_free_unlinked(struct neuron_pgtable *pgt);
+
+unsigned int neuron_pgtable_walk(const struct neuron_pgtable *pgt, u64 va,
+				 struct neuron_pt_step *steps);
+void neuron_pgtable_count(const struct neuron_pgtable *pgt, u64 va, u64 size,
+			  unsigned long *pages, unsigned long *large_pages);
 
 #endif /* __NEURON_PGTABLE_H__ */

@@ -70,6 +70,7 @@ static void neuron_import_bo_free(struct drm_gem_object *obj)
 {
 	struct neuron_bo *bo = to_neuron_bo(obj);
 
+	neuron_bo_list_del(bo);
 	neuron_bo_unmap_dma(bo);
 	dma_buf_put(bo->import);
 	drm_gem_object_release(obj);
@@ -149,8 +150,10 @@ static struct drm_gem_object *neuron_import(struct neuron_device *ndev, struct d
 
 	obj = drm_gem_prime_import_dev(&ndev->drm, dma_buf, neuron_dma_dev(ndev));
 	/* A buffer of our own is tracked when it is bound. */
-	if (!IS_ERR(obj) && to_neuron_bo(obj)->import)
+	if (!IS_ERR(obj) && to_neuron_bo(obj)->import) {
 		neuron_bo_track_dma(to_neuron_bo(obj));
+		neuron_bo_list_add(to_neuron_bo(obj), NULL);
+	}
 	return obj;
 }
 

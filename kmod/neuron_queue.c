@@ -10,6 +10,8 @@
 #include "neuron_queue.h"
 #include "neuron_reset.h"
 #include "neuron_tdr.h"
+#include "neuron_trace.h"
+#include "neuron_usage.h"
 #include "neuron_waiter.h"
 
 /**
@@ -236,6 +238,8 @@ bool neuron_queue_mark(struct neuron_queue *queue, enum drm_neuron_queue_state s
 		queue->first_error = first_error;
 		queue->rest_error = rest_error;
 		neuron_ras_count_stop(queue);
+		trace_neuron_queue_stop(queue->ctx, queue->hw, state, first_error,
+					queue->submitted, queue->completed);
 	}
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
 	return first;
@@ -348,6 +352,7 @@ static void neuron_queue_stop(struct neuron_queue *queue)
 /* The file's reference goes, and what its user is charged. */
 void neuron_queue_drop(struct neuron_queue *queue)
 {
+	neuron_usage_remove(queue);
 	neuron_user_uncharge_queue(queue->payer);
 	neuron_queue_put(queue);
 }
@@ -433,6 +438,7 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile,
 	INIT_LIST_HEAD(&queue->held);
 	queue->waiters = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&queue->vector_link);
+	INIT_LIST_HEAD(&queue->usage_link);
 	mutex_init(&queue->lock);
 	mutex_init(&queue->stop_lock);
 	spin_lock_init(&queue->irq_lock);
@@ -480,6 +486,7 @@ struct neuron_queue *neuron_queue_create(struct neuron_file *nfile,
 		goto err_release_memory;
 
 	neuron_vector_add(queue);
+	neuron_usage_add(&nfile->usage, queue);
 	neuron_queue_start(queue);
 	/* Nobody tells when the process rings: the watchdog looks as long as the queue lives. */
 	if (queue->user)

@@ -22,6 +22,7 @@ struct drm_syncobj;
 struct neuron_device;
 struct neuron_file;
 struct neuron_job;
+struct neuron_usage;
 struct neuron_user;
 struct neuron_vector;
 struct neuron_vm;
@@ -61,6 +62,10 @@ struct neuron_queue {
 	struct neuron_device *ndev;
 	/* @payer: Who is charged for it, or NULL; the file holds it. */
 	struct neuron_user *payer;
+	/* @usage: Where its times are added up, or NULL; the file's. */
+	struct neuron_usage *usage;
+	/* @usage_link: In neuron_usage.queues. */
+	struct list_head usage_link;
 	u32 ctx;
 	/* @id: What user space calls it. */
 	u32 id;
@@ -218,6 +223,7 @@ void neuron_queue_unpin(struct neuron_queue *queue);
 
 /* neuron_queue_ioctl.c */
 void neuron_queue_fill_limits(struct neuron_file *nfile, struct drm_neuron_query_queues *info);
+const char *neuron_queue_state_name(enum drm_neuron_queue_state state);
 int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 int neuron_queue_destroy_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 int neuron_queue_query_ioctl(struct drm_device *drm, void *data, struct drm_file *file);

@@ -10,6 +10,7 @@
 #include "neuron_doorbell.h"
 #include "neuron_queue.h"
 #include "neuron_reset.h"
+#include "neuron_trace.h"
 
 /* What the fields of the register take. The latter is also for how long a fence may be late. */
 #define NEURON_COALESCE_COUNT_MAX FIELD_MAX(NRN_QUEUE_COALESCE_COUNT)
@@ -28,6 +29,24 @@ void neuron_queue_fill_limits(struct neuron_file *nfile, struct drm_neuron_query
 	info->timeout_ms_max = NEURON_TIMEOUT_MS_MAX;
 	info->queues_max = min(ndev->info.queues, NEURON_FILE_QUEUES);
 	info->queues_user_max = neuron_user_limit(ndev, nfile->user, NEURON_QUEUES);
+}
+
+const char *neuron_queue_state_name(enum drm_neuron_queue_state state)
+{
+	switch (state) {
+	case DRM_NEURON_QUEUE_OK:
+		return "ok";
+	case DRM_NEURON_QUEUE_FAULTED:
+		return "faulted";
+	case DRM_NEURON_QUEUE_TIMED_OUT:
+		return "timed out";
+	case DRM_NEURON_QUEUE_CANCELED:
+		return "canceled";
+	case DRM_NEURON_QUEUE_LOST:
+		return "lost";
+	default:
+		return "?";
+	}
 }
 
 /* What user space gets for the queue besides its id. */
@@ -74,6 +93,8 @@ static int neuron_queue_create_entered(struct neuron_file *nfile,
 
 	queue->id = id;
 	args->queue_id = id;
+	trace_neuron_queue_create(queue->ctx, queue->hw, id, args->flags, queue->priority,
+				  queue->ring_log2);
 	xa_store(&nfile->queues, id, queue, GFP_KERNEL); /* the slot is there: cannot fail */
 	return 0;
 

@@ -168,6 +168,8 @@ static void neuron_queue_announce_locked(struct neuron_queue *queue, u64 tail)
 	if (queue->announced == tail)
 		return;
 	queue->announced = tail;
+	/* First: the device may be done with all of it when the write returns. */
+	trace_neuron_job_doorbell(queue->ctx, queue->hw, queue->submitted, tail);
 	neuron_hw_doorbell(queue->ndev, queue->hw, tail);
 }
 
@@ -277,6 +279,8 @@ void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *d
 			break;
 		list_move_tail(&job->link, done);
 		neuron_queue_stamp_locked(queue, job);
+		trace_neuron_job_retire(queue->ctx, queue->hw, job->fence.seqno, job->start_ns,
+					job->end_ns);
 		queue->completed = job->fence.seqno;
 		WRITE_ONCE(queue->head, job->end);
 	}

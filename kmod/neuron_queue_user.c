@@ -3,6 +3,7 @@
 #include "neuron_device.h"
 #include "neuron_hw.h"
 #include "neuron_queue.h"
+#include "neuron_trace.h"
 
 /**
  * DOC: Queues in user mode
@@ -31,25 +32,44 @@ static u64 neuron_queue_user_stamp_bytes(const struct neuron_queue *queue)
 	return (u64)sizeof(struct nrn_stamp) << queue->ring_log2;
 }
 
+static int neuron_queue_pin_range(struct neuron_queue *queue, struct neuron_vm *vm, u64 va,
+				  u64 size, bool write)
+{
+	int ret;
+
+	ret = neuron_vm_pin(vm, va, size, write);
+	if (!ret)
+		trace_neuron_pin(queue->ctx, va, size, write);
+	return ret;
+}
+
+static void neuron_queue_unpin_range(struct neuron_queue *queue, struct neuron_vm *vm, u64 va,
+				     u64 size, bool write)
+{
+	trace_neuron_unpin(queue->ctx, va, size, write);
+	neuron_vm_unpin(vm, va, size);
+}
+
 /*
  * Pin what the queue needs in memory of its context. Return: 0, or -EFAULT if it is not mapped, or
  * only for reading.
  */
 int neuron_queue_pin(struct neuron_queue *queue, struct neuron_vm *vm)
 {
+	u64 ring_bytes = neuron_queue_user_ring_bytes(queue);
 	int ret;
 
-	ret = neuron_vm_pin(vm, queue->ring_va, neuron_queue_user_ring_bytes(queue), false);
+	ret = neuron_queue_pin_range(queue, vm, queue->ring_va, ring_bytes, false);
 	if (ret)
 		return ret;
 
-	ret = neuron_vm_pin(vm, queue->seqno_va, sizeof(u64), true);
+	ret = neuron_queue_pin_range(queue, vm, queue->seqno_va, sizeof(u64), true);
 	if (ret)
 		goto err_unpin_ring;
 
 	if (queue->stamps_va)
-		ret = neuron_vm_pin(vm, queue->stamps_va, neuron_queue_user_stamp_bytes(queue),
-				    true);
+		ret = neuron_queue_pin_range(queue, vm, queue->stamps_va,
+					     neuron_queue_user_stamp_bytes(queue), true);
 	if (ret)
 		goto err_unpin_seqno;
 
@@ -57,9 +77,9 @@ int neuron_queue_pin(struct neuron_queue *queue, struct neuron_vm *vm)
 	return 0;
 
 err_unpin_seqno:
-	neuron_vm_unpin(vm, queue->seqno_va, sizeof(u64));
+	neuron_queue_unpin_range(queue, vm, queue->seqno_va, sizeof(u64), true);
 err_unpin_ring:
-	neuron_vm_unpin(vm, queue->ring_va, neuron_queue_user_ring_bytes(queue));
+	neuron_queue_unpin_range(queue, vm, queue->ring_va, ring_bytes, false);
 	return ret;
 }
 
@@ -72,8 +92,10 @@ void neuron_queue_unpin(struct neuron_queue *queue)
 		return;
 
 	queue->vm = NULL;
-	neuron_vm_unpin(vm, queue->ring_va, neuron_queue_user_ring_bytes(queue));
-	neuron_vm_unpin(vm, queue->seqno_va, sizeof(u64));
+	neuron_queue_unpin_range(queue, vm, queue->ring_va, neuron_queue_user_ring_bytes(queue),
+				 false);
+	neuron_queue_unpin_range(queue, vm, queue->seqno_va, sizeof(u64), true);
 	if (queue->stamps_va)
-		neuron_vm_unpin(vm, queue->stamps_va, neuron_queue_user_stamp_bytes(queue));
+		neuron_queue_unpin_range(queue, vm, queue->stamps_va,
+					 neuron_queue_user_stamp_bytes(queue), true);
 }

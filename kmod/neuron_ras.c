@@ -157,7 +157,7 @@ static void neuron_ras_tell(struct neuron_device *ndev, const struct neuron_ecc 
 
 	mutex_lock(&ndev->files_lock);
 	list_for_each_entry(nfile, &ndev->files, link) {
-		if (READ_ONCE(nfile->listener.mask) & DRM_NEURON_EVENT_RAS)
+		if (!nfile->closing && READ_ONCE(nfile->listener.mask) & DRM_NEURON_EVENT_RAS)
 			neuron_event_send_ras(nfile, ecc,
 					      neuron_gem_owns_hbm(nfile->drm_file, ecc->offset));
 	}

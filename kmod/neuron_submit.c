@@ -17,6 +17,7 @@
 #include "neuron_plug.h"
 #include "neuron_queue.h"
 #include "neuron_submit.h"
+#include "neuron_trace.h"
 #include "neuron_uring.h"
 
 /**
@@ -356,6 +357,7 @@ static int neuron_submit_commit_locked(struct neuron_submission *sub, u64 *seqno
 		return ret;
 	neuron_job_init_fence(job, sub->queue->fence_context, *seqno);
 	sub->job = NULL;
+	trace_neuron_job_create(sub->queue->ctx, sub->queue->hw, *seqno, sub->count, sub->dma);
 
 	/* Outside as well: a worker takes uring_lock, whose holder may wait for user memory. */
 	if (sub->ioucmd)

@@ -137,7 +137,7 @@ static const struct attribute_group neuron_ras_group = {
 	.attrs = neuron_ras_attrs,
 };
 
-static const char *neuron_device_state(const struct neuron_device *ndev)
+const char *neuron_device_state(const struct neuron_device *ndev)
 {
 	unsigned int away = READ_ONCE(ndev->away);
 

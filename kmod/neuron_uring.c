@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
+#include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -15,6 +16,7 @@
 #include "neuron_job.h"
 #include "neuron_queue.h"
 #include "neuron_submit.h"
+#include "neuron_trace.h"
 #include "neuron_uring.h"
 #include "neuron_waiter.h"
 
@@ -74,6 +76,10 @@ struct neuron_uring_pdu {
 	};
 	/* @queue: Referenced; rings with IORING_SETUP_IOPOLL only. */
 	struct neuron_queue *queue;
+	/* @issued: When it was queued, if somebody traces. */
+	ktime_t issued;
+	/* @hw: Number of the hardware queue, for the trace. */
+	u32 hw;
 };
 
 static struct neuron_uring_pdu *neuron_uring_pdu(struct io_uring_cmd *ioucmd)
@@ -81,10 +87,48 @@ static struct neuron_uring_pdu *neuron_uring_pdu(struct io_uring_cmd *ioucmd)
 	return io_uring_cmd_to_pdu(ioucmd, struct neuron_uring_pdu);
 }
 
+static u32 neuron_uring_ctx(const struct io_uring_cmd *ioucmd)
+{
+	const struct drm_file *file = ioucmd->file->private_data;
+	const struct neuron_file *nfile = file->driver_priv;
+
+	return nfile->ctx;
+}
+
+/* What the process calls the command. */
+static u64 neuron_uring_user_data(struct io_uring_cmd *ioucmd)
+{
+	return cmd_to_io_kiocb(ioucmd)->cqe.user_data;
+}
+
+/* The command is about this job, or waits for it; before anybody can complete it. */
+static void neuron_uring_trace_queued(struct io_uring_cmd *ioucmd, u32 hw, u64 seqno)
+{
+	struct neuron_uring_pdu *pdu = neuron_uring_pdu(ioucmd);
+
+	pdu->hw = hw;
+	pdu->issued = trace_neuron_uring_complete_enabled() ? ktime_get() : 0;
+	trace_neuron_uring_queued(neuron_uring_ctx(ioucmd), hw, seqno, ioucmd,
+				  neuron_uring_user_data(ioucmd));
+}
+
+/* The command is completed, and with that taken from us. */
+static void neuron_uring_end(struct io_uring_cmd *ioucmd, u64 seqno, int result, u64 end_ns,
+			     unsigned int issue_flags)
+{
+	struct neuron_uring_pdu *pdu = neuron_uring_pdu(ioucmd);
+
+	if (trace_neuron_uring_complete_enabled())
+		trace_neuron_uring_complete(neuron_uring_ctx(ioucmd), pdu->hw, seqno, ioucmd,
+					    neuron_uring_user_data(ioucmd), result, end_ns,
+					    pdu->issued ? ktime_sub(ktime_get(), pdu->issued) : 0);
+	neuron_uring_done(ioucmd, result, end_ns, issue_flags);
+}
+
 static void neuron_uring_complete(struct neuron_job *job, struct io_uring_cmd *ioucmd, int result,
 				  u64 end_ns, unsigned int issue_flags)
 {
-	neuron_uring_done(ioucmd, result, end_ns, issue_flags);
+	neuron_uring_end(ioucmd, job->fence.seqno, result, end_ns, issue_flags);
 	dma_fence_put(&job->fence);
 }
 
@@ -96,6 +140,7 @@ void neuron_uring_arm(struct neuron_job *job, struct neuron_submission *sub)
 
 	dma_fence_get(&job->fence);
 	pdu->job = job;
+	neuron_uring_trace_queued(ioucmd, sub->queue->hw, job->fence.seqno);
 	if (sub->issue_flags & IO_URING_F_IOPOLL) {
 		pdu->queue = neuron_queue_get(sub->queue);
 		return;
@@ -169,7 +214,7 @@ static void neuron_uring_wait_complete(struct neuron_uring_wait *wait, unsigned 
 	struct neuron_waiter *waiter = &wait->waiter;
 
 	neuron_waiter_fini(waiter);
-	neuron_uring_done(wait->ioucmd, waiter->result, waiter->end_ns, issue_flags);
+	neuron_uring_end(wait->ioucmd, waiter->seqno, waiter->result, waiter->end_ns, issue_flags);
 	kref_put(&wait->ref, neuron_uring_wait_release);
 }
 
@@ -190,8 +235,12 @@ static void neuron_uring_wait_tell(struct neuron_waiter *waiter)
 static void neuron_uring_cancel(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
 {
 	struct neuron_uring_pdu *pdu = neuron_uring_pdu(ioucmd);
+	bool waits = ioucmd->cmd_op == DRM_NEURON_URING_WAIT;
 
-	if (ioucmd->cmd_op != DRM_NEURON_URING_WAIT)
+	trace_neuron_uring_cancel(neuron_uring_ctx(ioucmd), pdu->hw,
+				  waits ? pdu->wait->waiter.seqno : pdu->job->fence.seqno, ioucmd,
+				  neuron_uring_user_data(ioucmd));
+	if (!waits)
 		neuron_uring_try_complete(pdu->job, -ECANCELED, issue_flags);
 	else if (neuron_waiter_take(&pdu->wait->waiter, -ECANCELED))
 		neuron_uring_wait_complete(pdu->wait, issue_flags);
@@ -243,6 +292,7 @@ static int neuron_uring_wait_start(struct neuron_uring_wait *wait, unsigned int 
 	kref_init(&wait->ref);
 	kref_get(&wait->ref);
 	neuron_uring_pdu(wait->ioucmd)->wait = wait;
+	neuron_uring_trace_queued(wait->ioucmd, wait->waiter.queue->hw, wait->waiter.seqno);
 
 	/* First, as io_uring must not meet a command that it does not know to be complete. */
 	io_uring_cmd_mark_cancelable(wait->ioucmd, issue_flags);
@@ -326,14 +376,9 @@ static int neuron_uring_dma(struct io_uring_cmd *ioucmd, unsigned int issue_flag
 	return neuron_dma_uring(&args, ioucmd, issue_flags);
 }
 
-int neuron_uring_cmd(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
+static int neuron_uring_dispatch(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
 {
 	struct drm_file *file = ioucmd->file->private_data;
-
-	if (unlikely(issue_flags & IO_URING_F_CANCEL)) {
-		neuron_uring_cancel(ioucmd, issue_flags);
-		return 0;
-	}
 
 	/* What drm_ioctl() does for the ioctls. */
 	if (drm_dev_is_unplugged(file->minor->dev))
@@ -351,6 +396,51 @@ int neuron_uring_cmd(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
 	default:
 		return -ENOTTY;
 	}
+}
+
+static const char *neuron_uring_op_name(u32 cmd_op)
+{
+	switch (cmd_op) {
+	case DRM_NEURON_URING_SUBMIT:
+		return "SUBMIT";
+	case DRM_NEURON_URING_SUBMIT_INLINE:
+		return "SUBMIT_INLINE";
+	case DRM_NEURON_URING_WAIT:
+		return "WAIT";
+	case DRM_NEURON_URING_DMA:
+		return "DMA";
+	default:
+		return "?";
+	}
+}
+
+static const char *neuron_uring_outcome(int ret, unsigned int issue_flags)
+{
+	if (ret == -EIOCBQUEUED)
+		return "queued";
+	return ret == -EAGAIN && issue_flags & IO_URING_F_NONBLOCK ? "punted" : "inline";
+}
+
+int neuron_uring_cmd(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
+{
+	u32 ctx = neuron_uring_ctx(ioucmd);
+	u64 user_data = neuron_uring_user_data(ioucmd);
+	int ret;
+
+	if (unlikely(issue_flags & IO_URING_F_CANCEL)) {
+		neuron_uring_cancel(ioucmd, issue_flags);
+		return 0;
+	}
+
+	trace_neuron_uring_issue(ctx, ioucmd, user_data, neuron_uring_op_name(ioucmd->cmd_op),
+				 ioucmd->flags & IORING_URING_CMD_MASK,
+				 !(issue_flags & IO_URING_F_NONBLOCK),
+				 issue_flags & IO_URING_F_IOPOLL);
+	ret = neuron_uring_dispatch(ioucmd, issue_flags);
+	/* It may be complete, and gone; only its name is known. */
+	trace_neuron_uring_issued(ctx, ioucmd, user_data, ret,
+				  neuron_uring_outcome(ret, issue_flags));
+	return ret;
 }
 
 /*
@@ -383,10 +473,12 @@ int neuron_uring_cmd_iopoll(struct io_uring_cmd *ioucmd, struct io_comp_batch *i
 
 	neuron_queue_retire(pdu->queue);
 	status = dma_fence_get_status(&job->fence);
+	trace_neuron_uring_iopoll(neuron_uring_ctx(ioucmd), pdu->hw, job->fence.seqno, ioucmd,
+				  neuron_uring_user_data(ioucmd), status);
 	if (status)
-		neuron_uring_done(ioucmd, min(status, 0), job->end_ns, 0);
+		neuron_uring_end(ioucmd, job->fence.seqno, min(status, 0), job->end_ns, 0);
 	else if (neuron_uring_is_abandoned(ioucmd))
-		neuron_uring_done(ioucmd, -ECANCELED, 0, 0);
+		neuron_uring_end(ioucmd, job->fence.seqno, -ECANCELED, 0, 0);
 	else
 		return 0;
 

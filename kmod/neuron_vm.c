@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
+#include <linux/ktime.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 
@@ -11,24 +12,6 @@
 #include "neuron_hw.h"
 #include "neuron_reset.h"
 #include "neuron_trace.h"
-
-/*
- * struct neuron_mapping: a range of a context that shows a range of a buffer
- */
-struct neuron_mapping {
-	struct drm_mm_node node;
-	/* @bo: Referenced: memory that the device can reach is not freed. */
-	struct neuron_bo *bo;
-	u64 bo_offset;
-	bool read_only;
-	/* @pins: Queues in user mode that need it; under neuron_vm.lock. */
-	unsigned int pins;
-};
-
-static struct neuron_mapping *to_neuron_mapping(struct drm_mm_node *node)
-{
-	return container_of(node, struct neuron_mapping, node);
-}
 
 int neuron_vm_init(struct neuron_vm *vm, struct neuron_device *ndev)
 {
@@ -46,6 +29,7 @@ int neuron_vm_init(struct neuron_vm *vm, struct neuron_device *ndev)
 
 static void neuron_mapping_free(struct neuron_mapping *map)
 {
+	atomic_dec(&map->bo->bindings);
 	drm_mm_remove_node(&map->node);
 	drm_gem_object_put(&map->bo->shmem.base);
 	kfree(map);
@@ -56,14 +40,21 @@ void neuron_vm_fini(struct neuron_vm *vm)
 {
 	struct drm_mm_node *node, *next;
 
-	if (!vm->pgt.root)
-		return;
+	/* Whoever looks at the address space of another file finds it whole, or empty. */
+	mutex_lock(&vm->lock);
+	if (vm->pgt.root) {
+		drm_mm_for_each_node_safe(node, next, &vm->mm)
+			neuron_mapping_free(to_neuron_mapping(node));
+		drm_mm_takedown(&vm->mm);
+		drm_mm_takedown(&vm->own_mm);
+		neuron_pgtable_fini(&vm->pgt);
+	}
+	mutex_unlock(&vm->lock);
+}
 
-	drm_mm_for_each_node_safe(node, next, &vm->mm)
-		neuron_mapping_free(to_neuron_mapping(node));
-	drm_mm_takedown(&vm->mm);
-	drm_mm_takedown(&vm->own_mm);
-	neuron_pgtable_fini(&vm->pgt);
+/* After neuron_vm_fini(), when nobody can look any more. */
+void neuron_vm_destroy(struct neuron_vm *vm)
+{
 	mutex_destroy(&vm->lock);
 }
 
@@ -123,12 +114,16 @@ static int neuron_vm_map_hbm(struct neuron_vm *vm, struct neuron_mapping *map, s
 /* When it returns, the device uses no translation that was removed before. */
 static void neuron_vm_flush(struct neuron_file *nfile)
 {
+	bool traced = trace_neuron_tlb_flush_enabled();
 	struct neuron_device *ndev = nfile->ndev;
+	ktime_t start = traced ? ktime_get() : 0;
 	int ret;
 
 	down_read(&ndev->reset_sem);
 	ret = neuron_hw_tlb_flush(ndev, nfile->ctx);
 	up_read(&ndev->reset_sem);
+	if (traced)
+		trace_neuron_tlb_flush(nfile->ctx, ktime_sub(ktime_get(), start), ret);
 	if (ret)
 		neuron_device_reset_by(ndev, nfile->ctx, "a TLB flush does not end");
 }
@@ -216,6 +211,7 @@ static int neuron_vm_map_bo(struct neuron_file *nfile, struct neuron_bo *bo,
 	ret = neuron_vm_map_locked(nfile, map, sgt, args);
 	if (!ret) {
 		drm_gem_object_get(&bo->shmem.base);
+		atomic_inc(&bo->bindings);
 		args->va = map->node.start;
 		trace_neuron_map(nfile->ctx, map->node.start, map->node.size, bo->placement,
 				 map->read_only);
@@ -312,8 +308,10 @@ static void neuron_vm_add_pins_locked(struct neuron_vm *vm, u64 va, u64 size, in
 
 	lockdep_assert_held(&vm->lock);
 
-	drm_mm_for_each_node_in_range(node, &vm->mm, va, va + size)
+	drm_mm_for_each_node_in_range(node, &vm->mm, va, va + size) {
 		to_neuron_mapping(node)->pins += pins;
+		atomic_add(pins, &to_neuron_mapping(node)->bo->pins);
+	}
 }
 
 /**

@@ -14,6 +14,7 @@
 struct drm_device;
 struct drm_file;
 struct drm_printer;
+struct neuron_bo;
 struct neuron_device;
 struct neuron_file;
 struct sg_table;
@@ -38,6 +39,24 @@ struct neuron_vm {
 };
 
 /*
+ * struct neuron_mapping: a range of a context that shows a range of a buffer
+ */
+struct neuron_mapping {
+	struct drm_mm_node node;
+	/* @bo: Referenced: memory that the device can reach is not freed. */
+	struct neuron_bo *bo;
+	u64 bo_offset;
+	bool read_only;
+	/* @pins: Queues in user mode that need it; under neuron_vm.lock. */
+	unsigned int pins;
+};
+
+static inline struct neuron_mapping *to_neuron_mapping(struct drm_mm_node *node)
+{
+	return container_of(node, struct neuron_mapping, node);
+}
+
+/*
  * struct neuron_own_mapping: a range of a context that the driver has mapped for a job
  */
 struct neuron_own_mapping {
@@ -59,6 +78,7 @@ int neuron_vm_list(struct neuron_vm *vm, struct neuron_vm_range *ranges, u32 max
 
 int neuron_vm_init(struct neuron_vm *vm, struct neuron_device *ndev);
 void neuron_vm_fini(struct neuron_vm *vm);
+void neuron_vm_destroy(struct neuron_vm *vm);
 void neuron_vm_show_fdinfo(struct drm_printer *p, const struct neuron_vm *vm);
 
 int neuron_vm_pin(struct neuron_vm *vm, u64 va, u64 size, bool write);

@@ -39,6 +39,7 @@ def emit(spec: Spec) -> dict[str, str]:
         (TEMPLATES / "neuron_spec_names.h.in").read_text(),
         {
             "NAMES": "\n\n".join(_names(e) for e in spec.enums if not e.flags),
+            "REGISTERS": "\n\n".join(_register_list(b) for b in spec.blocks),
         },
     )
     return {"neuron_spec.h": header, "neuron_spec_names.h": names}
@@ -176,6 +177,15 @@ def _packets(spec: Spec) -> str:
     for p in spec.packets:
         out.append(_struct(f"packet_{p.name.lower()}", p.doc, [nested] + p.members, spec.packet_bytes))
     return "\n\n".join(out)
+
+
+def _register_list(b) -> str:
+    """For tables of registers: those of which a reading says something, and changes nothing."""
+    first = "(0)" if b.repeats else ""
+    lines = [f"\tX({r.name}, NRN_REG_{b.name}_{r.name}{first}, {r.bits})" for r in b.registers if r.access in ("ro", "rw")]
+    which = ", the first of them" if b.repeats else ""
+    comment = f"/* X(name, offset, bits) for each register of block {b.name}{which} that can be read. */\n"
+    return comment + " \\\n".join([f"#define NRN_REGISTERS_{b.name}(X)", *lines])
 
 
 def _names(e: Enum) -> str:

@@ -82,7 +82,7 @@ def queue_states() -> list[dict]:
     files = list(Path("/sys/kernel/debug/accel").glob("*/queues"))
     assert files, "debugfs shows no device"
     lines = [line for file in files for line in file.read_text().splitlines()]
-    return [{key: int(value, 0) for key, value in re.findall(r"(\w+)=(\w+)", line)} for line in lines]
+    return [{key: int(value, 0) for key, value in re.findall(r"(\w+)=(\d\w*)", line)} for line in lines]
 
 
 def busy() -> bool:

@@ -3,6 +3,7 @@
 // file of its own, makes the call with one thing wrong, looks whether anything has changed, and then makes the same call
 // with nothing wrong, so that it is clear what was refused.
 
+#include "inspect.hpp"
 #include "user.hpp"
 
 #include <cerrno>
@@ -693,6 +694,12 @@ void list_numbers() {
 
 void run_case(void **state) { static_cast<const Case *>(*state)->body(); }
 
+/// What users do wrong is theirs to know: the log is the administrator's.
+void list_silence() {
+    static KernelLog log;
+    cases.push_back({"all of this has left no line in the kernel's log", [] { log.expect_quiet(); }});
+}
+
 } // namespace
 
 int main() {
@@ -708,6 +715,7 @@ int main() {
     list_event_mask();
     list_dma();
     list_numbers();
+    list_silence();
     std::vector<CMUnitTest> tests;
     for (Case &each : cases)
         tests.push_back({each.name.c_str(), run_case, nullptr, nullptr, &each});

@@ -97,11 +97,11 @@ void attributes_do_not_wake_it(void **) {
     assert_string_equal(runtime_status().c_str(), "suspended");
 }
 
-void debugfs_wakes_it(void **) {
+void debugfs_does_not_wake_it(void **) {
     await_sleep();
     const auto text = read_file("/sys/kernel/debug/accel/" + pci_name() + "/device");
-    assert_true(text.find("status=0x1") != std::string::npos);
-    await_sleep();
+    assert_true(text.find("state=sleeping") != std::string::npos);
+    assert_string_equal(runtime_status().c_str(), "suspended");
 }
 
 void reset_of_a_function_that_sleeps(void **) {
@@ -278,7 +278,7 @@ int main() {
         cmocka_unit_test(device_keeps_its_state_in_its_sleep),
         cmocka_unit_test(mappings_and_commands_keep_it_awake),
         cmocka_unit_test(attributes_do_not_wake_it),
-        cmocka_unit_test(debugfs_wakes_it),
+        cmocka_unit_test(debugfs_does_not_wake_it),
         cmocka_unit_test(reset_of_a_function_that_sleeps),
         cmocka_unit_test(device_that_has_forgotten_everything_is_reset),
         cmocka_unit_test(threads_open_and_close_while_it_falls_asleep),

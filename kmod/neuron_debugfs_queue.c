@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+#include <drm/drm_print.h>
+
+#include "neuron_debugfs.h"
+#include "neuron_hw.h"
+#include "neuron_job.h"
+#include "neuron_queue.h"
+#include "neuron_regs.h"
+#include "neuron_sysfs.h"
+
+static const char *neuron_queue_mode_name(const struct neuron_queue *queue)
+{
+	if (queue->user)
+		return "user";
+	return queue->polled ? "polled" : "kernel";
+}
+
+static const char *neuron_priority_name(enum drm_neuron_priority priority)
+{
+	switch (priority) {
+	case DRM_NEURON_PRIORITY_LOW:
+		return "low";
+	case DRM_NEURON_PRIORITY_HIGH:
+		return "high";
+	default:
+		return "normal";
+	}
+}
+
+/* What the driver knows, at one moment. */
+static void neuron_debugfs_print_queue(struct drm_printer *p, struct neuron_queue *queue)
+{
+	struct neuron_queue_counts {
+		enum drm_neuron_queue_state state;
+		bool marked;
+		u64 submitted, completed, busy_ns, core_ns;
+		struct neuron_times last;
+	} now;
+
+	spin_lock_irq(&queue->irq_lock);
+	neuron_queue_sample_locked(queue);
+	now = (struct neuron_queue_counts){
+		.state = queue->state,
+		.marked = queue->marked,
+		.submitted = queue->submitted,
+		.completed = queue->completed,
+		.busy_ns = queue->busy_ns,
+		.core_ns = queue->core_ns,
+		.last = neuron_queue_times_locked(queue, queue->completed),
+	};
+	spin_unlock_irq(&queue->irq_lock);
+
+	drm_printf(p, "%u ctx=%u id=%u mode=%s priority=%s", queue->hw, queue->ctx, queue->id,
+		   neuron_queue_mode_name(queue), neuron_priority_name(queue->priority));
+	drm_printf(p, " ring=%llu timeout_ms=%u", BIT_ULL(queue->ring_log2),
+		   jiffies_to_msecs(queue->timeout));
+	drm_printf(p, " state=%s stopped=%d", neuron_queue_state_name(now.state), now.marked);
+	drm_printf(p, " submitted=%llu completed=%llu", now.submitted, now.completed);
+	drm_printf(p, " busy_ns=%llu core_ns=%llu", now.busy_ns, now.core_ns);
+	drm_printf(p, " last_start_ns=%llu last_end_ns=%llu", now.last.start_ns, now.last.end_ns);
+}
+
+static void neuron_debugfs_print_queue_regs(struct drm_printer *p, struct neuron_device *ndev,
+					    u32 hw)
+{
+	drm_printf(p, " status=%#x", neuron_rd32(ndev, NRN_REG_QUEUE_STATUS(hw)));
+	drm_printf(p, " head=%llu tail=%llu", neuron_rd64(ndev, NRN_REG_QUEUE_HEAD(hw)),
+		   neuron_rd64(ndev, NRN_REG_QUEUE_TAIL(hw)));
+	drm_printf(p, " progress=%llu", neuron_rd64(ndev, NRN_REG_QUEUE_PROGRESS(hw)));
+}
+
+/* One line per queue: hardware number, what the driver knows, what the registers say. */
+void neuron_debugfs_print_queues(struct drm_printer *p, struct neuron_device *ndev)
+{
+	struct neuron_queue *queue __free(neuron_queue) = NULL;
+
+	down_read(&ndev->reset_sem);
+	while ((queue = neuron_queue_next(ndev, queue))) {
+		neuron_debugfs_print_queue(p, queue);
+		if (!neuron_hw_is_cut_off(ndev))
+			neuron_debugfs_print_queue_regs(p, ndev, queue->hw);
+		drm_puts(p, "\n");
+	}
+	up_read(&ndev->reset_sem);
+}
+
+static void neuron_debugfs_print_all_regs(struct drm_printer *p, struct neuron_device *ndev)
+{
+	struct neuron_queue *queue __free(neuron_queue) = NULL;
+	u32 ctx;
+
+	lockdep_assert_held(&ndev->reset_sem);
+
+	drm_puts(p, "[device]\n");
+	neuron_regs_show(p, ndev, neuron_global_regs, NEURON_GLOBAL_REGS, 0);
+
+	for (ctx = 0; ctx < ndev->info.contexts; ctx++) {
+		if (!ndev->ctx_root[ctx])
+			continue;
+		drm_printf(p, "\n[context %u]\n", ctx);
+		neuron_regs_show(p, ndev, neuron_ctx_regs, NEURON_CTX_REGS,
+				 ctx * NRN_BLOCK_CTX_STRIDE);
+	}
+
+	while ((queue = neuron_queue_next(ndev, queue))) {
+		drm_printf(p, "\n[queue %u]\n", queue->hw);
+		neuron_regs_show(p, ndev, neuron_queue_regs, NEURON_QUEUE_REGS,
+				 queue->hw * NRN_BLOCK_QUEUE_STRIDE);
+	}
+}
+
+void neuron_debugfs_print_registers(struct drm_printer *p, struct neuron_device *ndev)
+{
+	down_read(&ndev->reset_sem);
+	if (neuron_hw_is_cut_off(ndev))
+		drm_printf(p, "the device is %s\n", neuron_device_state(ndev));
+	else if (!neuron_hw_present(ndev))
+		drm_puts(p, "the device does not answer\n");
+	else
+		neuron_debugfs_print_all_regs(p, ndev);
+	up_read(&ndev->reset_sem);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+#ifndef __NEURON_REGS_H__
+#define __NEURON_REGS_H__
+
+#include <linux/types.h>
+
+#include "neuron_spec_names.h"
+
+struct drm_printer;
+struct neuron_device;
+
+/*
+ * struct neuron_reg_desc: a register that can be read without an effect
+ */
+struct neuron_reg_desc {
+	const char *name;
+	/* @offset: In the first block. */
+	u32 offset;
+	u32 bits;
+};
+
+#define NEURON_REG_COUNT(name, offset, bits) + 1
+#define NEURON_GLOBAL_REGS (0 NRN_REGISTERS_GLOBAL(NEURON_REG_COUNT))
+#define NEURON_CTX_REGS	   (0 NRN_REGISTERS_CTX(NEURON_REG_COUNT))
+#define NEURON_QUEUE_REGS  (0 NRN_REGISTERS_QUEUE(NEURON_REG_COUNT))
+
+extern const struct neuron_reg_desc neuron_global_regs[NEURON_GLOBAL_REGS];
+extern const struct neuron_reg_desc neuron_ctx_regs[NEURON_CTX_REGS];
+extern const struct neuron_reg_desc neuron_queue_regs[NEURON_QUEUE_REGS];
+
+void neuron_regs_read(struct neuron_device *ndev, const struct neuron_reg_desc *descs, u32 count,
+		      u32 base, u64 *values);
+void neuron_regs_print(struct drm_printer *p, const struct neuron_reg_desc *descs, u32 count,
+		       const u64 *values);
+void neuron_regs_show(struct drm_printer *p, struct neuron_device *ndev,
+		      const struct neuron_reg_desc *descs, u32 count, u32 base);
+
+#endif /* __NEURON_REGS_H__ */
