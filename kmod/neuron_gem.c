@@ -17,6 +17,7 @@ void neuron_bo_init(struct neuron_bo *bo)
 {
 	INIT_LIST_HEAD(&bo->link);
 	INIT_LIST_HEAD(&bo->blocks);
+	INIT_LIST_HEAD(&bo->chunks);
 }
 
 /* To be freed with kfree(). */
