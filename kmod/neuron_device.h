@@ -2,6 +2,7 @@
 #ifndef __NEURON_DEVICE_H__
 #define __NEURON_DEVICE_H__
 
+#include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/idr.h>
 #include <linux/list.h>
@@ -41,8 +42,10 @@ struct neuron_queue;
  *     neuron_queue.lock               submitters of one queue take turns
  *     neuron_vm.lock                  address space of one file
  *     neuron_device.doorbell_lock     who sees doorbells; faults take it inside mmap_lock
- *       neuron_device.bos_lock        list of buffers that hold DMA mappings
- *         dma_resv                    pages of one buffer (inside the helpers of GEM and dma-buf)
+ *       neuron_device.bos_lock        list of buffers that hold DMA mappings; mmap() takes it
+ *                                     inside mmap_lock
+ *         dma_resv                    pages of one buffer (inside the helpers of GEM and dma-buf);
+ *                                     faults take it
  *     neuron_hbm.lock                 HBM allocator and the scrub registers
  *       neuron_device.reset_sem       read: a dialogue with the hardware that a reset must not
  *                                     tear; write: the reset
@@ -188,6 +191,13 @@ struct neuron_device {
 	struct neuron_fails fails;
 	/* @listeners: Files that want events; under drm_device.event_lock. */
 	struct list_head listeners;
+
+	/* @bounces: The DMA API bounces what it maps for the device; constant. */
+	bool bounces;
+	/* @bounce_wq: With @bounces: copies back what the device has written. */
+	struct workqueue_struct *bounce_wq;
+	/* @bounced: Bytes of bounce buffers in use. */
+	atomic64_t bounced;
 
 	/* @users: Users by uid; its lock protects what is charged to them. */
 	struct xarray users;

@@ -13,10 +13,10 @@
 #include <drm/drm_print.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_bounce.h"
 #include "neuron_compat.h"
 #include "neuron_device.h"
 #include "neuron_dma.h"
-#include "neuron_gem.h"
 #include "neuron_job.h"
 #include "neuron_submit.h"
 #include "neuron_trace.h"
@@ -40,6 +40,10 @@
  * While the device is entered the worker releases. When it cannot enter, remove is under way, and
  * the pages stay until the device has stopped; then neuron_dma_drain() releases them. It is called
  * by whoever ends the file's part of the device, after all its queues have been stopped.
+ *
+ * Where the DMA API bounces, data from the device is copied back before the fence signals, see DOC:
+ * Bounce buffers. It is exactly what the job was to write: the bounce buffers hold whole pages, as
+ * they were when they were mapped, and the rest of the pages is the process's meanwhile.
  *
  * Pages that io_uring has pinned for a registered buffer are not pinned again. But a cancelled
  * command lets go of the buffer and leaves its job running, so each page is referenced.
@@ -270,10 +274,16 @@ static int neuron_dma_get_pages(struct neuron_submission *sub, const struct drm_
 	return 0;
 }
 
+static u64 neuron_dma_page_bytes(const struct neuron_dma *dma)
+{
+	return (u64)dma->num_pages << PAGE_SHIFT;
+}
+
 /* Whole pages, so that the device's pages are aligned; it could reach the rest of them, too. */
 static int neuron_dma_map_sgt(struct neuron_dma *dma)
 {
-	struct device *dev = neuron_dma_dev(dma->nfile->ndev);
+	struct neuron_device *ndev = dma->nfile->ndev;
+	struct device *dev = neuron_dma_dev(ndev);
 	unsigned int segment = min_t(size_t, dma_max_mapping_size(dev), UINT_MAX);
 	int ret;
 
@@ -289,36 +299,91 @@ static int neuron_dma_map_sgt(struct neuron_dma *dma)
 	ret = dma_map_sgtable(dev, &dma->sgt, dma->dir, DMA_ATTR_NO_WARN);
 	if (ret) {
 		sg_free_table(&dma->sgt);
-		return ret == -ENOMEM ? ret : -EOPNOTSUPP;
+		/* The DMA API does not say that there are no bounce buffers left. */
+		return ret == -ENOMEM || (ret == -EIO && ndev->bounces) ? -ENOMEM : -EOPNOTSUPP;
 	}
 	return 0;
 }
 
+/* What there was to copy back has been. */
 static void neuron_dma_unmap_sgt(struct neuron_dma *dma)
 {
-	dma_unmap_sgtable(neuron_dma_dev(dma->nfile->ndev), &dma->sgt, dma->dir, DMA_ATTR_NO_WARN);
+	dma_unmap_sgtable(neuron_dma_dev(dma->nfile->ndev), &dma->sgt, dma->dir,
+			  DMA_ATTR_NO_WARN | DMA_ATTR_SKIP_CPU_SYNC);
 	sg_free_table(&dma->sgt);
 }
 
-static int neuron_dma_map_pages(struct neuron_dma *dma)
+static int neuron_dma_map_charged(struct neuron_dma *dma, struct neuron_job *job)
 {
 	struct neuron_device *ndev = dma->nfile->ndev;
+	bool coherent;
 	int ret;
 
 	ret = neuron_dma_map_sgt(dma);
 	if (ret)
 		return ret;
 
-	if (!neuron_sgt_is_coherent(neuron_dma_dev(ndev), &dma->sgt)) {
-		drm_dbg(&ndev->drm, "the memory would be bounced: not supported\n");
+	coherent = neuron_sgt_is_coherent(neuron_dma_dev(ndev), &dma->sgt);
+	job->copy_back = !coherent && neuron_dma_writes(dma);
+	if (!coherent && !ndev->bounces) {
+		drm_dbg(&ndev->drm, "the memory would need a sync: not supported\n");
 		ret = -EOPNOTSUPP;
 	} else {
 		ret = neuron_vm_map_own(dma->nfile, &dma->own, &dma->sgt,
-					(u64)dma->num_pages << PAGE_SHIFT, neuron_dma_writes(dma));
+					neuron_dma_page_bytes(dma), neuron_dma_writes(dma));
 	}
 	if (ret)
 		neuron_dma_unmap_sgt(dma);
 	return ret;
+}
+
+static int neuron_dma_map_pages(struct neuron_dma *dma, struct neuron_job *job)
+{
+	struct neuron_device *ndev = dma->nfile->ndev;
+	int ret;
+
+	if (!ndev->bounces)
+		return neuron_dma_map_charged(dma, job);
+
+	ret = neuron_bounce_charge(ndev, neuron_dma_page_bytes(dma));
+	if (ret)
+		return ret;
+	ret = neuron_dma_map_charged(dma, job);
+	if (ret)
+		neuron_bounce_uncharge(ndev, neuron_dma_page_bytes(dma));
+	return ret;
+}
+
+static void neuron_dma_unmap_pages(struct neuron_dma *dma, bool entered)
+{
+	struct neuron_device *ndev = dma->nfile->ndev;
+
+	neuron_vm_unmap_own(dma->nfile, &dma->own, entered);
+	neuron_dma_unmap_sgt(dma);
+	if (ndev->bounces)
+		neuron_bounce_uncharge(ndev, neuron_dma_page_bytes(dma));
+}
+
+/**
+ * neuron_dma_copy_back() - let the process have what the device has written
+ * @dma: Its job is done as far as the device is concerned, and no fence says so yet.
+ */
+void neuron_dma_copy_back(struct neuron_dma *dma)
+{
+	struct device *dev = neuron_dma_dev(dma->nfile->ndev);
+	u64 start = dma->offset, end = start + dma->bytes;
+	struct scatterlist *sg;
+	u64 at = 0;
+	int i;
+
+	for_each_sgtable_dma_sg(&dma->sgt, sg, i) {
+		u64 from = max(start, at), to = min(end, at + sg_dma_len(sg));
+
+		if (from < to)
+			dma_sync_single_range_for_cpu(dev, sg_dma_address(sg), from - at, to - from,
+						      DMA_FROM_DEVICE);
+		at += sg_dma_len(sg);
+	}
 }
 
 /**
@@ -337,7 +402,7 @@ int neuron_dma_map(struct neuron_dma *dma, struct neuron_job *job, struct neuron
 	u64 own;
 	int ret;
 
-	ret = neuron_dma_map_pages(dma);
+	ret = neuron_dma_map_pages(dma, job);
 	if (ret)
 		return ret;
 
@@ -365,8 +430,7 @@ void neuron_dma_unmap(struct neuron_dma *dma)
 {
 	dma->job->dma = NULL;
 	dma_fence_put(&dma->job->fence);
-	neuron_vm_unmap_own(dma->nfile, &dma->own, true);
-	neuron_dma_unmap_sgt(dma);
+	neuron_dma_unmap_pages(dma, true);
 	neuron_dma_land(dma->nfile);
 }
 
@@ -375,8 +439,7 @@ static void neuron_dma_release(struct neuron_dma *dma, bool entered)
 {
 	struct neuron_job *job = dma->job;
 
-	neuron_vm_unmap_own(dma->nfile, &dma->own, entered);
-	neuron_dma_unmap_sgt(dma);
+	neuron_dma_unmap_pages(dma, entered);
 	neuron_dma_put_pages(dma);
 
 	neuron_queue_unhold(dma->queue, job);

@@ -37,6 +37,7 @@ int neuron_dma_map(struct neuron_dma *dma, struct neuron_job *job,
 		   struct neuron_raw_packet *packet);
 void neuron_dma_unmap(struct neuron_dma *dma);
 void neuron_dma_free(struct neuron_dma *dma);
+void neuron_dma_copy_back(struct neuron_dma *dma);
 void neuron_dma_job_done(struct neuron_dma *dma);
 
 int neuron_dma_ioctl(struct drm_device *drm, void *data, struct drm_file *file);

@@ -13,6 +13,7 @@
 #include <drm/neuron_accel.h>
 
 #include "neuron_aer.h"
+#include "neuron_bounce.h"
 #include "neuron_compat.h"
 #include "neuron_debugfs.h"
 #include "neuron_doorbell.h"
@@ -473,11 +474,15 @@ static int neuron_init_host(struct neuron_device *ndev)
 		return dev_err_probe(dev, ret, "no usable DMA mask\n");
 	dma_set_max_seg_size(dev, UINT_MAX);
 
-	ndev->wq = alloc_ordered_workqueue("neuron-tdr", WQ_MEM_RECLAIM);
-	if (!ndev->wq)
-		return -ENOMEM;
+	ret = neuron_bounce_init(ndev);
+	if (ret)
+		return dev_err_probe(dev, ret, "cannot map memory\n");
 
 	ret = -ENOMEM;
+	ndev->wq = alloc_ordered_workqueue("neuron-tdr", WQ_MEM_RECLAIM);
+	if (!ndev->wq)
+		goto err_fini_bounce;
+
 	ndev->pt_pool = dma_pool_create("neuron-pt", dev, NRN_PAGE_SIZE, NRN_PAGE_SIZE, 0);
 	if (!ndev->pt_pool)
 		goto err_destroy_wq;
@@ -491,6 +496,8 @@ err_destroy_pool:
 	dma_pool_destroy(ndev->pt_pool);
 err_destroy_wq:
 	destroy_workqueue(ndev->wq);
+err_fini_bounce:
+	neuron_bounce_fini(ndev);
 	return ret;
 }
 
@@ -499,6 +506,7 @@ static void neuron_fini_host(struct neuron_device *ndev)
 	neuron_events_free(ndev);
 	dma_pool_destroy(ndev->pt_pool);
 	destroy_workqueue(ndev->wq);
+	neuron_bounce_fini(ndev);
 }
 
 /*

@@ -19,6 +19,7 @@ void neuron_bo_init(struct neuron_bo *bo)
 	INIT_LIST_HEAD(&bo->link);
 	INIT_LIST_HEAD(&bo->blocks);
 	INIT_LIST_HEAD(&bo->list_link);
+	INIT_LIST_HEAD(&bo->chunks);
 }
 
 /* A buffer that is complete; of the process that calls, and the file, if it is known. */

@@ -11,7 +11,6 @@
 #include <drm/drm_gem_shmem_helper.h>
 
 struct dma_buf;
-struct device;
 struct drm_device;
 struct drm_file;
 struct drm_neuron_bo_create;
@@ -24,8 +23,8 @@ struct neuron_user;
  */
 struct neuron_bo {
 	/*
-	 * @shmem: Host buffers use all of it, imported ones the GEM object inside and the table,
-	 * HBM buffers the GEM object.
+	 * @shmem: Host buffers use all of it, coherent ones the GEM object inside, the pages and
+	 * the table, imported ones the object and the table, HBM buffers the object.
 	 */
 	struct drm_gem_shmem_object shmem;
 	u32 placement;
@@ -34,6 +33,13 @@ struct neuron_bo {
 	struct neuron_user *user;
 	/* @import: Where an imported buffer comes from, referenced; constant. */
 	struct dma_buf *import;
+	/* @coherent: A host buffer with pages of the DMA API; constant. */
+	bool coherent;
+	/*
+	 * @chunks: &struct neuron_chunk: pages of a coherent buffer, as long as there is a device;
+	 * under the dma_resv lock.
+	 */
+	struct list_head chunks;
 	/* @link: In neuron_device.bos, while a buffer is mapped for DMA. */
 	struct list_head link;
 	/* @blocks: HBM of the buffer, in the order of its bytes; constant. */
@@ -69,8 +75,11 @@ struct drm_gem_object *neuron_gem_create_object(struct drm_device *drm, size_t s
 struct drm_gem_object *neuron_host_bo_create(struct neuron_device *ndev, u64 size);
 struct drm_gem_object *neuron_hbm_bo_create(struct neuron_device *ndev,
 					    const struct drm_neuron_bo_create *args, u64 size);
+struct drm_gem_object *neuron_coherent_bo_create(struct neuron_device *ndev, u64 size);
 
-bool neuron_sgt_is_coherent(struct device *dev, struct sg_table *sgt);
+struct sg_table *neuron_coherent_bo_map_dma(struct neuron_bo *bo);
+void neuron_coherent_bo_unmap_dma_locked(struct neuron_bo *bo);
+
 struct sg_table *neuron_bo_map_dma(struct neuron_bo *bo);
 void neuron_bo_track_dma(struct neuron_bo *bo);
 void neuron_bo_unmap_dma(struct neuron_bo *bo);

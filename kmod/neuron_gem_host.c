@@ -8,6 +8,7 @@
 #include <drm/drm_print.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_bounce.h"
 #include "neuron_device.h"
 #include "neuron_gem.h"
 #include "neuron_prime.h"
@@ -18,7 +19,8 @@
  *
  * A host buffer is a shmem object. Its first binding pins it and maps it for DMA; that lasts until
  * the buffer is freed, or until the device is removed, whichever is first: no mapping of a device
- * may outlive it. What was imported is in the same list of mappings.
+ * may outlive it. What was imported is in the same list of mappings, and so are the buffers of
+ * systems where the DMA API bounces (see DOC: Host buffers where the DMA API bounces).
  */
 
 void neuron_bo_unmap_dma_locked(struct neuron_bo *bo)
@@ -30,6 +32,10 @@ void neuron_bo_unmap_dma_locked(struct neuron_bo *bo)
 	list_del_init(&bo->link);
 	if (bo->import) {
 		neuron_import_detach_locked(bo);
+		return;
+	}
+	if (bo->coherent) {
+		neuron_coherent_bo_unmap_dma_locked(bo);
 		return;
 	}
 	dma_unmap_sgtable(shmem->base.dev->dev, shmem->sgt, DMA_BIDIRECTIONAL, 0);
@@ -75,22 +81,6 @@ void neuron_bo_track_dma(struct neuron_bo *bo)
 	mutex_unlock(&ndev->bos_lock);
 }
 
-/* The bounce buffers of swiotlb would need a sync around each job, which there is no call for. */
-bool neuron_sgt_is_coherent(struct device *dev, struct sg_table *sgt)
-{
-	struct scatterlist *sg;
-	int i;
-
-	/* With DMA API debugging on, all that is behind an IOMMU seems to need a sync. */
-	if (IS_ENABLED(CONFIG_DMA_API_DEBUG) && device_iommu_mapped(dev))
-		return true;
-
-	for_each_sgtable_dma_sg(sgt, sg, i)
-		if (dma_need_sync(dev, sg_dma_address(sg)))
-			return false;
-	return true;
-}
-
 /*
  * A buffer that could not get all of its pages would keep those that it got, which is no use to
  * anybody. Nobody has seen them: data is only in buffers that have had all pages at once.
@@ -126,6 +116,8 @@ struct sg_table *neuron_bo_map_dma(struct neuron_bo *bo)
 
 	if (bo->import)
 		return bo->shmem.sgt;
+	if (bo->coherent)
+		return neuron_coherent_bo_map_dma(bo);
 
 	if (neuron_should_fail(ndev, NEURON_FAIL_DMA_MAP))
 		return ERR_PTR(-ENOMEM);
@@ -244,6 +236,9 @@ struct drm_gem_object *neuron_host_bo_create(struct neuron_device *ndev, u64 siz
 	/* More than there is cannot be pinned; asking would only annoy the page allocator. */
 	if (size >> PAGE_SHIFT > totalram_pages())
 		return ERR_PTR(-ENOMEM);
+
+	if (ndev->bounces)
+		return neuron_coherent_bo_create(ndev, size);
 
 	shmem = drm_gem_shmem_create(&ndev->drm, size);
 	return IS_ERR(shmem) ? ERR_CAST(shmem) : &shmem->base;

@@ -45,6 +45,11 @@ struct neuron_job {
 	 * to be followed once it is done.
 	 */
 	struct neuron_dma *dma;
+	/*
+	 * @copy_back: The job is not over before a copy on the CPU, see DOC: Bounce buffers. Once
+	 * the job is pushed, under neuron_queue.irq_lock.
+	 */
+	bool copy_back;
 	/* @held: With @dma, in neuron_queue.held, until the memory has been given back. */
 	struct list_head held;
 };

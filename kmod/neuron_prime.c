@@ -9,6 +9,7 @@
 #include <drm/drm_print.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_bounce.h"
 #include "neuron_device.h"
 #include "neuron_gem.h"
 #include "neuron_prime.h"

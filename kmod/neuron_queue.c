@@ -4,6 +4,7 @@
 
 #include <drm/drm_syncobj.h>
 
+#include "neuron_bounce.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
 #include "neuron_job.h"
@@ -252,6 +253,8 @@ void neuron_queue_flush(struct neuron_queue *queue)
 	LIST_HEAD(waiters);
 	LIST_HEAD(done);
 
+	neuron_copy_back_finish(queue);
+
 	spin_lock_irqsave(&queue->irq_lock, flags);
 	WARN_ON_ONCE(!queue->marked);
 	if (queue->user) {
@@ -442,6 +445,7 @@ static struct neuron_queue *neuron_queue_alloc(struct neuron_file *nfile,
 	mutex_init(&queue->lock);
 	mutex_init(&queue->stop_lock);
 	spin_lock_init(&queue->irq_lock);
+	INIT_WORK(&queue->copy_back, neuron_copy_back_work);
 	init_waitqueue_head(&queue->wait);
 	return queue;
 }

@@ -11,6 +11,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include <drm/neuron_accel.h>
 
@@ -173,6 +174,9 @@ struct neuron_queue {
 	/* @head_job_at: Since when it has been. */
 	unsigned long head_job_at;
 
+	/* @copy_back: See DOC: Bounce buffers; holds a reference. */
+	struct work_struct copy_back;
+
 	/* @wait: Woken when jobs are done or the queue stops. */
 	wait_queue_head_t wait;
 };
@@ -213,6 +217,7 @@ void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_pack
 			u32 count);
 int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 count, bool plugged);
 void neuron_queue_announce(struct neuron_queue *queue);
+u64 neuron_queue_retired_locked(struct neuron_queue *queue);
 void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *done);
 void neuron_queue_abandon_locked(struct neuron_queue *queue, struct list_head *done);
 struct neuron_times neuron_queue_times_locked(struct neuron_queue *queue, u64 seqno);

@@ -2,6 +2,7 @@
 
 #include <linux/dma-mapping.h>
 
+#include "neuron_bounce.h"
 #include "neuron_device.h"
 #include "neuron_hw.h"
 #include "neuron_job.h"
@@ -174,8 +175,8 @@ static void neuron_queue_announce_locked(struct neuron_queue *queue, u64 tail)
 }
 
 /*
- * Tell the device of all jobs that it has not been told of. Does not sleep. The caller need not know
- * that there still is a device.
+ * Tell the device of all jobs that it has not been told of. Does not sleep. The caller need not
+ * know that there still is a device.
  */
 void neuron_queue_announce(struct neuron_queue *queue)
 {
@@ -259,24 +260,35 @@ struct neuron_times neuron_queue_times_locked(struct neuron_queue *queue, u64 se
 	return queue->times->at[seqno & mask];
 }
 
-/* Moves the jobs that the device is done with to @done. */
-void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *done)
+/* How many packets the device has retired. */
+u64 neuron_queue_retired_locked(struct neuron_queue *queue)
 {
-	struct neuron_job *job, *next;
 	u64 head;
 
 	lockdep_assert_held(&queue->irq_lock);
 
 	if (!queue->ring)
-		return; /* the device was removed */
+		return 0; /* the device was removed */
 
 	head = le64_to_cpu(READ_ONCE(*queue->seqno));
 	/* What the job wrote, and its stamp, are read after the seqno that says they are there. */
 	dma_rmb();
+	return head;
+}
+
+/* Moves the jobs that are done to @done. */
+void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *done)
+{
+	u64 head = neuron_queue_retired_locked(queue);
+	struct neuron_job *job, *next;
 
 	list_for_each_entry_safe(job, next, &queue->jobs, link) {
 		if (job->end > head)
 			break;
+		if (job->copy_back) {
+			neuron_copy_back_kick(queue);
+			break;
+		}
 		list_move_tail(&job->link, done);
 		neuron_queue_stamp_locked(queue, job);
 		trace_neuron_job_retire(queue->ctx, queue->hw, job->fence.seqno, job->start_ns,

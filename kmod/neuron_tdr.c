@@ -7,6 +7,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_print.h>
 
+#include "neuron_bounce.h"
 #include "neuron_event.h"
 #include "neuron_hw.h"
 #include "neuron_job.h"
@@ -52,6 +53,7 @@ static bool neuron_tdr_sample(struct neuron_queue *queue)
 
 	/* An interrupt that was lost must not look like a hang. */
 	neuron_queue_retire(queue);
+	neuron_copy_back_finish(queue);
 	head = neuron_queue_oldest(queue);
 
 	if (!head || head != queue->head_job) {

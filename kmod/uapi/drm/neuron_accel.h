@@ -584,6 +584,9 @@ struct drm_neuron_event {
  * an io_uring command, tells that it is; its fence may signal earlier. Queues in USER mode have no
  * such jobs (-EINVAL).
  *
+ * Where the kernel has to bounce the pages (swiotlb), the jobs of all files together have 32 MiB of
+ * them at a time: what others have is -ENOMEM, and more than that in one job -E2BIG.
+ *
  * @queue_id: Queue.
  * @flags: DRM_NEURON_DMA_*.
  * @ptr: User pointer to anonymous or shared memory; any alignment. Memory that cannot be pinned
