@@ -8,6 +8,7 @@
 #include "user_queue.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <set>
@@ -187,7 +188,8 @@ void memory_of_a_process_from_pin_to_unpin(void **) {
     assert_int_equal(file.run_dma(queue.queue_id, DRM_NEURON_DMA_FROM_DEVICE, memory.data() + 100, 4096, target.va), 0);
 
     const auto events = trace.events(ctx_of(file));
-    expect_names(events, "dma_pin job_create map job_submit job_doorbell job_retire job_done unmap tlb_flush dma_unpin");
+    expect_names(events,
+                 "dma_pin job_create map job_submit job_doorbell job_retire job_done unmap tlb_flush dma_unpin");
     for (const char *name : {"dma_pin", "dma_unpin"}) {
         const auto &pin = the(events, name);
         assert_int_equal(pin.record.number("ptr"), reinterpret_cast<std::uintptr_t>(memory.data()) + 100);
@@ -234,6 +236,29 @@ void command_from_its_issue_to_its_completion(void **) {
     expect_names(job, JOB_SEQUENCE);
     assert_int_equal(job[3].record.number("end_ns"), done.extra);
     assert_true(complete.number("latency_ns") >= job[3].record.number("run_ns"));
+}
+
+// The doorbell waits for the end of the batch, whatever comes of the batch's other commands.
+void commands_submitted_together_ring_once(void **) {
+    const File file;
+    const std::array<std::uint32_t, 2> queues{file.queue().queue_id, file.queue().queue_id};
+    Ring ring(IORING_SETUP_SQE128);
+    Trace trace;
+    constexpr std::uint64_t EACH = 4, NOBODY = 100;
+    for (std::uint64_t i = 0; i < EACH * queues.size(); ++i)
+        ring.add_inline(file, queues[i % queues.size()], nop(), i);
+    ring.add_inline(file, 4711, nop(), NOBODY);
+    ring.submit();
+    while (ring.in_flight() > 0) {
+        const auto done = ring.wait();
+        assert_int_equal(done.result, done.tag == NOBODY ? -ENOENT : 0);
+    }
+    const auto events = trace.events(ctx_of(file));
+    assert_int_equal(only(events, {"job_submit"}).size(), EACH * queues.size());
+    const auto doorbells = only(events, {"job_doorbell"});
+    assert_int_equal(doorbells.size(), queues.size());
+    for (const auto &doorbell : doorbells)
+        assert_int_equal(doorbell.record.number("tail"), EACH);
 }
 
 void command_that_is_refused_ends_inline(void **) {
@@ -371,6 +396,7 @@ int main() {
         cmocka_unit_test(pins_of_a_queue_in_user_mode),
         cmocka_unit_test(memory_of_a_process_from_pin_to_unpin),
         cmocka_unit_test(command_from_its_issue_to_its_completion),
+        cmocka_unit_test(commands_submitted_together_ring_once),
         cmocka_unit_test(command_that_is_refused_ends_inline),
         cmocka_unit_test(command_that_would_sleep_goes_to_a_worker),
         cmocka_unit_test(wait_and_its_cancel),
