@@ -285,6 +285,7 @@ static int neuron_dma_map_sgt(struct neuron_dma *dma)
 	struct neuron_device *ndev = dma->nfile->ndev;
 	struct device *dev = neuron_dma_dev(ndev);
 	unsigned int segment = min_t(size_t, dma_max_mapping_size(dev), UINT_MAX);
+	unsigned long attrs = DMA_ATTR_NO_WARN;
 	int ret;
 
 	if (neuron_should_fail(dma->nfile->ndev, NEURON_FAIL_DMA_MAP))
@@ -296,7 +297,13 @@ static int neuron_dma_map_sgt(struct neuron_dma *dma)
 	if (ret)
 		return ret;
 
-	ret = dma_map_sgtable(dev, &dma->sgt, dma->dir, DMA_ATTR_NO_WARN);
+	/*
+	 * What needs a sync without being bounced is refused later. To say so here as well lets DMA API
+	 * debugging accept jobs on the same pages at the same time, which are the process's business.
+	 */
+	if (!ndev->bounces)
+		attrs |= DMA_ATTR_SKIP_CPU_SYNC;
+	ret = dma_map_sgtable(dev, &dma->sgt, dma->dir, attrs);
 	if (ret) {
 		sg_free_table(&dma->sgt);
 		/* The DMA API does not say that there are no bounce buffers left. */

@@ -27,9 +27,7 @@ struct Rig {
     std::uint64_t va = file.bind(file.hbm(size));
     Memory memory{size + 2 * PAGE};
 
-    void prepare(std::uint64_t pattern) const {
-        assert_int_equal(file.run(id, job_of(fill(va, size, pattern))), 0);
-    }
+    void prepare(std::uint64_t pattern) const { assert_int_equal(file.run(id, job_of(fill(va, size, pattern))), 0); }
 };
 
 std::uint64_t word(const Memory &memory, std::size_t byte) {
@@ -134,8 +132,7 @@ void what_others_have_is_waited_for_by_nobody(void **) {
     assert_int_equal(rig.file.submit(rig.id, job_of(gate.packet())), 0);
     std::uint64_t last = 0;
     for (int i = 0; i < 4; ++i)
-        assert_int_equal(
-            rig.file.dma(rig.id, i % 2 ? FROM : TO, rig.memory.data(), BOUNCED_MAX / 4, rig.va, &last), 0);
+        assert_int_equal(rig.file.dma(rig.id, i % 2 ? FROM : TO, rig.memory.data(), BOUNCED_MAX / 4, rig.va, &last), 0);
     const auto pinned = pinned_kib();
     for (int i = 0; i < 3; ++i) {
         std::uint64_t seqno = 0;

@@ -166,6 +166,7 @@ void unbind_ends_them(void **) {
 }
 
 void unplug_ends_them(void **) {
+    needs_unplug();
     {
         Load load;
         unplug();
