@@ -28,8 +28,8 @@ constexpr std::uint64_t LARGE = 2 << 20;
 Record record_of(const std::string &name, const std::string &key, std::uint64_t value) {
     const auto found = records_with(name, key, value);
     if (found.size() != 1)
-        fail_msg("%zu records with %s=%llu in %s:\n%s", found.size(), key.c_str(), static_cast<unsigned long long>(value),
-                 name.c_str(), slurp(debugfs(name)).c_str());
+        fail_msg("%zu records with %s=%llu in %s:\n%s", found.size(), key.c_str(),
+                 static_cast<unsigned long long>(value), name.c_str(), slurp(debugfs(name)).c_str());
     return found.front();
 }
 
@@ -282,9 +282,7 @@ public:
     ~Walker() { ::close(fd_); }
     Walker(Walker &&) = delete;
 
-    int write(const std::string &text) const {
-        return ::write(fd_, text.data(), text.size()) < 0 ? -errno : 0;
-    }
+    int write(const std::string &text) const { return ::write(fd_, text.data(), text.size()) < 0 ? -errno : 0; }
     std::vector<Record> read() const {
         std::string text;
         char buffer[4096];
@@ -438,15 +436,14 @@ void registers_have_the_names_of_the_contract(void **) {
     const auto queue = file.queue(7);
     const auto hw = queue_of(file, queue.queue_id).words.at(0);
     const auto text = slurp(debugfs("registers"));
-    const std::map<std::string, std::string> sections{{"GLOBAL", "device"},
-                                                      {"CTX", "context " + std::to_string(context_of(file).context)},
-                                                      {"QUEUE", "queue " + hw}};
+    const std::map<std::string, std::string> sections{
+        {"GLOBAL", "device"}, {"CTX", "context " + std::to_string(context_of(file).context)}, {"QUEUE", "queue " + hw}};
     for (const auto &desc : neuron::spec::registers()) {
         const bool readable = desc.access == neuron::spec::Access::RO || desc.access == neuron::spec::Access::RW;
         const auto value = value_of(text, sections.at(std::string(desc.block)), std::string(desc.name));
         if (value.empty() == readable)
-            fail_msg("%s of %s: '%s'\n%s", std::string(desc.name).c_str(), std::string(desc.block).c_str(), value.c_str(),
-                     text.c_str());
+            fail_msg("%s of %s: '%s'\n%s", std::string(desc.name).c_str(), std::string(desc.block).c_str(),
+                     value.c_str(), text.c_str());
     }
     assert_int_equal(std::stoull(value_of(text, "device", "HBM_BYTES"), nullptr, 0), file.query().hbm_bytes);
     assert_int_equal(std::stoull(value_of(text, "queue " + hw, "RING_LOG2"), nullptr, 0), 7);

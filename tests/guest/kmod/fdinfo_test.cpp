@@ -60,7 +60,8 @@ void occupy(const File &file, std::uint32_t queue_id, Gate &gate, std::chrono::m
     assert_true(wait_until([&] { return Client(file).engines.at("core") > 0; }));
     const auto start = Client(file).engines.at("core");
     assert_true(wait_until([&] {
-        return Client(file).engines.at("core") - start >= static_cast<std::uint64_t>(std::chrono::nanoseconds(time).count());
+        return Client(file).engines.at("core") - start >=
+               static_cast<std::uint64_t>(std::chrono::nanoseconds(time).count());
     }));
     gate.open();
     int status = -1;
@@ -135,8 +136,7 @@ void destroyed_queues_stay_in_the_sum(void **) {
     const auto next = file.queue();
     assert_true(Client(file).engines == before.engines);
     assert_int_equal(file.run(next.queue_id, nops(1)), 0);
-    assert_int_equal(Client(file).engines.at("queue"),
-                     before.engines.at("queue") + file.state(next.queue_id).busy_ns);
+    assert_int_equal(Client(file).engines.at("queue"), before.engines.at("queue") + file.state(next.queue_id).busy_ns);
 }
 
 void reset_takes_nothing_away(void **) {
@@ -149,8 +149,7 @@ void reset_takes_nothing_away(void **) {
     assert_true(Client(file).engines == before.engines);
     const auto next = file.queue();
     assert_int_equal(file.run(next.queue_id, nops(1)), 0);
-    assert_int_equal(Client(file).engines.at("queue"),
-                     before.engines.at("queue") + file.state(next.queue_id).busy_ns);
+    assert_int_equal(Client(file).engines.at("queue"), before.engines.at("queue") + file.state(next.queue_id).busy_ns);
     assert_int_equal(file.destroy(queue.queue_id), 0);
     assert_true(Client(file).engines.at("core") >= before.engines.at("core"));
 }

@@ -63,20 +63,21 @@ void submit_commands(void **) {
     auto bad = EMPTY_FIELDS;
     bad.push_back({"addr", -EINVAL, [](io_uring_sqe *sqe) { sqe->addr = 8; }});
     for (const std::uint64_t value : {std::uint64_t{8}, KERNEL, ~std::uint64_t{0}})
-        bad.push_back({"ptr", -EFAULT, [=](io_uring_sqe *sqe) { set(sqe, drm_neuron_uring_submit{.ptr = value, .pad = 0}); }});
-    bad.push_back({"pad", -EINVAL, [&](io_uring_sqe *sqe) {
-                       set(sqe, drm_neuron_uring_submit{.ptr = pointer(&args), .pad = 1});
-                   }});
+        bad.push_back(
+            {"ptr", -EFAULT, [=](io_uring_sqe *sqe) { set(sqe, drm_neuron_uring_submit{.ptr = value, .pad = 0}); }});
+    bad.push_back({"pad", -EINVAL,
+                   [&](io_uring_sqe *sqe) { set(sqe, drm_neuron_uring_submit{.ptr = pointer(&args), .pad = 1}); }});
     auto flags = args, packet_count = args, packet_ptr = args, id = args;
     flags.flags = 1;
     packet_count.packets.count = 0;
     packet_ptr.packets.ptr = KERNEL;
     id.queue_id = 4711;
-    for (const auto &[wrong, error] : {std::pair{&flags, -EINVAL}, {&packet_count, -EINVAL}, {&packet_ptr, -EFAULT}, {&id, -ENOENT}})
-        bad.push_back({"structure", error, [=](io_uring_sqe *sqe) {
-                           set(sqe, drm_neuron_uring_submit{.ptr = pointer(wrong), .pad = 0});
-                       }});
-    expect_refused(ring, [&] { return ring.add_submit(file, &args, 1); }, bad);
+    for (const auto &[wrong, error] :
+         {std::pair{&flags, -EINVAL}, {&packet_count, -EINVAL}, {&packet_ptr, -EFAULT}, {&id, -ENOENT}})
+        bad.push_back({"structure", error,
+                       [=](io_uring_sqe *sqe) { set(sqe, drm_neuron_uring_submit{.ptr = pointer(wrong), .pad = 0}); }});
+    expect_refused(
+        ring, [&] { return ring.add_submit(file, &args, 1); }, bad);
 }
 
 void inline_commands(void **) {
@@ -85,16 +86,16 @@ void inline_commands(void **) {
     Ring ring(IORING_SETUP_SQE128);
     auto bad = EMPTY_FIELDS;
     bad.push_back({"addr", -EINVAL, [](io_uring_sqe *sqe) { sqe->addr = 8; }});
-    bad.push_back({"queue_id", -ENOENT, [](io_uring_sqe *sqe) {
-                       reinterpret_cast<drm_neuron_uring_inline *>(sqe->cmd)->queue_id = 4711;
-                   }});
-    bad.push_back({"flags", -EINVAL, [](io_uring_sqe *sqe) {
-                       reinterpret_cast<drm_neuron_uring_inline *>(sqe->cmd)->flags = 1;
-                   }});
+    bad.push_back({"queue_id", -ENOENT,
+                   [](io_uring_sqe *sqe) { reinterpret_cast<drm_neuron_uring_inline *>(sqe->cmd)->queue_id = 4711; }});
+    bad.push_back({"flags", -EINVAL,
+                   [](io_uring_sqe *sqe) { reinterpret_cast<drm_neuron_uring_inline *>(sqe->cmd)->flags = 1; }});
     bad.push_back({"packet header", -EINVAL, [](io_uring_sqe *sqe) {
-                       reinterpret_cast<std::uint8_t *>(reinterpret_cast<drm_neuron_uring_inline *>(sqe->cmd)->packet)[1] = 1;
+                       reinterpret_cast<std::uint8_t *>(
+                           reinterpret_cast<drm_neuron_uring_inline *>(sqe->cmd)->packet)[1] = 1;
                    }});
-    expect_refused(ring, [&] { return ring.add_inline(file, queue.queue_id, nop(), 1); }, bad);
+    expect_refused(
+        ring, [&] { return ring.add_inline(file, queue.queue_id, nop(), 1); }, bad);
 
     // Without big entries there is no room for a packet.
     KernelLog log;
@@ -115,14 +116,16 @@ void wait_commands(void **) {
     Ring ring;
     auto bad = EMPTY_FIELDS;
     const auto with = [](std::uint32_t id, std::uint32_t flags, std::uint64_t seqno) {
-        return [=](io_uring_sqe *sqe) { set(sqe, drm_neuron_uring_wait{.queue_id = id, .flags = flags, .seqno = seqno}); };
+        return
+            [=](io_uring_sqe *sqe) { set(sqe, drm_neuron_uring_wait{.queue_id = id, .flags = flags, .seqno = seqno}); };
     };
     bad.push_back({"queue_id", -ENOENT, with(4711, 0, 1)});
     bad.push_back({"flags", -EINVAL, with(queue.queue_id, 2, 1)});
     bad.push_back({"seqno 0", -EINVAL, with(queue.queue_id, 0, 0)});
     bad.push_back({"seqno to come", -EINVAL, with(queue.queue_id, 0, 2)});
     bad.push_back({"timeout", -EINVAL, [](io_uring_sqe *sqe) { sqe->addr = ~std::uint64_t{0}; }});
-    expect_refused(ring, [&] { return ring.add_wait(file, queue.queue_id, 1, 1); }, bad);
+    expect_refused(
+        ring, [&] { return ring.add_wait(file, queue.queue_id, 1, 1); }, bad);
 }
 
 void dma_commands(void **) {
@@ -131,19 +134,21 @@ void dma_commands(void **) {
     const Memory memory(4096);
     const auto queue = file.queue();
     Ring ring;
-    std::vector<Bad> bad{{"len 0", -EINVAL, [](io_uring_sqe *sqe) { sqe->len = 0; }},
-                         {"addr", -EFAULT, [](io_uring_sqe *sqe) { sqe->addr = 8; }},
-                         {"addr in the kernel", -EFAULT, [](io_uring_sqe *sqe) { sqe->addr = KERNEL; }},
-                         {"file_index", -EINVAL, [](io_uring_sqe *sqe) { sqe->file_index = 1; }},
-                         {"buf_index", -EINVAL, [](io_uring_sqe *sqe) { sqe->buf_index = 1; }},
-                         {"registered buffer", -EFAULT, [](io_uring_sqe *sqe) { sqe->uring_cmd_flags = IORING_URING_CMD_FIXED; }}};
+    std::vector<Bad> bad{
+        {"len 0", -EINVAL, [](io_uring_sqe *sqe) { sqe->len = 0; }},
+        {"addr", -EFAULT, [](io_uring_sqe *sqe) { sqe->addr = 8; }},
+        {"addr in the kernel", -EFAULT, [](io_uring_sqe *sqe) { sqe->addr = KERNEL; }},
+        {"file_index", -EINVAL, [](io_uring_sqe *sqe) { sqe->file_index = 1; }},
+        {"buf_index", -EINVAL, [](io_uring_sqe *sqe) { sqe->buf_index = 1; }},
+        {"registered buffer", -EFAULT, [](io_uring_sqe *sqe) { sqe->uring_cmd_flags = IORING_URING_CMD_FIXED; }}};
     const auto with = [&](std::uint32_t id, std::uint32_t flags, std::uint64_t va) {
         return [=](io_uring_sqe *sqe) { set(sqe, drm_neuron_uring_dma{.queue_id = id, .flags = flags, .va = va}); };
     };
     bad.push_back({"queue_id", -ENOENT, with(4711, 0, target.va)});
     bad.push_back({"flags", -EINVAL, with(queue.queue_id, 2, target.va)});
     bad.push_back({"va", -EINVAL, with(queue.queue_id, 0, ~std::uint64_t{0})});
-    expect_refused(ring, [&] { return ring.add_dma(file, queue.queue_id, 0, memory.data(), 4096, target.va, 1); }, bad);
+    expect_refused(
+        ring, [&] { return ring.add_dma(file, queue.queue_id, 0, memory.data(), 4096, target.va, 1); }, bad);
 }
 
 // What is wrong with the jobs themselves.

@@ -187,7 +187,8 @@ void memory_of_a_process_from_pin_to_unpin(void **) {
     assert_int_equal(file.run_dma(queue.queue_id, DRM_NEURON_DMA_FROM_DEVICE, memory.data() + 100, 4096, target.va), 0);
 
     const auto events = trace.events(ctx_of(file));
-    expect_names(events, "dma_pin job_create map job_submit job_doorbell job_retire job_done unmap tlb_flush dma_unpin");
+    expect_names(events,
+                 "dma_pin job_create map job_submit job_doorbell job_retire job_done unmap tlb_flush dma_unpin");
     for (const char *name : {"dma_pin", "dma_unpin"}) {
         const auto &pin = the(events, name);
         assert_int_equal(pin.record.number("ptr"), reinterpret_cast<std::uintptr_t>(memory.data()) + 100);
