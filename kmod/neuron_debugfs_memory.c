@@ -181,8 +181,8 @@ static void neuron_hbm_print_bank(struct drm_printer *p, const struct neuron_hbm
 		at = max(at, range->start);
 		/* Pieces of one buffer that follow each other are one range. */
 		to = range->end;
-		for (; range + 1 < last && range[1].bo == range->bo && range[1].start == to; range++)
-			to = range[1].end;
+		while (range + 1 < last && range[1].bo == range->bo && range[1].start == to)
+			to = (++range)->end;
 		to = min(to, end);
 		neuron_hbm_print_range(p, at, to, range);
 		at = to;

@@ -55,7 +55,7 @@ struct neuron_bo {
 	atomic_t pins;
 	/* @list_link: In neuron_device.bo_list. */
 	struct list_head list_link;
-	/* @client, @pid, @comm: Who has made it: the file as in fdinfo, and the process. Constant. */
+	/* @client, @pid, @comm: Who has made it: the file, as in fdinfo, and the process. */
 	u64 client;
 	pid_t pid;
 	char comm[TASK_COMM_LEN];

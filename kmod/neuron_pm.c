@@ -19,7 +19,7 @@
  *
  * Every open file keeps the device awake; when nobody has had it open for a while it goes to D3hot,
  * where it keeps its state. So nothing on the way of a job ever has to wake it. What has no file
- * either wakes it (debugfs) or says that it sleeps (hwmon).
+ * says that it sleeps: debugfs and hwmon.
  *
  * The system may sleep when the jobs have come to an end, for which they get some time. Where the
  * firmware may cut the power (S3, hibernation), HBM would be lost, and there is no place to save

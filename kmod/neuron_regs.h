@@ -19,10 +19,9 @@ struct neuron_reg_desc {
 	u32 bits;
 };
 
-#define NEURON_REG_COUNT(name, offset, bits) + 1
-#define NEURON_GLOBAL_REGS (0 NRN_REGISTERS_GLOBAL(NEURON_REG_COUNT))
-#define NEURON_CTX_REGS	   (0 NRN_REGISTERS_CTX(NEURON_REG_COUNT))
-#define NEURON_QUEUE_REGS  (0 NRN_REGISTERS_QUEUE(NEURON_REG_COUNT))
+#define NEURON_GLOBAL_REGS NRN_REGISTERS_GLOBAL_COUNT
+#define NEURON_CTX_REGS	   NRN_REGISTERS_CTX_COUNT
+#define NEURON_QUEUE_REGS  NRN_REGISTERS_QUEUE_COUNT
 
 extern const struct neuron_reg_desc neuron_global_regs[NEURON_GLOBAL_REGS];
 extern const struct neuron_reg_desc neuron_ctx_regs[NEURON_CTX_REGS];

@@ -185,7 +185,8 @@ def _register_list(b) -> str:
     lines = [f"\tX({r.name}, NRN_REG_{b.name}_{r.name}{first}, {r.bits})" for r in b.registers if r.access in ("ro", "rw")]
     which = ", the first of them" if b.repeats else ""
     comment = f"/* X(name, offset, bits) for each register of block {b.name}{which} that can be read. */\n"
-    return comment + " \\\n".join([f"#define NRN_REGISTERS_{b.name}(X)", *lines])
+    count = _define(f"NRN_REGISTERS_{b.name}_COUNT", str(len(lines)))
+    return comment + " \\\n".join([f"#define NRN_REGISTERS_{b.name}(X)", *lines]) + f"\n\n{count}"
 
 
 def _names(e: Enum) -> str:

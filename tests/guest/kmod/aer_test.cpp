@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <filesystem>
 #include <thread>
 
 #include <fcntl.h>
