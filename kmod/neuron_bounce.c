@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
+#include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
 #include <linux/sizes.h>
+#include <linux/wait.h>
 
 #include "neuron_bounce.h"
 #include "neuron_device.h"
@@ -142,14 +144,13 @@ void neuron_bounce_uncharge(struct neuron_device *ndev, u64 bytes)
 	atomic64_sub(bytes, &ndev->bounced);
 }
 
-/* The oldest job whose data the device has delivered, and nobody copied back yet. */
-static struct neuron_job *neuron_copy_back_next(struct neuron_queue *queue)
+/* The oldest job whose data has been delivered up to this packet, and nobody copied back yet. */
+static struct neuron_job *neuron_copy_back_next(struct neuron_queue *queue, u64 head)
 {
 	struct neuron_job *job, *found = NULL;
-	u64 head;
 
 	spin_lock_irq(&queue->irq_lock);
-	head = neuron_queue_retired_locked(queue);
+	head = min(head, neuron_queue_retired_locked(queue));
 	list_for_each_entry(job, &queue->jobs, link) {
 		if (job->end > head)
 			break;
@@ -164,22 +165,25 @@ static struct neuron_job *neuron_copy_back_next(struct neuron_queue *queue)
 
 /*
  * What it finds stays: jobs like this are completed after their copy only, or when the device did
- * not get there. It is waited for where fences are completed, by which lockdep knows it for what it
- * is.
+ * not get there.
  */
 void neuron_copy_back_work(struct work_struct *work)
 {
 	struct neuron_queue *queue = container_of(work, struct neuron_queue, copy_back);
 	struct neuron_job *job;
+	bool cookie;
 
-	while ((job = neuron_copy_back_next(queue))) {
+	cookie = dma_fence_begin_signalling();
+	while ((job = neuron_copy_back_next(queue, U64_MAX))) {
 		neuron_dma_copy_back(job->dma);
 
 		spin_lock_irq(&queue->irq_lock);
 		job->copy_back = false;
 		spin_unlock_irq(&queue->irq_lock);
+		wake_up_all(&queue->wait);
 		neuron_queue_retire(queue);
 	}
+	dma_fence_end_signalling(cookie);
 	neuron_queue_put(queue);
 }
 
@@ -191,11 +195,28 @@ void neuron_copy_back_kick(struct neuron_queue *queue)
 		neuron_queue_put(queue); /* not the last: the caller has one */
 }
 
-/* Wait until the jobs have ended that the device is done with. */
+static bool neuron_copy_back_done(struct neuron_queue *queue, u64 head)
+{
+	if (!neuron_copy_back_next(queue, head))
+		return true;
+	neuron_copy_back_kick(queue);
+	return false;
+}
+
+/*
+ * Wait until all data is where it belongs of the jobs that the device is done with. Not for the
+ * work itself: it signals fences, as those do who wait here, and lockdep would take them for one
+ * another's victims.
+ */
 void neuron_copy_back_finish(struct neuron_queue *queue)
 {
+	u64 head;
+
 	if (!queue->ndev->bounces || queue->user)
 		return;
-	neuron_copy_back_kick(queue);
-	flush_work(&queue->copy_back);
+
+	spin_lock_irq(&queue->irq_lock);
+	head = neuron_queue_retired_locked(queue);
+	spin_unlock_irq(&queue->irq_lock);
+	wait_event(queue->wait, neuron_copy_back_done(queue, head));
 }

@@ -2,6 +2,7 @@
 
 #include <linux/dma-buf.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/scatterlist.h>
 
 #include <drm/drm_drv.h>
@@ -148,6 +149,10 @@ static struct drm_gem_object *neuron_import(struct neuron_device *ndev, struct d
 	obj = neuron_import_find(ndev, dma_buf);
 	if (obj)
 		return obj;
+
+	/* Not even to see it fail: attaching would bounce it. */
+	if (ndev->bounces && dma_buf->owner != THIS_MODULE)
+		return ERR_PTR(-EOPNOTSUPP);
 
 	obj = drm_gem_prime_import_dev(&ndev->drm, dma_buf, neuron_dma_dev(ndev));
 	/* A buffer of our own is tracked when it is bound. */

@@ -52,8 +52,8 @@ static bool neuron_tdr_sample(struct neuron_queue *queue)
 	u64 head;
 
 	/* An interrupt that was lost must not look like a hang. */
-	neuron_queue_retire(queue);
 	neuron_copy_back_finish(queue);
+	neuron_queue_retire(queue);
 	head = neuron_queue_oldest(queue);
 
 	if (!head || head != queue->head_job) {

@@ -81,7 +81,7 @@ void megabytes_come_and_go(void **) {
     const Memory memory(38 * MIB), back(38 * MIB);
     scribble(memory.bytes(), 1);
     if (bounces()) {
-        assert_int_equal(rig.to(memory.bytes().subspan(5, bytes), 3), -E2BIG);
+        assert_int_equal(rig.file.dma(rig.id, TO, memory.data() + 5, bytes, rig.target.va), -E2BIG);
         bytes = BOUNCED_MAX - MIB + 13;
     }
     assert_int_equal(rig.to(memory.bytes().subspan(5, bytes), 3), 0);
