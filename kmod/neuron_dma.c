@@ -298,8 +298,9 @@ static int neuron_dma_map_sgt(struct neuron_dma *dma)
 		return ret;
 
 	/*
-	 * What needs a sync without being bounced is refused later. To say so here as well lets DMA API
-	 * debugging accept jobs on the same pages at the same time, which are the process's business.
+	 * What needs a sync without being bounced is refused later. To say so here as well lets DMA
+	 * API debugging accept jobs on the same pages at the same time: that is the process's
+	 * business.
 	 */
 	if (!ndev->bounces)
 		attrs |= DMA_ATTR_SKIP_CPU_SYNC;
