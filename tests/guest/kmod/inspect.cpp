@@ -92,7 +92,10 @@ std::uint64_t client_of(const File &file) { return std::stoull(fdinfo_of(file).a
 
 // ---- trace events ---------------------------------------------------------------------------------------------------
 
-Trace::Trace() : folder_("/sys/kernel/tracing/instances/kmod-" + std::to_string(::getpid())) {
+// A test that has failed has left its own behind.
+Trace::Trace() {
+    static int number = 0;
+    folder_ = "/sys/kernel/tracing/instances/kmod-" + std::to_string(::getpid()) + "-" + std::to_string(number++);
     if (::mkdir(folder_.c_str(), 0700))
         fail_msg("mkdir %s: %s", folder_.c_str(), std::strerror(errno));
     assert_int_equal(write_file(folder_ + "/events/neuron/enable", "1"), 0);
