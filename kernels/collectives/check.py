@@ -80,7 +80,7 @@ def compare(y, want, name):
     return f"DIFFERENT: {len(wrong)} of {y.size} elements; the first is {at}: {y[at]!r}, expected {want[at]!r}"
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("verb", choices=("make", "compare"))
     parser.add_argument("files", nargs="+", metavar="FILE.npy")
@@ -90,7 +90,7 @@ def main():
     parser.add_argument("--columns", type=int, default=256)
     parser.add_argument("--dtype", choices=DTYPES, default="f32")
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     options.ranks = options.cores * options.chips
     if len(options.files) != (1 if options.verb == "make" else 2):
         parser.error("make takes X.npy, compare takes X.npy and Y.npy")

@@ -133,7 +133,7 @@ def fault(folder):
 def alone(folder):
     prepare(folder, 3)  # for three chips, of which two come
     for order in ((), ("--sim-stepped",)):
-        bad(folder, 1, "no end after 400 ms (--timeout)", *SIM, "--sim-chips", "2", "--timeout", "0.4", *order, *FILES)
+        bad(folder, 1, "no end after 400 ms (--timeout): the kernel goes on", *SIM, "--sim-chips", "2", "--timeout", "0.4", *order, *FILES)
     assert not (folder / "looks0.npy").exists()
 
 

@@ -147,7 +147,7 @@ def wrong(folder):
 def missing_chip(folder):
     ring = Ring(chips=3)
     ring.assemble(folder)
-    bad(folder, 1, "no end after 500 ms (--timeout)", "run", *SIM, "--sim-chips", "2", "--timeout", "0.5", *ring.words())
+    bad(folder, 1, "no end after 500 ms (--timeout): the kernel goes on", "run", *SIM, "--sim-chips", "2", "--timeout", "0.5", *ring.words())
     good(folder, "run", *SIM, "--sim-chips", "3", *ring.words())
 
 

@@ -203,7 +203,7 @@ def faults(folder):
 @case("a run that does not end is given up after --timeout")
 def timeouts(folder):
     assemble(folder, ".engine sp\nloop: jump loop\n")
-    bad(folder, 1, "no end after 200 ms (--timeout)", *SIM, "--timeout", "0.2", "k.nko")
+    bad(folder, 1, "no end after 200 ms (--timeout): the kernel goes on", *SIM, "--timeout", "0.2", "k.nko")
     assert ctl(folder, "--json", *SIM, "--timeout", "0.2", "k.nko").json["error"]["code"] == "timeout"
 
 

@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import importlib.util
+import io
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,6 +17,14 @@ from neuronctl import KERNELS, good
 RING = KERNELS / "collectives/ring.s"
 CHECK = KERNELS / "collectives/check.py"
 OPS = {"all-reduce": (), "reduce-scatter": ("-D", "GATHER=0"), "all-gather": ("-D", "REDUCE=0")}
+
+
+@functools.cache
+def checker():
+    spec = importlib.util.spec_from_file_location("check", CHECK)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @dataclass(frozen=True)
@@ -26,18 +38,27 @@ class Ring:
     def file(self, name: str) -> str:
         return name + ("{chip}.npy" if self.chips > 1 else ".npy")
 
+    def options(self) -> list[str]:
+        """Those of the checker."""
+        return [word for name in ("op", "cores", "chips", "columns", "dtype") for word in (f"--{name}", str(getattr(self, name)))]
+
     def check(self, folder: Path, verb: str, *files: str) -> subprocess.CompletedProcess:
-        words = [sys.executable, CHECK, verb, *files]
-        for name in ("op", "cores", "chips", "columns", "dtype"):
-            words += [f"--{name}", str(getattr(self, name))]
+        """The checker as a user starts it."""
+        words = [sys.executable, CHECK, verb, *files, *self.options()]
         return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+
+    def must_check(self, folder: Path, verb: str, *names: str) -> None:
+        """The checker in this process, where starting another one takes seconds; it must be content."""
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            code = checker().main([verb, *(str(folder / self.file(name)) for name in names), *self.options()])
+        assert code == 0, (self, said.getvalue())
 
     def assemble(self, folder: Path) -> None:
         sizes = [word for name in ("cores", "chips", "columns") for word in ("-D", f"{name.upper()}={getattr(self, name)}")]
         dtype = () if self.dtype == "f32" else ("-D", f"{self.dtype.upper()}=1")
         good(folder, "asm", RING, *sizes, *dtype, *OPS[self.op], "-o", "ring.nko")
-        made = self.check(folder, "make", self.file("x"))
-        assert made.returncode == 0, made.stderr
+        self.must_check(folder, "make", "x")
 
     def words(self) -> tuple[str, ...]:
         """What neuronctl run is told besides the device."""
@@ -49,5 +70,4 @@ class Ring:
         for old in folder.glob("y*.npy"):
             old.unlink()
         good(folder, "run", *options, *self.words())
-        result = self.check(folder, "compare", self.file("x"), self.file("y"))
-        assert result.returncode == 0, (self, options, result.stdout, result.stderr)
+        self.must_check(folder, "compare", "x", "y")

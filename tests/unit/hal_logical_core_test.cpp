@@ -91,5 +91,6 @@ int main() {
         cmocka_unit_test(larger_chips_use_the_same_stacks),
         cmocka_unit_test(other_numbers_are_refused),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("hal_logical_core", tests, nullptr, nullptr);
 }

@@ -201,5 +201,6 @@ int main() {
         cmocka_unit_test(memory_that_could_shrink_or_has_an_odd_size_is_refused),
         cmocka_unit_test(file_stays_the_callers),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("hal_share", tests, nullptr, nullptr);
 }

@@ -140,10 +140,10 @@ Result<bool> UringQueue::wait_completion(Deadline deadline) {
         if (deadline == Deadline::max()) {
             error = -io_uring_wait_cqe(ring_->get(), &cqe);
         } else {
-            const auto left = deadline - detail::Clock::now();
-            if (left <= left.zero())
+            const auto now = detail::Clock::now();
+            if (deadline <= now) // compared first: Deadline::min() is too far away to subtract from
                 return false;
-            __kernel_timespec wait = timespec_of(left);
+            __kernel_timespec wait = timespec_of(deadline - now);
             error = -io_uring_wait_cqe_timeout(ring_->get(), &cqe, &wait);
         }
         if (error == 0)

@@ -156,7 +156,7 @@ def endless(folder):
     want = reference(folder, 96, 200, 72)
     kernel = assemble(folder, ".engine sp\nloop: jump loop\n")
     for path in ("uring", "ioctl"):
-        bad(folder, 1, "no end after 300 ms (--timeout)", "run", "--timeout", "0.3", "--submit", path, kernel)
+        bad(folder, 1, "no end after 300 ms (--timeout): the kernel goes on", "run", "--timeout", "0.3", "--submit", path, kernel)
         assert computes(folder, "--submit", path) == want
 
 

@@ -63,7 +63,7 @@ def left_behind(folder):
 def stopped(folder):
     endless, look = kernel(folder, "endless", FILL, last="jump loop"), kernel(folder, "look", LOOK)
     for path in ("uring", "ioctl"):
-        bad(folder, 1, "no end after 500 ms (--timeout)", "run", "--timeout", "0.5", "--submit", path, endless)
+        bad(folder, 1, "no end after 500 ms (--timeout): the kernel goes on", "run", "--timeout", "0.5", "--submit", path, endless)
         good(folder, "run", look, *OUT, "--submit", path)
         assert found(folder) == {0}, path
 

@@ -80,5 +80,6 @@ int main() {
         cmocka_unit_test(it_comes_back_as_the_same_memory),
         cmocka_unit_test(memory_outlives_its_device),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("pair_hal", tests, nullptr, nullptr);
 }

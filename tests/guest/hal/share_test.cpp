@@ -133,5 +133,6 @@ int main() {
         cmocka_unit_test(backends_do_not_mix),
         cmocka_unit_test(file_stays_the_callers),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("hal_share", tests, nullptr, nullptr);
 }
