@@ -81,6 +81,47 @@ void gathers_with_strides_and_overlaps(void **) {
                  random);
 }
 
+// Long enough for several pieces of indices, and in place of what is read.
+void gathers_long_rows(void **) {
+    on_every_target([](const char *) {
+        const auto core = make_core();
+        Random random(7);
+        for (const Dtype dtype : {Dtype::U8, Dtype::F16, Dtype::F32}) {
+            for (const unsigned n : {511U, 520U, 1543U}) {
+                check_gather(*core,
+                             {.dst = tile(Space::SBUF, dtype, 2, n, 64 + spec::bytes(dtype)),
+                              .src = tile(Space::SBUF, dtype, 2, 900, 8192 - spec::bytes(dtype)),
+                              .index = tile(Space::SBUF, Dtype::U32, 2, n, 12)},
+                             random); // results over indices that are still needed
+                check_gather(*core,
+                             {.dst = tile(Space::SBUF, dtype, 2, n, 0),
+                              .src = tile(Space::SBUF, dtype, 2, 900, 4),
+                              .index = tile(Space::SBUF, Dtype::U32, 2, n, 8192)},
+                             random); // and over elements
+            }
+        }
+    });
+}
+
+void an_index_out_of_range_in_a_long_row_changes_nothing(void **) {
+    on_every_target([](const char *) {
+        const auto core = make_core();
+        Random random(8);
+        const spec::InsnGather insn{.dst = tile(Space::SBUF, Dtype::U8, 2, 1543, 0),
+                                    .src = tile(Space::SBUF, Dtype::U8, 2, 900, 2048),
+                                    .index = tile(Space::SBUF, Dtype::U32, 2, 1543, 4096)};
+        for (const unsigned place : {0U, 31U, 600U, 1535U, 1542U}) {
+            for (const std::uint32_t bad : {900U, 0x80000000U, 0xffffffffU}) {
+                fill_operands(*core, insn, 900, random);
+                set_index(*core, insn.index, 1, place, bad);
+                const Image before(*core);
+                assert_fault(core->run(Engine::POOL, insn), Fault::INDEX_RANGE, bad);
+                before.assert_same(*core);
+            }
+        }
+    });
+}
+
 void an_index_out_of_range_changes_nothing(void **) {
     const auto core = make_core();
     Random random(3);
@@ -243,6 +284,8 @@ int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(gathers_elements),
         cmocka_unit_test(gathers_with_strides_and_overlaps),
+        cmocka_unit_test(gathers_long_rows),
+        cmocka_unit_test(an_index_out_of_range_in_a_long_row_changes_nothing),
         cmocka_unit_test(an_index_out_of_range_changes_nothing),
         cmocka_unit_test(bad_gathers_are_refused),
         cmocka_unit_test(gathers_runs_in_groups),

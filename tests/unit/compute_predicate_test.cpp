@@ -40,6 +40,8 @@ void check_copy(Core &core, const spec::InsnCopyPredicated &insn, Random &random
     want.assert_same(core);
 }
 
+void check_fill(Core &core, const spec::InsnFillPredicated &insn, Random &random);
+
 void copies_where_it_holds(void **) {
     const auto core = make_core();
     Random random(1);
@@ -55,6 +57,53 @@ void copies_where_it_holds(void **) {
             }
         }
     }
+}
+
+// Rows of every length up to more than a vector has, at odd places.
+void copies_and_fills_rows_of_any_length(void **) {
+    on_every_target([](const char *) {
+        const auto core = make_core();
+        Random random(5);
+        for (const Dtype dtype : {Dtype::U8, Dtype::BF16, Dtype::F32}) {
+            for (const Dtype pred : {Dtype::U8, Dtype::U16, Dtype::U32}) {
+                for (unsigned n = 1; n < 140; n += 1 + random.below(11)) {
+                    const auto invert = static_cast<std::uint8_t>(random.below(2));
+                    const auto dst = tile(Space::SBUF, dtype, 3, n, 12 + spec::bytes(dtype));
+                    const auto holds = tile(Space::SBUF, pred, 3, n, 4096 + spec::bytes(pred));
+                    check_copy(*core,
+                               {.dst = dst,
+                                .src = tile(Space::SBUF, dtype, 3, n, 1032 + spec::bytes(dtype)),
+                                .pred = holds,
+                                .invert = invert},
+                               random);
+                    check_fill(*core, {.dst = dst, .pred = holds, .value = imm_f32(-3.7F), .invert = invert}, random);
+                }
+            }
+        }
+    });
+}
+
+// Tiles that begin side by side and share bytes: what is written must not be read again.
+void rows_that_share_bytes(void **) {
+    on_every_target([](const char *) {
+        const auto core = make_core();
+        Random random(6);
+        for (const Dtype dtype : {Dtype::U8, Dtype::BF16, Dtype::F32}) {
+            for (const unsigned shift : {1U, 3U, 64U}) {
+                for (const bool above : {false, true}) {
+                    const std::uint32_t at = 1024, other = above ? at + shift * 4 : at - shift * 4;
+                    const auto pred = tile(Space::SBUF, Dtype::U8, 5, 200, 8192);
+                    const auto dst = tile(Space::SBUF, dtype, 5, 200, at);
+                    check_copy(*core, {.dst = dst, .src = tile(Space::SBUF, dtype, 5, 200, other), .pred = pred},
+                               random);
+                    auto shared = tile(Space::SBUF, Dtype::U8, 5, 200, other);
+                    check_copy(*core, {.dst = dst, .src = tile(Space::SBUF, dtype, 5, 200, 8192), .pred = shared},
+                               random);
+                    check_fill(*core, {.dst = dst, .pred = shared, .value = imm_f32(7)}, random);
+                }
+            }
+        }
+    });
 }
 
 void strides_repeats_and_overlaps(void **) {
@@ -234,6 +283,8 @@ void bad_fills_are_refused(void **) {
 int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(copies_where_it_holds),
+        cmocka_unit_test(copies_and_fills_rows_of_any_length),
+        cmocka_unit_test(rows_that_share_bytes),
         cmocka_unit_test(strides_repeats_and_overlaps),
         cmocka_unit_test(bad_copies_are_refused),
         cmocka_unit_test(fills_where_it_holds),

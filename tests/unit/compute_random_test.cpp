@@ -100,30 +100,32 @@ void check_dropout(Core &core, const spec::InsnDropout &insn, Random &random) {
 }
 
 void drops_by_probability(void **) {
-    const auto core = make_core();
-    Random random(1);
-    seed(*core, Engine::DVE, 42);
-    for (unsigned p = 0; p < 40; ++p) {
-        core->set(Space::SBUF, p, 8192, 0, 0.05F * static_cast<float>(p));
-    }
-    core->set(Space::SBUF, 3, 8192, 0, std::numeric_limits<float>::quiet_NaN());
-    for (const Dtype dtype : {Dtype::F32, Dtype::BF16, Dtype::I16}) {
-        spec::InsnDropout insn{.dst = tile(Space::SBUF, dtype, 40, 75),
-                               .src = tile(Space::PSUM, dtype, 40, 75),
-                               .prob = column(Space::SBUF, Dtype::F32, 8192)};
-        check_dropout(*core, insn, random);
-        insn.src = insn.dst;
-        insn.src.offset = 4; // overlapping
-        check_dropout(*core, insn, random);
-        for (const float prob : {0.0F, 0.5F, 1.0F, -1.0F}) {
-            insn.prob = imm_f32(prob);
+    on_every_target([](const char *) {
+        const auto core = make_core();
+        Random random(1);
+        seed(*core, Engine::DVE, 42);
+        for (unsigned p = 0; p < 40; ++p) {
+            core->set(Space::SBUF, p, 8192, 0, 0.05F * static_cast<float>(p));
+        }
+        core->set(Space::SBUF, 3, 8192, 0, std::numeric_limits<float>::quiet_NaN());
+        for (const Dtype dtype : {Dtype::F32, Dtype::BF16, Dtype::I16}) {
+            spec::InsnDropout insn{.dst = tile(Space::SBUF, dtype, 40, 75),
+                                   .src = tile(Space::PSUM, dtype, 40, 75),
+                                   .prob = column(Space::SBUF, Dtype::F32, 8192)};
+            check_dropout(*core, insn, random);
+            insn.src = insn.dst;
+            insn.src.offset = 4; // overlapping
+            check_dropout(*core, insn, random);
+            for (const float prob : {0.0F, 0.5F, 1.0F, -1.0F}) {
+                insn.prob = imm_f32(prob);
+                check_dropout(*core, insn, random);
+            }
+            // Just the number that an element gets: that one stays.
+            const std::uint32_t bits = word(42, 0, Engine::DVE, core->state(Engine::DVE).words + 5);
+            insn.prob = imm_f32(static_cast<float>(bits >> 8) * 0x1p-24F);
             check_dropout(*core, insn, random);
         }
-        // Just the number that an element gets: that one stays.
-        const std::uint32_t bits = word(42, 0, Engine::DVE, core->state(Engine::DVE).words + 5);
-        insn.prob = imm_f32(static_cast<float>(bits >> 8) * 0x1p-24F);
-        check_dropout(*core, insn, random);
-    }
+    });
 }
 
 void rounding_takes_the_words_after(void **) {

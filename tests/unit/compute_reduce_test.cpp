@@ -244,6 +244,35 @@ void accumulators_by_command(void **) {
     }
 }
 
+// The pairs of operations with a loop of their own, and two without.
+void every_pair_of_operations(void **) {
+    on_every_target([](const char *) {
+        constexpr TensorOp OPS[] = {TensorOp::BYPASS, TensorOp::ADD, TensorOp::SUBTRACT, TensorOp::MULT,
+                                    TensorOp::MAX,    TensorOp::MIN, TensorOp::IS_GT,    TensorOp::LOGICAL_OR};
+        const auto core = make_core();
+        Random random(8);
+        for (const TensorOp op : OPS) {
+            for (const TensorOp reduce : {TensorOp::ADD, TensorOp::MULT, TensorOp::MAX, TensorOp::MIN}) {
+                for (const Dtype dtype : {Dtype::F32, Dtype::BF16}) {
+                    for (const std::uint8_t flags : {std::uint8_t{0}, spec::raw(spec::OperandFlag::REVERSE0)}) {
+                        const unsigned n = 1 + random.below(90);
+                        check_scalar_reduce(*core,
+                                            {.dst = tile(Space::SBUF, dtype, 5, n, 4),
+                                             .src = tile(Space::SBUF, dtype, 5, n, 1024),
+                                             .op0 = op,
+                                             .operand0 = column(Space::SBUF, Dtype::F32, 8192),
+                                             .reduce = reduce,
+                                             .acc = AccCmd::REDUCE,
+                                             .init = imm_f32(0),
+                                             .flags = flags},
+                                            random);
+                    }
+                }
+            }
+        }
+    });
+}
+
 void in_place_and_overlapping(void **) {
     const auto core = make_core();
     Random random(6);
@@ -325,6 +354,7 @@ int main() {
         cmocka_unit_test(bits_are_reduced_as_bits),
         cmocka_unit_test(bad_reductions_are_refused),
         cmocka_unit_test(accumulators_by_command),
+        cmocka_unit_test(every_pair_of_operations),
         cmocka_unit_test(in_place_and_overlapping),
         cmocka_unit_test(read_acc_writes_them_out),
         cmocka_unit_test(bad_scalar_reductions_are_refused),

@@ -190,6 +190,30 @@ void keeps_a_range(void **) {
     }
 }
 
+// Every place of both ends in rows that end within a vector, elements of all the types that have loops of their own.
+void ranges_begin_and_end_anywhere(void **) {
+    on_every_target([](const char *) {
+        const auto core = make_core();
+        Random random(9);
+        for (const Dtype dtype : {Dtype::F32, Dtype::BF16, Dtype::F16}) {
+            for (const unsigned n : {1U, 16U, 70U, 97U}) {
+                for (unsigned first = 0; first <= n; first += 1 + random.below(7)) {
+                    spec::InsnRangeSelect insn{.dst = tile(Space::SBUF, dtype, 2, n, 4),
+                                               .src = tile(Space::SBUF, dtype, 2, n, 4096),
+                                               .cmp0 = TensorOp::IS_GE,
+                                               .bound0 = imm_f32(static_cast<float>(first)),
+                                               .cmp1 = TensorOp::IS_LT,
+                                               .bound1 = imm_f32(static_cast<float>(first + random.below(n + 2))),
+                                               .acc = AccCmd::RESET_REDUCE};
+                    check_range(*core, insn, random, random.below(2) != 0);
+                    insn.src = insn.dst; // in place
+                    check_range(*core, insn, random, false);
+                }
+            }
+        }
+    });
+}
+
 void indices_are_rounded(void **) {
     const auto core = make_core();
     Random random(4);
@@ -239,7 +263,8 @@ int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(selects_and_keeps_the_maximum), cmocka_unit_test(overlapping_selections),
         cmocka_unit_test(bad_selections_are_refused),    cmocka_unit_test(keeps_a_range),
-        cmocka_unit_test(indices_are_rounded),           cmocka_unit_test(bad_ranges_are_refused),
+        cmocka_unit_test(ranges_begin_and_end_anywhere), cmocka_unit_test(indices_are_rounded),
+        cmocka_unit_test(bad_ranges_are_refused),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("compute_select", tests, nullptr, nullptr);

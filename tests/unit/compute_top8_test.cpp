@@ -37,33 +37,37 @@ void check_max(Core &core, const spec::InsnMax8 &insn) {
 }
 
 void the_eight_largest(void **) {
-    const auto core = make_core();
-    Random random(1);
-    for (const Dtype dtype : {Dtype::F32, Dtype::BF16, Dtype::I8, Dtype::U32}) {
-        for (const unsigned elements : {8U, 9U, 100U}) {
-            const spec::InsnMax8 insn{.dst = tile(Space::SBUF, dtype, 35, 8),
-                                      .src = tile(Space::PSUM, dtype, 35, elements)};
-            fill(*core, insn.src, random);
-            check_max(*core, insn);
+    on_every_target([](const char *) {
+        const auto core = make_core();
+        Random random(1);
+        for (const Dtype dtype : {Dtype::F32, Dtype::BF16, Dtype::I8, Dtype::U32}) {
+            for (const unsigned elements : {8U, 9U, 100U}) {
+                const spec::InsnMax8 insn{.dst = tile(Space::SBUF, dtype, 35, 8),
+                                          .src = tile(Space::PSUM, dtype, 35, elements)};
+                fill(*core, insn.src, random);
+                check_max(*core, insn);
+            }
         }
-    }
-    spec::InsnMax8 strided{.dst = tile(Space::SBUF, Dtype::BF16, 2, 8, 20),
-                           .src = tile(Space::SBUF, Dtype::F32, 2, 60)};
-    strided.src.step = {2, 7, 0, 0};
-    strided.src.num = {6, 10, 1, 1};
-    fill(*core, strided.src, random);
-    check_max(*core, strided); // and overlapping
+        spec::InsnMax8 strided{.dst = tile(Space::SBUF, Dtype::BF16, 2, 8, 20),
+                               .src = tile(Space::SBUF, Dtype::F32, 2, 60)};
+        strided.src.step = {2, 7, 0, 0};
+        strided.src.num = {6, 10, 1, 1};
+        fill(*core, strided.src, random);
+        check_max(*core, strided); // and overlapping
+    });
 }
 
 void ascending_and_descending_rows(void **) {
-    const auto core = make_core();
-    const spec::InsnMax8 insn{.dst = tile(Space::PSUM, Dtype::F32, 2, 8),
-                              .src = tile(Space::SBUF, Dtype::F32, 2, 4096)};
-    for (unsigned i = 0; i < 4096; ++i) {
-        set_f32(*core, insn.src, 0, i, static_cast<float>(i));
-        set_f32(*core, insn.src, 1, i, -static_cast<float>(i));
-    }
-    check_max(*core, insn);
+    on_every_target([](const char *) {
+        const auto core = make_core();
+        const spec::InsnMax8 insn{.dst = tile(Space::PSUM, Dtype::F32, 2, 8),
+                                  .src = tile(Space::SBUF, Dtype::F32, 2, 4096)};
+        for (unsigned i = 0; i < 4096; ++i) {
+            set_f32(*core, insn.src, 0, i, static_cast<float>(i));
+            set_f32(*core, insn.src, 1, i, -static_cast<float>(i));
+        }
+        check_max(*core, insn);
+    });
 }
 
 void the_order_of_special_values(void **) {
@@ -117,25 +121,27 @@ void fill_search(Core &core, const spec::Tile &values, const spec::Tile &src, Ra
 }
 
 void finds_the_lowest_indices(void **) {
-    const auto core = make_core();
-    Random random(2);
-    for (const Dtype dtype : {Dtype::U16, Dtype::U32}) {
-        for (const unsigned elements : {8U, 20U, 300U}) {
-            const spec::InsnFindIndex8 insn{.dst = tile(Space::SBUF, dtype, 40, 8),
-                                            .values = tile(Space::SBUF, Dtype::F32, 40, 8, 4096),
-                                            .src = tile(Space::PSUM, Dtype::F32, 40, elements)};
-            fill_search(*core, insn.values, insn.src, random);
-            Image want(*core);
-            for (unsigned p = 0; p < 40; ++p) {
-                const auto found = find(want.row(insn.src, p), want.row(insn.values, p), false);
-                for (unsigned v = 0; v < 8; ++v) {
-                    want.set_bits(insn.dst, p, v, found[v]);
+    on_every_target([](const char *) {
+        const auto core = make_core();
+        Random random(2);
+        for (const Dtype dtype : {Dtype::U16, Dtype::U32}) {
+            for (const unsigned elements : {8U, 20U, 300U}) {
+                const spec::InsnFindIndex8 insn{.dst = tile(Space::SBUF, dtype, 40, 8),
+                                                .values = tile(Space::SBUF, Dtype::F32, 40, 8, 4096),
+                                                .src = tile(Space::PSUM, Dtype::F32, 40, elements)};
+                fill_search(*core, insn.values, insn.src, random);
+                Image want(*core);
+                for (unsigned p = 0; p < 40; ++p) {
+                    const auto found = find(want.row(insn.src, p), want.row(insn.values, p), false);
+                    for (unsigned v = 0; v < 8; ++v) {
+                        want.set_bits(insn.dst, p, v, found[v]);
+                    }
                 }
+                assert_legal(core->run(Engine::DVE, insn));
+                want.assert_same(*core);
             }
-            assert_legal(core->run(Engine::DVE, insn));
-            want.assert_same(*core);
         }
-    }
+    });
 }
 
 void values_of_another_type(void **) {

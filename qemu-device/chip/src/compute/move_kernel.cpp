@@ -49,7 +49,7 @@ void fill_row(std::byte *out_bytes, std::uint32_t pattern, std::size_t bytes) {
     const VecU8 value = hn::LoadU(d, reinterpret_cast<const std::uint8_t *>(words));
     auto *const out = reinterpret_cast<std::uint8_t *>(out_bytes);
     std::size_t i = 0;
-    for (; i + UNROLL * size <= bytes; i += UNROLL * size) {
+    for (; size >= sizeof(pattern) && i + UNROLL * size <= bytes; i += UNROLL * size) {
         hn::StoreU(value, d, out + i);
         hn::StoreU(value, d, out + i + size);
         hn::StoreU(value, d, out + i + 2 * size);

@@ -14,6 +14,8 @@
 
 #include "compute/random.hpp"
 
+#include "compute/f32_simd-inl.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -22,11 +24,7 @@ namespace neuron::chip {
 namespace HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
 // One vector of counters; each gives WORDS random words.
-using U32 = hn::CappedTag<std::uint32_t, 16>;
-using VecU32 = hn::Vec<U32>;
 constexpr std::size_t WORDS = 4;
 
 struct Product {
@@ -101,6 +99,36 @@ void words(const RandomStream &stream, std::uint32_t *out, std::size_t count) {
     }
 }
 
+// A vector at a time; what is left in copies.
+void drop(const RandomStream &stream, float dropped, float *out, const float *in, std::size_t count) {
+    constexpr std::size_t PIECE = 512; // stays in the first-level cache
+    const F32 d;
+    const std::size_t lanes = hn::Lanes(d);
+    const VecF32 limit = hn::Set(d, dropped);
+    HWY_ALIGN_MAX std::uint32_t piece[PIECE];
+    const auto kept = [&](const std::uint32_t *word, VecF32 element) HWY_ATTR {
+        const auto upper = hn::BitCast(I32(), hn::ShiftRight<8>(hn::LoadU(U32(), word)));
+        const VecF32 uniform = hn::Mul(hn::ConvertTo(d, upper), hn::Set(d, 0x1p-24f));
+        return canonical_nan(hn::IfThenZeroElse(hn::Lt(uniform, limit), element));
+    };
+    for (std::size_t done = 0; done < count; done += PIECE, out += PIECE, in += PIECE) {
+        const std::size_t part = std::min(PIECE, count - done);
+        words(stream.from(done), piece, part);
+        std::size_t i = 0;
+        for (; i + lanes <= part; i += lanes) {
+            hn::StoreU(kept(piece + i, hn::LoadU(d, in + i)), d, out + i);
+        }
+        if (i < part) {
+            float last[MAX_LANES] = {};
+            std::uint32_t last_words[MAX_LANES] = {};
+            std::memcpy(last, in + i, (part - i) * sizeof(*last));
+            std::memcpy(last_words, piece + i, (part - i) * sizeof(*last_words));
+            hn::StoreU(kept(last_words, hn::LoadU(d, last)), d, last);
+            std::memcpy(out + i, last, (part - i) * sizeof(*last));
+        }
+    }
+}
+
 } // namespace
 } // namespace HWY_NAMESPACE
 } // namespace neuron::chip
@@ -110,9 +138,14 @@ HWY_AFTER_NAMESPACE();
 namespace neuron::chip {
 
 HWY_EXPORT(words);
+HWY_EXPORT(drop);
 
 void random_words(const RandomStream &stream, std::uint32_t *out, std::size_t count) {
     HWY_DYNAMIC_DISPATCH(words)(stream, out, count);
+}
+
+void drop_at_random(const RandomStream &stream, float dropped, float *out, const float *in, std::size_t count) {
+    HWY_DYNAMIC_DISPATCH(drop)(stream, dropped, out, in, count);
 }
 
 } // namespace neuron::chip

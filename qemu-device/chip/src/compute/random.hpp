@@ -25,6 +25,10 @@ struct RandomStream {
 /// Same words on every host.
 void random_words(const RandomStream &stream, std::uint32_t *out, std::size_t count);
 
+/// out[i] = (word i >> 8) / 2^24 < dropped ? +0 : in[i], NaN canonical. `out` may be `in`, and overlaps it in no other way.
+/// The same on every host.
+void drop_at_random(const RandomStream &stream, float dropped, float *out, const float *in, std::size_t count);
+
 } // namespace neuron::chip
 
 #endif // NEURON_CHIP_COMPUTE_RANDOM_HPP

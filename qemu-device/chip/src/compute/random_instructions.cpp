@@ -4,9 +4,11 @@
 #include "compute/instructions.hpp"
 #include "compute/operand_checks.hpp"
 #include "compute/random.hpp"
+#include "compute/row_scalars.hpp"
 #include "compute/rows.hpp"
 #include "compute/walk.hpp"
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -47,9 +49,6 @@ const std::byte *random_elements(ExecContext &context, const TileView &dst, unsi
     }
 }
 
-// The upper 24 bits as a number in [0, 1), exactly.
-float uniform(std::uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
-
 } // namespace
 
 ExecResult execute(ExecContext &context, const spec::InsnRng &insn) {
@@ -59,7 +58,12 @@ ExecResult execute(ExecContext &context, const spec::InsnRng &insn) {
         return checks.failure();
     }
     for (unsigned row = 0; row < dst->partitions(); ++row) {
-        store_row(context, *dst, row, random_elements(context, *dst, row));
+        if (dst->contiguous() && dst->element_bytes() == sizeof(std::uint32_t)) {
+            auto *const out = reinterpret_cast<std::uint32_t *>(row_in_place(context.memory, *dst, row).data());
+            random_words(stream_of(context, *dst, row, context.state.words), out, dst->elements());
+        } else {
+            store_row(context, *dst, row, random_elements(context, *dst, row));
+        }
     }
     context.state.words += dst->elements();
     return {};
@@ -89,18 +93,13 @@ ExecResult execute(ExecContext &context, const spec::InsnDropout &insn) {
     }
     const std::uint64_t first_word = context.state.words;
     context.state.words += dst->elements(); // before the writer's, which follow
-    const std::uint32_t *const words = words_scratch(context);
-    RowReader in(context, *src, 1);
-    RowWriter out(context, *dst, 3, !overlaps(*dst, *src));
+    const RowScalars dropped(*prob, context.memory, dst->partitions(), true);
+    RowReader in(context, *src, 0);
+    RowWriter out(context, *dst, 2, !overlaps(*dst, *src));
     for (unsigned row = 0; row < dst->partitions(); ++row) {
-        random_words(stream_of(context, *dst, row, first_word), words_scratch(context), dst->elements());
-        const float dropped = prob->f32(context.memory, row);
-        const float *const from = in.read(row);
-        float *const to = out.begin(row);
-        for (std::uint32_t i = 0; i < dst->elements(); ++i) {
-            to[i] = uniform(words[i]) < dropped ? 0.0F : from[i];
-        }
-        out.end();
+        drop_at_random(stream_of(context, *dst, row, first_word), std::bit_cast<float>(dropped.bits(row)),
+                       out.begin(row), in.read(row), dst->elements());
+        out.end(true);
     }
     return {};
 }

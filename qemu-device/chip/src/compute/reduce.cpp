@@ -4,7 +4,9 @@
 #include "compute/dma_tile.hpp"
 #include "compute/instructions.hpp"
 #include "compute/operand_checks.hpp"
+#include "compute/raw_rows.hpp"
 #include "compute/reduction.hpp"
+#include "compute/row_scalars.hpp"
 #include "compute/rows.hpp"
 #include "compute/tensor_op.hpp"
 #include "compute/walk.hpp"
@@ -162,6 +164,75 @@ bool accumulates(spec::TensorOp op) {
            op == spec::TensorOp::MIN;
 }
 
+// The instruction after its checks.
+class ScalarReduce {
+public:
+    ScalarReduce(ExecContext &context, const spec::InsnTensorScalarReduce &insn, const TileView &dst,
+                 const TileView &src, const ScalarView &operand0, const ScalarView &init)
+        : context_(context),
+          insn_(insn),
+          dst_(dst),
+          src_(src),
+          reverse_((insn.flags & spec::OperandFlag::REVERSE0) != 0),
+          in_place_(!overlaps(dst, src)),
+          operand0_(operand0, context.memory, dst.partitions(), true),
+          init_(init, context.memory, dst.partitions(), true) {}
+
+    void run() {
+        if (!run_at_once()) {
+            run_rows();
+        }
+    }
+
+private:
+    // Where elements are worked on as they are, operation and reduction go over them together.
+    bool run_at_once() {
+        const spec::Dtype dtype = dst_.dtype();
+        const bool number = dtype == spec::Dtype::F32 || dtype == spec::Dtype::BF16;
+        if (!number || src_.dtype() != dtype || rounds_stochastically(context_.state, dtype) || !in_place_ ||
+            !dst_.contiguous() || !src_.contiguous()) {
+            return false;
+        }
+        const ElementKind kind = dtype == spec::Dtype::F32 ? ElementKind::F32 : ElementKind::BF16;
+        const RowAddresses out(context_.memory, dst_), in(context_.memory, src_);
+        std::array<float, spec::PARTITIONS> results;
+        if (!apply_and_reduce(kind, insn_.op0, insn_.reduce, {dst_.partitions(), out.stride(), in.stride()}, out.at(0),
+                              in.at(0), {operand0_.column(), reverse_}, dst_.elements(), results.data())) {
+            return false;
+        }
+        for (unsigned row = 0; row < dst_.partitions(); ++row) {
+            take(row, results[row]);
+        }
+        return true;
+    }
+
+    void run_rows() {
+        RowReader in(context_, src_, 0);
+        RowWriter out(context_, dst_, 2, in_place_);
+        for (unsigned row = 0; row < dst_.partitions(); ++row) {
+            float *const x = out.begin(row);
+            apply(ElementKind::F32, insn_.op0, x, in.read(row), ScalarOperand{operand0_.bits(row), reverse_},
+                  dst_.elements());
+            take(row, reduce(insn_.reduce, x, dst_.elements()));
+            out.end(true);
+        }
+    }
+
+    // The accumulator of a row takes its result.
+    void take(unsigned row, float result) {
+        float &acc = context_.state.acc[dst_.first_partition() + row];
+        acc = accumulate(insn_.acc, insn_.reduce, acc, result, std::bit_cast<float>(init_.bits(row)));
+    }
+
+    ExecContext &context_;
+    const spec::InsnTensorScalarReduce &insn_;
+    const TileView &dst_;
+    const TileView &src_;
+    bool reverse_;
+    bool in_place_;
+    RowScalars operand0_, init_;
+};
+
 } // namespace
 
 ExecResult execute(ExecContext &context, const spec::InsnTensorReduce &insn) {
@@ -205,18 +276,7 @@ ExecResult execute(ExecContext &context, const spec::InsnTensorScalarReduce &ins
     if (!checks.ok()) {
         return checks.failure();
     }
-    const bool reverse = insn.flags & spec::OperandFlag::REVERSE0;
-    RowReader in(context, *src, 0);
-    RowWriter out(context, *dst, 2, !overlaps(*dst, *src));
-    for (unsigned row = 0; row < dst->partitions(); ++row) {
-        const ScalarOperand operand{std::bit_cast<std::uint32_t>(operand0->f32(context.memory, row)), reverse};
-        const float start = init->f32(context.memory, row);
-        float *const x = out.begin(row);
-        apply(ElementKind::F32, insn.op0, x, in.read(row), operand, dst->elements());
-        float &acc = context.state.acc[dst->first_partition() + row];
-        acc = accumulate(insn.acc, insn.reduce, acc, reduce(insn.reduce, x, dst->elements()), start);
-        out.end();
-    }
+    ScalarReduce(context, insn, *dst, *src, *operand0, *init).run();
     return {};
 }
 

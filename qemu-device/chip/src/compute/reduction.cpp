@@ -67,10 +67,18 @@ void reduce_rows(ElementKind kind, TensorOp op, const void *values, std::size_t 
         std::fill_n(lanes, batch * Reduction::LANES, lane_start(op));
         const auto *const first = static_cast<const std::byte *>(values) + done * row_bytes;
         kernel_add_to_lanes(kind, op, lanes, first, batch, stride, n);
-        for (std::size_t r = 0; r < batch; ++r) {
-            kernel_combine_lanes(op, lanes + r * Reduction::LANES, &out[done + r]);
-        }
+        kernel_combine_lanes(op, lanes, batch, out + done);
     }
+}
+
+bool apply_and_reduce(ElementKind kind, TensorOp op, TensorOp reduce, const RowSteps &rows, void *out, const void *a,
+                      ScalarColumn b, std::size_t n, float *results) {
+    alignas(64) float lanes[spec::PARTITIONS * Reduction::LANES];
+    if (!kernel_scalar_reduce(kind, op, reduce, rows, out, a, b, lanes, n)) {
+        return false;
+    }
+    kernel_combine_lanes(reduce, lanes, rows.count, results);
+    return true;
 }
 
 void subtract_rows(const float *values, std::size_t rows, std::size_t n, float *out) {
@@ -109,7 +117,7 @@ void Reduction::add(const float *values, std::size_t n) {
 
 float Reduction::result() const {
     float result = 0;
-    kernel_combine_lanes(op_, lanes_.data(), &result);
+    kernel_combine_lanes(op_, lanes_.data(), 1, &result);
     return result;
 }
 

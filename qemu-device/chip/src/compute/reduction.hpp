@@ -27,6 +27,12 @@ void reduce_rows(spec::TensorOp op, const float *values, std::size_t rows, std::
 void reduce_rows(ElementKind kind, spec::TensorOp op, const void *values, std::size_t rows, std::size_t stride,
                  std::size_t n, float *out);
 
+/// out[i] = x[i] = a[i] op b, or b op a[i], and results[r] = row r of x reduced, before it is written. Up to PARTITIONS rows of
+/// F32 or BF16 elements; `out` may be `a`, and overlaps it in no other way. False: there is no loop for this pair of
+/// operations, and nothing has been done.
+bool apply_and_reduce(ElementKind kind, spec::TensorOp op, spec::TensorOp reduce, const RowSteps &rows, void *out,
+                      const void *a, ScalarColumn b, std::size_t n, float *results);
+
 /// out[r] = ((x0 - x1) - x2) - ... of the n >= 1 numbers from values + r * n on; a NaN is the canonical one. This order has
 /// nothing of lanes: only rows run side by side.
 void subtract_rows(const float *values, std::size_t rows, std::size_t n, float *out);

@@ -167,12 +167,14 @@ struct Product {
     float operator()(float a, float b) const { return a * b; }
 };
 
-void combine_lanes(TensorOp op, const float *lanes, float *out) {
-    const Combine combine{lanes, out};
-    switch (op) {
-    case TensorOp::ADD: return combine.run_scalar(Sum());
-    case TensorOp::MULT: return combine.run_scalar(Product());
-    default: return with_op(op, combine);
+void combine_lanes(TensorOp op, const float *lanes, std::size_t rows, float *out) {
+    for (std::size_t row = 0; row < rows; ++row) {
+        const Combine combine{lanes + row * LANES, out + row};
+        switch (op) {
+        case TensorOp::ADD: combine.run_scalar(Sum()); break;
+        case TensorOp::MULT: combine.run_scalar(Product()); break;
+        default: with_op(op, combine);
+        }
     }
 }
 
@@ -192,8 +194,8 @@ void kernel_add_to_lanes(ElementKind kind, spec::TensorOp op, float *lanes, cons
     HWY_DYNAMIC_DISPATCH(add_to_lanes)(kind, op, lanes, values, rows, stride, n);
 }
 
-void kernel_combine_lanes(spec::TensorOp op, const float *lanes, float *out) {
-    HWY_DYNAMIC_DISPATCH(combine_lanes)(op, lanes, out);
+void kernel_combine_lanes(spec::TensorOp op, const float *lanes, std::size_t rows, float *out) {
+    HWY_DYNAMIC_DISPATCH(combine_lanes)(op, lanes, rows, out);
 }
 
 } // namespace neuron::chip

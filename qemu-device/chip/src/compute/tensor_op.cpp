@@ -119,7 +119,7 @@ bool uses_b(TensorOp op) {
 
 void apply(ElementKind kind, TensorOp op, void *out, const void *a, const void *b, std::size_t n) {
     if (!is_float(kind)) {
-        kernel_bits_tensor(kind, op, out, a, b, n);
+        kernel_bits_tensor(kind, op, RowSteps(), out, a, b, n);
         return;
     }
     if (!is_inexact(op)) {
@@ -133,7 +133,7 @@ void apply(ElementKind kind, TensorOp op, void *out, const void *a, const void *
 
 void apply(ElementKind kind, TensorOp op, void *out, const void *a, ScalarOperand b, std::size_t n) {
     if (!is_float(kind)) {
-        kernel_bits_scalar(kind, op, out, a, b, n);
+        kernel_bits_scalar(kind, op, RowSteps(), out, a, {&b.bits, b.reverse}, n);
         return;
     }
     if (!is_inexact(op)) {
@@ -216,13 +216,15 @@ void for_each_row(const RowSteps &rows, void *out, const void *a, const void *b,
 
 ScalarOperand at_row(ScalarColumn column, std::size_t row) { return {column.bits[row], column.reverse}; }
 
-bool has_rows(ElementKind kind, TensorOp op) { return is_float(kind) && !is_inexact(op); }
-
 } // namespace
 
 void apply(ElementKind kind, TensorOp op, const RowSteps &rows, void *out, const void *a, const void *b,
            std::size_t n) {
-    if (has_rows(kind, op)) {
+    if (!is_float(kind)) {
+        kernel_bits_tensor(kind, op, rows, out, a, b, n);
+        return;
+    }
+    if (!is_inexact(op)) {
         kernel_float_tensor(kind, op, rows, out, a, b, n);
         return;
     }
@@ -233,7 +235,11 @@ void apply(ElementKind kind, TensorOp op, const RowSteps &rows, void *out, const
 
 void apply(ElementKind kind, TensorOp op, const RowSteps &rows, void *out, const void *a, ScalarColumn b,
            std::size_t n) {
-    if (has_rows(kind, op)) {
+    if (!is_float(kind)) {
+        kernel_bits_scalar(kind, op, rows, out, a, b, n);
+        return;
+    }
+    if (!is_inexact(op)) {
         kernel_float_scalar(kind, op, rows, out, a, b, n);
         return;
     }

@@ -196,29 +196,35 @@ struct ScalarWith {
 };
 
 struct Tensors {
+    const RowSteps &rows;
     void *out;
     const void *a, *b;
     std::size_t n;
 
     template<class Elements, class Op>
     void run() const {
-        map<Elements>(WithTensor<Op>(), out, a, b, n);
+        map_rows<Elements>(
+            rows, [](std::size_t) HWY_ATTR { return WithTensor<Op>(); }, out, a, b, n);
     }
 };
 
 struct TensorAndScalar {
+    const RowSteps &rows;
     void *out;
     const void *a;
-    ScalarOperand b;
+    ScalarColumn b;
     std::size_t n;
 
     template<class Elements, class Op>
     void run() const {
-        const VecU32 value = word(b.bits & (~0u >> (32 - Elements::BITS)));
+        const auto value = [this](std::size_t row)
+                               HWY_ATTR { return word(b.bits[row] & (~0u >> (32 - Elements::BITS))); };
         if (b.reverse) {
-            map<Elements>(ScalarWith<Op>{value}, out, a, n);
+            map_rows<Elements>(
+                rows, [&](std::size_t row) HWY_ATTR { return ScalarWith<Op>{value(row)}; }, out, a, n);
         } else {
-            map<Elements>(WithScalar<Op>{value}, out, a, n);
+            map_rows<Elements>(
+                rows, [&](std::size_t row) HWY_ATTR { return WithScalar<Op>{value(row)}; }, out, a, n);
         }
     }
 };
@@ -271,12 +277,14 @@ void with_kind(ElementKind kind, TensorOp op, const Call &call) {
     }
 }
 
-void bits_tensor(ElementKind kind, TensorOp op, void *out, const void *a, const void *b, std::size_t n) {
-    with_kind(kind, op, Tensors{out, a, b, n});
+void bits_tensor(ElementKind kind, TensorOp op, const RowSteps &rows, void *out, const void *a, const void *b,
+                 std::size_t n) {
+    with_kind(kind, op, Tensors{rows, out, a, b, n});
 }
 
-void bits_scalar(ElementKind kind, TensorOp op, void *out, const void *a, ScalarOperand b, std::size_t n) {
-    with_kind(kind, op, TensorAndScalar{out, a, b, n});
+void bits_scalar(ElementKind kind, TensorOp op, const RowSteps &rows, void *out, const void *a, ScalarColumn b,
+                 std::size_t n) {
+    with_kind(kind, op, TensorAndScalar{rows, out, a, b, n});
 }
 
 } // namespace
@@ -290,12 +298,14 @@ namespace neuron::chip {
 HWY_EXPORT(bits_tensor);
 HWY_EXPORT(bits_scalar);
 
-void kernel_bits_tensor(ElementKind kind, spec::TensorOp op, void *out, const void *a, const void *b, std::size_t n) {
-    HWY_DYNAMIC_DISPATCH(bits_tensor)(kind, op, out, a, b, n);
+void kernel_bits_tensor(ElementKind kind, spec::TensorOp op, const RowSteps &rows, void *out, const void *a,
+                        const void *b, std::size_t n) {
+    HWY_DYNAMIC_DISPATCH(bits_tensor)(kind, op, rows, out, a, b, n);
 }
 
-void kernel_bits_scalar(ElementKind kind, spec::TensorOp op, void *out, const void *a, ScalarOperand b, std::size_t n) {
-    HWY_DYNAMIC_DISPATCH(bits_scalar)(kind, op, out, a, b, n);
+void kernel_bits_scalar(ElementKind kind, spec::TensorOp op, const RowSteps &rows, void *out, const void *a,
+                        ScalarColumn b, std::size_t n) {
+    HWY_DYNAMIC_DISPATCH(bits_scalar)(kind, op, rows, out, a, b, n);
 }
 
 } // namespace neuron::chip

@@ -7,14 +7,16 @@
 
 namespace neuron::chip {
 
-// As apply() with one operation: rows of F32 and BF16, all but POW and RSQRT; and the other kinds.
+// As apply() with one operation: F32 and BF16, all but POW and RSQRT; and the other kinds.
 
 void kernel_float_tensor(ElementKind kind, spec::TensorOp op, const RowSteps &rows, void *out, const void *a,
                          const void *b, std::size_t n);
 void kernel_float_scalar(ElementKind kind, spec::TensorOp op, const RowSteps &rows, void *out, const void *a,
                          ScalarColumn b, std::size_t n);
-void kernel_bits_tensor(ElementKind kind, spec::TensorOp op, void *out, const void *a, const void *b, std::size_t n);
-void kernel_bits_scalar(ElementKind kind, spec::TensorOp op, void *out, const void *a, ScalarOperand b, std::size_t n);
+void kernel_bits_tensor(ElementKind kind, spec::TensorOp op, const RowSteps &rows, void *out, const void *a,
+                        const void *b, std::size_t n);
+void kernel_bits_scalar(ElementKind kind, spec::TensorOp op, const RowSteps &rows, void *out, const void *a,
+                        ScalarColumn b, std::size_t n);
 
 // Pairs of operations in one pass, rows of F32 and BF16. False: there is no loop for this pair, and
 // nothing has been done.
