@@ -297,6 +297,7 @@ static void neuron_coherent_bo_free(struct drm_gem_object *obj)
 {
 	struct neuron_bo *bo = to_neuron_bo(obj);
 
+	neuron_bo_list_del(bo);
 	neuron_coherent_bo_free_pages(bo);
 	neuron_user_uncharge(bo->user, NEURON_HOST_BYTES, obj->size);
 	neuron_user_put(bo->user);
