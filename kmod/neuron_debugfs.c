@@ -52,7 +52,7 @@ static int neuron_debugfs_hbm(struct seq_file *m, void *unused)
 	struct drm_printer p = drm_seq_file_printer(m);
 
 	mutex_lock(&ndev->hbm.lock);
-	drm_buddy_print(&ndev->hbm.mm, &p);
+	drm_buddy_print(&ndev->hbm.mm.buddy, &p);
 	mutex_unlock(&ndev->hbm.lock);
 	return 0;
 }
