@@ -16,6 +16,7 @@
 #include "neuron_queue.h"
 #include "neuron_regs.h"
 #include "neuron_reset.h"
+#include "neuron_ring.h"
 
 /**
  * DOC: Device coredump
@@ -95,10 +96,9 @@ struct neuron_snapshot {
 static void neuron_snapshot_packets(struct neuron_snapshot_queue *to, struct neuron_queue *queue,
 				    u64 hw_head)
 {
-	u64 size = BIT_ULL(queue->ring_log2);
+	u32 log2 = queue->ring_log2;
 	u64 tail = queue->tail;
-	u64 at = hw_head <= tail && tail - hw_head <= size ? hw_head : queue->head;
-	u64 oldest = tail > size ? tail - size : 0;
+	u64 at = neuron_ring_is_possible(log2, hw_head, tail) ? hw_head : queue->head;
 
 	lockdep_assert_held(&queue->irq_lock);
 
@@ -106,11 +106,11 @@ static void neuron_snapshot_packets(struct neuron_snapshot_queue *to, struct neu
 	if (!queue->ring)
 		return;
 
-	to->first_packet = max(at > NEURON_DUMP_BEFORE ? at - NEURON_DUMP_BEFORE : 0, oldest);
+	to->first_packet = neuron_ring_window(log2, tail, at, NEURON_DUMP_BEFORE);
 	while (to->packet_count < NEURON_DUMP_PACKETS &&
 	       to->first_packet + to->packet_count < tail) {
 		to->packets[to->packet_count] =
-			queue->ring[(to->first_packet + to->packet_count) & (size - 1)];
+			queue->ring[neuron_ring_entry(log2, to->first_packet + to->packet_count)];
 		to->packet_count++;
 	}
 }

@@ -22,7 +22,7 @@ static void neuron_debugfs_print_bank(struct drm_printer *p, struct neuron_devic
 				      const struct neuron_bo *bo)
 {
 	u64 bank_bytes = div_u64(ndev->info.hbm_bytes, ndev->info.hbm_banks);
-	struct drm_buddy *mm = &ndev->hbm.mm;
+	struct drm_buddy *mm = &ndev->hbm.mm.buddy;
 	struct drm_buddy_block *block;
 	u64 first = U64_MAX, bank;
 
@@ -105,7 +105,7 @@ static void neuron_hbm_map_add(struct neuron_hbm_map *map, struct neuron_device 
 			continue; /* only counted */
 		range = &map->ranges[map->count - 1];
 		range->start = drm_buddy_block_offset(block);
-		range->end = range->start + drm_buddy_block_size(&ndev->hbm.mm, block);
+		range->end = range->start + drm_buddy_block_size(&ndev->hbm.mm.buddy, block);
 		range->bo = bo;
 		if (!bo)
 			continue;
@@ -204,7 +204,7 @@ void neuron_debugfs_print_hbm(struct drm_printer *p, struct neuron_device *ndev)
 	}
 	for (bank = 0; bank < ndev->info.hbm_banks; bank++) {
 		drm_printf(p, "[bank %u] size=%#llx free=%#llx\n", bank, bank_bytes,
-			   READ_ONCE(ndev->hbm.bank_free[bank]));
+			   READ_ONCE(ndev->hbm.mm.bank_free[bank]));
 		neuron_hbm_print_bank(p, &map, bank * bank_bytes, (bank + 1) * bank_bytes);
 	}
 	kvfree(map.ranges);

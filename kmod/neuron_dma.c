@@ -2,7 +2,6 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
-#include <linux/overflow.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -14,6 +13,7 @@
 #include <drm/neuron_accel.h>
 
 #include "neuron_bounce.h"
+#include "neuron_check.h"
 #include "neuron_compat.h"
 #include "neuron_device.h"
 #include "neuron_dma.h"
@@ -48,8 +48,6 @@
  * Pages that io_uring has pinned for a registered buffer are not pinned again. But a cancelled
  * command lets go of the buffer and leaves its job running, so each page is referenced.
  */
-
-#define NEURON_DMA_BYTES_MAX SZ_1G
 
 /*
  * struct neuron_dma: memory of a process that a job uses
@@ -208,19 +206,6 @@ void neuron_dma_free(struct neuron_dma *dma)
 	neuron_queue_put(dma->queue);
 	kvfree(dma->pages);
 	kfree(dma);
-}
-
-static int neuron_dma_check(const struct drm_neuron_dma *args)
-{
-	u64 end;
-
-	if (args->flags & ~DRM_NEURON_DMA_FROM_DEVICE)
-		return -EINVAL;
-	if (!args->bytes || args->bytes > NEURON_DMA_BYTES_MAX)
-		return -EINVAL;
-	if (check_add_overflow(args->va, args->bytes, &end))
-		return -EINVAL;
-	return check_add_overflow(args->ptr, args->bytes, &end) ? -EFAULT : 0;
 }
 
 static struct neuron_dma *neuron_dma_alloc(struct neuron_submission *sub,
@@ -532,7 +517,7 @@ static int neuron_dma_submit(struct neuron_submission *sub, const struct drm_neu
 {
 	int ret;
 
-	ret = neuron_dma_check(args);
+	ret = neuron_check_dma(args);
 	if (ret)
 		return ret;
 

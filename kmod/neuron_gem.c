@@ -7,6 +7,7 @@
 #include <drm/drm_print.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_check.h"
 #include "neuron_compat.h"
 #include "neuron_device.h"
 #include "neuron_gem.h"
@@ -89,26 +90,6 @@ pgoff_t neuron_vma_page(struct vm_area_struct *vma, unsigned long address)
 	       drm_vma_node_start(&obj->vma_node);
 }
 
-static int neuron_bo_create_check(struct neuron_device *ndev,
-				  const struct drm_neuron_bo_create *args)
-{
-	if (!args->size || args->size > U64_MAX - PAGE_SIZE)
-		return -EINVAL;
-
-	switch (args->placement) {
-	case DRM_NEURON_PLACE_HOST:
-		return args->flags || args->bank ? -EINVAL : 0;
-	case DRM_NEURON_PLACE_HBM:
-		if (args->flags & ~DRM_NEURON_BO_MAPPABLE)
-			return -EINVAL;
-		if (args->bank != DRM_NEURON_BO_ANY_BANK && args->bank >= ndev->info.hbm_banks)
-			return -EINVAL;
-		return neuron_device_error(ndev);
-	default:
-		return -EINVAL;
-	}
-}
-
 static struct drm_gem_object *neuron_bo_create(struct neuron_device *ndev,
 					       const struct drm_neuron_bo_create *args, u64 size)
 {
@@ -150,12 +131,15 @@ static struct drm_gem_object *neuron_bo_create_charged(struct neuron_file *nfile
 
 int neuron_bo_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
+	struct neuron_device *ndev = to_neuron_device(drm);
 	struct drm_neuron_bo_create *args = data;
 	struct drm_gem_object *obj;
 	u64 size;
 	int ret;
 
-	ret = neuron_bo_create_check(to_neuron_device(drm), args);
+	ret = neuron_check_bo_create(args, ndev->info.hbm_banks);
+	if (!ret && args->placement == DRM_NEURON_PLACE_HBM)
+		ret = neuron_device_error(ndev);
 	if (ret)
 		return ret;
 
@@ -211,7 +195,7 @@ static bool neuron_bo_covers(struct neuron_bo *bo, struct drm_buddy *mm, u64 off
 /* Whether the byte of HBM lies in a buffer that the file has a handle to. */
 bool neuron_gem_owns_hbm(struct drm_file *file, u64 offset)
 {
-	struct drm_buddy *mm = &to_neuron_device(file->minor->dev)->hbm.mm;
+	struct drm_buddy *mm = &to_neuron_device(file->minor->dev)->hbm.mm.buddy;
 	struct drm_gem_object *obj;
 	bool owns = false;
 	int id;

@@ -25,7 +25,7 @@
 static vm_fault_t neuron_hbm_bo_map_around(struct vm_fault *vmf, struct neuron_bo *bo)
 {
 	struct neuron_device *ndev = to_neuron_device(bo->shmem.base.dev);
-	struct drm_buddy *mm = &ndev->hbm.mm;
+	struct drm_buddy *mm = &ndev->hbm.mm.buddy;
 	struct vm_area_struct *vma = vmf->vma;
 	pgoff_t start = neuron_vma_page(vma, vma->vm_start);
 	pgoff_t fault = neuron_vma_page(vma, vmf->address);

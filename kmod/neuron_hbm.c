@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-#include <linux/math64.h>
+#include <linux/container_of.h>
 
 #include <drm/drm_managed.h>
 #include <drm/neuron_accel.h>
@@ -12,59 +12,7 @@ static void neuron_hbm_fini(struct drm_device *drm, void *arg)
 {
 	struct neuron_device *ndev = to_neuron_device(drm);
 
-	drm_buddy_fini(&ndev->hbm.mm);
-}
-
-static u64 neuron_hbm_bank_bytes(struct neuron_device *ndev)
-{
-	return div_u64(ndev->info.hbm_bytes, ndev->info.hbm_banks);
-}
-
-int neuron_hbm_init(struct neuron_device *ndev)
-{
-	u32 bank;
-	int ret;
-
-	for (bank = 0; bank < ndev->info.hbm_banks; bank++)
-		ndev->hbm.bank_free[bank] = neuron_hbm_bank_bytes(ndev);
-
-	spin_lock_init(&ndev->hbm.scrub_lock);
-	ret = drmm_mutex_init(&ndev->drm, &ndev->hbm.lock);
-	if (ret)
-		return ret;
-
-	ret = drm_buddy_init(&ndev->hbm.mm, ndev->info.hbm_bytes, NRN_PAGE_SIZE);
-	if (ret)
-		return ret;
-
-	return drmm_add_action_or_reset(&ndev->drm, neuron_hbm_fini, NULL);
-}
-
-/* A block may reach over the end of a stack, where these are no power of two. */
-static void neuron_hbm_count_block(struct neuron_device *ndev, u64 start, u64 size, bool alloc)
-{
-	u64 bank_bytes = neuron_hbm_bank_bytes(ndev);
-	u32 bank = div64_u64(start, bank_bytes);
-
-	while (size) {
-		u64 part = min(size, (bank + 1) * bank_bytes - start);
-
-		ndev->hbm.bank_free[bank++] += alloc ? -part : part;
-		start += part;
-		size -= part;
-	}
-}
-
-static void neuron_hbm_count(struct neuron_device *ndev, struct list_head *blocks, bool alloc)
-{
-	struct drm_buddy *mm = &ndev->hbm.mm;
-	struct drm_buddy_block *block;
-
-	lockdep_assert_held(&ndev->hbm.lock);
-
-	list_for_each_entry(block, blocks, link)
-		neuron_hbm_count_block(ndev, drm_buddy_block_offset(block),
-				       drm_buddy_block_size(mm, block), alloc);
+	neuron_hbm_mm_fini(&ndev->hbm.mm);
 }
 
 /* For whoever looks at the map while it takes its time. */
@@ -76,17 +24,19 @@ static void neuron_hbm_set_scrubbing(struct neuron_hbm *hbm, const struct list_h
 }
 
 /* Memory of another process must not shine through. */
-static int neuron_hbm_scrub(struct neuron_device *ndev, struct list_head *blocks)
+static int neuron_hbm_scrub(struct neuron_hbm_mm *mm, struct list_head *blocks)
 {
-	struct drm_buddy *mm = &ndev->hbm.mm;
+	struct neuron_device *ndev = container_of(mm, struct neuron_device, hbm.mm);
 	struct drm_buddy_block *block;
 	int ret = 0;
+
+	lockdep_assert_held(&ndev->hbm.lock);
 
 	neuron_hbm_set_scrubbing(&ndev->hbm, blocks);
 	down_read(&ndev->reset_sem);
 	list_for_each_entry(block, blocks, link) {
 		ret = neuron_hw_scrub(ndev, drm_buddy_block_offset(block),
-				      drm_buddy_block_size(mm, block));
+				      drm_buddy_block_size(&mm->buddy, block));
 		if (ret)
 			break;
 	}
@@ -101,20 +51,25 @@ static int neuron_hbm_scrub(struct neuron_device *ndev, struct list_head *blocks
 	return ret;
 }
 
-static int neuron_hbm_alloc_range_locked(struct neuron_device *ndev, u64 start, u64 end, u64 size,
-					 struct list_head *blocks)
+int neuron_hbm_init(struct neuron_device *ndev)
 {
-	struct drm_buddy *mm = &ndev->hbm.mm;
-	unsigned long flags = 0;
+	struct neuron_hbm *hbm = &ndev->hbm;
+	int ret;
 
-	lockdep_assert_held(&ndev->hbm.lock);
+	spin_lock_init(&hbm->scrub_lock);
+	ret = drmm_mutex_init(&ndev->drm, &hbm->lock);
+	if (ret)
+		return ret;
 
-	/* The allocator calls a size that cannot fit an invalid one. */
-	if (start >= end || size > end - start)
-		return -ENOSPC;
-	if (start || end != ndev->info.hbm_bytes)
-		flags |= DRM_BUDDY_RANGE_ALLOCATION;
-	return drm_buddy_alloc_blocks(mm, start, end, size, NRN_PAGE_SIZE, blocks, flags);
+	hbm->mm.bytes = ndev->info.hbm_bytes;
+	hbm->mm.aperture_bytes = ndev->info.aperture_bytes;
+	hbm->mm.banks = ndev->info.hbm_banks;
+	hbm->mm.scrub = neuron_hbm_scrub;
+	ret = neuron_hbm_mm_init(&hbm->mm);
+	if (ret)
+		return ret;
+
+	return drmm_add_action_or_reset(&ndev->drm, neuron_hbm_fini, NULL);
 }
 
 /**
@@ -131,39 +86,18 @@ static int neuron_hbm_alloc_range_locked(struct neuron_device *ndev, u64 start, 
 int neuron_hbm_alloc(struct neuron_device *ndev, u64 size, u32 bank, bool mappable,
 		     struct list_head *blocks)
 {
-	u64 start = 0, end = ndev->info.hbm_bytes, aperture = ndev->info.aperture_bytes;
-	struct neuron_hbm *hbm = &ndev->hbm;
-	int ret = -ENOSPC;
+	int ret;
 
-	if (bank != DRM_NEURON_BO_ANY_BANK) {
-		start = bank * neuron_hbm_bank_bytes(ndev);
-		end = start + neuron_hbm_bank_bytes(ndev);
-	}
-	if (mappable)
-		end = min(end, aperture);
-
-	mutex_lock(&hbm->lock);
-	/* What need not be behind the aperture spares it. */
-	if (!mappable)
-		ret = neuron_hbm_alloc_range_locked(ndev, max(start, aperture), end, size, blocks);
-	if (ret == -ENOSPC)
-		ret = neuron_hbm_alloc_range_locked(ndev, start, end, size, blocks);
-	if (!ret) {
-		ret = neuron_hbm_scrub(ndev, blocks);
-		if (ret)
-			drm_buddy_free_list(&hbm->mm, blocks, 0);
-		else
-			neuron_hbm_count(ndev, blocks, true);
-	}
-	mutex_unlock(&hbm->lock);
+	mutex_lock(&ndev->hbm.lock);
+	ret = neuron_hbm_mm_alloc(&ndev->hbm.mm, size, bank, mappable, blocks);
+	mutex_unlock(&ndev->hbm.lock);
 	return ret;
 }
 
 void neuron_hbm_free(struct neuron_device *ndev, struct list_head *blocks)
 {
 	mutex_lock(&ndev->hbm.lock);
-	neuron_hbm_count(ndev, blocks, false);
-	drm_buddy_free_list(&ndev->hbm.mm, blocks, 0);
+	neuron_hbm_mm_free(&ndev->hbm.mm, blocks);
 	mutex_unlock(&ndev->hbm.lock);
 }
 
@@ -178,21 +112,22 @@ u64 neuron_hbm_avail(struct neuron_device *ndev)
 	u64 avail;
 
 	mutex_lock(&ndev->hbm.lock);
-	avail = ndev->hbm.mm.avail;
+	avail = neuron_hbm_mm_avail(&ndev->hbm.mm);
 	mutex_unlock(&ndev->hbm.lock);
 	return avail;
 }
 
 void neuron_hbm_query(struct neuron_device *ndev, struct drm_neuron_query_memory *info)
 {
+	struct neuron_hbm_mm *mm = &ndev->hbm.mm;
 	u32 bank;
 
-	info->banks = ndev->info.hbm_banks;
+	info->banks = mm->banks;
 
 	mutex_lock(&ndev->hbm.lock);
-	for (bank = 0; bank < info->banks; bank++) {
-		info->bank_bytes[bank] = neuron_hbm_bank_bytes(ndev);
-		info->bank_free[bank] = ndev->hbm.bank_free[bank];
+	for (bank = 0; bank < mm->banks; bank++) {
+		info->bank_bytes[bank] = mm->bank_bytes;
+		info->bank_free[bank] = mm->bank_free[bank];
 	}
 	mutex_unlock(&ndev->hbm.lock);
 }

@@ -7,22 +7,18 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-#include <drm/neuron_accel.h>
-
-#include "neuron_compat.h"
+#include "neuron_hbm_mm.h"
 
 struct drm_neuron_query_memory;
 struct neuron_device;
 
 /*
- * struct neuron_hbm: allocator of device memory
+ * struct neuron_hbm: device memory
  */
 struct neuron_hbm {
 	/* @lock: Protects @mm and the scrub registers. */
 	struct mutex lock;
-	struct drm_buddy mm;
-	/* @bank_free: Bytes of each stack that are not allocated. */
-	u64 bank_free[DRM_NEURON_MAX_BANKS];
+	struct neuron_hbm_mm mm;
 	/* @scrub_lock: Protects @scrubbing; inside @lock. */
 	spinlock_t scrub_lock;
 	/* @scrubbing: Blocks that are being scrubbed, or NULL. */

@@ -14,6 +14,7 @@
 #include "neuron_job.h"
 #include "neuron_queue.h"
 #include "neuron_reset.h"
+#include "neuron_ring.h"
 #include "neuron_trace.h"
 
 /*
@@ -162,10 +163,10 @@ static bool neuron_events_consume(struct neuron_device *ndev, bool dump)
 
 	mutex_lock(&events->lock);
 	tail = neuron_rd32(ndev, NRN_REG_GLOBAL_EVENT_TAIL);
-	sound = tail - events->head <= NEURON_EVENTS;
+	sound = neuron_ring_is_possible32(NEURON_EVENTS_LOG2, events->head, tail);
 	if (sound) {
 		while (events->head != tail) {
-			rec = events->ring[events->head++ % NEURON_EVENTS];
+			rec = *neuron_events_record(ndev, events->head++);
 			neuron_event_handle(ndev, &rec, dump);
 		}
 		neuron_wr32(ndev, NRN_REG_GLOBAL_EVENT_HEAD, events->head);
@@ -186,7 +187,7 @@ void neuron_events_process(struct neuron_device *ndev)
 /* Where the record with this index, free running, is or was. */
 const struct nrn_event_record *neuron_events_record(struct neuron_device *ndev, u32 index)
 {
-	return &ndev->events.ring[index % NEURON_EVENTS];
+	return &ndev->events.ring[neuron_ring_entry(NEURON_EVENTS_LOG2, index)];
 }
 
 static bool neuron_events_consume_all(struct neuron_device *ndev)

@@ -5,6 +5,8 @@
 #include <linux/dmapool.h>
 #include <linux/slab.h>
 
+#include <kunit/visibility.h>
+
 #include "neuron_pgtable.h"
 #include "neuron_spec.h"
 
@@ -72,6 +74,7 @@ static struct neuron_pt *neuron_pt_alloc(struct neuron_pgtable *pgt, unsigned in
 		kfree(pt);
 		return NULL;
 	}
+	pgt->tables++;
 	return pt;
 }
 
@@ -79,6 +82,7 @@ static void neuron_pt_free(struct neuron_pgtable *pgt, struct neuron_pt *pt)
 {
 	dma_pool_free(pgt->pool, pt->entries, pt->dma);
 	kfree(pt);
+	pgt->tables--;
 }
 
 static void neuron_pt_free_tree(struct neuron_pgtable *pgt, struct neuron_pt *pt,
@@ -97,11 +101,13 @@ int neuron_pgtable_init(struct neuron_pgtable *pgt, struct dma_pool *pool)
 {
 	pgt->pool = pool;
 	pgt->unlinked = NULL;
+	pgt->tables = 0;
 	pgt->pages = 0;
 	pgt->large_pages = 0;
 	pgt->root = neuron_pt_alloc(pgt, NEURON_PT_TOP);
 	return pgt->root ? 0 : -ENOMEM;
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_pgtable_init);
 
 /* The device must have forgotten the context. */
 void neuron_pgtable_fini(struct neuron_pgtable *pgt)
@@ -112,11 +118,13 @@ void neuron_pgtable_fini(struct neuron_pgtable *pgt)
 	pgt->pages = 0;
 	pgt->large_pages = 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_pgtable_fini);
 
 dma_addr_t neuron_pgtable_root(const struct neuron_pgtable *pgt)
 {
 	return pgt->root->dma;
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_pgtable_root);
 
 /* The table of @level that covers @va, made if it is not there; NULL without memory. */
 static struct neuron_pt *neuron_pt_get(struct neuron_pgtable *pgt, u64 va, unsigned int level)
@@ -186,6 +194,7 @@ int neuron_pgtable_map(struct neuron_pgtable *pgt, u64 va, u64 addr, u64 size, u
 	}
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_pgtable_map);
 
 /* Take empty tables, from the level of @path[@level] upwards, out of the tree. */
 static void neuron_pt_prune(struct neuron_pgtable *pgt, struct neuron_pt **path, u64 va,
@@ -246,6 +255,7 @@ void neuron_pgtable_unmap(struct neuron_pgtable *pgt, u64 va, u64 size)
 		va = next;
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_pgtable_unmap);
 
 /* Only after a TLB flush that began after the last neuron_pgtable_unmap(). */
 void neuron_pgtable_free_unlinked(struct neuron_pgtable *pgt)
@@ -257,6 +267,7 @@ void neuron_pgtable_free_unlinked(struct neuron_pgtable *pgt)
 		neuron_pt_free(pgt, pt);
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_pgtable_free_unlinked);
 
 /**
  * neuron_pgtable_walk() - the way to an address, as the device goes it

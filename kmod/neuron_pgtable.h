@@ -2,10 +2,20 @@
 #ifndef __NEURON_PGTABLE_H__
 #define __NEURON_PGTABLE_H__
 
+#include <linux/bits.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
+
+#include "neuron_spec.h"
 
 struct dma_pool;
 struct neuron_pt;
+
+/* A wrong pointer that is nearly zero must fault. */
+#define NEURON_VA_START SZ_2M
+/* Whatever user space maps at addresses of its own choice, it does not meet the driver's. */
+#define NEURON_VA_END	(NEURON_VA_TOP - SZ_1T)
+#define NEURON_VA_TOP	BIT_ULL(NRN_MMU_VA_BITS)
 
 /*
  * struct neuron_pgtable: page tables of a context
@@ -20,6 +30,8 @@ struct neuron_pgtable {
 	 * device.
 	 */
 	struct neuron_pt *unlinked;
+	/* @tables: Those in the tree, and @unlinked. */
+	unsigned long tables;
 	/* @pages, @large_pages: Translations of each size. */
 	unsigned long pages;
 	unsigned long large_pages;

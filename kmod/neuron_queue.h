@@ -15,6 +15,7 @@
 
 #include <drm/neuron_accel.h>
 
+#include "neuron_ring.h"
 #include "neuron_spec.h"
 
 struct drm_device;
@@ -29,14 +30,6 @@ struct neuron_vector;
 struct neuron_vm;
 
 #define NEURON_RING_LOG2_DEFAULT 10
-
-/*
- * struct neuron_raw_packet: a packet as user space hands it over
- */
-struct neuron_raw_packet {
-	struct nrn_packet_header header;
-	u8 payload[NRN_PACKET_BYTES - sizeof(struct nrn_packet_header)];
-} __aligned(8);
 
 /*
  * struct neuron_times: when a job ran, by the clock of the device

@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-#include <linux/bitfield.h>
 #include <linux/capability.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_syncobj.h>
 
+#include "neuron_check.h"
 #include "neuron_device.h"
 #include "neuron_doorbell.h"
 #include "neuron_queue.h"
 #include "neuron_reset.h"
 #include "neuron_trace.h"
-
-/* What the fields of the register take. The latter is also for how long a fence may be late. */
-#define NEURON_COALESCE_COUNT_MAX FIELD_MAX(NRN_QUEUE_COALESCE_COUNT)
-#define NEURON_COALESCE_USECS_MAX FIELD_MAX(NRN_QUEUE_COALESCE_USECS)
 
 void neuron_queue_fill_limits(struct neuron_file *nfile, struct drm_neuron_query_queues *info)
 {
@@ -105,45 +101,6 @@ err_erase:
 	return ret;
 }
 
-static int neuron_queue_check(const struct drm_neuron_queue_create *args)
-{
-	switch (args->flags) {
-	case 0:
-	case DRM_NEURON_QUEUE_POLLED:
-		if (args->ring_va || args->seqno_va || args->stamps_va)
-			return -EINVAL;
-		break;
-	case DRM_NEURON_QUEUE_USER:
-		if (!IS_ALIGNED(args->ring_va, NRN_PAGE_SIZE) ||
-		    !IS_ALIGNED(args->seqno_va, sizeof(u64)) ||
-		    !IS_ALIGNED(args->stamps_va, sizeof(struct nrn_stamp)))
-			return -EINVAL;
-		/* A larger page would show the doorbells of other contexts as well. */
-		if (PAGE_SIZE != NRN_PAGE_SIZE)
-			return -EOPNOTSUPP;
-		break;
-	default:
-		return -EINVAL;
-	}
-	if (args->ring_log2 &&
-	    (args->ring_log2 < NRN_RING_LOG2_MIN || args->ring_log2 > NRN_RING_LOG2_MAX))
-		return -EINVAL;
-	if (args->timeout_ms > NEURON_TIMEOUT_MS_MAX)
-		return -EINVAL;
-	if (args->coalesce_count > NEURON_COALESCE_COUNT_MAX ||
-	    args->coalesce_usecs > NEURON_COALESCE_USECS_MAX)
-		return -EINVAL;
-	/* What is not raised cannot be held back. */
-	if (args->flags == DRM_NEURON_QUEUE_POLLED &&
-	    (args->coalesce_count || args->coalesce_usecs))
-		return -EINVAL;
-	if (args->priority > DRM_NEURON_PRIORITY_HIGH)
-		return -EINVAL;
-	if (args->priority == DRM_NEURON_PRIORITY_HIGH && !capable(CAP_SYS_NICE))
-		return -EACCES;
-	return 0;
-}
-
 int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct neuron_file *nfile = file->driver_priv;
@@ -151,9 +108,11 @@ int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_fil
 	int ret;
 	int idx;
 
-	ret = neuron_queue_check(args);
+	ret = neuron_check_queue_create(args);
 	if (ret)
 		return ret;
+	if (args->priority == DRM_NEURON_PRIORITY_HIGH && !capable(CAP_SYS_NICE))
+		return -EACCES;
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;

@@ -32,11 +32,6 @@ static size_t neuron_queue_stamp_bytes(const struct neuron_queue *queue)
 	return sizeof(struct nrn_stamp) << queue->ring_log2;
 }
 
-static u64 neuron_queue_ring_mask(const struct neuron_queue *queue)
-{
-	return BIT_ULL(queue->ring_log2) - 1;
-}
-
 static void neuron_queue_free_dma(struct neuron_queue *queue, void *ring, void *seqno, void *stamps)
 {
 	struct device *dev = neuron_dma_dev(queue->ndev);
@@ -86,7 +81,7 @@ int neuron_queue_alloc_ring(struct neuron_queue *queue)
 
 static u64 neuron_queue_room(struct neuron_queue *queue)
 {
-	return BIT_ULL(queue->ring_log2) - (queue->tail - READ_ONCE(queue->head));
+	return neuron_ring_room(queue->ring_log2, READ_ONCE(queue->head), queue->tail);
 }
 
 /* Whether a submitter need not wait any more. */
@@ -142,23 +137,14 @@ int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock)
 void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_packet *packets,
 			u32 count)
 {
-	u64 mask = neuron_queue_ring_mask(queue);
-	u32 first = queue->tail & mask;
-	u32 run = min_t(u64, count, mask + 1 - first);
-	struct neuron_raw_packet *last;
+	u8 last_flags = NRN_PACKET_FLAG_SEQNO | (queue->polled ? 0 : NRN_PACKET_FLAG_IRQ);
 
 	lockdep_assert_held(&queue->lock);
 
 	mutex_lock(&queue->stop_lock);
-	if (queue->ring) {
-		memcpy(&queue->ring[first], packets, run * sizeof(*packets));
-		memcpy(&queue->ring[0], packets + run, (count - run) * sizeof(*packets));
-
-		last = &queue->ring[(queue->tail + count - 1) & mask];
-		last->header.flags = NRN_PACKET_FLAG_SEQNO;
-		if (!queue->polled)
-			last->header.flags |= NRN_PACKET_FLAG_IRQ;
-	}
+	if (queue->ring)
+		neuron_ring_write(queue->ring, queue->ring_log2, queue->tail, packets, count,
+				  last_flags);
 	mutex_unlock(&queue->stop_lock);
 }
 
@@ -232,14 +218,14 @@ int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 co
 
 static void neuron_queue_stamp_locked(struct neuron_queue *queue, struct neuron_job *job)
 {
-	u64 mask = neuron_queue_ring_mask(queue);
-	const struct nrn_stamp *stamp = &queue->stamps[(job->end - 1) & mask];
+	u32 log2 = queue->ring_log2;
+	const struct nrn_stamp *stamp = &queue->stamps[neuron_ring_entry(log2, job->end - 1)];
 
 	lockdep_assert_held(&queue->irq_lock);
 
 	job->start_ns = le64_to_cpu(READ_ONCE(stamp->start_ns));
 	job->end_ns = le64_to_cpu(READ_ONCE(stamp->end_ns));
-	queue->times->at[job->fence.seqno & mask] = (struct neuron_times){
+	queue->times->at[neuron_ring_entry(log2, job->fence.seqno)] = (struct neuron_times){
 		.start_ns = job->start_ns,
 		.end_ns = job->end_ns,
 	};
@@ -251,13 +237,13 @@ static void neuron_queue_stamp_locked(struct neuron_queue *queue, struct neuron_
  */
 struct neuron_times neuron_queue_times_locked(struct neuron_queue *queue, u64 seqno)
 {
-	u64 mask = neuron_queue_ring_mask(queue);
+	u32 log2 = queue->ring_log2;
 
 	lockdep_assert_held(&queue->irq_lock);
 
-	if (!queue->times || seqno > queue->completed || queue->completed - seqno > mask)
+	if (!queue->times || !neuron_ring_keeps(log2, queue->completed, seqno))
 		return (struct neuron_times){};
-	return queue->times->at[seqno & mask];
+	return queue->times->at[neuron_ring_entry(log2, seqno)];
 }
 
 /* How many packets the device has retired. */
@@ -301,7 +287,7 @@ void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *d
 /* Moves the jobs that the device will not finish to @done, with their errors. */
 void neuron_queue_abandon_locked(struct neuron_queue *queue, struct list_head *done)
 {
-	u64 mask = neuron_queue_ring_mask(queue);
+	u32 log2 = queue->ring_log2;
 	struct neuron_job *job;
 
 	lockdep_assert_held(&queue->irq_lock);
@@ -309,7 +295,7 @@ void neuron_queue_abandon_locked(struct neuron_queue *queue, struct list_head *d
 	list_for_each_entry(job, &queue->jobs, link) {
 		if (!queue->failed)
 			queue->failed = job->fence.seqno;
-		queue->times->at[job->fence.seqno & mask] = (struct neuron_times){};
+		queue->times->at[neuron_ring_entry(log2, job->fence.seqno)] = (struct neuron_times){};
 		dma_fence_set_error(&job->fence, job->fence.seqno == queue->failed ?
 							 queue->first_error :
 							 queue->rest_error);
@@ -317,5 +303,3 @@ void neuron_queue_abandon_locked(struct neuron_queue *queue, struct list_head *d
 	list_splice_tail_init(&queue->jobs, done);
 	queue->completed = queue->submitted;
 }
-
-static_assert(sizeof(struct neuron_raw_packet) == NRN_PACKET_BYTES);

@@ -24,12 +24,6 @@
  * must not take the locks for it.
  */
 
-static void neuron_counter_advance(struct neuron_counter *counter, u64 reading, u64 mask)
-{
-	counter->total += (reading - counter->reading) & mask;
-	counter->reading = reading;
-}
-
 /* Take in what the device has counted. It is not cut off. */
 void neuron_ras_sample(struct neuron_device *ndev)
 {

@@ -7,6 +7,8 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "neuron_ring.h"
+
 struct drm_neuron_query_context;
 struct drm_neuron_query_ras;
 struct neuron_device;
@@ -28,14 +30,6 @@ struct neuron_ctx_stats {
 	atomic_t canceled;
 	atomic_t lost;
 	atomic_t resets_caused;
-};
-
-/*
- * struct neuron_counter: a register that counts from the last reset, since the driver was bound
- */
-struct neuron_counter {
-	u64 total;
-	u64 reading;
 };
 
 /*

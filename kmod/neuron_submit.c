@@ -10,6 +10,7 @@
 #include <drm/drm_syncobj.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_check.h"
 #include "neuron_compat.h"
 #include "neuron_device.h"
 #include "neuron_dma.h"
@@ -32,9 +33,6 @@
  * What is left are page faults on what a SUBMIT command points at.
  */
 
-/* Enough for anybody, and bounds what one call can make the kernel allocate. */
-#define NEURON_SUBMIT_SYNCS 256
-
 static gfp_t neuron_submit_gfp(const struct neuron_submission *sub)
 {
 	return sub->nonblock ? GFP_NOWAIT : GFP_KERNEL;
@@ -46,21 +44,16 @@ static struct dma_fence_chain *neuron_submit_alloc_chain(const struct neuron_sub
 	return kmalloc(sizeof(struct dma_fence_chain), neuron_submit_gfp(sub));
 }
 
-/*
- * Copies @array to @to, whose elements have @size bytes, which is also the smallest stride there
- * has been.
- */
+/* Copies @array to @to, whose elements have @size bytes. */
 static int neuron_copy_array(void *to, size_t size, const struct drm_neuron_array *array)
 {
 	void __user *from = u64_to_user_ptr(array->ptr);
 	u32 i;
 	int ret;
 
-	if (array->stride < size)
-		return -EINVAL;
-	/* All beyond the element is read, to see that it is zero. */
-	if (array->stride > PAGE_SIZE)
-		return -E2BIG;
+	ret = neuron_check_array(array, size);
+	if (ret)
+		return ret;
 	if (array->stride == size)
 		return copy_from_user(to, from, size * array->count) ? -EFAULT : 0;
 
@@ -71,20 +64,6 @@ static int neuron_copy_array(void *to, size_t size, const struct drm_neuron_arra
 		to += size;
 		from += array->stride;
 	}
-	return 0;
-}
-
-/*
- * The flags say when to write the seqno, which is the driver's to decide. The device judges the
- * rest.
- */
-static int neuron_submit_check_packets(const struct neuron_submission *sub)
-{
-	u32 i;
-
-	for (i = 0; i < sub->count; i++)
-		if (sub->packets[i].header.flags || sub->packets[i].header.reserved0)
-			return -EINVAL;
 	return 0;
 }
 
@@ -111,7 +90,7 @@ static int neuron_submit_parse_packets(struct neuron_submission *sub,
 	}
 
 	ret = neuron_copy_array(sub->packets, sizeof(*sub->packets), array);
-	return ret ?: neuron_submit_check_packets(sub);
+	return ret ?: neuron_check_packets(sub->packets, sub->count);
 }
 
 static int neuron_submit_add_in(struct neuron_submission *sub, const struct drm_neuron_sync *sync)
@@ -496,7 +475,7 @@ int neuron_submit_uring_inline(u32 queue_id, const struct neuron_raw_packet *pac
 	if (!ret) {
 		sub.count = 1;
 		sub.packets[0] = *packet;
-		ret = neuron_submit_check_packets(&sub);
+		ret = neuron_check_packets(sub.packets, sub.count);
 	}
 	if (!ret)
 		ret = neuron_submit_commit(&sub, &seqno);

@@ -8,6 +8,7 @@
 #include <drm/drm_print.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_check.h"
 #include "neuron_gem.h"
 #include "neuron_hw.h"
 #include "neuron_reset.h"
@@ -177,7 +178,7 @@ static int neuron_vm_map_locked(struct neuron_file *nfile, struct neuron_mapping
 	if (sgt)
 		ret = neuron_vm_map_host(vm, &map->node, map->bo_offset, sgt, flags);
 	else
-		ret = neuron_vm_map_hbm(vm, map, &nfile->ndev->hbm.mm, flags);
+		ret = neuron_vm_map_hbm(vm, map, &nfile->ndev->hbm.mm.buddy, flags);
 	if (ret) {
 		neuron_vm_unmap_locked(nfile, &map->node);
 		drm_mm_remove_node(&map->node);
@@ -228,8 +229,6 @@ static int neuron_vm_map(struct neuron_file *nfile, struct drm_neuron_vm_bind *a
 	struct drm_gem_object *obj;
 	int ret;
 
-	if (args->flags & ~(DRM_NEURON_BIND_FIXED_VA | DRM_NEURON_BIND_READ_ONLY))
-		return -EINVAL;
 	if (!(args->flags & DRM_NEURON_BIND_FIXED_VA))
 		args->va = 0;
 
@@ -237,11 +236,10 @@ static int neuron_vm_map(struct neuron_file *nfile, struct drm_neuron_vm_bind *a
 	if (!obj)
 		return -ENOENT;
 
-	if (args->bo_offset >= obj->size || args->range > obj->size - args->bo_offset)
+	ret = neuron_check_bo_range(args, obj->size);
+	if (!ret && to_neuron_bo(obj)->flags & DRM_NEURON_BO_DOORBELL)
 		ret = -EINVAL;
-	else if (to_neuron_bo(obj)->flags & DRM_NEURON_BO_DOORBELL)
-		ret = -EINVAL;
-	else
+	if (!ret)
 		ret = neuron_vm_map_bo(nfile, to_neuron_bo(obj), args);
 	drm_gem_object_put(obj);
 	return ret;
@@ -266,9 +264,6 @@ static int neuron_vm_unmap(struct neuron_file *nfile, const struct drm_neuron_vm
 	struct neuron_vm *vm = &nfile->vm;
 	struct neuron_mapping *map;
 	int ret = 0;
-
-	if (args->flags || args->handle || args->bo_offset)
-		return -EINVAL;
 
 	mutex_lock(&vm->lock);
 	map = neuron_vm_find_locked(vm, args->va, args->range);
@@ -447,22 +442,6 @@ int neuron_vm_list(struct neuron_vm *vm, struct neuron_vm_range *ranges, u32 max
 	return count;
 }
 
-static int neuron_vm_check_range(const struct drm_neuron_vm_bind *args)
-{
-	bool chosen = args->op == DRM_NEURON_BIND_MAP && !(args->flags & DRM_NEURON_BIND_FIXED_VA);
-
-	if (!args->range || !IS_ALIGNED(args->range | args->bo_offset, NRN_PAGE_SIZE))
-		return -EINVAL;
-	if (chosen)
-		return 0;
-	if (!IS_ALIGNED(args->va, NRN_PAGE_SIZE))
-		return -EINVAL;
-	if (args->va < NEURON_VA_START || args->va >= NEURON_VA_END ||
-	    args->range > NEURON_VA_END - args->va)
-		return -EINVAL;
-	return 0;
-}
-
 int neuron_vm_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct neuron_file *nfile = file->driver_priv;
@@ -470,25 +449,17 @@ int neuron_vm_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *fi
 	int ret;
 	int idx;
 
-	if (args->pad)
-		return -EINVAL;
-	ret = neuron_vm_check_range(args);
+	ret = neuron_check_vm_bind(args);
 	if (ret)
 		return ret;
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
 
-	switch (args->op) {
-	case DRM_NEURON_BIND_MAP:
-		ret = neuron_device_error(nfile->ndev) ?: neuron_vm_map(nfile, args);
-		break;
-	case DRM_NEURON_BIND_UNMAP:
+	if (args->op == DRM_NEURON_BIND_UNMAP)
 		ret = neuron_vm_unmap(nfile, args);
-		break;
-	default:
-		ret = -EINVAL;
-	}
+	else
+		ret = neuron_device_error(nfile->ndev) ?: neuron_vm_map(nfile, args);
 	drm_dev_exit(idx);
 	return ret;
 }
@@ -496,6 +467,7 @@ int neuron_vm_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *fi
 /* A snapshot, without the lock, which remove destroys. */
 void neuron_vm_show_fdinfo(struct drm_printer *p, const struct neuron_vm *vm)
 {
+	drm_printf(p, "neuron-tables:\t%lu\n", READ_ONCE(vm->pgt.tables));
 	drm_printf(p, "neuron-pages:\t%lu\n", READ_ONCE(vm->pgt.pages));
 	drm_printf(p, "neuron-large-pages:\t%lu\n", READ_ONCE(vm->pgt.large_pages));
 }

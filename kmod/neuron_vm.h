@@ -2,9 +2,7 @@
 #ifndef __NEURON_VM_H__
 #define __NEURON_VM_H__
 
-#include <linux/bits.h>
 #include <linux/mutex.h>
-#include <linux/sizes.h>
 
 #include <drm/drm_mm.h>
 
@@ -18,12 +16,6 @@ struct neuron_bo;
 struct neuron_device;
 struct neuron_file;
 struct sg_table;
-
-/* A wrong pointer that is nearly zero must fault. */
-#define NEURON_VA_START SZ_2M
-/* Whatever user space maps at addresses of its own choice, it does not meet the driver's. */
-#define NEURON_VA_END	(NEURON_VA_TOP - SZ_1T)
-#define NEURON_VA_TOP	BIT_ULL(NRN_MMU_VA_BITS)
 
 /*
  * struct neuron_vm: address space of a context

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# sanitized.sh KIND: builds the chip once more with sanitizers in it, and what drives it there, in build/KIND:
+# sanitized.sh KIND: builds once more with sanitizers, in build/KIND, the chip and what drives it, or parts of the driver:
 #   fuzz                      the fuzz targets, with the address and the undefined-behaviour sanitizer
 #   fuzz-avx512, fuzz-scalar  the one that runs programs, on another instruction set of the host
 #   tsan                      the stress program, with the thread sanitizer
+#   kmod-units                the driver's unit tests, with the address and the undefined-behaviour sanitizer
 set -euo pipefail
 # shellcheck source=tools/build/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -26,8 +27,10 @@ fuzz-scalar)
 	optimization=0
 	;;
 tsan) targets=(tests/tsan/stress) ;;
-*) die "usage: sanitized.sh fuzz|fuzz-avx512|fuzz-scalar|tsan" ;;
+kmod-units) targets=(kmod_units) ;;
+*) die "usage: sanitized.sh fuzz|fuzz-avx512|fuzz-scalar|tsan|kmod-units" ;;
 esac
+options=()
 flags=(-gline-tables-only "${vectors[@]}")
 case $kind in
 fuzz*)
@@ -39,16 +42,23 @@ tsan)
 	sanitizers=thread
 	fuzz=false
 	;;
+kmod-units)
+	# They stand on sources of the kernel that the guest runs.
+	options=(-Dkernel_source="$("$NEURON_TOP/guest/kernel.sh" debug)/source" -Dc_args=-fno-sanitize-recover=all)
+	sanitizers=address,undefined
+	fuzz=false
+	;;
 esac
 
 "$NEURON_TOP/tools/build/deps.sh"
 dir=$NEURON_BUILD/$kind
-if [ ! -f "$dir/build.ninja" ]; then
+if [ ! -f "$dir/build.ninja" ] || [ "${options[*]}" != "$(cat "$dir/options" 2>/dev/null)" ]; then
 	say "configuring"
 	rm -rf "$dir"
 	CC=clang CXX=clang++ logged "$NEURON_BUILD/log/$kind-meson.log" meson setup "$dir" "$NEURON_TOP" \
 		-Dfuzz="$fuzz" -Doptimization="$optimization" -Ddebug=true -Db_lundef=false \
-		-Db_sanitize="$sanitizers" -Dcpp_args="${flags[*]}"
+		-Db_sanitize="$sanitizers" -Dcpp_args="${flags[*]}" "${options[@]}"
+	printf '%s\n' "${options[*]}" >"$dir/options"
 fi
 "$NEURON_TOP/tools/build/ninja.sh" "$kind" "$dir" "$NEURON_BUILD/log/$kind.log" "${targets[@]}"
 
