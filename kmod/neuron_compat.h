@@ -14,7 +14,6 @@
 #include <linux/version.h>
 
 #include <drm/drm_buddy.h>
-#include <drm/drm_gem.h>
 
 /* The buddy allocator moved out of DRM; only its printing stayed. */
 #ifdef GPU_BUDDY_RANGE_ALLOCATION

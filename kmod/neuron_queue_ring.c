@@ -293,12 +293,13 @@ void neuron_queue_abandon_locked(struct neuron_queue *queue, struct list_head *d
 	lockdep_assert_held(&queue->irq_lock);
 
 	list_for_each_entry(job, &queue->jobs, link) {
+		u64 seqno = job->fence.seqno;
+
 		if (!queue->failed)
-			queue->failed = job->fence.seqno;
-		queue->times->at[neuron_ring_entry(log2, job->fence.seqno)] = (struct neuron_times){};
-		dma_fence_set_error(&job->fence, job->fence.seqno == queue->failed ?
-							 queue->first_error :
-							 queue->rest_error);
+			queue->failed = seqno;
+		queue->times->at[neuron_ring_entry(log2, seqno)] = (struct neuron_times){};
+		dma_fence_set_error(&job->fence, seqno == queue->failed ? queue->first_error :
+									  queue->rest_error);
 	}
 	list_splice_tail_init(&queue->jobs, done);
 	queue->completed = queue->submitted;
