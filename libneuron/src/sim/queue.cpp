@@ -102,7 +102,16 @@ detail::Submitted Queue::submit(detail::JobSpan jobs) {
         if (result.error)
             result.refused.push_back(i);
     }
+    ring();
     return result;
+}
+
+// Once for all that was written: the chip may run jobs inside the doorbell, and one that faults takes no more of them.
+void Queue::ring() {
+    const std::lock_guard guard(lock_);
+    if (rung_ != tail_ && !closed_)
+        device_->chip().ring_doorbell(context_, *id_, static_cast<std::uint32_t>(tail_));
+    rung_ = tail_;
 }
 
 std::optional<Error> Queue::submit_one(std::span<const Packet> packets) {
@@ -122,6 +131,7 @@ std::optional<Error> Queue::submit_one(std::span<const Packet> packets) {
                 return std::nullopt;
             }
         }
+        ring(); // what makes room
         check_progress(watchdog);
         device_->chip().wait_news(seen, detail::deadline_after(watch_interval));
     }
@@ -141,7 +151,6 @@ void Queue::write_packets(std::span<const Packet> packets) {
     }
     ++submitted_;
     ends_.push_back(tail_);
-    device_->chip().ring_doorbell(context_, *id_, static_cast<std::uint32_t>(tail_));
 }
 
 // Takes in what the chip has written and, if it is not fine any more, why.

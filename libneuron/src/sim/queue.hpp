@@ -44,6 +44,7 @@ private:
     Result<void> allocate();
     std::optional<Error> submit_one(std::span<const Packet> packets);
     void write_packets(std::span<const Packet> packets);
+    void ring();
     std::optional<detail::JobStatus> status_of(std::uint64_t job);
     void update();
     void notice_stop();
@@ -63,6 +64,7 @@ private:
 
     std::mutex lock_;                // protects all below
     std::uint64_t tail_ = 0;         // packets written
+    std::uint64_t rung_ = 0;         // and announced
     std::uint64_t submitted_ = 0;    // jobs
     std::uint64_t done_ = 0;         // jobs that ended well
     std::uint64_t done_packets_ = 0; // packets of these
