@@ -29,7 +29,7 @@ chip_lib=$NEURON_BUILD/user/qemu-device/chip/libneuron-chip.so
 headers=("$NEURON_TOP"/qemu-device/chip/include/*.h "$NEURON_BUILD"/spec/*.h)
 out=$NEURON_BUILD/qemu/qemu-system-x86_64
 
-key=$({ printf '%s\n' "$QEMU_VERSION" "${configure_flags[@]}"; cat "$here"/{hook.sh,neuron.mak}; } |
+key=$({ printf '%s\n' "$QEMU_VERSION" "${configure_flags[@]}"; cat "$here"/{hook.sh,neuron.mak} "$here"/patches/*; } |
 	sha256sum | cut -c1-12)
 root=$NEURON_CACHE/qemu/$QEMU_VERSION-$key
 src=$root/src

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# hook.sh SOURCE: the whole patch to QEMU. No C file of QEMU changes; applying it twice changes nothing.
+# hook.sh SOURCE: all that changes in QEMU, once, before it is configured: our folder is hooked in, and patches/ has mistakes of
+# QEMU's own that a guest could end it by. Each patch says which.
 set -euo pipefail
 src=$1
 here=$(cd -P "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,6 +16,10 @@ grep -q "hw/misc/neuron" "$src/meson.build" ||
 	sed -i "s#^subdir('trace')#trace_events_subdirs += ['hw/misc/neuron']\n&#" "$src/meson.build"
 grep -q "hw/misc/neuron" "$src/meson.build" || { echo "hook.sh: no subdir('trace') in QEMU's meson.build" >&2; exit 1; }
 cp "$here/neuron.mak" "$src/configs/devices/x86_64-softmmu/neuron.mak"
+
+for patch in "$here"/patches/*.patch; do
+	patch -d "$src" -p1 --batch --forward --silent <"$patch"
+done
 
 # Python modules that only QEMU's own functional tests want, and blobs that the "+ds" tarball lacks.
 sed -i -E '/^"?(pycotap|qemu\.qmp|qemu|setuptools|wheel|pip)"? = /d' "$src/pythondeps.toml"

@@ -3,15 +3,18 @@
 // device is reset or goes away.
 
 #include "child.hpp"
+#include "machine.hpp"
 #include "user_queue.hpp"
 #include "waiter.hpp"
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <random>
 #include <thread>
 
 #include <fcntl.h>
+#include <linux/pci_regs.h>
 #include <sys/mman.h>
 
 using namespace kmod;
@@ -322,6 +325,28 @@ void unbind_leaves_the_mapping_to_the_process(void **) {
     assert_int_equal(file.run(file.queue().queue_id, job_of(nop())), 0);
 }
 
+// One CPU writes without a pause while another changes what lies where in memory. The page is now there, now not.
+void memory_map_changes_under_a_writer(void **) {
+    const std::array<File, 4> files; // not the first page: its offset is beyond the end of most devices' regions
+    const UserQueue queue(files.back());
+    std::atomic<bool> enough = false;
+    std::thread writer([&] {
+        while (!enough)
+            queue.doorbells().write(queue.created().doorbell_offset, 0); // where the tail is
+    });
+    {
+        const ConfigSpace config;
+        const auto command = config.read(PCI_COMMAND);
+        for (int i = 0; i < 500; ++i) {
+            config.write(PCI_COMMAND, command & ~PCI_COMMAND_MEMORY);
+            config.write(PCI_COMMAND, command);
+        }
+    }
+    enough = true;
+    writer.join();
+    device_works();
+}
+
 } // namespace
 
 int main() {
@@ -339,6 +364,7 @@ int main() {
         cmocka_unit_test(reset_loses_the_queue_and_the_page_comes_back),
         cmocka_unit_test(waiters_learn_of_a_reset),
         cmocka_unit_test(unbind_leaves_the_mapping_to_the_process),
+        cmocka_unit_test(memory_map_changes_under_a_writer),
     };
     return cmocka_run_group_tests_name("kmod doorbell", tests, nullptr, nullptr);
 }
