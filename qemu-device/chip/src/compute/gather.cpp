@@ -179,7 +179,8 @@ ExecResult execute(ExecContext &context, const spec::InsnGather &insn) {
     if (const auto legal = check_all_indices(context, *index, src->elements()); !legal) {
         return legal;
     }
-    for (unsigned row = 0; row < dst->partitions(); ++row) {
+    // The last rows of indices are still in the cache.
+    for (unsigned row = dst->partitions(); row-- > 0;) {
         if (const auto done = gather_row(context, *dst, *src, *index, row); !done) {
             return done;
         }
