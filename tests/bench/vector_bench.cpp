@@ -67,6 +67,9 @@ void conversions(Core &core, Numbers &numbers) {
             [&](unsigned r) { plain::copy_bits(core.at<const float>(r, A), core.at<float>(r, OUT), COLUMNS); });
     compare(core, {.name = "copy_bf16"}, Engine::DVE, insn(Dtype::BF16, Dtype::BF16),
             [&](unsigned r) { plain::copy_bits(core.at<const Bits16>(r, A), core.at<Bits16>(r, OUT), COLUMNS); });
+    compare(core, {.name = "copy_u8"}, Engine::DVE, insn(Dtype::U8, Dtype::U8), [&](unsigned r) {
+        plain::copy_bits(core.at<const std::uint8_t>(r, A), core.at<std::uint8_t>(r, OUT), COLUMNS);
+    });
     compare(core, {.name = "copy_f32_to_f16"}, Engine::DVE, insn(Dtype::F16, Dtype::F32),
             [&](unsigned r) { plain::f32_to_f16(core.at<float>(r, A), core.at<Bits16>(r, OUT), COLUMNS); });
     compare(core, {.name = "copy_f32_to_i32"}, Engine::DVE, insn(Dtype::I32, Dtype::F32),
@@ -128,9 +131,27 @@ void statistics(Core &core, Numbers &numbers) {
             [&](unsigned r) {
                 plain::find8(core.at<float>(r, B), core.at<float>(r, A), core.at<std::uint32_t>(r, OUT), COLUMNS);
             });
+    compare(core, {.name = "match_replace8_f32"}, Engine::DVE,
+            spec::InsnMatchReplace8{
+                .dst = tile(Dtype::F32, OUT), .values = tile(Dtype::F32, B, 8), .src = tile(Dtype::F32, A)},
+            [&](unsigned r) {
+                plain::match_replace8(core.at<float>(r, B), core.at<float>(r, A), 0, core.at<float>(r, OUT), COLUMNS);
+            });
+    // A byte that is at the end of a row of zeros: the others find their zeros at once.
+    load<std::uint8_t>(core, A, [] { return 0; });
+    load<std::uint8_t>(core, B, [] { return 0; });
+    for (unsigned r = 0; r < ROWS; ++r)
+        core.at<std::uint8_t>(r, A)[COLUMNS - 1] = core.at<std::uint8_t>(r, B)[7] = 1;
+    compare(core, {.name = "find_index8_u8"}, Engine::DVE,
+            spec::InsnFindIndex8{
+                .dst = tile(Dtype::U32, OUT, 8), .values = tile(Dtype::U8, B, 8), .src = tile(Dtype::U8, A)},
+            [&](unsigned r) {
+                plain::find8(core.at<std::uint8_t>(r, B), core.at<std::uint8_t>(r, A), core.at<std::uint32_t>(r, OUT),
+                             COLUMNS);
+            });
 }
 
-void selections(Core &core, Numbers &numbers) {
+void ranges(Core &core, Numbers &numbers) {
     floats(core, numbers);
     compare(core, {.name = "range_select_f32"}, Engine::DVE,
             spec::InsnRangeSelect{.dst = tile(Dtype::F32, OUT),
@@ -144,16 +165,29 @@ void selections(Core &core, Numbers &numbers) {
                 *core.at<float>(r, SCALARS) =
                     plain::select_range(core.at<float>(r, A), 100, 1500, core.at<float>(r, OUT), COLUMNS);
             });
+}
+
+void predicates(Core &core, Numbers &numbers) {
+    floats(core, numbers);
     load<std::uint8_t>(core, B, [&] { return static_cast<std::uint8_t>(numbers.below(2)); });
     const auto pred = tile(Dtype::U8, B);
-    compare(core, {.name = "copy_predicated_f32"}, Engine::DVE,
-            spec::InsnCopyPredicated{.dst = tile(Dtype::F32, OUT), .src = tile(Dtype::F32, A), .pred = pred},
-            [&](unsigned r) {
-                plain::copy_where(core.at<float>(r, A), core.at<std::uint8_t>(r, B), core.at<float>(r, OUT), COLUMNS);
-            });
-    compare(core, {.name = "fill_predicated_f32"}, Engine::DVE,
-            spec::InsnFillPredicated{.dst = tile(Dtype::F32, OUT), .pred = pred, .value = imm(1)},
-            [&](unsigned r) { plain::fill_where(1, core.at<std::uint8_t>(r, B), core.at<float>(r, OUT), COLUMNS); });
+    const auto copy = [&](Dtype dtype) {
+        return spec::InsnCopyPredicated{.dst = tile(dtype, OUT), .src = tile(dtype, A), .pred = pred};
+    };
+    const auto fill = [&](Dtype dtype) {
+        return spec::InsnFillPredicated{.dst = tile(dtype, OUT), .pred = pred, .value = imm(1)};
+    };
+    const auto holds = [&](unsigned r) { return core.at<std::uint8_t>(r, B); };
+    compare(core, {.name = "copy_predicated_f32"}, Engine::DVE, copy(Dtype::F32), [&](unsigned r) {
+        plain::copy_where(core.at<const float>(r, A), holds(r), core.at<float>(r, OUT), COLUMNS);
+    });
+    compare(core, {.name = "copy_predicated_bf16"}, Engine::DVE, copy(Dtype::BF16), [&](unsigned r) {
+        plain::copy_where(core.at<const Bits16>(r, A), holds(r), core.at<Bits16>(r, OUT), COLUMNS);
+    });
+    compare(core, {.name = "fill_predicated_f32"}, Engine::DVE, fill(Dtype::F32),
+            [&](unsigned r) { plain::fill_where(1.0f, holds(r), core.at<float>(r, OUT), COLUMNS); });
+    compare(core, {.name = "fill_predicated_bf16"}, Engine::DVE, fill(Dtype::BF16),
+            [&](unsigned r) { plain::fill_where(Bits16{0x3f80}, holds(r), core.at<Bits16>(r, OUT), COLUMNS); });
 }
 
 void movements(Core &core, Numbers &numbers) {
@@ -164,6 +198,12 @@ void movements(Core &core, Numbers &numbers) {
             [&](unsigned r) {
                 plain::gather(core.at<float>(r, A), core.at<std::uint32_t>(r, B), core.at<float>(r, OUT), COLUMNS);
             });
+    compare(core, {.name = "gather_bf16"}, Engine::POOL,
+            spec::InsnGather{.dst = tile(Dtype::BF16, OUT), .src = tile(Dtype::BF16, A), .index = tile(Dtype::U32, B)},
+            [&](unsigned r) {
+                plain::gather(core.at<const Bits16>(r, A), core.at<std::uint32_t>(r, B), core.at<Bits16>(r, OUT),
+                              COLUMNS);
+            });
     spec::InsnStreamShuffle shuffle{.dst = tile(Dtype::F32, OUT), .src = tile(Dtype::F32, A)};
     for (unsigned i = 0; i < shuffle.mask.size(); ++i)
         shuffle.mask[i] = static_cast<std::uint8_t>((i * 7 + 3) % 32);
@@ -171,6 +211,40 @@ void movements(Core &core, Numbers &numbers) {
         const unsigned from = r / 32 * 32 + (r % 32 * 7 + 3) % 32;
         plain::copy_bits(core.at<const float>(from, A), core.at<float>(r, OUT), COLUMNS);
     });
+}
+
+// The plain loop finds its list of indices in one piece: in the first row of the group.
+template<std::size_t RUN>
+void local_gather(Core &core, Numbers &numbers, const char *name) {
+    constexpr unsigned GROUP = 16;
+    floats(core, numbers);
+    for (unsigned r = 0; r < ROWS; ++r) {
+        std::generate_n(core.at<std::uint16_t>(r, B), COLUMNS,
+                        [&] { return static_cast<std::uint16_t>(numbers.below(COLUMNS - RUN + 1)); });
+    }
+    compare(core, {.name = name}, Engine::POOL,
+            spec::InsnLocalGather{.dst = tile(Dtype::BF16, OUT),
+                                  .src = tile(Dtype::BF16, A),
+                                  .index = tile(Dtype::U16, B, COLUMNS / RUN / GROUP),
+                                  .run = RUN},
+            [&](unsigned r) {
+                plain::gather_runs<Bits16, RUN>(core.at<Bits16>(r, A), core.at<std::uint16_t>(r / GROUP * GROUP, B),
+                                                core.at<Bits16>(r, OUT), COLUMNS / RUN);
+            });
+}
+
+void random_numbers(Core &core, Numbers &numbers) {
+    compare(core, {.name = "rng_u32"}, Engine::DVE, spec::InsnRng{.dst = tile(Dtype::U32, OUT)}, [&](unsigned r) {
+        plain::random_words(0, r, spec::raw(Engine::DVE), core.at<std::uint32_t>(r, OUT), COLUMNS);
+    });
+    floats(core, numbers);
+    std::vector<std::uint32_t> words(COLUMNS);
+    compare(core, {.name = "dropout_f32"}, Engine::DVE,
+            spec::InsnDropout{.dst = tile(Dtype::F32, OUT), .src = tile(Dtype::F32, A), .prob = imm(0.25f)},
+            [&](unsigned r) {
+                plain::random_words(0, r, spec::raw(Engine::DVE), words.data(), COLUMNS);
+                plain::drop(core.at<float>(r, A), words.data(), 1u << 30, core.at<float>(r, OUT), COLUMNS);
+            });
 }
 
 } // namespace
@@ -182,8 +256,12 @@ int main() {
     conversions(*core, numbers);
     arithmetic(*core, numbers);
     statistics(*core, numbers);
-    selections(*core, numbers);
+    ranges(*core, numbers);
+    predicates(*core, numbers);
     movements(*core, numbers);
+    local_gather<1>(*core, numbers, "local_gather_bf16");
+    local_gather<4>(*core, numbers, "local_gather_bf16_run4");
+    random_numbers(*core, numbers);
     std::printf("1..1\nok 1 - every instruction ran\n");
     return 0;
 }

@@ -48,6 +48,7 @@ void copy_bits(const T *__restrict in, T *__restrict out, std::size_t n) {
 }
 template void copy_bits(const float *, float *, std::size_t);
 template void copy_bits(const Bits16 *, Bits16 *, std::size_t);
+template void copy_bits(const std::uint8_t *, std::uint8_t *, std::size_t);
 
 void f32_to_f16(const float *__restrict in, Bits16 *__restrict out, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) {
@@ -113,7 +114,8 @@ void max8(const float *__restrict in, float *__restrict out, std::size_t n) {
     std::partial_sort_copy(in, in + n, out, out + 8, std::greater<>());
 }
 
-void find8(const float *__restrict values, const float *__restrict in, std::uint32_t *__restrict out, std::size_t n) {
+template<class T>
+void find8(const T *__restrict values, const T *__restrict in, std::uint32_t *__restrict out, std::size_t n) {
     for (int v = 0; v < 8; ++v) {
         out[v] = ~std::uint32_t{0};
         for (std::uint32_t i = 0; i < n; ++i) {
@@ -124,15 +126,36 @@ void find8(const float *__restrict values, const float *__restrict in, std::uint
         }
     }
 }
+template void find8(const float *, const float *, std::uint32_t *, std::size_t);
+template void find8(const std::uint8_t *, const std::uint8_t *, std::uint32_t *, std::size_t);
 
-void copy_where(const float *__restrict in, const std::uint8_t *__restrict pred, float *__restrict out, std::size_t n) {
+void match_replace8(const float *__restrict values, const float *__restrict in, float replacement,
+                    float *__restrict out, std::size_t n) {
+    std::uint32_t found[8];
+    find8(values, in, found, n);
+    copy_bits(in, out, n);
+    for (const std::uint32_t i : found) {
+        if (i < n)
+            out[i] = replacement;
+    }
+}
+
+template<class T>
+void copy_where(const T *__restrict in, const std::uint8_t *__restrict pred, T *__restrict out, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i)
         out[i] = pred[i] ? in[i] : out[i];
 }
-void fill_where(float value, const std::uint8_t *__restrict pred, float *__restrict out, std::size_t n) {
+template void copy_where(const float *, const std::uint8_t *, float *, std::size_t);
+template void copy_where(const Bits16 *, const std::uint8_t *, Bits16 *, std::size_t);
+
+template<class T>
+void fill_where(T value, const std::uint8_t *__restrict pred, T *__restrict out, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i)
         out[i] = pred[i] ? value : out[i];
 }
+template void fill_where(float, const std::uint8_t *, float *, std::size_t);
+template void fill_where(Bits16, const std::uint8_t *, Bits16 *, std::size_t);
+
 float select_range(const float *__restrict in, float low, float high, float *__restrict out, std::size_t n) {
     float lanes[LANES];
     std::fill_n(lanes, LANES, std::numeric_limits<float>::lowest());
@@ -146,9 +169,47 @@ float select_range(const float *__restrict in, float low, float high, float *__r
     }
     return *std::max_element(lanes, lanes + LANES);
 }
-void gather(const float *__restrict in, const std::uint32_t *__restrict index, float *__restrict out, std::size_t n) {
+template<class T>
+void gather(const T *__restrict in, const std::uint32_t *__restrict index, T *__restrict out, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i)
         out[i] = in[index[i]];
+}
+template void gather(const float *, const std::uint32_t *, float *, std::size_t);
+template void gather(const Bits16 *, const std::uint32_t *, Bits16 *, std::size_t);
+
+template<class T, std::size_t RUN>
+void gather_runs(const T *__restrict in, const std::uint16_t *__restrict index, T *__restrict out, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) {
+        for (std::size_t r = 0; r < RUN; ++r)
+            out[RUN * i + r] = in[index[i] + r];
+    }
+}
+template void gather_runs<Bits16, 1>(const Bits16 *, const std::uint16_t *, Bits16 *, std::size_t);
+template void gather_runs<Bits16, 4>(const Bits16 *, const std::uint16_t *, Bits16 *, std::size_t);
+
+void random_words(std::uint32_t seed, std::uint32_t partition, std::uint32_t engine, std::uint32_t *__restrict out,
+                  std::size_t n) {
+    for (std::size_t i = 0; i < n / 4; ++i) {
+        std::uint32_t x0 = static_cast<std::uint32_t>(i), x1 = 0, x2 = engine, x3 = 0, key0 = seed, key1 = partition;
+        for (int round = 0; round < 10; ++round) {
+            const std::uint64_t a = std::uint64_t{x0} * 0xD2511F53, b = std::uint64_t{x2} * 0xCD9E8D57;
+            x0 = static_cast<std::uint32_t>(b >> 32) ^ x1 ^ key0;
+            x1 = static_cast<std::uint32_t>(b);
+            x2 = static_cast<std::uint32_t>(a >> 32) ^ x3 ^ key1;
+            x3 = static_cast<std::uint32_t>(a);
+            key0 += 0x9E3779B9;
+            key1 += 0xBB67AE85;
+        }
+        out[4 * i] = x0;
+        out[4 * i + 1] = x1;
+        out[4 * i + 2] = x2;
+        out[4 * i + 3] = x3;
+    }
+}
+void drop(const float *__restrict in, const std::uint32_t *__restrict words, std::uint32_t limit, float *__restrict out,
+          std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i)
+        out[i] = words[i] < limit ? 0.0f : in[i];
 }
 
 } // namespace plain

@@ -33,13 +33,28 @@ void statistics(const float *in, float *out, std::size_t n);
 /// The eight largest, descending. No NaN.
 void max8(const float *in, float *out, std::size_t n);
 /// Where eight values are first, each place once.
-void find8(const float *values, const float *in, std::uint32_t *out, std::size_t n);
+template<class T>
+void find8(const T *values, const T *in, std::uint32_t *out, std::size_t n);
+/// A copy of the row, with `replacement` in these places.
+void match_replace8(const float *values, const float *in, float replacement, float *out, std::size_t n);
 
-void copy_where(const float *in, const std::uint8_t *pred, float *out, std::size_t n);
-void fill_where(float value, const std::uint8_t *pred, float *out, std::size_t n);
+template<class T>
+void copy_where(const T *in, const std::uint8_t *pred, T *out, std::size_t n);
+template<class T>
+void fill_where(T value, const std::uint8_t *pred, T *out, std::size_t n);
 /// in[i] where low <= i < high, the lowest number elsewhere. Return: the largest.
 float select_range(const float *in, float low, float high, float *out, std::size_t n);
-void gather(const float *in, const std::uint32_t *index, float *out, std::size_t n);
+template<class T>
+void gather(const T *in, const std::uint32_t *index, T *out, std::size_t n);
+/// The same with runs of `RUN` elements; n indices.
+template<class T, std::size_t RUN>
+void gather_runs(const T *in, const std::uint16_t *index, T *out, std::size_t n);
+
+/// n words of Philox-4x32-10 from the first one on, key (seed, partition), engine in the third word of the counter. n is a
+/// multiple of 4.
+void random_words(std::uint32_t seed, std::uint32_t partition, std::uint32_t engine, std::uint32_t *out, std::size_t n);
+/// in[i], or 0 where its word is below `limit`.
+void drop(const float *in, const std::uint32_t *words, std::uint32_t limit, float *out, std::size_t n);
 
 } // namespace plain
 

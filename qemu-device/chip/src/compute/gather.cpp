@@ -82,7 +82,7 @@ struct LocalGather {
     std::uint32_t indices; ///< that are used
 };
 
-using IndexList = std::array<std::uint16_t, MAX_INDICES>;
+using IndexList = std::array<std::uint32_t, MAX_INDICES>;
 
 // The indices of the group that starts at row `first`, in the order of their use. Reads no more
 // columns than are needed.
@@ -107,24 +107,28 @@ ExecResult check_list(const LocalGather &op, const IndexList &list) {
 }
 
 template<std::size_t BYTES>
-void gather_runs(std::byte *out, const std::byte *in, const std::uint16_t *list, std::uint32_t count) {
+void copy_runs(std::byte *out, const std::byte *in, std::size_t element_bytes, const IndexList &list,
+               std::uint32_t count) {
     for (std::uint32_t k = 0; k < count; ++k) {
-        std::memcpy(out + k * BYTES, in + list[k] * BYTES, BYTES);
+        std::memcpy(out + k * BYTES, in + list[k] * element_bytes, BYTES);
     }
 }
 
+// The list has been checked.
 void gather_runs(const LocalGather &op, std::byte *out, const std::byte *in, const IndexList &list) {
-    if (op.run == 1) { // one load and one store each
-        switch (op.src.element_bytes()) {
-        case 1: return gather_runs<1>(out, in, list.data(), op.indices);
-        case 2: return gather_runs<2>(out, in, list.data(), op.indices);
-        default: return gather_runs<4>(out, in, list.data(), op.indices);
-        }
-    }
     const std::size_t element = op.src.element_bytes();
-    const std::size_t run = op.run * element;
-    for (std::uint32_t k = 0; k < op.indices; ++k) {
-        std::memcpy(out + k * run, in + list[k] * element, run);
+    if (op.run == 1) {
+        gather_elements(element, out, in, op.src.elements(), list.data(), op.indices);
+        return;
+    }
+    switch (op.run * element) { // a constant size makes each of them a few loads and stores
+    case 2: return copy_runs<2>(out, in, element, list, op.indices);
+    case 4: return copy_runs<4>(out, in, element, list, op.indices);
+    case 8: return copy_runs<8>(out, in, element, list, op.indices);
+    case 16: return copy_runs<16>(out, in, element, list, op.indices);
+    case 32: return copy_runs<32>(out, in, element, list, op.indices);
+    case 64: return copy_runs<64>(out, in, element, list, op.indices);
+    default: return copy_runs<128>(out, in, element, list, op.indices);
     }
 }
 
@@ -134,11 +138,15 @@ ExecResult gather_group(ExecContext &context, const LocalGather &op, unsigned fi
     if (const auto legal = check_list(op, list); !legal) {
         return legal;
     }
+    const bool in_place = op.dst.contiguous() && !may_share_bytes(op.dst, op.src);
     for (unsigned row = first; row < first + GROUP; ++row) {
         const std::byte *const in = row_bytes_of(context, op.src, row, SRC_SCRATCH, true);
-        std::byte *const out = context.memory.scratch(context.engine, RESULT_SCRATCH).data();
+        std::byte *const out = in_place ? row_in_place(context.memory, op.dst, row).data()
+                                        : context.memory.scratch(context.engine, RESULT_SCRATCH).data();
         gather_runs(op, out, in, list);
-        store_row(context, op.dst, row, out);
+        if (!in_place) {
+            store_row(context, op.dst, row, out);
+        }
     }
     return {};
 }
@@ -171,7 +179,8 @@ ExecResult execute(ExecContext &context, const spec::InsnGather &insn) {
     if (const auto legal = check_all_indices(context, *index, src->elements()); !legal) {
         return legal;
     }
-    for (unsigned row = 0; row < dst->partitions(); ++row) {
+    // The last rows of indices are still in the cache.
+    for (unsigned row = dst->partitions(); row-- > 0;) {
         if (const auto done = gather_row(context, *dst, *src, *index, row); !done) {
             return done;
         }
