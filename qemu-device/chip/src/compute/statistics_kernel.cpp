@@ -89,7 +89,8 @@ float canonical(float x) { return x == x ? x : std::numeric_limits<float>::quiet
 Statistics statistics(const float *row, std::size_t n) {
     Lanes lanes;
     add_terms(row, n, {Itself(), Itself()}, lanes);
-    const float count[PARITIES] = {static_cast<float>(n - n / 2), static_cast<float>(n / 2)};
+    const std::size_t odd = n / 2, even = n - odd;
+    const float count[PARITIES] = {static_cast<float>(even), static_cast<float>(odd)};
     const float mean[PARITIES] = {sum_of(lanes.of[0]) / count[0], sum_of(lanes.of[1]) / count[1]};
     add_terms(row, n, {SquaredDifference{mean[0]}, SquaredDifference{mean[1]}}, lanes);
     Statistics result{};

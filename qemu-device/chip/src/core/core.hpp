@@ -67,6 +67,7 @@ public:
 private:
     void end_transfers(const SyncBlock::Transfers &ended, bool aborted);
 
+    TensorEngine tensor_engine_; ///< first, because it is aligned to a cache line
     Services &services_;
     const std::uint8_t index_;
     const unsigned version_;
@@ -75,7 +76,6 @@ private:
     CoreOwner owner_;
     SyncBlock sync_;
     CoreMemory memory_;
-    TensorEngine tensor_engine_;
     std::deque<Sequencer> sequencers_; ///< by engine
     std::deque<DmaRing> rings_;
 };
