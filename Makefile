@@ -19,6 +19,7 @@ test: build ## run every test that does not need hours
 	@tests/run $(if $(SUITE),--suite '$(SUITE)')
 
 bench: build ## run the benchmarks
+	@tools/build/deps.sh bench
 	@tests/run --bench $(if $(SUITE),--suite '$(SUITE)')
 
 build: ## build everything that run and test use

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs the Debian 12 packages that are missing: deps.sh [build] [run] [test] [tidy] (default: the first three).
+# Installs the Debian 12 packages that are missing: deps.sh [build] [run] [test] [bench] [tidy] (default: the first three).
 # What Debian 12 does not have (QEMU's source, the 6.12 kernel) is fetched by the scripts that use it.
 set -euo pipefail
 # shellcheck source=tools/build/common.sh
@@ -16,6 +16,7 @@ declare -A packages=(
 		bc binutils bison flex kmod pahole perl"
 	[run]="busybox-static qemu-system-data seabios"
 	[test]="clang clang-format dkms libclang-rt-14-dev llvm shellcheck sparse"
+	[bench]="fio"
 	[tidy]="clang-tidy"
 )
 
