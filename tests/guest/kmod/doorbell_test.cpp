@@ -7,7 +7,6 @@
 #include "user_queue.hpp"
 #include "waiter.hpp"
 
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <random>
@@ -325,25 +324,50 @@ void unbind_leaves_the_mapping_to_the_process(void **) {
     assert_int_equal(file.run(file.queue().queue_id, job_of(nop())), 0);
 }
 
-// One CPU writes without a pause while another changes what lies where in memory. The page is now there, now not.
+/// The doorbells of all contexts, without a driver: as root sees them in sysfs.
+class BarePages {
+public:
+    BarePages(const std::string &function, std::size_t bytes) : bytes_(bytes) {
+        const int fd = ::open((function + "/resource2").c_str(), O_RDWR | O_CLOEXEC);
+        assert_true(fd >= 0);
+        words_ =
+            static_cast<volatile std::uint32_t *>(::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+        ::close(fd);
+        assert_true(words_ != MAP_FAILED);
+    }
+    ~BarePages() { ::munmap(const_cast<std::uint32_t *>(words_), bytes_); }
+    BarePages(BarePages &&) = delete;
+    void write(std::size_t offset, std::uint32_t value) const { words_[offset / sizeof(value)] = value; }
+
+private:
+    std::size_t bytes_;
+    volatile std::uint32_t *words_;
+};
+
+// One CPU writes without a pause while another changes what lies where in memory. The pages are now there, now not, which
+// no driver may notice. Not to the first page: the offset of the others is beyond the end of most devices' regions.
 void memory_map_changes_under_a_writer(void **) {
-    const std::array<File, 4> files; // not the first page: its offset is beyond the end of most devices' regions
-    const UserQueue queue(files.back());
-    std::atomic<bool> enough = false;
-    std::thread writer([&] {
-        while (!enough)
-            queue.doorbells().write(queue.created().doorbell_offset, 0); // where the tail is
-    });
+    const std::string name = pci_name(), path = pci_path();
+    const ConfigSpace config;
+    unbind(name);
+    assert_int_equal(write_file(path + "/enable", "1"), 0);
     {
-        const ConfigSpace config;
+        const BarePages pages(path, 4 * PAGE_SIZE);
+        std::atomic<bool> enough = false;
+        std::thread writer([&] {
+            while (!enough)
+                pages.write(3 * PAGE_SIZE, 0);
+        });
         const auto command = config.read(PCI_COMMAND);
         for (int i = 0; i < 500; ++i) {
             config.write(PCI_COMMAND, command & ~PCI_COMMAND_MEMORY);
             config.write(PCI_COMMAND, command);
         }
+        enough = true;
+        writer.join();
     }
-    enough = true;
-    writer.join();
+    assert_int_equal(write_file(path + "/enable", "0"), 0);
+    bind_driver(name);
     device_works();
 }
 
