@@ -241,5 +241,8 @@ struct drm_gem_object *neuron_host_bo_create(struct neuron_device *ndev, u64 siz
 		return neuron_coherent_bo_create(ndev, size);
 
 	shmem = drm_gem_shmem_create(&ndev->drm, size);
+	/* What shmem says when there is no memory for an inode. */
+	if (shmem == ERR_PTR(-ENOSPC))
+		return ERR_PTR(-ENOMEM);
 	return IS_ERR(shmem) ? ERR_CAST(shmem) : &shmem->base;
 }

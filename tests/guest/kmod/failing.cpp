@@ -5,6 +5,10 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -15,33 +19,108 @@ namespace {
 
 constexpr const char *COUNTER = "/proc/thread-self/fail-nth";
 
-/// Also allocations that may wait, and single pages; and the kernel says nothing about it.
-void prepare() {
-    for (const std::string kind : {"failslab", "fail_page_alloc"}) {
-        const std::string folder = "/sys/kernel/debug/" + kind + "/";
-        assert_int_equal(write_file(folder + "ignore-gfp-wait", "N"), 0);
-        assert_int_equal(write_file(folder + "verbose", "0"), 0);
-    }
-    assert_int_equal(write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0"), 0);
+/// Addresses of code.
+struct Range {
+    std::uint64_t start = 0;
+    std::uint64_t end = 0;
+};
+
+using Symbols = std::map<std::uint64_t, std::string>;
+
+const Symbols &kernel_code() {
+    static const Symbols code = [] {
+        Symbols found;
+        std::ifstream symbols("/proc/kallsyms");
+        for (std::string line; std::getline(symbols, line);) {
+            std::istringstream words(line);
+            std::string address, type, name;
+            words >> address >> type >> name;
+            if (type == "t" || type == "T")
+                found[std::stoull(address, nullptr, 16)] = name;
+        }
+        return found;
+    }();
+    return code;
 }
 
-/// The counter of this thread, which the kernel counts down.
+/// Where the kernel has the functions with this prefix, which lie side by side.
+Range code_of(const std::string &prefix) {
+    Range range;
+    for (auto symbol = kernel_code().begin(); symbol != kernel_code().end(); ++symbol) {
+        // What runs once is elsewhere, and so is what is unlikely.
+        const std::string &name = symbol->second;
+        if (!name.starts_with(prefix) || name.find("_module_") != name.npos || name.ends_with(".cold"))
+            continue;
+        if (!range.start)
+            range.start = symbol->first;
+        range.end = std::next(symbol)->first;
+    }
+    if (!range.start || range.end - range.start > 0x10000)
+        fail_msg("the kernel's functions %s are not side by side", prefix.c_str());
+    return range;
+}
+
+void set(const std::string &kind, const std::string &name, const std::string &value) {
+    const int ret = write_file("/sys/kernel/debug/" + kind + "/" + name, value);
+    if (ret)
+        fail_msg("%s/%s: %s", kind.c_str(), name.c_str(), std::strerror(-ret));
+}
+
+/// Whether faults of a kind happen at all: else only in code that there is not, and they do not count.
+void enable(const std::string &kind, bool on) {
+    set(kind, "verbose", "0");
+    set(kind, "require-start", on ? "0" : "1");
+    set(kind, "require-end", on ? "0xffffffffffffffff" : "2");
+}
+
+void spare(const std::string &kind, const std::string &prefix) {
+    const Range range = code_of(prefix);
+    set(kind, "reject-start", std::to_string(range.start));
+    set(kind, "reject-end", std::to_string(range.end));
+}
+
+/// Also allocations that may wait, and single pages, and those of user memory; and the kernel says nothing about it.
+void prepare(Fault kind) {
+    for (const std::string allocator : {"failslab", "fail_page_alloc"}) {
+        enable(allocator, kind == Fault::ALLOCATION);
+        set(allocator, "ignore-gfp-wait", "N");
+    }
+    enable("fail_usercopy", kind == Fault::COPY);
+    set("fail_page_alloc", "min-order", "0");
+    set("fail_page_alloc", "ignore-gfp-highmem", "N");
+
+    for (const auto &cache : std::filesystem::directory_iterator("/sys/kernel/slab"))
+        if (std::filesystem::exists(cache.path() / "failslab"))
+            assert_int_equal(write_file((cache.path() / "failslab").string(), "1"), 0);
+    set("failslab", "cache-filter", "Y");
+    assert_int_equal(write_file("/sys/kernel/slab/drm_buddy_block/failslab", "0"), 0);
+    spare("failslab", "debug_dma_");
+    spare("fail_page_alloc", "drm_buddy_");
+}
+
+/// The counter of a thread, which the kernel counts down.
 class Countdown {
 public:
-    Countdown() : fd_(::open(COUNTER, O_RDWR | O_CLOEXEC)) { assert_true(fd_ >= 0); }
+    explicit Countdown(pid_t thread)
+        : fd_(::open(thread ? ("/proc/self/task/" + std::to_string(thread) + "/fail-nth").c_str() : COUNTER,
+                     O_RDWR | O_CLOEXEC)) {
+        assert_true(fd_ >= 0);
+    }
     ~Countdown() { ::close(fd_); }
     Countdown(Countdown &&) = delete;
 
-    void start(int allocations) {
-        const std::string text = std::to_string(allocations);
+    void start(int faults) {
+        const std::string text = std::to_string(faults);
         assert_int_equal(::pwrite(fd_, text.data(), text.size(), 0), text.size());
     }
-    /// Ends it. Return: how many allocations were left, 0 if one has failed.
-    int stop() {
+    /// Ends it. Return: whether it has come to a fault. Reading the counter, and setting it, is a copy that may be the one
+    /// that fails; then none has failed before.
+    bool stop() {
         char text[16]{};
-        assert_true(::pread(fd_, text, sizeof(text) - 1, 0) > 0);
-        start(0);
-        return std::atoi(text);
+        const bool read = ::pread(fd_, text, sizeof(text) - 1, 0) > 0;
+        if (::pwrite(fd_, "0", 1, 0) != 1)
+            assert_int_equal(::pwrite(fd_, "0", 1, 0), 1);
+        return read && std::atoi(text) == 0;
     }
 
 private:
@@ -51,21 +130,33 @@ private:
 } // namespace
 
 void need_failing_allocations() {
-    // There the counter also counts copies from and to the process, whose failure is another error: not told apart yet.
-    if (::access("/sys/kernel/debug/fail_usercopy", F_OK) == 0)
-        skip();
     if (::access(COUNTER, F_OK) != 0)
         skip();
 }
 
 int for_each_failing_allocation(const std::function<void()> &attempt) {
-    prepare();
-    Countdown countdown;
     attempt(); // what is allocated once for all
+    const Step step{.prepare = {},
+                    .attempt =
+                        [&] {
+                            attempt();
+                            return 0;
+                        },
+                    .finish = [](int) {}};
+    return for_each_fault(Fault::ALLOCATION, step);
+}
+
+int for_each_fault(Fault kind, const Step &step, pid_t thread) {
+    prepare(kind);
+    Countdown countdown(thread);
     for (int n = 1;; ++n) {
+        if (step.prepare)
+            step.prepare();
         countdown.start(n);
-        attempt();
-        if (countdown.stop())
+        const int result = step.attempt();
+        const bool failed = countdown.stop();
+        step.finish(result);
+        if (!failed)
             return n - 1;
     }
 }
