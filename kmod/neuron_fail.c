@@ -46,8 +46,13 @@ void neuron_fail_add_files(struct neuron_device *ndev, struct dentry *folder)
 		fault_create_debugfs_attr(neuron_fail_names[i], folder, &ndev->fails.attrs[i]);
 }
 
-/* Any context. */
+/*
+ * Any context. Only what was asked for fails: the fail-nth of a process, which counts whatever asks
+ * should_fail(), is about the kernel's allocations and not about this hardware.
+ */
 bool neuron_should_fail(struct neuron_device *ndev, enum neuron_fail what)
 {
-	return should_fail(&ndev->fails.attrs[what], 1);
+	struct fault_attr *attr = &ndev->fails.attrs[what];
+
+	return READ_ONCE(attr->probability) && should_fail(attr, 1);
 }
