@@ -10,7 +10,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from neuronctl import assemble, bad, ctl, good
+from neuronctl import ONE_CHIP_FAULTS, assemble, bad, ctl, good
 from tap import case, contains, equal, main
 
 SIM = ("run", "--backend", "sim", "--sim-hbm", "256M")
@@ -109,18 +109,7 @@ def report(folder):
 
 @case("a fault of one chip ends the run of all, and is that chip's")
 def fault(folder):
-    assemble(folder, """
-        .param CHIP, scalar
-        .param MAIL, inout, u32, 1
-        .engine sp
-        load_arg r1, CHIP
-        beq r1, 1, wrong
-    idle: mem_load r2, MAIL.u32[0]
-        beq r2, 0, idle
-        end
-    wrong: mem_load r2, MAIL.u32[0x10000000]
-        end
-    """)
+    assemble(folder, ONE_CHIP_FAULTS)
     words = (*SIM, "--sim-chips", "3", "k.nko", *CHIP, "--share", "MAIL")
     start = time.monotonic()
     bad(folder, 1, "chip 1: job 2, packet 0 (LAUNCH): core 0 SP instruction 5: PAGE_NOT_MAPPED", *words)

@@ -13,6 +13,20 @@ from tap import BUILD, TOP
 NEURONCTL = Path(os.environ.get("NEURONCTL", BUILD / "user/tools/neuronctl/neuronctl"))
 KERNELS = TOP / "kernels"
 
+# Chip 1 faults; the others would wait for ever.
+ONE_CHIP_FAULTS = """
+    .param CHIP, scalar
+    .param MAIL, inout, u32, 1
+    .engine sp
+    load_arg r1, CHIP
+    beq r1, 1, wrong
+idle: mem_load r2, MAIL.u32[0]
+    beq r2, 0, idle
+    end
+wrong: mem_load r2, MAIL.u32[0x10000000]
+    end
+"""
+
 
 class Result:
     def __init__(self, process: subprocess.CompletedProcess):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 
-from neuronctl import assemble, bad, ctl, good
+from neuronctl import ONE_CHIP_FAULTS, assemble, bad, ctl, good
 from ring import OPS, Ring
 from tap import case, equal, main
 
@@ -70,18 +70,7 @@ def alone(folder):
 
 @case("a fault of one device ends the run of both, and is that one's")
 def fault(folder):
-    assemble(folder, """
-        .param CHIP, scalar
-        .param MAIL, inout, u32, 1
-        .engine sp
-        load_arg r1, CHIP
-        beq r1, 1, wrong
-    idle: mem_load r2, MAIL.u32[0]
-        beq r2, 0, idle
-        end
-    wrong: mem_load r2, MAIL.u32[0x10000000]
-        end
-    """)
+    assemble(folder, ONE_CHIP_FAULTS)
     words = ("run", *PAIR, "k.nko", "--scalar", "CHIP={chip}", "--share", "MAIL")
     bad(folder, 1, "PAGE_NOT_MAPPED", *words)
     error = ctl(folder, "--json", *words).json["error"]
