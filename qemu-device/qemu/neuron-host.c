@@ -140,18 +140,17 @@ static void deliver_irqs(void *opaque);
 static void host_raise_irq(void *opaque, uint32_t vector)
 {
     NeuronState *s = opaque;
+    bool first;
 
     trace_neuron_irq_raise(s->label, vector);
     if (vector >= NRN_MSIX_VECTORS) {
         return;
     }
+    first = !qatomic_fetch_or(&s->irq_pending, BIT_ULL(vector));
     if (bql_locked() && DEVICE(s)->mem_reentrancy_guard.engaged_in_io) {
-        qatomic_or(&s->irq_pending, BIT_ULL(vector));
         deliver_irqs(s);
-        return;
-    }
-    /* Who sets the first bit schedules; the bottom half takes them all. */
-    if (!qatomic_fetch_or(&s->irq_pending, BIT_ULL(vector))) {
+    } else if (first) {
+        /* The bottom half takes them all. */
         qemu_bh_schedule(s->irq_bh);
     }
 }
