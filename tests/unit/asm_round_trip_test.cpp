@@ -7,7 +7,7 @@
 #include <elf.h>
 
 #include "asm_support.hpp"
-#include "mnemonics.hpp"
+#include "encoding.hpp"
 #include "symbols.hpp"
 
 namespace {

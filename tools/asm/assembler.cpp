@@ -31,12 +31,12 @@ tl::expected<InstructionBytes, Errors> assemble_one(std::string_view text, spec:
     if (diagnostics.any())
         return tl::unexpected(diagnostics.list());
     Cursor cursor(lines[0]);
-    const auto encoded = read_instruction(cursor, symbols, diagnostics);
-    if (encoded && encoded->label)
-        diagnostics.error(encoded->label->where, "label in a single instruction");
-    if (!encoded || diagnostics.any())
+    const auto read = read_instruction(cursor, symbols, diagnostics);
+    if (read && read->label)
+        diagnostics.error(read->label->where, "label in a single instruction");
+    if (!read || diagnostics.any())
         return tl::unexpected(diagnostics.list());
-    return encoded->bytes;
+    return read->encoded.bytes;
 }
 
 std::string profile_names() {

@@ -11,8 +11,7 @@
 
 #include <tl/expected.hpp>
 
-#include "diagnostics.hpp"
-#include "image.hpp"
+#include "encoding.hpp"
 
 namespace neuron::assembler {
 

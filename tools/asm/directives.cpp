@@ -56,9 +56,8 @@ void Program::do_param(Cursor &cursor) {
         param.name = *free;
     else
         return;
-    constexpr std::size_t room = spec::NoteParam{}.name.size() - 1;
-    if (param.name.empty() || param.name.size() > room)
-        return fail(name, fmt::format("the name of a parameter has 1 to {} characters", room));
+    if (!check_param_name(param.name, symbols_.params.size(), name.at, diagnostics_))
+        return;
     if (!cursor.expect(",", diagnostics_))
         return;
     const Token &kind = cursor.take();
@@ -71,8 +70,6 @@ void Program::do_param(Cursor &cursor) {
         return;
     if (!cursor.expect_end(diagnostics_))
         return;
-    if (symbols_.params.size() == spec::LAUNCH_ARGS)
-        return fail(name, fmt::format("more than {} parameters", spec::LAUNCH_ARGS));
     param.index = static_cast<std::uint16_t>(symbols_.params.size());
     symbols_.params.push_back(std::move(param));
 }
@@ -87,23 +84,13 @@ bool Program::param_dims(Cursor &cursor, KernelParam &param) {
         return false;
     }
     param.dtype = *dtype;
-    std::int64_t bytes = spec::bytes(*dtype);
     while (cursor.accept(",")) {
         const Token &token = cursor.peek();
         const auto dim = value(cursor);
-        if (!dim)
+        if (!dim || !add_dimension(param, *dim, token.at, diagnostics_))
             return false;
-        if (*dim < 1 || __builtin_mul_overflow(bytes, *dim, &bytes)) {
-            fail(token,
-                 *dim < 1 ? fmt::format("dimension {} is not at least 1", *dim) : "the tensor does not fit 63 bits");
-            return false;
-        }
-        param.dims.push_back(static_cast<std::uint64_t>(*dim));
     }
-    if (!param.dims.empty() && param.dims.size() <= spec::NOTE_MAX_RANK)
-        return true;
-    fail(type, fmt::format("a tensor has 1 to {} dimensions, this one {}", spec::NOTE_MAX_RANK, param.dims.size()));
-    return false;
+    return check_rank(param, type.at, diagnostics_);
 }
 
 // The value of -D. Errors in it belong to the command line, not to a line of the source.
@@ -209,14 +196,10 @@ void Program::do_sbuf(Cursor &cursor) {
     const auto number = value(cursor);
     if (!number || !cursor.expect_end(diagnostics_))
         return;
-    if (*number < 0 || *number > std::numeric_limits<std::uint32_t>::max())
-        return fail(token, fmt::format(".sbuf {} is not in 0..{}", *number, std::numeric_limits<std::uint32_t>::max()));
-    if (sbuf_declared_)
+    if (sbuf_where_.line != 0)
         return fail(token, fmt::format(".sbuf is already given at line {}", sbuf_where_.line));
-    sbuf_declared_ = *number;
     sbuf_where_ = token.at;
-    if (*number != 0 && sbuf_seen_ > *number)
-        fail(token, fmt::format(".sbuf declares {}, but a tile before it ends at byte {}", *number, sbuf_seen_));
+    streams_.declare_sbuf(*number, token.at);
 }
 
 // .cores N: how many cores a launch must name, for kernels whose cores wait for each other.
@@ -225,12 +208,10 @@ void Program::do_cores(Cursor &cursor) {
     const auto number = value(cursor);
     if (!number || !cursor.expect_end(diagnostics_))
         return;
-    if (*number < 1 || *number > spec::MAX_CORES)
-        return fail(token, fmt::format(".cores {} is not in 1..{}", *number, spec::MAX_CORES));
     if (cores_where_.line != 0)
         return fail(token, fmt::format(".cores is already given at line {}", cores_where_.line));
     cores_where_ = token.at;
-    image_.cores = static_cast<std::uint32_t>(*number);
+    streams_.declare_cores(*number, token.at);
 }
 
 // .raw "hex bytes": an instruction as it is, for tests of the device and for disassembly of what has no text.
@@ -254,7 +235,7 @@ void Program::do_raw(Cursor &cursor) {
     if (digits % 2 != 0)
         return fail(token, ".raw has an odd number of hexadecimal digits");
     if (cursor.expect_end(diagnostics_))
-        image_.streams[static_cast<std::size_t>(*symbols_.engine)].push_back(bytes);
+        streams_.append(*symbols_.engine, {.bytes = bytes}, token.at);
 }
 
 // .profile NAME: the chip that the kernel is for.
@@ -270,7 +251,7 @@ void Program::do_profile(Cursor &cursor) {
     if (symbols_.profile != nullptr && symbols_.profile != profile)
         return fail(token,
                     fmt::format("the kernel is for {}, but --profile says {}", profile->name, symbols_.profile->name));
-    if (!std::ranges::all_of(image_.streams, &std::vector<InstructionBytes>::empty))
+    if (!streams_.empty())
         return fail(token, ".profile comes before the first instruction");
     symbols_.profile = profile;
     cursor.expect_end(diagnostics_);

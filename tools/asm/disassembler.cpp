@@ -8,12 +8,12 @@
 #include <fmt/format.h>
 
 #include "assembler.hpp"
-#include "fp32.hpp"
-#include "mnemonics.hpp"
+#include "encoding.hpp"
 #include "operand_text.hpp"
 #include "operands.hpp"
 #include "scalar.hpp"
 #include "symbols.hpp"
+#include <encoding/fp32.hpp>
 
 namespace neuron::assembler {
 namespace {

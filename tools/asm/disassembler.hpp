@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "image.hpp"
+#include "encoding.hpp"
 
 namespace neuron::assembler {
 

@@ -2,16 +2,11 @@
 #include "instruction.hpp"
 
 #include <algorithm>
-#include <span>
 
 #include <fmt/format.h>
 
-#include "agreement.hpp"
 #include "expression.hpp"
-#include "limits.hpp"
-#include "mnemonics.hpp"
 #include "operands.hpp"
-#include "ranges.hpp"
 #include "scalar.hpp"
 #include "suffix.hpp"
 
@@ -26,12 +21,12 @@ public:
     Reader(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics)
         : cursor_(cursor), symbols_(symbols), diagnostics_(diagnostics) {}
 
-    std::optional<Encoded> run() {
-        if (!mnemonic() || !operands() || !all_given() || !join_operands(*mnemonic_, read_, out_.bytes, diagnostics_) ||
-            !read_suffixes(cursor_, symbols_, diagnostics_, header_) || !cursor_.expect_end(diagnostics_))
+    std::optional<ReadInstruction> run() {
+        spec::InstructionHeader header{};
+        if (!mnemonic() || !operands() || !all_given() || !encoder_->join() ||
+            !read_suffixes(cursor_, symbols_, diagnostics_, header) || !cursor_.expect_end(diagnostics_))
             return std::nullopt;
-        spec::pack(header_, std::span(out_.bytes).first<spec::InstructionHeader::BYTES>());
-        return std::move(out_);
+        return ReadInstruction{encoder_->finish(header), std::move(label_)};
     }
 
 private:
@@ -46,12 +41,9 @@ private:
         mnemonic_ = token.kind == TokenKind::identifier ? find_mnemonic(token.text) : nullptr;
         if (mnemonic_ == nullptr)
             return unknown_mnemonic(token);
-        limits_.emplace(*mnemonic_, symbols_, diagnostics_);
-        if (!limits_->instruction(token.at))
+        encoder_.emplace(*mnemonic_, *symbols_.engine, symbols_.profile, diagnostics_);
+        if (!encoder_->begin(token.at))
             return false;
-        header_.opcode = mnemonic_->instruction->opcode;
-        for (const Implied &implied : mnemonic_->implied)
-            store_operand(out_.bytes, *implied.operand, implied.value);
         slots_ = slots(*mnemonic_);
         given_.assign(slots_.size(), false);
         return true;
@@ -126,7 +118,7 @@ private:
                 return fail(cursor_.peek(), fmt::format("'{}' needs operand '{}': {}", start_->text, slots_[i].name,
                                                         slots_[i].operand->doc));
             if (!given_[i] && slots_[i].operand->kind == OperandKind::SCALAR)
-                store_struct(*slots_[i].operand, no_scalar());
+                encoder_->leave_out(*slots_[i].operand);
         }
         return true;
     }
@@ -150,16 +142,13 @@ private:
     }
 
     bool store(const OperandDesc &operand, std::int64_t value, const Token &token) {
-        if (!in_range(value, operand.range, operand.name, token.at, diagnostics_))
-            return false;
-        store_operand(out_.bytes, operand, value);
-        return true;
+        return encoder_->number(operand, value, token.at);
     }
 
     bool store_register(const OperandDesc &operand) {
         const auto reg = read_register(cursor_, symbols_, diagnostics_);
         if (reg)
-            store_operand(out_.bytes, operand, *reg);
+            encoder_->bits(operand, *reg);
         return reg.has_value();
     }
 
@@ -176,7 +165,7 @@ private:
     bool fp32(const OperandDesc &operand) {
         const auto bits = read_fp32(cursor_, symbols_, diagnostics_);
         if (bits)
-            store_operand(out_.bytes, operand, *bits);
+            encoder_->bits(operand, *bits);
         return bits.has_value();
     }
 
@@ -202,7 +191,7 @@ private:
         const auto address = read_sum();
         if (!address)
             return false;
-        store_operand(out_.bytes, *slot.operand, address->reg);
+        encoder_->bits(*slot.operand, address->reg);
         return store(*slot.addend, address->offset, token);
     }
 
@@ -236,8 +225,7 @@ private:
         if (value == nullptr)
             return fail(token, fmt::format("{}: expected one of {}, found {}", operand.name, value_names(operand),
                                            shown(token)));
-        store_operand(out_.bytes, operand, static_cast<std::int64_t>(value->value));
-        return limits_->value(operand, *value, token.at);
+        return encoder_->enumerator(operand, *value, token.at);
     }
 
     static std::string value_names(const OperandDesc &operand) {
@@ -272,7 +260,7 @@ private:
             return immediate(operand);
         if (symbols_.taken(token.text))
             return fail(token, fmt::format("expected a label, found {} '{}'", *symbols_.taken(token.text), token.text));
-        out_.label = LabelUse{&operand, cursor_.take().text, token.at};
+        label_ = LabelUse{&operand, cursor_.take().text, token.at};
         return true;
     }
 
@@ -288,56 +276,28 @@ private:
             if (value == nullptr && !none)
                 return fail(token, fmt::format("{}: expected any of {} joined by '|', or 0, found {}", operand.name,
                                                value_names(operand), shown(token)));
-            if (value != nullptr && !limits_->value(operand, *value, token.at))
+            if (value != nullptr && !encoder_->has(operand, *value, token.at))
                 return false;
             bits |= none ? 0 : value->value;
         } while (cursor_.accept("|"));
-        store_operand(out_.bytes, operand, static_cast<std::int64_t>(bits));
+        encoder_->bits(operand, bits);
         return true;
-    }
-
-    template<class T>
-    void store_struct(const OperandDesc &operand, const T &value) {
-        spec::pack(value, std::span<std::byte, T::BYTES>(out_.bytes.data() + operand.offset, T::BYTES));
-    }
-
-    // What the kernel needs of SBUF, as far as it can be seen.
-    void note_use(const spec::Tile &tile) {
-        out_.sbuf_end = std::max(out_.sbuf_end, sbuf_end(tile));
-        out_.sbuf_by_register |= tile.space == spec::Space::SBUF && tile.reg != 0;
     }
 
     bool tile(const OperandDesc &operand) {
         const Position at = cursor_.peek().at;
         const auto value = read_tile(cursor_, symbols_, diagnostics_);
-        if (!value || !limits_->space(operand, value->space, at) || !limits_->dtype(operand, value->dtype, at) ||
-            !limits_->shape(operand, *value, at))
-            return false;
-        store_struct(operand, *value);
-        read_.tiles.emplace_back(&operand, *value);
-        note_use(*value);
-        return true;
+        return value && encoder_->tile(operand, *value, at);
     }
 
     bool scalar(const OperandDesc &operand) {
-        const auto text = read_scalar(cursor_, symbols_, diagnostics_);
-        if (!text || !limits_->kind(operand, text->scalar.kind, text->where) ||
-            !limits_->dtype(operand, text->scalar.dtype, text->where))
-            return false;
-        store_struct(operand, text->scalar);
-        if (text->scalar.kind != spec::ScalarKind::VECTOR)
-            return true;
-        read_.columns.emplace_back(&operand, *text);
-        note_use(column_tile(text->scalar, text->partitions));
-        return limits_->space(operand, text->scalar.space, text->where);
+        const auto value = read_scalar(cursor_, symbols_, diagnostics_);
+        return value && encoder_->scalar(operand, *value);
     }
 
     bool mem(const OperandDesc &operand) {
-        auto text = read_mem(cursor_, symbols_, diagnostics_, moves_one_element(*mnemonic_->instruction));
-        if (!text || (text->dtype && !limits_->dtype(operand, *text->dtype, text->where)))
-            return false;
-        read_.mems.emplace_back(&operand, std::move(*text));
-        return true;
+        auto value = read_mem(cursor_, symbols_, diagnostics_, moves_one_element(*mnemonic_->instruction));
+        return value && encoder_->mem(operand, std::move(*value));
     }
 
     Cursor &cursor_;
@@ -347,15 +307,13 @@ private:
     const Mnemonic *mnemonic_ = nullptr;
     std::vector<Slot> slots_;
     std::vector<bool> given_;
-    spec::InstructionHeader header_{};
-    Encoded out_;
-    std::optional<Limits> limits_; ///< Of the mnemonic.
-    ReadOperands read_;
+    std::optional<LabelUse> label_;
+    std::optional<Encoder> encoder_; ///< Of the mnemonic.
 };
 
 } // namespace
 
-std::optional<Encoded> read_instruction(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
+std::optional<ReadInstruction> read_instruction(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
     return Reader(cursor, symbols, diagnostics).run();
 }
 

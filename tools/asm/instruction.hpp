@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include <encoding/encoder.hpp>
+
 #include "lexer.hpp"
 #include "symbols.hpp"
 
@@ -20,14 +22,12 @@ struct LabelUse {
     Position where;
 };
 
-struct Encoded {
-    InstructionBytes bytes{};
+struct ReadInstruction {
+    Encoded encoded;
     std::optional<LabelUse> label;
-    std::uint32_t sbuf_end = 0;    ///< First byte behind what the tiles in SBUF cover for certain.
-    bool sbuf_by_register = false; ///< A tile in SBUF moves with a register.
 };
 
 /** Empty: errors were reported. symbols.engine must be set. */
-std::optional<Encoded> read_instruction(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics);
+std::optional<ReadInstruction> read_instruction(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics);
 
 } // namespace neuron::assembler

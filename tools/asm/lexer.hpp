@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "diagnostics.hpp"
+#include "encoding.hpp"
 
 namespace neuron::assembler {
 

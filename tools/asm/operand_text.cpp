@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include "fp32.hpp"
 #include "scalar.hpp"
 #include "symbols.hpp"
+#include <encoding/fp32.hpp>
 
 namespace neuron::assembler {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "ranges.hpp"
+#include <encoding/ranges.hpp>
 
 namespace neuron::assembler {
 namespace {
@@ -14,20 +14,11 @@ namespace {
 struct FileOfNames {
     std::string_view prefix;
     std::string_view what;
-    std::uint32_t count;
+    std::optional<std::uint32_t> (*number)(std::int64_t, Position, Diagnostics &);
 };
 
-constexpr FileOfNames register_file = {"r", "register", spec::SEQ_REGISTERS};
-constexpr FileOfNames semaphore_file = {"s", "semaphore", spec::SEMAPHORES};
-
-std::optional<std::uint32_t> in_file(std::int64_t value, const FileOfNames &file, Position at,
-                                     Diagnostics &diagnostics) {
-    if (value >= 0 && value < file.count)
-        return static_cast<std::uint32_t>(value);
-    diagnostics.error(at, fmt::format("there is no {0} {1}{2}; they are {1}0..{1}{3}", file.what, file.prefix, value,
-                                      file.count - 1));
-    return std::nullopt;
-}
+constexpr FileOfNames register_file = {"r", "register", register_number};
+constexpr FileOfNames semaphore_file = {"s", "semaphore", semaphore_number};
 
 // rN, r[expression], or an alias.
 std::optional<std::uint32_t> read_numbered(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics,
@@ -43,12 +34,12 @@ std::optional<std::uint32_t> read_numbered(Cursor &cursor, const Symbols &symbol
         const auto value = evaluate(cursor, symbols, diagnostics);
         if (!value || !cursor.expect("]", diagnostics))
             return std::nullopt;
-        return in_file(*value, file, token.at, diagnostics);
+        return file.number(*value, token.at, diagnostics);
     }
     if (token.kind == TokenKind::identifier)
         if (const auto number = numbered(token.text, file.prefix)) {
             cursor.take();
-            return in_file(*number, file, token.at, diagnostics);
+            return file.number(*number, token.at, diagnostics);
         }
     diagnostics.error(token.at, fmt::format("expected a {}, found {}", file.what, shown(token)));
     return std::nullopt;
@@ -111,77 +102,6 @@ std::optional<std::vector<Dimension>> read_dimensions(Cursor &cursor, const Symb
     if (!cursor.expect("]", diagnostics))
         return std::nullopt;
     return out;
-}
-
-template<class T>
-constexpr spec::RangeDesc range_of_type = {std::numeric_limits<T>::min(), std::numeric_limits<T>::max()};
-
-constexpr spec::RangeDesc partition_range = {0, spec::PARTITIONS};
-
-/**
- * Fills num and step from the dimensions, which come outermost first while the hardware counts from the innermost.
- * Without a step a dimension follows the ones inside it without a gap, where `unit` is the innermost step. A dimension
- * of one index has step 0, because its step has no meaning. Returns what a further dimension's step would be.
- */
-template<class Num, class Step, std::size_t Most>
-std::optional<std::int64_t> place(const std::vector<Dimension> &dims, std::int64_t unit, std::string_view step_name,
-                                  std::array<Num, Most> &nums, std::array<Step, Most> &steps,
-                                  Diagnostics &diagnostics) {
-    nums.fill(1);
-    steps.fill(0);
-    std::int64_t next = unit;
-    for (std::size_t i = 0; i < dims.size(); ++i) {
-        const Dimension &dimension = dims[dims.size() - 1 - i];
-        if (!in_range(dimension.num, {1, std::numeric_limits<Num>::max()}, "dimension", dimension.where, diagnostics))
-            return std::nullopt;
-        const std::int64_t step = dimension.step ? *dimension.step : dimension.num == 1 ? 0 : next;
-        if (!in_range(step, range_of_type<Step>, step_name, dimension.where, diagnostics))
-            return std::nullopt;
-        nums[i] = static_cast<Num>(dimension.num);
-        steps[i] = static_cast<Step>(step);
-        if (dimension.num != 1 && __builtin_mul_overflow(dimension.num, step, &next))
-            next = std::numeric_limits<std::int64_t>::max();
-    }
-    return next;
-}
-
-bool check_partitions(std::int64_t first, std::int64_t count, Position at, Diagnostics &diagnostics) {
-    constexpr std::int64_t all = spec::PARTITIONS;
-    if (count < 1 || first < 0 || first + count > all) {
-        diagnostics.error(at, fmt::format("partitions {}:{} are not within 0:{}", first, first + count, all));
-        return false;
-    }
-    // The PE array and the lanes come in quarters.
-    const std::int64_t unit = count > all / 2 ? all : count > all / 4 ? all / 2 : all / 4;
-    if (first % unit == 0)
-        return true;
-    diagnostics.error(at, fmt::format("{} partitions may not start at {}: the "
-                                      "start must be a multiple of {}",
-                                      count, first, unit));
-    return false;
-}
-
-std::int64_t elements(const auto &nums) {
-    std::int64_t out = 1;
-    for (const auto num : nums)
-        if (__builtin_mul_overflow(out, num, &out))
-            return std::numeric_limits<std::int64_t>::max();
-    return out;
-}
-
-/// A memory that tiles lie in, as far as it is known.
-struct Room {
-    std::int64_t bytes = 0; ///< Per partition.
-    std::string name;
-};
-
-Room room_of(spec::Space space, const spec::ProfileDesc *profile) {
-    if (space == spec::Space::PSUM)
-        return {spec::PSUM_BYTES, std::string(spec::name(space))};
-    const auto largest = std::ranges::max_element(spec::profiles(), {}, &spec::ProfileDesc::sbuf_bytes);
-    const std::uint32_t bytes = profile != nullptr ? profile->sbuf_bytes : largest->sbuf_bytes;
-    return {bytes, fmt::format("{} of {} ({} bytes)", spec::name(space),
-                               profile != nullptr ? profile->name : "the largest chip", bytes)};
 }
 
 } // namespace
@@ -257,8 +177,6 @@ std::optional<Address> read_address(Cursor &cursor, const Symbols &symbols, Diag
 }
 
 std::optional<spec::Tile> read_tile_head(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
-    spec::Tile tile;
-    tile.num.fill(1);
     const auto space = read_enum<spec::Space>(cursor, diagnostics, "a tile's memory");
     if (!space || !cursor.expect(".", diagnostics))
         return std::nullopt;
@@ -270,49 +188,10 @@ std::optional<spec::Tile> read_tile_head(Cursor &cursor, const Symbols &symbols,
     if (!first || !cursor.expect(":", diagnostics))
         return std::nullopt;
     const auto end = evaluate(cursor, symbols, diagnostics);
-    // The bounds are checked before the subtraction, which could overflow.
-    if (!end || !in_range(*first, partition_range, "partition", partitions, diagnostics) ||
-        !in_range(*end, partition_range, "partition", partitions, diagnostics) ||
-        !check_partitions(*first, *end - *first, partitions, diagnostics) || !cursor.expect(",", diagnostics))
+    if (!end || !check_partitions(*first, *end, partitions, diagnostics) || !cursor.expect(",", diagnostics))
         return std::nullopt;
     const auto address = read_address(cursor, symbols, diagnostics, false);
-    if (!address ||
-        !in_range(address->offset, range_of_type<std::uint32_t>, "byte offset", address->where, diagnostics))
-        return std::nullopt;
-    tile.space = *space;
-    tile.dtype = *dtype;
-    tile.partition = static_cast<std::uint8_t>(*first);
-    tile.partitions = static_cast<std::uint8_t>(*end - *first);
-    tile.offset = static_cast<std::uint32_t>(address->offset);
-    tile.reg = static_cast<std::uint8_t>(address->reg);
-    return tile;
-}
-
-bool check_tile(const spec::Tile &tile, const spec::ProfileDesc *profile, Position at, Diagnostics &diagnostics) {
-    const auto fail = [&](std::string message) {
-        diagnostics.error(at, std::move(message));
-        return false;
-    };
-    const std::int64_t size = spec::bytes(tile.dtype);
-    const Room room = room_of(tile.space, profile);
-    const std::int64_t walk = elements_of(tile);
-    if (walk > room.bytes / size)
-        return fail(fmt::format("a walk of {} elements: at most {}, as many as fit into a partition of {}", walk,
-                                room.bytes / size, room.name));
-    if (tile.reg != 0) // which only adds
-        return tile.offset < room.bytes || fail(fmt::format("byte offset {} lies outside {}", tile.offset, room.name));
-    if (tile.offset % size != 0)
-        return fail(fmt::format("byte offset {} is not a multiple of the element size {}", tile.offset, size));
-    std::int64_t low = 0, high = 0;
-    for (std::size_t i = 0; i < tile.num.size(); ++i) {
-        const std::int64_t span = std::int64_t{tile.num[i] - 1} * tile.step[i] * size;
-        (span < 0 ? low : high) += span;
-    }
-    low += tile.offset;
-    high += std::int64_t{tile.offset} + size;
-    if (low >= 0 && high <= room.bytes)
-        return true;
-    return fail(fmt::format("tile covers bytes {}..{} of each partition, outside {}", low, high - 1, room.name));
+    return address ? tile_head(*space, *dtype, *first, *end, *address, diagnostics) : std::nullopt;
 }
 
 std::optional<spec::Tile> read_tile(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
@@ -321,21 +200,9 @@ std::optional<spec::Tile> read_tile(Cursor &cursor, const Symbols &symbols, Diag
     if (!tile)
         return std::nullopt;
     const auto dims = read_dimensions(cursor, symbols, diagnostics, tile->num.size());
-    if (!dims || !place(*dims, 1, "step", tile->num, tile->step, diagnostics) ||
-        !check_tile(*tile, symbols.profile, start, diagnostics))
+    if (!dims || !place_tile(*tile, *dims, symbols.profile, start, diagnostics))
         return std::nullopt;
     return tile;
-}
-
-std::uint32_t sbuf_end(const spec::Tile &tile) {
-    if (tile.space != spec::Space::SBUF)
-        return 0;
-    const std::uint64_t size = spec::bytes(tile.dtype);
-    std::uint64_t end = tile.offset + size;
-    for (std::size_t i = 0; i < tile.num.size(); ++i)
-        if (tile.step[i] > 0 && tile.num[i] > 0)
-            end += (tile.num[i] - 1u) * static_cast<std::uint64_t>(tile.step[i]) * size;
-    return static_cast<std::uint32_t>(std::min<std::uint64_t>(end, std::numeric_limits<std::uint32_t>::max()));
 }
 
 std::optional<std::uint32_t> read_argument(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
@@ -347,7 +214,7 @@ std::optional<std::uint32_t> read_argument(Cursor &cursor, const Symbols &symbol
         }
         if (const auto number = numbered(token.text, "arg")) {
             cursor.take();
-            return in_file(*number, {"arg", "launch argument", spec::LAUNCH_ARGS}, token.at, diagnostics);
+            return argument_number(*number, token.at, diagnostics);
         }
         if (symbols.find_constant(token.text) == nullptr) {
             std::string known;
@@ -361,11 +228,11 @@ std::optional<std::uint32_t> read_argument(Cursor &cursor, const Symbols &symbol
     const auto value = evaluate(cursor, symbols, diagnostics);
     if (!value)
         return std::nullopt;
-    return in_file(*value, {"arg", "launch argument", spec::LAUNCH_ARGS}, token.at, diagnostics);
+    return argument_number(*value, token.at, diagnostics);
 }
 
-std::optional<MemText> read_mem(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics, bool one_element) {
-    MemText out;
+std::optional<MemBlock> read_mem(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics, bool one_element) {
+    MemBlock out;
     out.where = cursor.peek().at;
     if (cursor.peek().kind != TokenKind::identifier) {
         diagnostics.error(out.where, fmt::format("expected a parameter, found {}", shown(cursor.peek())));
@@ -403,41 +270,5 @@ std::optional<MemText> read_mem(Cursor &cursor, const Symbols &symbols, Diagnost
     out.dims = std::move(*dims);
     return out;
 }
-
-std::optional<spec::Mem> place_mem(const MemText &text, spec::Dtype type, Diagnostics &diagnostics) {
-    spec::Mem mem;
-    const std::int64_t element = spec::bytes(text.dtype.value_or(type));
-    const auto next = place(text.dims, element, "stride", mem.num, mem.stride, diagnostics);
-    if (!next)
-        return std::nullopt;
-    const std::int64_t stride = text.rows.step ? *text.rows.step : text.rows.num == 1 ? 0 : *next;
-    if (!in_range(stride, range_of_type<std::int32_t>, "stride", text.rows.where, diagnostics))
-        return std::nullopt;
-    mem.offset = text.address.offset;
-    mem.arg = static_cast<std::uint8_t>(text.arg);
-    mem.reg = static_cast<std::uint8_t>(text.address.reg);
-    mem.shift = static_cast<std::uint8_t>(text.address.shift);
-    mem.dtype = text.dtype ? spec::raw(*text.dtype) : 0;
-    mem.partition_stride = static_cast<std::int32_t>(stride);
-    return mem;
-}
-
-bool check_mem(const MemText &text, const spec::Mem &mem, const BlockShape &shape, Diagnostics &diagnostics) {
-    if (text.rows.num != shape.rows) {
-        diagnostics.error(text.rows.where, fmt::format("{} rows here, but {}", text.rows.num,
-                                                       fmt::format(fmt::runtime(shape.rows_text), shape.rows)));
-        return false;
-    }
-    const std::int64_t here = elements_of(mem);
-    if (here == shape.elements)
-        return true;
-    diagnostics.error(text.where, fmt::format("{} elements per row here, but {}", here,
-                                              fmt::format(fmt::runtime(shape.elements_text), shape.elements)));
-    return false;
-}
-
-std::int64_t elements_of(const spec::Mem &mem) { return elements(mem.num); }
-
-std::int64_t elements_of(const spec::Tile &tile) { return elements(tile.num); }
 
 } // namespace neuron::assembler

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "program.hpp"
 
-#include <algorithm>
-#include <tuple>
-
 #include <fmt/format.h>
 
 #include "expression.hpp"
@@ -18,7 +15,7 @@ std::string_view directive_of(const Line &line) {
 } // namespace
 
 Program::Program(const std::vector<Definition> &definitions, const spec::ProfileDesc *profile, Diagnostics &diagnostics)
-    : diagnostics_(diagnostics) {
+    : diagnostics_(diagnostics), streams_(diagnostics) {
     symbols_.profile = profile;
     for (const Definition &definition : definitions)
         if (!definitions_.emplace(definition.name, definition.value).second)
@@ -95,29 +92,21 @@ void Program::label(const Token &token) {
         return fail(token, fmt::format("label '{}' before .engine", token.text));
     if (const auto taken = symbols_.taken(token.text))
         return fail(token, fmt::format("'{}' cannot be a label: it is {}", token.text, *taken));
-    const auto engine = static_cast<std::size_t>(*symbols_.engine);
-    const auto index = static_cast<std::uint32_t>(image_.streams[engine].size());
-    const auto [at, added] = labels_[engine].try_emplace(token.text, Label{index, label_count_++, token.at});
-    if (!added)
-        fail(token, fmt::format("label '{}' is already at line {}", token.text, at->second.where.line));
+    if (const Streams::Label *other = streams_.place(*symbols_.engine, token.text, token.at))
+        fail(token, fmt::format("label '{}' is already at line {}", token.text, other->where.line));
 }
 
 void Program::instruction(Cursor &cursor) {
     const Token &word = cursor.peek();
     if (!symbols_.engine)
         return fail(word, fmt::format("{} before .engine: say which sequencer runs it", shown(word)));
-    auto encoded = read_instruction(cursor, symbols_, diagnostics_);
+    auto read = read_instruction(cursor, symbols_, diagnostics_);
     // A broken instruction still takes its place, so that labels behind it keep their meaning.
-    if (!encoded)
-        encoded.emplace();
-    auto &stream = image_.streams[static_cast<std::size_t>(*symbols_.engine)];
-    if (encoded->label)
-        pending_.push_back({*symbols_.engine, stream.size(), std::move(*encoded->label), diagnostics_.frames()});
-    stream.push_back(encoded->bytes);
-    sbuf_by_register_ |= encoded->sbuf_by_register;
-    sbuf_seen_ = std::max(sbuf_seen_, encoded->sbuf_end);
-    if (sbuf_declared_.value_or(0) != 0 && encoded->sbuf_end > *sbuf_declared_)
-        fail(word, fmt::format("tile ends at byte {}, but .sbuf declares {}", encoded->sbuf_end, *sbuf_declared_));
+    if (!read)
+        read.emplace();
+    if (read->label)
+        streams_.refer(*symbols_.engine, *read->label->operand, std::move(read->label->label), read->label->where);
+    streams_.append(*symbols_.engine, read->encoded, word.at);
 }
 
 void Program::expand(std::span<const Line> body, Frame frame) {
@@ -131,7 +120,7 @@ void Program::expand(std::span<const Line> body, Frame frame) {
 }
 
 KernelImage Program::finish() {
-    if (std::ranges::all_of(image_.streams, &std::vector<InstructionBytes>::empty) && !diagnostics_.any())
+    if (streams_.empty() && !diagnostics_.any())
         diagnostics_.error({}, "no engine has instructions");
     for (const auto &[name, text] : definitions_)
         if (!options_.contains(name)) {
@@ -141,34 +130,7 @@ KernelImage Program::finish() {
             diagnostics_.error({}, fmt::format("-D {}: the source has no .option {}; {}", name, name,
                                                known.empty() ? "it has none" : "it has " + known));
         }
-    for (Pending &pending : pending_) {
-        const auto engine = static_cast<std::size_t>(pending.engine);
-        const auto target = labels_[engine].find(pending.use.label);
-        if (target != labels_[engine].end()) {
-            auto &bytes = image_.streams[engine][pending.index];
-            const std::uint32_t index = target->second.index;
-            for (std::uint32_t i = 0; i < pending.use.operand->size; ++i)
-                bytes[pending.use.operand->offset + i] = static_cast<std::byte>(index >> (8 * i) & 0xff);
-            continue;
-        }
-        diagnostics_.error_in(
-            std::move(pending.frames), pending.use.where,
-            fmt::format("undefined label '{}' in the stream of {}", pending.use.label, spec::name(pending.engine)));
-    }
-    std::vector<std::pair<std::size_t, KernelSymbol>> symbols;
-    for (std::size_t engine = 0; engine < labels_.size(); ++engine)
-        for (const auto &[name, label] : labels_[engine])
-            symbols.push_back({label.order, {name, static_cast<spec::Engine>(engine), label.index}});
-    std::ranges::sort(symbols, {}, [](const auto &entry) {
-        return std::tuple(entry.second.engine, entry.second.instruction, entry.first);
-    });
-    for (auto &[order, symbol] : symbols)
-        image_.symbols.push_back(std::move(symbol));
-    image_.params = symbols_.params;
-    image_.sbuf_bytes = sbuf_declared_      ? static_cast<std::uint32_t>(*sbuf_declared_)
-                        : sbuf_by_register_ ? 0
-                                            : sbuf_seen_;
-    return std::move(image_);
+    return streams_.finish(symbols_.params);
 }
 
 } // namespace neuron::assembler

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include <encoding/streams.hpp>
+
 #include "assembler.hpp"
 #include "instruction.hpp"
 #include "lexer.hpp"
@@ -35,17 +37,6 @@ private:
         std::vector<std::string> params;
         std::vector<Line> body;
         Position where;
-    };
-    struct Label {
-        std::uint32_t index = 0;
-        std::size_t order = 0;
-        Position where;
-    };
-    struct Pending {
-        spec::Engine engine{};
-        std::size_t index = 0;
-        LabelUse use;
-        std::vector<Frame> frames;
     };
     using Handler = void (Program::*)(Cursor &);
 
@@ -92,19 +83,13 @@ private:
     std::map<std::string, std::string, std::less<>> definitions_;
     std::set<std::string, std::less<>> options_;
     std::map<std::string, Macro, std::less<>> macros_;
-    std::array<std::map<std::string, Label, std::less<>>, KernelFile::engines> labels_;
-    std::vector<Pending> pending_;
-    KernelImage image_;
-    std::size_t label_count_ = 0;
+    Streams streams_;
     std::size_t statements_ = 0;
-    std::size_t scopes_ = 0;                    ///< Given out so far.
-    std::vector<std::size_t> scope_ = {0};      ///< Of local labels, innermost last.
-    std::optional<std::int64_t> sbuf_declared_; ///< By .sbuf.
-    std::uint32_t sbuf_seen_ = 0;
-    Position sbuf_where_;
-    bool sbuf_by_register_ = false;
-    Position profile_where_; ///< Of .profile; line 0 without one.
-    Position cores_where_;   ///< Of .cores; likewise.
+    std::size_t scopes_ = 0;               ///< Given out so far.
+    std::vector<std::size_t> scope_ = {0}; ///< Of local labels, innermost last.
+    Position sbuf_where_;                  ///< Of .sbuf; line 0 without one.
+    Position profile_where_;               ///< Of .profile; line 0 without one.
+    Position cores_where_;                 ///< Of .cores; likewise.
 };
 
 } // namespace neuron::assembler

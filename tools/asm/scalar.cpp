@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "expression.hpp"
-#include "fp32.hpp"
 #include "operands.hpp"
+#include <encoding/fp32.hpp>
 
 namespace neuron::assembler {
 namespace {
@@ -69,7 +69,7 @@ std::optional<std::uint32_t> read_whole(Cursor &cursor, const Symbols &symbols, 
     return bits;
 }
 
-std::optional<ScalarText> read_column(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
+std::optional<ScalarOperand> read_column(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
     const Position start = cursor.peek().at;
     const auto head = read_tile_head(cursor, symbols, diagnostics);
     if (!head)
@@ -80,19 +80,11 @@ std::optional<ScalarText> read_column(Cursor &cursor, const Symbols &symbols, Di
     }
     if (!cursor.expect("]", diagnostics) || !check_tile(*head, symbols.profile, start, diagnostics))
         return std::nullopt;
-    ScalarText out;
-    out.partitions = head->partitions;
-    out.scalar.kind = ScalarKind::VECTOR;
-    out.scalar.value = head->offset;
-    out.scalar.reg = head->reg;
-    out.scalar.partition = head->partition;
-    out.scalar.space = head->space;
-    out.scalar.dtype = head->dtype;
-    return out;
+    return column(*head);
 }
 
-std::optional<ScalarText> read_typed(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics, Dtype type) {
-    ScalarText out;
+std::optional<ScalarOperand> read_typed(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics, Dtype type) {
+    ScalarOperand out;
     out.scalar.dtype = type;
     cursor.take();
     cursor.take();
@@ -110,7 +102,7 @@ std::optional<ScalarText> read_typed(Cursor &cursor, const Symbols &symbols, Dia
     return out;
 }
 
-std::optional<ScalarText> read_number(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
+std::optional<ScalarOperand> read_number(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
     if (at_register(cursor, symbols)) {
         const std::string &name = cursor.peek().text;
         diagnostics.error(cursor.peek().at,
@@ -120,7 +112,7 @@ std::optional<ScalarText> read_number(Cursor &cursor, const Symbols &symbols, Di
     const auto bits = read_fp32(cursor, symbols, diagnostics);
     if (!bits)
         return std::nullopt;
-    ScalarText out;
+    ScalarOperand out;
     out.scalar = no_scalar();
     out.scalar.value = *bits;
     return out;
@@ -158,7 +150,7 @@ std::optional<std::uint32_t> read_fp32(Cursor &cursor, const Symbols &symbols, D
     return std::nullopt;
 }
 
-std::optional<ScalarText> read_scalar(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
+std::optional<ScalarOperand> read_scalar(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics) {
     const Position where = cursor.peek().at;
     const auto type = at_type(cursor);
     auto out = at_space(cursor) ? read_column(cursor, symbols, diagnostics)
@@ -166,25 +158,6 @@ std::optional<ScalarText> read_scalar(Cursor &cursor, const Symbols &symbols, Di
                                 : read_number(cursor, symbols, diagnostics);
     if (out)
         out->where = where;
-    return out;
-}
-
-spec::Scalar no_scalar() {
-    spec::Scalar out;
-    out.kind = ScalarKind::IMM;
-    out.dtype = Dtype::F32;
-    return out;
-}
-
-spec::Tile column_tile(const spec::Scalar &scalar, std::uint32_t partitions) {
-    spec::Tile out;
-    out.offset = scalar.value;
-    out.reg = scalar.reg;
-    out.partition = scalar.partition;
-    out.partitions = static_cast<std::uint8_t>(partitions);
-    out.space = scalar.space;
-    out.dtype = scalar.dtype;
-    out.num.fill(1);
     return out;
 }
 

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <optional>
 
+#include <encoding/tiles.hpp>
+
 #include "lexer.hpp"
 #include "symbols.hpp"
 
@@ -18,21 +20,8 @@ namespace neuron::assembler {
  * reported. */
 std::optional<std::uint32_t> read_fp32(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics);
 
-/** A scalar as it is written. */
-struct ScalarText {
-    spec::Scalar scalar;
-    std::uint32_t partitions = 0; ///< Of a column, otherwise 0. The instruction's tile has as many.
-    Position where;
-};
-
 /** What read_fp32() reads, `i32:-3`, `u32:7`, `f32:r5`, or a column:
  * `sbuf.f32[first:end, address]`. */
-std::optional<ScalarText> read_scalar(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics);
-
-/** The scalar that stands for one that is left out: +0 in fp32. */
-spec::Scalar no_scalar();
-
-/** A column as a tile of one element per partition. */
-spec::Tile column_tile(const spec::Scalar &scalar, std::uint32_t partitions);
+std::optional<ScalarOperand> read_scalar(Cursor &cursor, const Symbols &symbols, Diagnostics &diagnostics);
 
 } // namespace neuron::assembler

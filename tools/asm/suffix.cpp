@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "encoding.hpp"
 #include "expression.hpp"
 #include "operands.hpp"
-#include "ranges.hpp"
 
 namespace neuron::assembler {
 namespace {

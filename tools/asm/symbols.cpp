@@ -18,9 +18,6 @@ auto *find_in(Map &map, std::string_view name) {
 constexpr std::array<std::string_view, 13> words = {"r",    "s",     "wait",    "take", "then", "min", "max",
                                                     "cdiv", "align", "defined", "arg",  "inf",  "nan"};
 
-char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-char to_upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
-
 } // namespace
 
 const Alias *Symbols::find_register(std::string_view name) const {
@@ -73,18 +70,6 @@ bool reserved(std::string_view word) {
     const auto same = [&](const spec::EnumValueDesc &space) { return lower(space.name) == word; };
     return std::ranges::find(words, word) != words.end() ||
            std::ranges::any_of(spec::enum_desc<spec::Space>().values, same);
-}
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::ranges::transform(out, out.begin(), to_lower);
-    return out;
-}
-
-std::string upper(std::string_view text) {
-    std::string out(text);
-    std::ranges::transform(out, out.begin(), to_upper);
-    return out;
 }
 
 } // namespace neuron::assembler

@@ -15,6 +15,8 @@
 
 #include <neuron/kernel_file.hpp>
 
+#include <encoding/words.hpp>
+
 #include "lexer.hpp"
 
 namespace neuron::assembler {
@@ -56,8 +58,5 @@ std::optional<std::uint32_t> numbered(std::string_view word, std::string_view pr
 
 /** Words that a name may not be: r4, s7, arg2, sbuf, wait, min, … */
 bool reserved(std::string_view word);
-
-std::string lower(std::string_view text);
-std::string upper(std::string_view text);
 
 } // namespace neuron::assembler

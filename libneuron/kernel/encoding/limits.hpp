@@ -10,17 +10,15 @@
 
 #include "diagnostics.hpp"
 #include "mnemonics.hpp"
-#include "symbols.hpp"
 
-namespace neuron::assembler {
+namespace neuron::encoding {
 
-/** Judges one instruction on its engine, for the chip of symbols.profile if
- * there is one. Each check reports its error. */
+/** Judges one instruction on its engine, for the chip of a profile if there is one. Each check reports its error. */
 class Limits {
 public:
-    /** symbols.engine must be set. All must outlive this. */
-    Limits(const Mnemonic &mnemonic, const Symbols &symbols, Diagnostics &diagnostics)
-        : mnemonic_(mnemonic), symbols_(symbols), diagnostics_(diagnostics) {}
+    /** `profile` may be nullptr: any chip. All must outlive this. */
+    Limits(const Mnemonic &mnemonic, spec::Engine engine, const spec::ProfileDesc *profile, Diagnostics &diagnostics)
+        : mnemonic_(mnemonic), engine_(engine), profile_(profile), diagnostics_(diagnostics) {}
 
     bool instruction(Position at);
     /** A tile or a column in this memory. */
@@ -39,8 +37,9 @@ private:
     bool version(const std::string &what, unsigned since, Position at);
 
     const Mnemonic &mnemonic_;
-    const Symbols &symbols_;
+    spec::Engine engine_;
+    const spec::ProfileDesc *profile_;
     Diagnostics &diagnostics_;
 };
 
-} // namespace neuron::assembler
+} // namespace neuron::encoding

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-namespace neuron::assembler {
+namespace neuron::encoding {
 namespace {
 
 std::string_view line_of(std::string_view source, std::uint32_t number) {
@@ -78,4 +78,4 @@ std::string_view closest(std::string_view word, const std::vector<std::string_vi
     return best;
 }
 
-} // namespace neuron::assembler
+} // namespace neuron::encoding

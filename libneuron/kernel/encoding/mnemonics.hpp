@@ -13,7 +13,7 @@
 
 #include <neuron/kernel_file.hpp>
 
-namespace neuron::assembler {
+namespace neuron::encoding {
 
 /** An operand that a mnemonic implies. */
 struct Implied {
@@ -69,4 +69,4 @@ std::string engine_names(const spec::InsnDesc &instruction);
 void store_operand(InstructionBytes &bytes, const spec::OperandDesc &operand, std::int64_t value);
 std::int64_t load_operand(const InstructionBytes &bytes, const spec::OperandDesc &operand);
 
-} // namespace neuron::assembler
+} // namespace neuron::encoding

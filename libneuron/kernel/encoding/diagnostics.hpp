@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace neuron::assembler {
+namespace neuron::encoding {
 
 /** A place in the source, both counted from 1. Line 0 is the command line. */
 struct Position {
@@ -64,4 +64,4 @@ std::string render(const Diagnostic &diagnostic, std::string_view file, std::str
 /** The candidate nearest to a misspelt word, or "" if none is near. */
 std::string_view closest(std::string_view word, const std::vector<std::string_view> &candidates);
 
-} // namespace neuron::assembler
+} // namespace neuron::encoding

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-namespace neuron::assembler {
+namespace neuron::encoding {
 
 std::string broken_rule(const spec::RangeDesc &range, std::int64_t value) {
     const std::string also = range.also == range.min ? std::string() : fmt::format(", or {}", range.also);
@@ -24,4 +24,4 @@ bool in_range(std::int64_t value, const spec::RangeDesc &range, std::string_view
     return false;
 }
 
-} // namespace neuron::assembler
+} // namespace neuron::encoding

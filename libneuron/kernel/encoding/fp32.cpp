@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-namespace neuron::assembler {
+namespace neuron::encoding {
 
 std::optional<std::uint32_t> fp32_nearest(std::string_view digits) {
     float value = 0;
@@ -42,4 +42,4 @@ std::string fp32_text(std::uint32_t bits) {
     return out;
 }
 
-} // namespace neuron::assembler
+} // namespace neuron::encoding

@@ -10,16 +10,15 @@
 #include <vector>
 
 #include "mnemonics.hpp"
-#include "operands.hpp"
-#include "scalar.hpp"
+#include "tiles.hpp"
 
-namespace neuron::assembler {
+namespace neuron::encoding {
 
 /** Operands of an instruction as they were read, in any order. */
 struct ReadOperands {
     std::vector<std::pair<const spec::OperandDesc *, spec::Tile>> tiles;
-    std::vector<std::pair<const spec::OperandDesc *, MemText>> mems;
-    std::vector<std::pair<const spec::OperandDesc *, ScalarText>> columns;
+    std::vector<std::pair<const spec::OperandDesc *, MemBlock>> mems;
+    std::vector<std::pair<const spec::OperandDesc *, ScalarOperand>> columns;
 };
 
 /** Checks them against each other and stores the blocks of memory. False: an
@@ -27,4 +26,4 @@ struct ReadOperands {
 bool join_operands(const Mnemonic &mnemonic, const ReadOperands &read, InstructionBytes &bytes,
                    Diagnostics &diagnostics);
 
-} // namespace neuron::assembler
+} // namespace neuron::encoding

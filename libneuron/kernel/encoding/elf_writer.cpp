@@ -12,9 +12,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "symbols.hpp"
+#include "words.hpp"
 
-namespace neuron::assembler {
+namespace neuron::encoding {
 namespace {
 
 /** Names of a string table, each once; offset 0 is the empty name. */
@@ -237,4 +237,4 @@ KernelImage to_image(const KernelFile &file) {
 
 Result<std::vector<std::byte>> write_elf(const KernelImage &image) { return Writer(image).run(); }
 
-} // namespace neuron::assembler
+} // namespace neuron::encoding

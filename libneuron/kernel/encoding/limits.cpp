@@ -3,10 +3,13 @@
 
 #include <fmt/format.h>
 
-#include "operands.hpp"
-#include "ranges.hpp"
+#include <neuron/builder/geometry.hpp>
 
-namespace neuron::assembler {
+#include "ranges.hpp"
+#include "tiles.hpp"
+#include "words.hpp"
+
+namespace neuron::encoding {
 namespace {
 
 // "sbuf", "f32, bf16 or f16": the values of E in a set of bits.
@@ -23,11 +26,6 @@ std::string names_in(std::uint32_t set) {
         out += names[i];
     }
     return out;
-}
-
-template<class E>
-bool contains(std::uint32_t set, E value) {
-    return set == 0 || (set >> spec::raw(value) & 1) != 0;
 }
 
 std::string_view word_of(spec::ScalarKind kind) {
@@ -47,37 +45,35 @@ bool Limits::fail(Position at, std::string message) {
 }
 
 bool Limits::version(const std::string &what, unsigned since, Position at) {
-    if (symbols_.profile == nullptr || symbols_.profile->core_version >= since)
+    if (profile_ == nullptr || profile_->core_version >= since)
         return true;
-    return fail(at, fmt::format("{} needs NeuronCore-v{}; {} has NeuronCore-v{}", what, since, symbols_.profile->name,
-                                symbols_.profile->core_version));
+    return fail(at, fmt::format("{} needs NeuronCore-v{}; {} has NeuronCore-v{}", what, since, profile_->name,
+                                profile_->core_version));
 }
 
 bool Limits::instruction(Position at) {
     const spec::InsnDesc &instruction = *mnemonic_.instruction;
-    const spec::Engine engine = *symbols_.engine;
-    if (!instruction.runs_on(engine))
-        return fail(at, fmt::format("'{}' does not run on {}; it runs on {}", mnemonic_.word, spec::name(engine),
+    if (!instruction.runs_on(engine_))
+        return fail(at, fmt::format("'{}' does not run on {}; it runs on {}", mnemonic_.word, spec::name(engine_),
                                     engine_names(instruction)));
-    return version(fmt::format("'{}' on {}", mnemonic_.word, spec::name(engine)), instruction.since[spec::raw(engine)],
-                   at);
+    return version(fmt::format("'{}' on {}", mnemonic_.word, spec::name(engine_)),
+                   instruction.since[spec::raw(engine_)], at);
 }
 
 bool Limits::space(const spec::OperandDesc &operand, spec::Space space, Position at) {
-    const spec::Engine engine = *symbols_.engine;
-    const std::uint32_t reach = mnemonic_.instruction->spaces_of(engine);
-    if (!contains(operand.spaces, space))
+    const std::uint32_t reach = mnemonic_.instruction->spaces_of(engine_);
+    if (!builder::in_set(operand.spaces, space))
         return fail(at, fmt::format("{} of '{}' lies in {}, not in {}", operand.name, mnemonic_.word,
                                     names_in<spec::Space>(operand.spaces), lower(spec::name(space))));
-    if (!contains(reach, space))
-        return fail(at, fmt::format("'{}' on {} reaches {} only; {} lies in {}", mnemonic_.word, spec::name(engine),
+    if (!builder::in_set(reach, space))
+        return fail(at, fmt::format("'{}' on {} reaches {} only; {} lies in {}", mnemonic_.word, spec::name(engine_),
                                     names_in<spec::Space>(reach), operand.name, lower(spec::name(space))));
     return true;
 }
 
 bool Limits::dtype(const spec::OperandDesc &operand, spec::Dtype type, Position at) {
     const std::string name = lower(spec::name(type));
-    if (!contains(operand.dtypes, type))
+    if (!builder::in_set(operand.dtypes, type))
         return fail(at, fmt::format("{} of '{}' is of type {}, not {}", operand.name, mnemonic_.word,
                                     names_in<spec::Dtype>(operand.dtypes), name));
     const spec::EnumValueDesc *found = spec::enum_desc<spec::Dtype>().find(std::uint64_t{spec::raw(type)});
@@ -94,11 +90,11 @@ bool Limits::shape(const spec::OperandDesc &operand, const spec::Tile &tile, Pos
 }
 
 bool Limits::kind(const spec::OperandDesc &operand, spec::ScalarKind kind, Position at) {
-    if (contains(operand.kinds, kind))
+    if (builder::in_set(operand.kinds, kind))
         return true;
     std::string words;
     for (const spec::ScalarKind other : spec::values<spec::ScalarKind>())
-        if (contains(operand.kinds, other))
+        if (builder::in_set(operand.kinds, other))
             words += (words.empty() ? "" : " or ") + std::string(word_of(other));
     return fail(at, fmt::format("{} of '{}' is {}, not {}", operand.name, mnemonic_.word, words, word_of(kind)));
 }
@@ -107,4 +103,4 @@ bool Limits::value(const spec::OperandDesc &operand, const spec::EnumValueDesc &
     return version(fmt::format("{} {}", operand.name, lower(value.name)), value.since, at);
 }
 
-} // namespace neuron::assembler
+} // namespace neuron::encoding

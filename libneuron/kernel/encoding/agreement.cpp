@@ -7,7 +7,7 @@
 
 #include "ranges.hpp"
 
-namespace neuron::assembler {
+namespace neuron::encoding {
 namespace {
 
 using spec::OperandDesc;
@@ -98,4 +98,4 @@ bool join_operands(const Mnemonic &mnemonic, const ReadOperands &read, Instructi
     return Joiner(mnemonic, read, bytes, diagnostics).run();
 }
 
-} // namespace neuron::assembler
+} // namespace neuron::encoding

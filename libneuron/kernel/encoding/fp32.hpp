@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace neuron::assembler {
+namespace neuron::encoding {
 
 constexpr std::uint32_t fp32_sign = 0x8000'0000;
 constexpr std::uint32_t fp32_infinity = 0x7f80'0000;
@@ -27,4 +27,4 @@ std::optional<std::uint32_t> fp32_exact(std::int64_t value);
  * `nan`. */
 std::string fp32_text(std::uint32_t bits);
 
-} // namespace neuron::assembler
+} // namespace neuron::encoding

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <array>
 
-#include "symbols.hpp"
+#include "words.hpp"
 
-namespace neuron::assembler {
+namespace neuron::encoding {
 namespace {
 
 using spec::EnumId;
@@ -200,4 +200,4 @@ std::int64_t load_operand(const InstructionBytes &bytes, const OperandDesc &oper
     return static_cast<std::int64_t>((word ^ sign) - sign);
 }
 
-} // namespace neuron::assembler
+} // namespace neuron::encoding

@@ -12,7 +12,7 @@
 
 #include <neuron/kernel_file.hpp>
 
-namespace neuron::assembler {
+namespace neuron::encoding {
 
 struct KernelImage {
     std::uint32_t sbuf_bytes = 0; ///< Per partition, 0 if unknown.
@@ -30,4 +30,4 @@ KernelImage to_image(const KernelFile &file);
  */
 Result<std::vector<std::byte>> write_elf(const KernelImage &image);
 
-} // namespace neuron::assembler
+} // namespace neuron::encoding

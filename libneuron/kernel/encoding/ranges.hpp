@@ -13,7 +13,7 @@
 
 #include "diagnostics.hpp"
 
-namespace neuron::assembler {
+namespace neuron::encoding {
 
 /** What of the range the number breaks: "at most 15", "a multiple of 32". The range must not hold it. */
 std::string broken_rule(const spec::RangeDesc &range, std::int64_t value);
@@ -32,4 +32,4 @@ const spec::RangeDesc &field_range(std::string_view name) {
     return any;
 }
 
-} // namespace neuron::assembler
+} // namespace neuron::encoding
