@@ -2,7 +2,7 @@
 # The front door: every target is one script. `make help` says what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run shell test bench build deps spec user qemu module guest lint fuzz tidy format install clean distclean
+.PHONY: help run shell test bench build deps spec builder-calls user qemu module guest lint fuzz tidy format install clean distclean
 
 help: ## say what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -30,6 +30,9 @@ deps: ## install the Debian packages that are missing
 
 spec: ## write the headers and documents generated from spec/
 	@/usr/bin/python3 spec/generate.py --out build/spec --docs
+
+builder-calls: user
+	@cp build/user/libneuron/kernel/neuron/builder/builder-calls.md docs/reference/
 
 user: deps ## build the chip, the HAL, the tools and the test programs
 	@tools/build/user.sh

@@ -146,6 +146,8 @@ class _Isa:
     def operand(self, where: str, m: Member) -> None:
         if m.index and (m.kind, m.access) != ("tile", "read"):
             self.add(where, "'index' belongs to a tile that is read")
+        if m.one_bank and (m.kind, m.spaces) != ("tile", ["PSUM"]):
+            self.add(where, "'one_bank' belongs to a tile that lies in PSUM")
         for key, kinds in KEY_KINDS.items():
             if getattr(m, key) is not None and m.kind not in kinds:
                 self.add(where, f"'{key}' does not belong to kind {m.kind}")

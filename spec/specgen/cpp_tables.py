@@ -8,7 +8,7 @@ from .cpp_names import enum_class
 from .example import example
 from .faults import names as fault_names
 from .limits import number_range
-from .model import BitField, Enum, Instruction, Member, Packet, Range, Spec
+from .model import TILE_RULES, BitField, Enum, Instruction, Member, Packet, Range, Spec
 from .text import c_string, camel
 
 
@@ -152,8 +152,13 @@ def _operand(m: Member, spec: Spec) -> str:
         f"EnumId::{m.enum.upper() if m.enum else 'NONE'}, {_enum_pointer(m.enum)}, {struct}, {c_string(m.doc)}, "
         f"OperandAccess::{(m.access or 'none').upper()}, {_mask(spec, 'space', m.spaces or []):#x}, "
         f"{_mask(spec, 'dtype', dtypes):#x}, {_mask(spec, 'scalar_kind', m.kinds or []):#x}, {m.count}, "
-        f"{_range(number_range(m, spec))}, {_range(m.partitions)}, {_range(m.elements)}}}"
+        f"{_range(number_range(m, spec))}, {_range(m.partitions)}, {_range(m.elements)}, {_bool(m.one_bank)}}}"
     )
+
+
+def _group(i: Instruction, names: list[str]) -> int:
+    """A bit for each of these operands."""
+    return sum(1 << n for n, m in enumerate(i.operands) if m.name in names)
 
 
 def _operands(i: Instruction, spec: Spec) -> str:
@@ -173,7 +178,8 @@ def _instruction(i: Instruction, spec: Spec) -> str:
     return (
         f"{{{c_string(i.name)}, Opcode::{i.name}, {_mask(spec, 'engine', i.engines):#x}, {c_string(i.doc)}, {operands}, "
         f"{{{', '.join(since)}}}, {{{', '.join(reach)}}}, {c_string(i.cost)}, {c_string(example(i, spec))}, "
-        f"{_mask(spec, 'fault', fault_names(i, spec)):#x}}}"
+        f"{_mask(spec, 'fault', fault_names(i, spec)):#x}, "
+        f"{', '.join(f'{_group(i, getattr(i, rule)):#x}' for rule in TILE_RULES)}}}"
     )
 
 

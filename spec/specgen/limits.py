@@ -39,7 +39,8 @@ def _shapes(i: Instruction) -> list[str]:
         parts = [_count(r, noun) for r, noun in ((m.partitions, "partition"), (m.elements, _per(m))) if r]
         if parts:
             groups.setdefault(", ".join(parts), []).append(m)
-    return [f"{quoted(members)}: {text}." for text, members in groups.items()]
+    banks = [f"`{m.name}` lies within one PSUM bank in each partition." for m in i.operands if m.one_bank]
+    return [f"{quoted(members)}: {text}." for text, members in groups.items()] + banks
 
 
 def _per(m: Member) -> str:

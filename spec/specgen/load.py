@@ -230,7 +230,7 @@ class _Loader:
         ranges = {**RANGE_KEYS}
         if kind == "operand":
             required["kind"] = str
-            optional |= {"access": str, "spaces": list, "dtypes": str, "index": bool, "kinds": list}
+            optional |= {"access": str, "spaces": list, "dtypes": str, "index": bool, "one_bank": bool, "kinds": list}
             ranges |= {key: (int, dict) for key in SHAPE_KEYS}
         for sub, t in self.each(tables, kind):
             at = f"{where}, {sub}"

@@ -130,6 +130,7 @@ class Member:
     spaces: list[str] | None = None  # memories that a tile or a column may lie in; None: any
     dtypes: str | None = None  # dtype class; None: any type
     index: bool = False  # of a tile: holds indices of elements or rows
+    one_bank: bool = False  # of a tile in PSUM: within one bank in each partition
     kinds: list[str] | None = None  # of a scalar; None: any
     range: Range | None = None  # of a number, or of each one of an array; None: whatever the type holds
     partitions: Range | None = None  # of a tile

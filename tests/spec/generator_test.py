@@ -147,7 +147,7 @@ meaning = ["First this.", "Then that."]
 cost = "One cycle."
 errors = ["ILLEGAL_OPERAND: when it is tried"]
 operands = [
-  { name = "dst", offset = 16, type = "tile", kind = "tile", access = "write", spaces = ["PSUM"], dtypes = "TRIAL_TYPES", partitions = 1, elements = { min = 8, max = "2 * DMA_RINGS - 1" }, doc = "Out." },
+  { name = "dst", offset = 16, type = "tile", kind = "tile", access = "write", one_bank = true, spaces = ["PSUM"], dtypes = "TRIAL_TYPES", partitions = 1, elements = { min = 8, max = "2 * DMA_RINGS - 1" }, doc = "Out." },
   { name = "factor", offset = 44, type = "u32", kind = "f32", doc = "Factor." },
   { name = "list", offset = 48, type = "i16", array = 3, kind = "array", min = 0, max = 9, multiple = 3, also = -1, doc = "Numbers." },
 ]
@@ -266,9 +266,9 @@ def facts(folder: Path) -> None:
     equal(generate("--spec", spec, "--out", folder / "out").returncode, 0)
     source = (folder / "out/neuron/spec.cpp").read_text()
     contains(source, 'OPERANDS_TRIAL, {0, 3, 0, 4, 0}, {0x0, 0x3, 0x0, 0x1, 0x0}, "One cycle."')
-    ranges = "{}, {1, 1, 1, false, 1}, {8, 31, 1, false, 8}}"
+    ranges = "{}, {1, 1, 1, false, 1}, {8, 31, 1, false, 8}, true}"
     contains(source, f"OperandAccess::WRITE, 0x2, 0x108, 0x0, 1, {ranges}")
-    contains(source, "OperandAccess::NONE, 0x0, 0x0, 0x0, 3, {0, 9, 3, false, -1}, {}, {}}")
+    contains(source, "OperandAccess::NONE, 0x0, 0x0, 0x0, 3, {0, 9, 3, false, -1}, {}, {}, false}")
     contains((folder / "out/neuron/spec.hpp").read_text(), "std::array<std::int16_t, 3> list{};")
     found: dict = {}
     exec((folder / "out/neuron_spec.py").read_text(), found)

@@ -503,6 +503,13 @@ MISTAKES = [
         "'same_partitions' does not name several operands, each once",
     ),
     (
+        "a bank of SBUF",
+        GROUP,
+        'access = "write", spaces = ["PSUM"]',
+        'access = "write", one_bank = true, spaces = ["SBUF"]',
+        "field dst: 'one_bank' belongs to a tile that lies in PSUM",
+    ),
+    (
         "indices that are written",
         GROUP,
         'access = "write", spaces',

@@ -144,6 +144,9 @@ void tiles_obey_the_rules_of_the_hardware(void **) {
          {"ldweights sbuf.bf16[0:1, 0]", "expected ',' and a dimension, found ']'"},
          {"ldweights sbuf.bf16[0:1, 0, 2@-1]",
           "tile covers bytes -2..1 of each partition, outside SBUF of the largest chip (262144 bytes)"},
+         {"matmul psum.f32[0:4, 1024, 512], sbuf.bf16[0:4, 0, 512]",
+          "dst covers bytes 1024..3071 of each partition: more than one PSUM bank (2048 bytes)"},
+         {"pe_transpose psum.f32[0:4, 2044, 2], sbuf.f32[0:2, 0, 4]", "dst covers bytes 2044..2051 of each partition"},
          {"ldweights psum.f32[0:1, 16380, 2]", "tile covers bytes 16380..16387 of each partition, outside PSUM"}});
     expect({{".sbuf 64\n.engine pe\nldweights sbuf.bf16[0:1, 0, 33]", "tile ends at byte 66, but .sbuf declares 64"},
             {".engine pe\nldweights sbuf.bf16[0:1, 0, 33]\n.sbuf 64",

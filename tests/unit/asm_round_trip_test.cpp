@@ -91,7 +91,7 @@ spec::Tile random_tile(const OperandDesc &operand, std::uint32_t reach) {
     std::int64_t reach_bytes = tile.offset + size;
     for (std::size_t i = 0; i < tile.num.size(); ++i)
         reach_bytes += (tile.num[i] - 1) * tile.step[i] * static_cast<std::int64_t>(size);
-    if (reach_bytes > spec::PSUM_BYTES)
+    if (reach_bytes > (operand.one_bank ? spec::PSUM_BANK_BYTES : spec::PSUM_BYTES))
         tile.step.fill(0); // one element over and over
     if (often()) {
         // With a register little is known of the address: steps may take any value.

@@ -228,13 +228,6 @@ private:
         return encoder_->enumerator(operand, *value, token.at);
     }
 
-    static std::string value_names(const OperandDesc &operand) {
-        std::string out;
-        for (const spec::EnumValueDesc &value : operand.enum_desc->values)
-            out += (out.empty() ? "" : ", ") + lower(value.name);
-        return out;
-    }
-
     bool argument(const OperandDesc &operand) {
         const Token &token = cursor_.peek();
         const auto value = read_argument(cursor_, symbols_, diagnostics_);

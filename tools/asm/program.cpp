@@ -120,8 +120,7 @@ void Program::expand(std::span<const Line> body, Frame frame) {
 }
 
 KernelImage Program::finish() {
-    if (streams_.empty() && !diagnostics_.any())
-        diagnostics_.error({}, "no engine has instructions");
+    streams_.expect_some(diagnostics_);
     for (const auto &[name, text] : definitions_)
         if (!options_.contains(name)) {
             std::string known;
@@ -130,7 +129,7 @@ KernelImage Program::finish() {
             diagnostics_.error({}, fmt::format("-D {}: the source has no .option {}; {}", name, name,
                                                known.empty() ? "it has none" : "it has " + known));
         }
-    return streams_.finish(symbols_.params);
+    return streams_.finish(symbols_.params, diagnostics_);
 }
 
 } // namespace neuron::assembler

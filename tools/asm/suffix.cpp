@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "suffix.hpp"
 
-#include <limits>
-
 #include <fmt/format.h>
 
 #include "encoding.hpp"
@@ -66,14 +64,11 @@ private:
 
     bool value(std::uint32_t &out) {
         const Token &token = cursor_.peek();
-        const auto value = evaluate(cursor_, symbols_, diagnostics_);
-        if (!value)
-            return false;
-        constexpr spec::RangeDesc range = {0, std::numeric_limits<std::uint32_t>::max()};
-        if (!in_range(*value, range, "semaphore value", token.at, diagnostics_))
-            return false;
-        out = static_cast<std::uint32_t>(*value);
-        return true;
+        const auto number = evaluate(cursor_, symbols_, diagnostics_);
+        const auto value = number ? semaphore_value(*number, token.at, diagnostics_) : std::nullopt;
+        if (value)
+            out = *value;
+        return value.has_value();
     }
 
     Cursor &cursor_;

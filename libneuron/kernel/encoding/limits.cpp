@@ -39,6 +39,18 @@ std::string_view word_of(spec::ScalarKind kind) {
 
 } // namespace
 
+std::string space_names(std::uint32_t spaces) { return names_in<spec::Space>(spaces); }
+
+std::string dtype_names(std::uint32_t dtypes) { return names_in<spec::Dtype>(dtypes); }
+
+std::string kind_names(std::uint32_t kinds) {
+    std::string words;
+    for (const spec::ScalarKind kind : spec::values<spec::ScalarKind>())
+        if (builder::in_set(kinds, kind))
+            words += (words.empty() ? "" : " or ") + std::string(word_of(kind));
+    return words;
+}
+
 bool Limits::fail(Position at, std::string message) {
     diagnostics_.error(at, std::move(message));
     return false;
@@ -64,10 +76,10 @@ bool Limits::space(const spec::OperandDesc &operand, spec::Space space, Position
     const std::uint32_t reach = mnemonic_.instruction->spaces_of(engine_);
     if (!builder::in_set(operand.spaces, space))
         return fail(at, fmt::format("{} of '{}' lies in {}, not in {}", operand.name, mnemonic_.word,
-                                    names_in<spec::Space>(operand.spaces), lower(spec::name(space))));
+                                    space_names(operand.spaces), lower(spec::name(space))));
     if (!builder::in_set(reach, space))
         return fail(at, fmt::format("'{}' on {} reaches {} only; {} lies in {}", mnemonic_.word, spec::name(engine_),
-                                    names_in<spec::Space>(reach), operand.name, lower(spec::name(space))));
+                                    space_names(reach), operand.name, lower(spec::name(space))));
     return true;
 }
 
@@ -75,7 +87,7 @@ bool Limits::dtype(const spec::OperandDesc &operand, spec::Dtype type, Position 
     const std::string name = lower(spec::name(type));
     if (!builder::in_set(operand.dtypes, type))
         return fail(at, fmt::format("{} of '{}' is of type {}, not {}", operand.name, mnemonic_.word,
-                                    names_in<spec::Dtype>(operand.dtypes), name));
+                                    dtype_names(operand.dtypes), name));
     const spec::EnumValueDesc *found = spec::enum_desc<spec::Dtype>().find(std::uint64_t{spec::raw(type)});
     return found == nullptr || version(fmt::format("type {}", name), found->since, at);
 }
@@ -86,17 +98,24 @@ bool Limits::shape(const spec::OperandDesc &operand, const spec::Tile &tile, Pos
                fail(at, fmt::format("{} has {} {}: {}", operand.name, count, noun, broken_rule(range, count)));
     };
     return check(tile.partitions, operand.partitions, "partitions") &&
-           check(elements_of(tile), operand.elements, "elements per partition");
+           check(elements_of(tile), operand.elements, "elements per partition") && bank(operand, tile, at);
+}
+
+bool Limits::bank(const spec::OperandDesc &operand, const spec::Tile &tile, Position at) {
+    if (!operand.one_bank || tile.reg != 0)
+        return true;
+    const auto [low, high] = extent_of(tile);
+    if (builder::in_one_bank(low, high))
+        return true;
+    return fail(at, fmt::format("{} covers bytes {}..{} of each partition: more than one PSUM bank ({} bytes)",
+                                operand.name, low, high - 1, spec::PSUM_BANK_BYTES));
 }
 
 bool Limits::kind(const spec::OperandDesc &operand, spec::ScalarKind kind, Position at) {
     if (builder::in_set(operand.kinds, kind))
         return true;
-    std::string words;
-    for (const spec::ScalarKind other : spec::values<spec::ScalarKind>())
-        if (builder::in_set(operand.kinds, other))
-            words += (words.empty() ? "" : " or ") + std::string(word_of(other));
-    return fail(at, fmt::format("{} of '{}' is {}, not {}", operand.name, mnemonic_.word, words, word_of(kind)));
+    return fail(at, fmt::format("{} of '{}' is {}, not {}", operand.name, mnemonic_.word, kind_names(operand.kinds),
+                                word_of(kind)));
 }
 
 bool Limits::value(const spec::OperandDesc &operand, const spec::EnumValueDesc &value, Position at) {

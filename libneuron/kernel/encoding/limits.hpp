@@ -6,12 +6,22 @@
  */
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "diagnostics.hpp"
 #include "mnemonics.hpp"
 
 namespace neuron::encoding {
+
+// What the tables allow, in words.
+
+/** "sbuf or psum". */
+std::string space_names(std::uint32_t spaces);
+/** "f32, bf16 or f16". */
+std::string dtype_names(std::uint32_t dtypes);
+/** "a number or a column". */
+std::string kind_names(std::uint32_t kinds);
 
 /** Judges one instruction on its engine, for the chip of a profile if there is one. Each check reports its error. */
 class Limits {
@@ -31,6 +41,7 @@ public:
     bool value(const spec::OperandDesc &operand, const spec::EnumValueDesc &value, Position at);
 
 private:
+    bool bank(const spec::OperandDesc &operand, const spec::Tile &tile, Position at);
     bool fail(Position at, std::string message);
     /** Whether the chip has what came with version `since`; `what` begins the
    * message if not. */

@@ -171,6 +171,13 @@ OperandDesc element(const OperandDesc &operand, std::uint32_t index) {
     return out;
 }
 
+std::string value_names(const OperandDesc &operand) {
+    std::string out;
+    for (const spec::EnumValueDesc &value : operand.enum_desc->values)
+        out += (out.empty() ? "" : ", ") + lower(value.name);
+    return out;
+}
+
 std::string engine_names(const InsnDesc &instruction) {
     std::vector<std::string_view> names;
     for (const spec::Engine engine : spec::values<spec::Engine>())

@@ -62,6 +62,9 @@ bool is_semaphore(const spec::OperandDesc &operand);
 /** Element `index` of an array, as an operand of its own. */
 spec::OperandDesc element(const spec::OperandDesc &operand, std::uint32_t index);
 
+/** "write, add, max": the values of an enum or flags operand. */
+std::string value_names(const spec::OperandDesc &operand);
+
 /** "PE", "ACT, POOL and SP". */
 std::string engine_names(const spec::InsnDesc &instruction);
 

@@ -66,6 +66,11 @@ void Streams::refer(spec::Engine engine, const spec::OperandDesc &operand, std::
 
 bool Streams::empty() const { return std::ranges::all_of(image_.streams, &std::vector<InstructionBytes>::empty); }
 
+void Streams::expect_some(Diagnostics &diagnostics) const {
+    if (empty() && !diagnostics.any())
+        diagnostics.error({}, "no engine has instructions");
+}
+
 bool Streams::declare_cores(std::int64_t number, Position at) {
     if (number < 1 || number > spec::MAX_CORES) {
         diagnostics_.error(at, fmt::format(".cores {} is not in 1..{}", number, spec::MAX_CORES));
@@ -88,38 +93,41 @@ bool Streams::declare_sbuf(std::int64_t bytes, Position at) {
     return false;
 }
 
-void Streams::resolve() {
-    for (Pending &pending : pending_) {
-        const auto &labels = labels_[static_cast<std::size_t>(pending.engine)];
-        if (const auto target = labels.find(pending.label); target != labels.end())
-            store_operand(stream(pending.engine)[pending.index], *pending.operand, target->second.index);
+void Streams::resolve(KernelImage &image, Diagnostics &diagnostics) const {
+    for (const Pending &pending : pending_) {
+        const auto engine = static_cast<std::size_t>(pending.engine);
+        if (const auto target = labels_[engine].find(pending.label); target != labels_[engine].end())
+            store_operand(image.streams[engine][pending.index], *pending.operand, target->second.index);
         else
-            diagnostics_.error_in(
-                std::move(pending.frames), pending.where,
+            diagnostics.error_in(
+                pending.frames, pending.where,
                 fmt::format("undefined label '{}' in the stream of {}", pending.label, spec::name(pending.engine)));
     }
 }
 
-void Streams::list_labels() {
-    std::vector<std::pair<std::size_t, KernelSymbol>> symbols;
+std::vector<KernelSymbol> Streams::symbols() const {
+    std::vector<std::pair<std::size_t, KernelSymbol>> list;
     for (std::size_t engine = 0; engine < labels_.size(); ++engine)
         for (const auto &[name, label] : labels_[engine])
-            symbols.push_back({label.order, {name, static_cast<spec::Engine>(engine), label.index}});
-    std::ranges::sort(symbols, {}, [](const auto &entry) {
+            list.push_back({label.order, {name, static_cast<spec::Engine>(engine), label.index}});
+    std::ranges::sort(list, {}, [](const auto &entry) {
         return std::tuple(entry.second.engine, entry.second.instruction, entry.first);
     });
-    for (auto &[order, symbol] : symbols)
-        image_.symbols.push_back(std::move(symbol));
+    std::vector<KernelSymbol> out;
+    for (auto &[order, symbol] : list)
+        out.push_back(std::move(symbol));
+    return out;
 }
 
-KernelImage Streams::finish(std::vector<KernelParam> params) {
-    resolve();
-    list_labels();
-    image_.params = std::move(params);
-    image_.sbuf_bytes = sbuf_declared_      ? static_cast<std::uint32_t>(*sbuf_declared_)
-                        : sbuf_by_register_ ? 0
-                                            : sbuf_seen_;
-    return std::move(image_);
+KernelImage Streams::finish(std::vector<KernelParam> params, Diagnostics &diagnostics) const {
+    KernelImage image = image_;
+    resolve(image, diagnostics);
+    image.symbols = symbols();
+    image.params = std::move(params);
+    image.sbuf_bytes = sbuf_declared_      ? static_cast<std::uint32_t>(*sbuf_declared_)
+                       : sbuf_by_register_ ? 0
+                                           : sbuf_seen_;
+    return image;
 }
 
 } // namespace neuron::encoding

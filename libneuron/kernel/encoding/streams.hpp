@@ -46,13 +46,15 @@ public:
         return image_.streams[static_cast<std::size_t>(engine)];
     }
     bool empty() const;
+    /** Reports it if no engine has instructions, unless there are other errors. */
+    void expect_some(Diagnostics &diagnostics) const;
 
     bool declare_cores(std::int64_t number, Position at);
     /** For kernels whose tiles move with a register; 0: unknown. */
     bool declare_sbuf(std::int64_t bytes, Position at);
 
-    /** Once, at the end. The image counts only if no error was reported. */
-    KernelImage finish(std::vector<KernelParam> params);
+    /** The kernel as it is. The image counts only if no error was reported. */
+    KernelImage finish(std::vector<KernelParam> params, Diagnostics &diagnostics) const;
 
 private:
     struct Pending {
@@ -64,8 +66,8 @@ private:
         std::vector<Frame> frames;
     };
 
-    void resolve();
-    void list_labels();
+    void resolve(KernelImage &image, Diagnostics &diagnostics) const;
+    std::vector<KernelSymbol> symbols() const;
 
     Diagnostics &diagnostics_;
     KernelImage image_;

@@ -91,6 +91,12 @@ std::optional<std::uint32_t> semaphore_number(std::int64_t value, Position at, D
     return in_file(value, {"s", "semaphore", spec::SEMAPHORES}, at, diagnostics);
 }
 
+std::optional<std::uint32_t> semaphore_value(std::int64_t value, Position at, Diagnostics &diagnostics) {
+    if (!in_range(value, range_of_type<std::uint32_t>, "semaphore value", at, diagnostics))
+        return std::nullopt;
+    return static_cast<std::uint32_t>(value);
+}
+
 std::optional<std::uint32_t> argument_number(std::int64_t value, Position at, Diagnostics &diagnostics) {
     return in_file(value, {"arg", "launch argument", spec::LAUNCH_ARGS}, at, diagnostics);
 }
@@ -129,6 +135,16 @@ std::optional<spec::Tile> tile_head(spec::Space space, spec::Dtype dtype, std::i
     return tile;
 }
 
+Extent extent_of(const spec::Tile &tile) {
+    const std::int64_t size = spec::bytes(tile.dtype);
+    Extent out = {tile.offset, std::int64_t{tile.offset} + size};
+    for (std::size_t i = 0; i < tile.num.size(); ++i) {
+        const std::int64_t span = std::int64_t{tile.num[i] - 1} * tile.step[i] * size;
+        (span < 0 ? out.low : out.high) += span;
+    }
+    return out;
+}
+
 bool check_tile(const spec::Tile &tile, const spec::ProfileDesc *profile, Position at, Diagnostics &diagnostics) {
     const auto fail = [&](std::string message) {
         diagnostics.error(at, std::move(message));
@@ -144,13 +160,7 @@ bool check_tile(const spec::Tile &tile, const spec::ProfileDesc *profile, Positi
         return tile.offset < room.bytes || fail(fmt::format("byte offset {} lies outside {}", tile.offset, room.name));
     if (tile.offset % size != 0)
         return fail(fmt::format("byte offset {} is not a multiple of the element size {}", tile.offset, size));
-    std::int64_t low = 0, high = 0;
-    for (std::size_t i = 0; i < tile.num.size(); ++i) {
-        const std::int64_t span = std::int64_t{tile.num[i] - 1} * tile.step[i] * size;
-        (span < 0 ? low : high) += span;
-    }
-    low += tile.offset;
-    high += std::int64_t{tile.offset} + size;
+    const auto [low, high] = extent_of(tile);
     if (low >= 0 && high <= room.bytes)
         return true;
     return fail(fmt::format("tile covers bytes {}..{} of each partition, outside {}", low, high - 1, room.name));

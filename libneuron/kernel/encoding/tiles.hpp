@@ -76,6 +76,13 @@ bool check_tile(const spec::Tile &tile, const spec::ProfileDesc *profile, Positi
 bool place_tile(spec::Tile &tile, const std::vector<Dimension> &dims, const spec::ProfileDesc *profile, Position at,
                 Diagnostics &diagnostics);
 
+/** Bytes of each partition that a tile without a register covers: from low to high - 1. */
+struct Extent {
+    std::int64_t low = 0;
+    std::int64_t high = 0;
+};
+Extent extent_of(const spec::Tile &tile);
+
 /** First byte behind what the tile covers in SBUF without its register; 0 for a tile in PSUM. */
 std::uint32_t sbuf_end(const spec::Tile &tile);
 
@@ -98,6 +105,8 @@ std::int64_t elements_of(const spec::Tile &tile);
 /** "there is no register r64; they are r0..r63"; likewise for semaphores and launch arguments. */
 std::optional<std::uint32_t> register_number(std::int64_t value, Position at, Diagnostics &diagnostics);
 std::optional<std::uint32_t> semaphore_number(std::int64_t value, Position at, Diagnostics &diagnostics);
+/** "semaphore value is -1: at least 0". */
+std::optional<std::uint32_t> semaphore_value(std::int64_t value, Position at, Diagnostics &diagnostics);
 std::optional<std::uint32_t> argument_number(std::int64_t value, Position at, Diagnostics &diagnostics);
 
 } // namespace neuron::encoding

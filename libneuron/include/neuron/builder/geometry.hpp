@@ -22,6 +22,11 @@ constexpr bool partitions_fit(std::int64_t first, std::int64_t end) {
     return first >= 0 && end <= spec::PARTITIONS && first < end && first % partition_unit(end - first) == 0;
 }
 
+/** Whether bytes low to high - 1 of a partition of PSUM lie in one bank. */
+constexpr bool in_one_bank(std::int64_t low, std::int64_t high) {
+    return low / spec::PSUM_BANK_BYTES == (high - 1) / spec::PSUM_BANK_BYTES;
+}
+
 /** Bit of a value in the sets that the contract's tables hold. */
 template<class E>
 constexpr bool in_set(std::uint32_t set, E value) {
