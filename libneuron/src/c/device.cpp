@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "handles.hpp"
+
+using namespace neuron;
+
+namespace {
+
+template<std::size_t Size>
+void set_text(char (&out)[Size], std::string_view text) {
+    const std::size_t length = std::min(text.size(), Size - 1);
+    std::copy_n(text.begin(), length, out);
+    out[length] = '\0';
+}
+
+const char *text_or(const char *text, const char *other) { return text != nullptr ? text : other; }
+
+DeviceOptions options_of(const neuron_device_options &in) {
+    DeviceOptions out;
+    out.backend = text_or(in.backend, out.backend.c_str());
+    out.node = text_or(in.node, "");
+    out.sim.profile = text_or(in.sim_profile, "");
+    out.sim.hbm_bytes = in.sim_hbm_bytes;
+    out.sim.cores = in.sim_cores;
+    out.sim.threads = in.sim_threads;
+    out.sim.seed = in.sim_seed;
+    out.sim.stepped = in.sim_stepped != 0;
+    out.sim.hazards = in.sim_hazards != 0;
+    if (in.log != nullptr)
+        out.log = [log = in.log, user = in.log_user](LogLevel level, std::string_view message) {
+            log(user, static_cast<neuron_log_level>(level), std::string(message).c_str());
+        };
+    return out;
+}
+
+} // namespace
+
+neuron_device_info c::info_of(const DeviceInfo &info) {
+    neuron_device_info out{};
+    set_text(out.backend, info.backend);
+    set_text(out.name, info.name);
+    if (const spec::ProfileDesc *profile = spec::find_profile(info.profile))
+        set_text(out.profile, profile->name);
+    out.spec_version = info.spec_version;
+    out.driver_spec_version = info.driver_spec_version;
+    out.cores = info.cores;
+    out.sbuf_bytes = info.sbuf_bytes;
+    out.psum_bytes = info.psum_bytes;
+    out.hbm_banks = info.hbm_banks;
+    out.hbm_bytes = info.hbm_bytes;
+    out.hbm_free = info.hbm_free;
+    out.aperture_bytes = info.aperture_bytes;
+    out.va_start = info.va_start;
+    out.va_end = info.va_end;
+    out.clock_ns = info.clock_ns;
+    out.page_size = info.page_size;
+    out.max_queues = info.max_queues;
+    out.reset_count = info.reset_count;
+    return out;
+}
+
+neuron_status neuron_device_list_create(neuron_device_list **list, neuron_error **error) {
+    return c::clear(list) ? c::give(list, error, Device::list()) : c::invalid(error, "list is NULL");
+}
+
+size_t neuron_device_list_count(const neuron_device_list *list) { return list != nullptr ? list->nodes.size() : 0; }
+
+bool neuron_device_list_get(const neuron_device_list *list, size_t index, struct neuron_device_node *node) {
+    if (index >= neuron_device_list_count(list))
+        return false;
+    const DeviceNode &from = list->nodes[index];
+    return c::fill(node, neuron_device_node{0, from.name.c_str(), from.path.c_str(), from.driver.c_str(),
+                                            from.address.c_str(), from.problem.c_str()});
+}
+
+void neuron_device_list_free(neuron_device_list *list) { delete list; }
+
+neuron_status neuron_device_open(const struct neuron_device_options *options, neuron_device **device,
+                                 neuron_error **error) {
+    neuron_status status = NEURON_OK;
+    neuron_device_options own;
+    if (!c::clear(device))
+        return c::invalid(error, "device is NULL");
+    if (!c::take(own, options, "device options", status, error))
+        return status;
+    return c::give(device, error, Device::open(options_of(own)));
+}
+
+neuron_status neuron_device_get_info(const neuron_device *device, struct neuron_device_info *info, neuron_error **error) {
+    if (device == nullptr)
+        return c::invalid(error, "device is NULL");
+    return c::fill(info, c::info_of(device->value.info())) ? c::good(error)
+                                                           : c::invalid(error, "info is NULL, or its size is not set");
+}
+
+void neuron_device_close(neuron_device *device) { delete device; }
+
+neuron_status neuron_context_create(const neuron_device *device, const struct neuron_context_options *options,
+                                    neuron_context **context, neuron_error **error) {
+    neuron_status status = NEURON_OK;
+    neuron_context_options own;
+    if (!c::clear(context) || device == nullptr)
+        return c::invalid(error, context == nullptr ? "context is NULL" : "device is NULL");
+    if (!c::take(own, options, "context options", status, error))
+        return status;
+    return c::give(context, error, Context::create(device->value));
+}
+
+neuron_status neuron_context_get_info(const neuron_context *context, struct neuron_device_info *info,
+                                  neuron_error **error) {
+    if (context == nullptr)
+        return c::invalid(error, "context is NULL");
+    const auto found = context->value.info();
+    if (!found)
+        return c::report(error, found.error());
+    return c::fill(info, c::info_of(*found)) ? c::good(error)
+                                             : c::invalid(error, "info is NULL, or its size is not set");
+}
+
+neuron_status neuron_context_get_stats(const neuron_context *context, struct neuron_context_stats *stats,
+                                   neuron_error **error) {
+    if (context == nullptr)
+        return c::invalid(error, "context is NULL");
+    const Stats from = context->value.stats();
+    const struct neuron_context_stats out = {
+        0,          from.bytes_written, from.bytes_read, from.jobs, from.packets, from.submit_calls, from.wait_calls,
+        from.faults};
+    return c::fill(stats, out) ? c::good(error) : c::invalid(error, "stats is NULL, or its size is not set");
+}
+
+void neuron_context_destroy(neuron_context *context) { delete context; }
