@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs the Debian 12 packages that are missing: deps.sh [build] [run] [test] [bench] [tidy] (default: the first three).
+# Installs the Debian 12 packages that are missing: deps.sh [build] [run] [test] [package] [bench] [tidy] (default: the first three).
 # What Debian 12 does not have (QEMU's source, the 6.12 kernel) is fetched by the scripts that use it.
 set -euo pipefail
 # shellcheck source=tools/build/common.sh
@@ -15,7 +15,9 @@ declare -A packages=(
 		libattr1-dev libfdt-dev libglib2.0-dev libslirp-dev
 		bc binutils bison flex kmod pahole perl"
 	[run]="busybox-static qemu-system-data seabios"
-	[test]="clang clang-format dkms libclang-rt-14-dev llvm shellcheck sparse"
+	[test]="clang clang-format dkms libclang-rt-14-dev lintian llvm man-db mandoc shellcheck sparse
+		chrpath debhelper dh-dkms"
+	[package]="chrpath debhelper dh-dkms file"
 	[bench]="fio"
 	[tidy]="clang-tidy"
 )
