@@ -2,7 +2,7 @@
 # The front door: every target is one script. `make help` says what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run shell test bench build deps spec builder-calls user qemu module guest lint fuzz tidy format install clean distclean
+.PHONY: help run shell test bench build deps spec builder-calls user qemu module guest lint fuzz tidy format install uninstall deb clean distclean
 
 help: ## say what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -60,6 +60,12 @@ format: deps ## bring the C++ into style
 
 install: user qemu ## install user space and QEMU below PREFIX, the module for DKMS
 	@tools/build/install.sh
+
+uninstall: ## remove what install has installed with the same PREFIX
+	@tools/build/uninstall.sh
+
+deb: build ## make Debian packages of what is built
+	@tools/build/deb.sh
 
 clean: ## remove what was built here
 	rm -rf build

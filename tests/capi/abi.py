@@ -50,4 +50,4 @@ def layouts(header: Path, lines: list[str]) -> list[str]:
 def interface(library: Path, header: Path) -> str:
     lines = declarations(header)
     parts = ("symbols", symbols(library)), ("declarations", lines), ("layouts", layouts(header, lines))
-    return "".join(f"== {name}\n" + "".join(f"{line}\n" for line in body) for name, body in parts)
+    return "# SPDX-License-Identifier: MIT\n" + "".join(f"== {name}\n" + "".join(f"{line}\n" for line in body) for name, body in parts)

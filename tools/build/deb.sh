@@ -43,6 +43,25 @@ cp -r "$NEURON_TOP/packaging/debian" "$tree/debian"
 mv "$module/dkms.conf" "$tree/debian/neuron-accel-dkms.dkms"
 rm "$module/COPYING" "$module/LICENSE"
 
+# What the tool brings beside itself.
+for folder in man/man1 bash-completion zsh fish; do
+	[ ! -e "$stage/usr/share/$folder" ] || printf 'usr/share/%s\n' "$folder" >>"$tree/debian/neuron-tools.install"
+done
+
+# Who packages it for others says who he is, in the variables that Debian's tools have for that.
+name=${DEBFULLNAME:-The neuron-accel authors}
+if [ -z "${DEBEMAIL:-}" ]; then
+	for package in libneuron0 libneuron-dev neuron-tools neuron-accel-dkms neuron-qemu; do
+		cat >"$tree/debian/$package.lintian-overrides" <<-OVERRIDES
+			# Made and used on one machine: there is nobody to write to. DEBEMAIL names a maintainer.
+			bogus-mail-host
+			bogus-mail-host-in-debian-changelog
+		OVERRIDES
+	done
+fi
+maintainer="$name <${DEBEMAIL:-neuron-accel@localhost}>"
+sed -i "s/^Maintainer: .*/Maintainer: $maintainer/" "$tree/debian/control"
+
 # The date is that of the last change, so that the same tree gives the same packages.
 date=$(git -C "$NEURON_TOP" log -1 --format=%cD 2>/dev/null) || date=$(date -R -r "$NEURON_TOP/meson.build")
 cat >"$tree/debian/changelog" <<CHANGELOG
@@ -50,7 +69,7 @@ neuron-accel ($version) UNRELEASED; urgency=medium
 
   * Packages of the tree as it is.
 
- -- The neuron-accel authors <neuron-accel@localhost>  $date
+ -- $maintainer  $date
 CHANGELOG
 
 (cd "$tree" && logged "$log" dpkg-buildpackage -b -us -uc -d)

@@ -264,7 +264,7 @@ NEURON_C_API neuron_status neuron_device_open(const struct neuron_device_options
  * Threading: any thread.
  */
 NEURON_C_API neuron_status neuron_device_get_info(const neuron_device *device, struct neuron_device_info *info,
-                                              neuron_error **error);
+                                                  neuron_error **error);
 
 /**
  * Closes a device, when nothing made from it is left.
@@ -318,7 +318,7 @@ NEURON_C_API neuron_status neuron_context_create(const neuron_device *device,
  * Threading: any thread.
  */
 NEURON_C_API neuron_status neuron_context_get_info(const neuron_context *context, struct neuron_device_info *info,
-                                               neuron_error **error);
+                                                   neuron_error **error);
 
 /**
  * Tells what a context has done so far.
@@ -329,7 +329,7 @@ NEURON_C_API neuron_status neuron_context_get_info(const neuron_context *context
  * Threading: any thread.
  */
 NEURON_C_API neuron_status neuron_context_get_stats(const neuron_context *context, struct neuron_context_stats *stats,
-                                                neuron_error **error);
+                                                    neuron_error **error);
 
 /**
  * Ends a context, when no buffer and no queue of it is left.

@@ -85,7 +85,8 @@ neuron_status neuron_device_open(const struct neuron_device_options *options, ne
     return c::give(device, error, Device::open(options_of(own)));
 }
 
-neuron_status neuron_device_get_info(const neuron_device *device, struct neuron_device_info *info, neuron_error **error) {
+neuron_status neuron_device_get_info(const neuron_device *device, struct neuron_device_info *info,
+                                     neuron_error **error) {
     if (device == nullptr)
         return c::invalid(error, "device is NULL");
     return c::fill(info, c::info_of(device->value.info())) ? c::good(error)
@@ -106,7 +107,7 @@ neuron_status neuron_context_create(const neuron_device *device, const struct ne
 }
 
 neuron_status neuron_context_get_info(const neuron_context *context, struct neuron_device_info *info,
-                                  neuron_error **error) {
+                                      neuron_error **error) {
     if (context == nullptr)
         return c::invalid(error, "context is NULL");
     const auto found = context->value.info();
@@ -117,7 +118,7 @@ neuron_status neuron_context_get_info(const neuron_context *context, struct neur
 }
 
 neuron_status neuron_context_get_stats(const neuron_context *context, struct neuron_context_stats *stats,
-                                   neuron_error **error) {
+                                       neuron_error **error) {
     if (context == nullptr)
         return c::invalid(error, "context is NULL");
     const Stats from = context->value.stats();
