@@ -43,16 +43,21 @@ cp -r "$NEURON_TOP/packaging/debian" "$tree/debian"
 mv "$module/dkms.conf" "$tree/debian/neuron-accel-dkms.dkms"
 rm "$module/COPYING" "$module/LICENSE"
 
-# What the tool brings beside itself.
-for folder in man/man1 bash-completion zsh fish; do
-	[ ! -e "$stage/usr/share/$folder" ] || printf 'usr/share/%s\n' "$folder" >>"$tree/debian/neuron-tools.install"
-done
+# The launcher goes with its QEMU, the other tools with their pages and completions into a package of their own.
+(cd "$stage" && find usr/bin usr/share -type f ! -path 'usr/share/man/man3/*' ! -path 'usr/share/neuron-accel/*') |
+	while IFS= read -r path; do
+		case ${path##*/} in
+		*neuron-vm*) package=neuron-qemu ;;
+		*) package=neuron-tools ;;
+		esac
+		printf '%s %s\n' "$path" "${path%/*}" >>"$tree/debian/$package.install"
+	done
 
 # Who packages it for others says who he is, in the variables that Debian's tools have for that.
 name=${DEBFULLNAME:-The neuron-accel authors}
 if [ -z "${DEBEMAIL:-}" ]; then
 	for package in libneuron0 libneuron-dev neuron-tools neuron-accel-dkms neuron-qemu; do
-		cat >"$tree/debian/$package.lintian-overrides" <<-OVERRIDES
+		cat >>"$tree/debian/$package.lintian-overrides" <<-OVERRIDES
 			# Made and used on one machine: there is nobody to write to. DEBEMAIL names a maintainer.
 			bogus-mail-host
 			bogus-mail-host-in-debian-changelog

@@ -14,6 +14,7 @@ logged "$NEURON_BUILD/log/install.log" meson configure "$NEURON_BUILD/user" "-Dp
 logged "$NEURON_BUILD/log/install.log" ninja -C "$NEURON_BUILD/user" build.ninja
 mapfile -t files < <(meson introspect "$NEURON_BUILD/user" --installed |
 	python3 -c 'import json, sys; print("\n".join(json.load(sys.stdin).values()))')
+rm -rf "$root$prefix/share/neuron-accel"
 # The links of a library are not in that list: whatever leads to one of its files.
 for file in "${files[@]}"; do
 	case $file in
