@@ -42,14 +42,8 @@ struct BoInfo {
     std::uint64_t size; ///< rounded up
 };
 
-/** Condition of a queue, as the driver tells it. */
-struct QueueStatus {
-    enum class State : std::uint8_t { ok, faulted, timed_out, canceled, lost };
-    State state = State::ok;
-    std::uint64_t submitted = 0;    ///< newest job
-    std::uint64_t completed = 0;    ///< newest job that is done
-    std::optional<FaultInfo> fault; ///< its job and packet are as the driver counts them; no opcode
-};
+/** As the driver tells it: the fault's job and packet are as the driver counts them, without opcode and place. */
+using neuron::QueueStatus;
 
 /** How a job ended: 0, or a positive errno: EIO faulted, ECANCELED, ETIME, ENODEV. */
 using JobStatus = int;
@@ -65,7 +59,7 @@ struct Submitted {
 
 /**
  * A queue of a context; destroying it stops its jobs. Jobs have numbers from 1 in the order of acceptance.
- * Threading: one thread at a time, but for wait_shared() and query(), which any thread may call.
+ * Threading: one thread at a time, but for wait_shared(), query() and times(), which any thread may call.
  */
 class QueuePort {
 public:
@@ -73,8 +67,8 @@ public:
 
     /**
      * Stops the jobs in flight, waits until the device has let go of them, and frees the queue. Called once, by the
-     * owner, who may be one of several that hold the object: afterwards only wait_shared() and query() are called, and
-     * give an error or what was known at the end.
+     * owner, who may be one of several that hold the object: afterwards only the calls for any thread are made, and
+     * give an error or what was known at the end; times() knows nothing then.
      */
     virtual void close() = 0;
 
@@ -88,6 +82,9 @@ public:
     virtual Result<std::optional<JobStatus>> wait_shared(std::uint64_t job, Deadline deadline) = 0;
 
     virtual Result<QueueStatus> query() = 0;
+
+    /** When a job ran; empty if that is not known, or not any more. Any thread; the job has ended. */
+    virtual Result<std::optional<JobTimes>> times(std::uint64_t job) = 0;
 
     /** True if jobs in flight are bound to the thread that submitted them. */
     virtual bool thread_bound() const noexcept = 0;

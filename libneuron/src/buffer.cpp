@@ -10,8 +10,10 @@ namespace detail {
 
 BufferState::~BufferState() {
     const Stopwatch watch(context->counters.map_ns);
-    if (va != 0)
+    if (va != 0) {
+        context->addresses->remove(va); // before another buffer may get the addresses
         context->backend->unbind(va, info.size);
+    }
     if (!mapping.empty())
         context->backend->bo_unmap(mapping);
     context->backend->bo_destroy(info.handle);
@@ -40,6 +42,7 @@ Result<std::shared_ptr<BufferState>> bound(const std::shared_ptr<ContextState> &
     if (!va)
         return tl::unexpected(va.error());
     state->va = *va;
+    owner->addresses->add(*va, bo.size, options.label);
     return state;
 }
 
@@ -71,7 +74,7 @@ Result<Buffer> Buffer::import_fd(const Context &context, int fd, const ImportOpt
     const auto bo = owner->backend->bo_import(fd);
     if (!bo)
         return tl::unexpected(bo.error());
-    auto state = detail::bound(owner, *bo, {.read_only = options.read_only, .shareable = true});
+    auto state = detail::bound(owner, *bo, {.read_only = options.read_only, .shareable = true, .label = options.label});
     if (!state)
         return detail::forward_error(state);
     return Buffer(std::move(*state));

@@ -92,7 +92,7 @@ Result<void> QueueState::wait(Job job, Deadline deadline) {
     if (**status == 0)
         return {};
     context->counters.faults.fetch_add(1, std::memory_order_relaxed);
-    return tl::unexpected(job_error(*port_, job.number, **status, &history_));
+    return tl::unexpected(job_error(*port_, job.number, **status, &history_, *context->addresses));
 }
 
 // Jobs end in order and a failed one stops the queue: all after the first failed one have failed.
@@ -132,10 +132,26 @@ Result<bool> QueueState::done(Job job) {
     return status->has_value();
 }
 
+Result<JobTimes> QueueState::times(Job job) const {
+    if (auto good = check_job(job); !good)
+        return forward_error(good);
+    return job_times(*port_, job.number);
+}
+
+Result<QueueStatus> QueueState::status() const {
+    auto status = port_->query();
+    if (status && status->fault) {
+        status->fault->opcode = history_.find(status->fault->job, status->fault->packet);
+        context->addresses->locate(*status->fault);
+    }
+    return status;
+}
+
 Result<QueueState::ArgumentSlot> QueueState::next_argument_slot() {
     constexpr std::size_t slot_bytes = spec::LAUNCH_ARGS * sizeof(std::uint64_t);
     if (!arguments_) {
-        auto made = Buffer::create(Context(context), argument_slots * slot_bytes, {.read_only = true});
+        auto made = Buffer::create(Context(context), argument_slots * slot_bytes,
+                                   {.read_only = true, .label = "arguments of a queue"});
         if (!made)
             return forward_error(made);
         arguments_ = std::move(*made);
@@ -156,7 +172,7 @@ Result<QueueState::ArgumentSlot> QueueState::next_argument_slot() {
 
 Result<Buffer *> QueueState::staging() {
     if (!staging_) {
-        auto made = Buffer::create(Context(context), staging_bytes);
+        auto made = Buffer::create(Context(context), staging_bytes, {.label = "staging of a queue"});
         if (!made)
             return forward_error(made);
         staging_ = std::move(*made);

@@ -25,6 +25,8 @@ public:
     Result<void> wait(Job job, Deadline deadline);
     Result<void> wait_idle(Deadline deadline);
     Result<bool> done(Job job);
+    Result<JobTimes> times(Job job) const;
+    Result<QueueStatus> status() const;
 
     /** Room for the arguments of one launch. */
     struct ArgumentSlot {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 
 #include <neuron/context.hpp>
 #include <neuron/fd.hpp>
@@ -31,10 +32,12 @@ struct BufferOptions {
     bool mappable = false;               ///< HBM only: allocate it where the CPU can map it (scarce).
     bool read_only = false;              ///< The device may not write it.
     bool shareable = false;              ///< Host only: export_fd() may be called.
+    std::string label{};                 ///< What faults call it; any text.
 };
 
 struct ImportOptions {
     bool read_only = false; ///< The device of this context may not write it.
+    std::string label{};    ///< What faults call it; any text.
 };
 
 /**

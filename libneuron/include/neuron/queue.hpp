@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -18,7 +19,15 @@ namespace neuron {
 namespace detail {
 class QueueState;
 class QueuePort;
+class AddressMap;
 } // namespace detail
+
+/** Who goes first where queues compete; strict: a queue waits while one of higher priority has work that can go on. */
+enum class Priority : std::uint8_t {
+    normal,
+    low,  ///< After all others.
+    high, ///< Before all others. The accel backend asks for CAP_SYS_NICE.
+};
 
 /** How jobs enter the kernel. The sim backend has a single way and ignores the choice. */
 enum class SubmitPath : std::uint8_t {
@@ -33,6 +42,49 @@ struct QueueOptions {
     /** A job that makes no progress for this long is stopped, with ErrorCode::timeout. 0 for the driver's default. */
     std::chrono::milliseconds job_timeout{0};
     SubmitPath path = SubmitPath::automatic;
+    Priority priority = Priority::normal;
+    /** Interrupts of up to so many jobs are held back, until the queue has nothing more to do; 0: none. With coalesce_time. */
+    std::uint32_t coalesce_jobs = 0;
+    /** But none of them longer than this; whole microseconds. */
+    std::chrono::microseconds coalesce_time{0};
+    /**
+     * The queue raises no interrupts: who waits looks for itself, for the price of a processor. With SubmitPath::uring the
+     * ring is one with IORING_SETUP_IOPOLL. Not with coalescing.
+     */
+    bool polled = false;
+    /**
+     * io_uring only: a thread of the kernel takes the jobs (IORING_SETUP_SQPOLL), so that submitting is no system call as long as
+     * that thread is awake, which it is for sqpoll_idle after a job. It occupies a processor meanwhile.
+     */
+    bool sqpoll = false;
+    std::chrono::milliseconds sqpoll_idle{50};
+};
+
+/** Condition of a queue. */
+struct QueueStatus {
+    enum class State : std::uint8_t {
+        ok,        ///< Takes jobs.
+        faulted,   ///< Stopped by a fault of one of its jobs: fault tells it.
+        timed_out, ///< Stopped because a job made no progress.
+        canceled,  ///< Stopped because of another queue of the context.
+        lost,      ///< The device was reset or is gone.
+    };
+    State state = State::ok;
+    Priority priority = Priority::normal;
+    std::uint64_t submitted = 0;           ///< Newest job.
+    std::uint64_t completed = 0;           ///< Newest job that has ended, well or not.
+    std::optional<FaultInfo> fault{};      ///< The whole record.
+    std::chrono::nanoseconds busy_time{0}; ///< For how long it had work in the device and did not wait for cores.
+    std::chrono::nanoseconds core_time{0}; ///< The same for NeuronCores, those of a job added up.
+};
+
+/** Name of a state as in the source, e.g. "timed_out". */
+NEURON_API std::string_view name(QueueStatus::State state) noexcept;
+
+/** When a job ran, by the clock of the device: DeviceInfo::clock_ns is that clock. */
+struct JobTimes {
+    std::chrono::nanoseconds start{0}; ///< Its first packet was taken up.
+    std::chrono::nanoseconds end{0};   ///< Its last packet had retired.
 };
 
 /** A submitted job of one queue: numbers count from 1 in the order of submission. */
@@ -53,12 +105,17 @@ public:
     NEURON_API Result<void> wait(std::chrono::nanoseconds timeout = forever) const;
     /** True once the job has ended, well or not. */
     NEURON_API Result<bool> done() const;
+    /** Same as Queue::times(). */
+    NEURON_API Result<JobTimes> times() const;
 
     /** For the library itself. */
-    Event(std::shared_ptr<detail::QueuePort> port, std::uint64_t job) : port_(std::move(port)), job_(job) {}
+    Event(std::shared_ptr<detail::QueuePort> port, std::shared_ptr<const detail::AddressMap> addresses,
+          std::uint64_t job)
+        : port_(std::move(port)), addresses_(std::move(addresses)), job_(job) {}
 
 private:
     std::shared_ptr<detail::QueuePort> port_;
+    std::shared_ptr<const detail::AddressMap> addresses_;
     std::uint64_t job_;
 };
 
@@ -73,7 +130,11 @@ private:
  */
 class Queue {
 public:
-    /** @return out_of_memory if the device has no queue left; unsupported if SubmitPath::uring was asked for and is not there. */
+    /**
+     * @return out_of_memory if the device has no queue left; unsupported if SubmitPath::uring, or what needs it, was asked for
+     *         and is not there; permission_denied for a priority that this process may not have; invalid_argument for options
+     *         out of range or against each other.
+     */
     NEURON_API static Result<Queue> create(const Context &context, const QueueOptions &options = {});
 
     /** Stops the jobs in flight and waits until the device has let go of them. */
@@ -106,6 +167,13 @@ public:
     NEURON_API Result<void> wait_idle(std::chrono::nanoseconds timeout = forever);
     /** True once the job has ended, well or not. */
     NEURON_API Result<bool> done(Job job);
+    /**
+     * When a job ran. Known for as many jobs back as the ring has packets.
+     * @return timeout if it has not ended; not_found if it did not run to its end or is too far back.
+     */
+    NEURON_API Result<JobTimes> times(Job job) const;
+    /** The queue as of now. */
+    NEURON_API Result<QueueStatus> status() const;
     /** The completion of a job, to hand to another thread. */
     NEURON_API Result<Event> event(Job job) const;
 

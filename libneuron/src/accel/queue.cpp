@@ -65,8 +65,13 @@ Result<QueueStatus> QueueBase::ask() const {
         return ioctl_error(error, fmt::format("asking about queue {}", id_));
     QueueStatus status;
     status.state = state_of(query.state);
+    status.priority = query.priority == DRM_NEURON_PRIORITY_HIGH  ? Priority::high
+                      : query.priority == DRM_NEURON_PRIORITY_LOW ? Priority::low
+                                                                  : Priority::normal;
     status.submitted = query.submitted;
     status.completed = query.completed;
+    status.busy_time = std::chrono::nanoseconds(query.busy_ns);
+    status.core_time = std::chrono::nanoseconds(query.core_ns);
     if (query.fault_code != 0)
         status.fault = fault_of(query);
     return status;
@@ -128,6 +133,22 @@ Result<std::optional<detail::JobStatus>> QueueBase::wait_by_ioctl(std::uint64_t 
     return ioctl_error(error, fmt::format("waiting for job {}", job));
 }
 
+Result<std::optional<JobTimes>> QueueBase::times(std::uint64_t job) {
+    if (last_words())
+        return std::nullopt;
+    drm_neuron_wait wait{};
+    wait.queue_id = id_;
+    wait.seqno = job;
+    const int error = call(*fd_, DRM_IOCTL_NEURON_WAIT, wait);
+    if (error != 0 && last_words()) // closed meanwhile
+        return std::nullopt;
+    if (error != 0)
+        return ioctl_error(error, fmt::format("asking when job {} ran", job));
+    if (wait.end_ns == 0)
+        return std::nullopt;
+    return JobTimes{std::chrono::nanoseconds(wait.start_ns), std::chrono::nanoseconds(wait.end_ns)};
+}
+
 Result<std::optional<detail::JobStatus>> QueueBase::wait_shared(std::uint64_t job, detail::Deadline deadline) {
     if (const auto last = last_words())
         return last->status_of(job);
@@ -155,29 +176,64 @@ detail::Submitted IoctlQueue::submit(detail::JobSpan jobs) {
     return result;
 }
 
-Result<std::shared_ptr<detail::QueuePort>> create_queue(std::shared_ptr<const Fd> fd, const std::string &name,
-                                                        const QueueOptions &options, const detail::Log &log) {
-    std::optional<UringRing> ring;
-    if (options.path != SubmitPath::ioctl) {
-        auto made = UringRing::create(*fd, options.ring_log2);
-        if (made)
-            ring = std::move(*made);
-        else if (options.path == SubmitPath::uring)
-            return detail::forward_error(made);
-        else if (static std::atomic_flag said; !said.test_and_set())
-            log(LogLevel::warning, fmt::format("{}; jobs go through ioctls", made.error().message));
+namespace {
+
+std::uint32_t priority_of(Priority priority) {
+    switch (priority) {
+    case Priority::low: return DRM_NEURON_PRIORITY_LOW;
+    case Priority::high: return DRM_NEURON_PRIORITY_HIGH;
+    default: return DRM_NEURON_PRIORITY_NORMAL;
     }
+}
+
+/** The ring of the options, or none if ioctls must do. */
+Result<std::optional<UringRing>> make_ring(const Fd &fd, const QueueOptions &options, const RingOptions &wanted,
+                                           const detail::Log &log) {
+    if (options.path == SubmitPath::ioctl)
+        return std::nullopt;
+    auto made = UringRing::create(fd, wanted);
+    if (made)
+        return std::move(*made);
+    if (options.path == SubmitPath::uring || options.sqpoll)
+        return detail::forward_error(made);
+    if (static std::atomic_flag said; !said.test_and_set())
+        log(LogLevel::warning, fmt::format("{}; jobs go through ioctls", made.error().message));
+    return std::nullopt;
+}
+
+} // namespace
+
+drm_neuron_queue_create queue_request(const QueueOptions &options) {
     drm_neuron_queue_create create{};
+    create.flags = options.polled ? DRM_NEURON_QUEUE_POLLED : 0;
     create.ring_log2 = options.ring_log2;
     create.timeout_ms = static_cast<std::uint32_t>(options.job_timeout.count());
-    const int error = call(*fd, DRM_IOCTL_NEURON_QUEUE_CREATE, create);
+    create.priority = priority_of(options.priority);
+    create.coalesce_count = options.coalesce_jobs;
+    create.coalesce_usecs = static_cast<std::uint32_t>(options.coalesce_time.count());
+    return create;
+}
+
+tl::unexpected<Error> queue_error(int error, const std::string &name, const QueueOptions &options) {
     if (error == ENOSPC || error == ENOMEM)
         return detail::fail(ErrorCode::out_of_memory, "{}: no queue left", name);
-    if (error != 0)
-        return ioctl_error(error, fmt::format("{}: making a queue", name));
-    if (ring)
-        return std::make_shared<UringQueue>(std::move(fd), create.queue_id, create.syncobj, std::move(*ring),
-                                            options.ring_log2, log);
+    if (error == EACCES && options.priority == Priority::high)
+        return detail::fail(ErrorCode::permission_denied, "{}: a queue of high priority needs CAP_SYS_NICE", name);
+    return ioctl_error(error, fmt::format("{}: making a queue", name));
+}
+
+Result<std::shared_ptr<detail::QueuePort>> create_queue(std::shared_ptr<const Fd> fd, const std::string &name,
+                                                        const QueueOptions &options, const detail::Log &log) {
+    const RingOptions wanted{options.ring_log2, options.polled, options.sqpoll, options.sqpoll_idle};
+    auto ring = make_ring(*fd, options, wanted, log);
+    if (!ring)
+        return detail::forward_error(ring);
+    drm_neuron_queue_create create = queue_request(options);
+    if (const int error = call(*fd, DRM_IOCTL_NEURON_QUEUE_CREATE, create))
+        return queue_error(error, name, options);
+    if (*ring)
+        return std::make_shared<UringQueue>(std::move(fd), create.queue_id, create.syncobj, std::move(**ring), wanted,
+                                            log);
     return std::make_shared<IoctlQueue>(std::move(fd), create.queue_id, create.syncobj);
 }
 

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <optional>
 
+#include <drm/neuron_accel.h>
+
 #include <neuron/fd.hpp>
 
 #include "../backend.hpp"
@@ -17,7 +19,12 @@ namespace neuron::accel {
 Result<std::shared_ptr<detail::QueuePort>> create_queue(std::shared_ptr<const Fd> fd, const std::string &name,
                                                         const QueueOptions &options, const detail::Log &log);
 
-/** What both paths do by ioctl. */
+/** QUEUE_CREATE's arguments for the options; what is particular to a path is missing. */
+drm_neuron_queue_create queue_request(const QueueOptions &options);
+/** Why QUEUE_CREATE has failed. */
+tl::unexpected<Error> queue_error(int error, const std::string &name, const QueueOptions &options);
+
+/** What all paths do by ioctl. */
 class QueueBase : public detail::QueuePort {
 public:
     ~QueueBase() override { QueueBase::close(); }
@@ -25,6 +32,7 @@ public:
     void close() override;
     Result<std::optional<detail::JobStatus>> wait_shared(std::uint64_t job, detail::Deadline deadline) override;
     Result<detail::QueueStatus> query() override;
+    Result<std::optional<JobTimes>> times(std::uint64_t job) override;
 
 protected:
     QueueBase(std::shared_ptr<const Fd> fd, std::uint32_t id, std::uint32_t syncobj)

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <thread>
 
 #include "../job_error.hpp"
 #include "ioctl.hpp"
@@ -117,7 +118,7 @@ Result<void> UringQueue::queue_entry(std::span<const Packet> packets, std::size_
 
 Result<void> UringQueue::flush() {
     while (unsubmitted_ != 0) {
-        const int taken = io_uring_submit(ring_->get());
+        const int taken = ring_->submit();
         if (taken > 0) {
             unsubmitted_ -= std::min<std::size_t>(unsubmitted_, static_cast<std::size_t>(taken));
         } else if (taken == -EBUSY || taken == -EAGAIN) {
@@ -132,8 +133,25 @@ Result<void> UringQueue::flush() {
     return {};
 }
 
+// The kernel's own loop takes no time-out and ends when somebody else wants the processor: this one does both.
+Result<bool> UringQueue::look_for_completion(Deadline deadline) {
+    while (io_uring_cq_ready(ring_->get()) == 0) {
+        const int error = -io_uring_get_events(ring_->get());
+        if (error > 0 && error != EINTR && error != EAGAIN)
+            return detail::fail_errno(error, "io_uring: polling");
+        if (io_uring_cq_ready(ring_->get()) != 0)
+            break;
+        if (deadline <= detail::Clock::now())
+            return false;
+        std::this_thread::yield();
+    }
+    return true;
+}
+
 /** @return false if nothing completed by the deadline. */
 Result<bool> UringQueue::wait_completion(Deadline deadline) {
+    if (ring_->iopoll())
+        return look_for_completion(deadline);
     io_uring_cqe *cqe = nullptr;
     for (;;) {
         int error = 0;
@@ -157,6 +175,8 @@ Result<bool> UringQueue::wait_completion(Deadline deadline) {
 
 // Takes all completions that are there. The ring's TASKRUN flag makes the peek enter the kernel if some wait to be posted.
 void UringQueue::reap() {
+    if (ring_->iopoll() && !flights_.empty())
+        (void)io_uring_get_events(ring_->get()); // what is wrong with the ring, waiting tells
     io_uring_cqe *cqe = nullptr;
     while (io_uring_peek_cqe(ring_->get(), &cqe) == 0 && cqe != nullptr) {
         auto *flight = static_cast<Flight *>(io_uring_cqe_get_data(cqe));
@@ -237,7 +257,7 @@ Result<std::optional<JobStatus>> UringQueue::wait(std::uint64_t job, Deadline de
 
 // Called when all jobs are done: what their completions would say, the WAIT ioctl says as well.
 Result<void> UringQueue::change_thread() {
-    auto ring = UringRing::create(fd(), ring_log2_);
+    auto ring = UringRing::create(fd(), options_);
     if (!ring)
         return detail::forward_error(ring);
     ring_ = std::move(*ring);

@@ -18,8 +18,8 @@ namespace neuron::accel {
 class UringQueue final : public QueueBase {
 public:
     UringQueue(std::shared_ptr<const Fd> fd, std::uint32_t id, std::uint32_t syncobj, UringRing ring,
-               std::uint32_t ring_log2, detail::Log log)
-        : QueueBase(std::move(fd), id, syncobj), ring_(std::move(ring)), ring_log2_(ring_log2), log_(std::move(log)) {}
+               const RingOptions &options, detail::Log log)
+        : QueueBase(std::move(fd), id, syncobj), ring_(std::move(ring)), options_(options), log_(std::move(log)) {}
     ~UringQueue() override { UringQueue::close(); }
 
     void close() override;
@@ -41,7 +41,7 @@ private:
         std::vector<Packet> packets; ///< likewise
     };
 
-    std::uint64_t ring_packets() const noexcept { return std::uint64_t{1} << ring_log2_; }
+    std::uint64_t ring_packets() const noexcept { return std::uint64_t{1} << options_.ring_log2; }
     Result<void> make_room(std::size_t packets);
     Result<void> queue_entry(std::span<const Packet> packets, std::size_t index);
     Result<io_uring_sqe *> next_entry(std::uint32_t op);
@@ -50,6 +50,7 @@ private:
     void fill_pointer(io_uring_sqe &sqe, Flight &flight, std::span<const Packet> packets) const;
     Result<void> flush();
     Result<bool> wait_completion(detail::Deadline deadline);
+    Result<bool> look_for_completion(detail::Deadline deadline);
     void reap();
     void complete(Flight &flight, int result);
     bool was_refused(const Flight &flight, int error) const;
@@ -58,7 +59,7 @@ private:
     bool in_flight(std::uint64_t job) const;
 
     std::optional<UringRing> ring_;
-    std::uint32_t ring_log2_;
+    RingOptions options_;
     detail::Log log_;
     std::deque<std::unique_ptr<Flight>> flights_;       // by job; done ones go once they are at the front
     std::vector<std::unique_ptr<Flight>> spare_;        // memory of retired ones
