@@ -42,7 +42,7 @@ Result<void> check_options(const QueueOptions &options) {
         return detail::fail(ErrorCode::invalid_argument, "a job timeout of {} ms", options.job_timeout.count());
     if (options.priority != Priority::normal && options.priority != Priority::low && options.priority != Priority::high)
         return detail::fail(ErrorCode::invalid_argument, "priority {}", static_cast<unsigned>(options.priority));
-    if (options.path > SubmitPath::ioctl)
+    if (options.path > SubmitPath::doorbell)
         return detail::fail(ErrorCode::invalid_argument, "path {}", static_cast<unsigned>(options.path));
     if (options.sqpoll && options.path != SubmitPath::uring && options.path != SubmitPath::automatic)
         return detail::fail(ErrorCode::invalid_argument, "sqpoll is for the path uring");

@@ -163,9 +163,15 @@ inline std::vector<Way> sqpoll_ways() {
             {"uring, sqpoll, polled", with(SubmitPath::uring, true, true)}};
 }
 
+inline std::vector<Way> doorbell_ways() {
+    if (!on_accel())
+        return {};
+    return {{"doorbell", with(SubmitPath::doorbell)}, {"doorbell, polled", with(SubmitPath::doorbell, true)}};
+}
+
 inline std::vector<Way> all_ways() {
     std::vector<Way> ways = kernel_ways();
-    for (const auto &more : {polled_ways(), sqpoll_ways()})
+    for (const auto &more : {polled_ways(), sqpoll_ways(), doorbell_ways()})
         ways.insert(ways.end(), more.begin(), more.end());
     return ways;
 }

@@ -34,6 +34,12 @@ enum class SubmitPath : std::uint8_t {
     automatic, ///< io_uring where it works, else ioctl, which is logged once per process.
     uring,     ///< io_uring, or an error from Queue::create().
     ioctl,     ///< The ioctls.
+    /**
+     * The queue's ring and doorbell are in the process: submitting is no system call, and waiting is one only for jobs that take
+     * longer. Such jobs have no fences: what needs these is unsupported. A queue that stopped refuses jobs once somebody has
+     * waited for one of those it had; until then it takes them, and they are canceled.
+     */
+    doorbell,
 };
 
 struct QueueOptions {
@@ -189,7 +195,7 @@ public:
     /** Reads bytes from a buffer, likewise. */
     NEURON_API Result<void> read(const Buffer &buffer, std::uint64_t offset, std::span<std::byte> bytes);
 
-    /** "uring", "ioctl" or "direct" (sim). */
+    /** "uring", "ioctl", "doorbell" or "direct" (sim). */
     NEURON_API std::string_view path() const noexcept;
     /** Packets of the ring. */
     NEURON_API std::uint32_t ring_packets() const noexcept;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include "doorbell_queue.hpp"
 #include "ioctl.hpp"
 #include "queue.hpp"
 
@@ -68,6 +69,10 @@ void Context::forget(std::uint32_t handle) {
     if (--uses_[handle] != 0)
         return;
     uses_.erase(handle);
+    bo_close(handle);
+}
+
+void Context::bo_close(std::uint32_t handle) {
     drm_gem_close close{};
     close.handle = handle;
     if (const int error = call(*fd_, DRM_IOCTL_GEM_CLOSE, close))
@@ -142,6 +147,8 @@ void Context::unbind(std::uint64_t va, std::uint64_t size) {
 }
 
 Result<std::shared_ptr<detail::QueuePort>> Context::queue_create(const QueueOptions &options) {
+    if (options.path == SubmitPath::doorbell)
+        return DoorbellQueue::create(*this, fd_, name_, options);
     return create_queue(fd_, name_, options, log_);
 }
 

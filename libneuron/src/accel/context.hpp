@@ -23,6 +23,8 @@ public:
     Result<DeviceInfo> query() override { return query_device(*fd_, name_); }
     Result<detail::BoInfo> bo_create(const detail::BoRequest &request) override;
     void bo_destroy(std::uint32_t handle) override;
+    /** Closes a handle that bo_create() and bo_import() have not given. */
+    void bo_close(std::uint32_t handle);
     Result<Fd> bo_export(std::uint32_t handle) override;
     Result<detail::BoInfo> bo_import(int fd) override;
     Result<std::span<std::byte>> bo_map(std::uint32_t handle, std::uint64_t size) override;

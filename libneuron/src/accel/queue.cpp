@@ -58,11 +58,11 @@ detail::JobStatus QueueBase::LastWords::status_of(std::uint64_t job) const {
     return job < first_failed ? 0 : ECANCELED;
 }
 
-Result<QueueStatus> QueueBase::ask() const {
+Result<QueueStatus> query_queue(const Fd &fd, std::uint32_t id) {
     drm_neuron_queue_query query{};
-    query.queue_id = id_;
-    if (const int error = call(*fd_, DRM_IOCTL_NEURON_QUEUE_QUERY, query))
-        return ioctl_error(error, fmt::format("asking about queue {}", id_));
+    query.queue_id = id;
+    if (const int error = call(fd, DRM_IOCTL_NEURON_QUEUE_QUERY, query))
+        return ioctl_error(error, fmt::format("asking about queue {}", id));
     QueueStatus status;
     status.state = state_of(query.state);
     status.priority = query.priority == DRM_NEURON_PRIORITY_HIGH  ? Priority::high
@@ -120,17 +120,18 @@ void QueueBase::close() {
         (void)drmSyncobjDestroy(fd_->get(), syncobj_);
 }
 
-Result<std::optional<detail::JobStatus>> QueueBase::wait_by_ioctl(std::uint64_t job, detail::Deadline deadline) const {
+Result<std::optional<detail::JobStatus>> wait_queue(const Fd &fd, std::uint32_t id, std::uint64_t number,
+                                                    detail::Deadline deadline) {
     drm_neuron_wait wait{};
-    wait.queue_id = id_;
-    wait.seqno = job;
+    wait.queue_id = id;
+    wait.seqno = number;
     wait.timeout_ns = to_kernel(deadline);
-    const int error = call(*fd_, DRM_IOCTL_NEURON_WAIT, wait);
+    const int error = call(fd, DRM_IOCTL_NEURON_WAIT, wait);
     if (error == 0)
         return -wait.status;
     if (error == ETIME)
         return std::nullopt;
-    return ioctl_error(error, fmt::format("waiting for job {}", job));
+    return ioctl_error(error, fmt::format("waiting for job {} of queue {}", number, id));
 }
 
 Result<std::optional<JobTimes>> QueueBase::times(std::uint64_t job) {

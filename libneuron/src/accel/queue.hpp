@@ -24,7 +24,13 @@ drm_neuron_queue_create queue_request(const QueueOptions &options);
 /** Why QUEUE_CREATE has failed. */
 tl::unexpected<Error> queue_error(int error, const std::string &name, const QueueOptions &options);
 
-/** What all paths do by ioctl. */
+/** QUEUE_QUERY; numbers are as the driver counts. */
+Result<detail::QueueStatus> query_queue(const Fd &fd, std::uint32_t id);
+/** WAIT, for what the driver counts: a job's status, or empty if it is not done by the deadline. */
+Result<std::optional<detail::JobStatus>> wait_queue(const Fd &fd, std::uint32_t id, std::uint64_t number,
+                                                    detail::Deadline deadline);
+
+/** What the paths of the driver's own queues do by ioctl. */
 class QueueBase : public detail::QueuePort {
 public:
     ~QueueBase() override { QueueBase::close(); }
@@ -40,7 +46,7 @@ protected:
 
     const Fd &fd() const noexcept { return *fd_; }
     std::uint32_t id() const noexcept { return id_; }
-    Result<detail::QueueStatus> ask() const;
+    Result<detail::QueueStatus> ask() const { return query_queue(*fd_, id_); }
 
 private:
     /** What is known of a queue that is gone. */
@@ -54,7 +60,9 @@ private:
 
     std::optional<LastWords> last_words() const;
     LastWords hear_last_words();
-    Result<std::optional<detail::JobStatus>> wait_by_ioctl(std::uint64_t job, detail::Deadline deadline) const;
+    Result<std::optional<detail::JobStatus>> wait_by_ioctl(std::uint64_t job, detail::Deadline deadline) const {
+        return wait_queue(*fd_, id_, job, deadline);
+    }
 
     std::shared_ptr<const Fd> fd_;
     std::uint32_t id_;
