@@ -57,6 +57,25 @@ struct Submitted {
     std::optional<Error> error{};       ///< why the first of them was; set if there are any
 };
 
+/** A timeline as one context sees it. Threading: any thread. */
+class TimelinePort {
+public:
+    virtual ~TimelinePort() = default;
+    /** The context whose queues may use it. */
+    virtual const void *owner() const noexcept = 0;
+    /** It is a queue's own, which only its jobs signal. */
+    virtual bool of_queue() const noexcept = 0;
+    virtual Result<std::uint64_t> value() = 0;
+    virtual Result<void> signal(std::uint64_t point) = 0;
+    /** Waits until the point has been promised and has signalled. @return whether it has by the deadline */
+    virtual Result<bool> wait(std::uint64_t point, Deadline deadline) = 0;
+    /** The same for a promised point. @return invalid_argument if it is none */
+    virtual Result<bool> wait_promised(std::uint64_t point, Deadline deadline) = 0;
+    /** Adds 1 to the eventfd, now or once the point has signalled. It stays the caller's. */
+    virtual Result<void> notify(std::uint64_t point, int eventfd) = 0;
+    virtual Result<Fd> export_fd() = 0;
+};
+
 /**
  * A queue of a context; destroying it stops its jobs. Jobs have numbers from 1 in the order of acceptance.
  * Threading: one thread at a time, but for wait_shared(), query() and times(), which any thread may call.
@@ -75,6 +94,9 @@ public:
     /** Submits jobs; waits for room in the ring. The packets may go when the call returns. */
     virtual Submitted submit(JobSpan jobs) = 0;
 
+    /** One job that signals points when it has ended. */
+    virtual Submitted submit_signalling(std::span<const Packet> packets, std::span<const TimelinePoint> points);
+
     /** Waits for a job. Empty: not done by the deadline; one in the past polls. */
     virtual Result<std::optional<JobStatus>> wait(std::uint64_t job, Deadline deadline) = 0;
 
@@ -85,6 +107,12 @@ public:
 
     /** When a job ran; empty if that is not known, or not any more. Any thread; the job has ended. */
     virtual Result<std::optional<JobTimes>> times(std::uint64_t job) = 0;
+
+    /** Adds 1 to the eventfd, now or once the job has ended. It stays the caller's. Any thread. */
+    virtual Result<void> notify(std::uint64_t job, int eventfd);
+
+    /** The queue's own timeline, for @p owner, which is its context. */
+    virtual Result<std::shared_ptr<TimelinePort>> timeline(const void *owner);
 
     /** True if jobs in flight are bound to the thread that submitted them. */
     virtual bool thread_bound() const noexcept = 0;
@@ -117,6 +145,13 @@ public:
     virtual void unbind(std::uint64_t va, std::uint64_t size) = 0;
 
     virtual Result<std::shared_ptr<QueuePort>> queue_create(const QueueOptions &options) = 0;
+
+    virtual Result<std::shared_ptr<TimelinePort>> timeline_create() = 0;
+    virtual Result<std::shared_ptr<TimelinePort>> timeline_import(int fd) = 0;
+
+    /** Asks for events, if that was not done yet. @return a file that is readable while there are some */
+    virtual Result<Fd> events_fd() = 0;
+    virtual Result<std::vector<DeviceEvent>> read_events() = 0;
 };
 
 /** An opened device. Threading: all members may be called from several threads. */
@@ -126,6 +161,9 @@ public:
     virtual Result<std::unique_ptr<ContextBackend>> context_create() = 0;
     virtual const DeviceInfo &info() const noexcept = 0;
 };
+
+/** Points that one job may signal: what the driver takes. */
+inline constexpr std::size_t max_signals = 256;
 
 /** Ring of a queue whose options do not say: room for batches, and still small (64 KiB). */
 inline constexpr std::uint32_t default_ring_log2 = 10;

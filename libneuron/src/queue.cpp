@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "error.hpp"
+#include "eventfd.hpp"
 #include "job_error.hpp"
 #include "queue_state.hpp"
 #include "transfer.hpp"
@@ -73,6 +74,15 @@ Result<Queue> Queue::create(const Context &context, const QueueOptions &options)
 
 Result<Job> Queue::submit(std::span<const Packet> packets) { return state_->submit({&packets, 1}); }
 
+Result<Job> Queue::submit(const CommandList &commands, const SubmitOptions &options) {
+    return state_->submit(commands.packets(), options);
+}
+
+Result<Timeline> Queue::timeline() const {
+    auto port = state_->port()->timeline(state_->context->backend.get());
+    return port ? Result<Timeline>(Timeline(std::move(*port))) : detail::forward_error(port);
+}
+
 Result<Job> Queue::submit_batch(std::span<const CommandList> jobs) {
     std::vector<std::span<const Packet>> spans;
     spans.reserve(jobs.size());
@@ -126,6 +136,10 @@ Result<void> Event::wait(std::chrono::nanoseconds timeout) const {
 Result<bool> Event::done() const {
     const auto status = port_->wait_shared(job_, detail::Deadline::min());
     return status ? Result<bool>(status->has_value()) : tl::unexpected(status.error());
+}
+
+Result<Fd> Event::fd() const {
+    return detail::make_eventfd([this](int file) { return port_->notify(job_, file); });
 }
 
 Result<JobTimes> Event::times() const { return detail::job_times(*port_, job_); }

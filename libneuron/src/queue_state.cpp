@@ -55,12 +55,59 @@ Result<Job> QueueState::submit(JobSpan jobs) {
         return fail(ErrorCode::invalid_argument, "a batch without jobs");
     if (auto good = take_over().and_then([&] { return check_packets(jobs); }); !good)
         return forward_error(good);
-    Counters &counters = context->counters;
     Submitted submitted;
     {
-        const Stopwatch watch(counters.submit_ns);
+        const Stopwatch watch(context->counters.submit_ns);
         submitted = port_->submit(jobs);
     }
+    return accept(jobs, std::move(submitted));
+}
+
+Result<void> QueueState::check_points(const SubmitOptions &options) const {
+    for (const auto *points : {&options.wait, &options.signal}) {
+        for (const TimelinePoint &point : *points) {
+            if (!point.timeline || point.value == 0)
+                return fail(ErrorCode::invalid_argument, "point {} of {} timeline", point.value,
+                            point.timeline ? "a" : "no");
+            if (point.timeline->owner() != context->backend.get())
+                return fail(ErrorCode::invalid_argument,
+                            "point {} of a timeline of another context than the queue's: import it there", point.value);
+        }
+    }
+    for (const TimelinePoint &point : options.signal) {
+        if (point.timeline->of_queue())
+            return fail(ErrorCode::invalid_argument, "signalling point {} of a queue's own timeline: its jobs do",
+                        point.value);
+    }
+    if (options.signal.size() > max_signals)
+        return fail(ErrorCode::invalid_argument, "a job that signals {} points: {} are the most", options.signal.size(),
+                    max_signals);
+    return {};
+}
+
+// The driver would wait as well before the job enters the ring. Here all ways to submit have it, and io_uring's workers, in
+// which later jobs could overtake, stay out of it.
+Result<Job> QueueState::submit(std::span<const Packet> packets, const SubmitOptions &options) {
+    const JobSpan job(&packets, 1);
+    if (auto good =
+            take_over().and_then([&] { return check_packets(job); }).and_then([&] { return check_points(options); });
+        !good)
+        return forward_error(good);
+    const auto started = Clock::now();
+    for (const TimelinePoint &point : options.wait) {
+        if (auto waited = point.timeline->wait_promised(point.value, Deadline::max()); !waited)
+            return forward_error(waited);
+    }
+    Submitted submitted =
+        options.signal.empty() ? port_->submit(job) : port_->submit_signalling(packets, options.signal);
+    const auto passed = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - started);
+    context->counters.submit_ns.fetch_add(static_cast<std::uint64_t>(passed.count()), std::memory_order_relaxed);
+    return accept(job, std::move(submitted));
+}
+
+/** Counts what the backend has accepted. */
+Result<Job> QueueState::accept(JobSpan jobs, Submitted submitted) {
+    Counters &counters = context->counters;
     counters.submit_calls.fetch_add(1, std::memory_order_relaxed);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         if (std::ranges::binary_search(submitted.refused, i))

@@ -22,6 +22,7 @@ public:
 
     /** @return The last job. */
     Result<Job> submit(JobSpan jobs);
+    Result<Job> submit(std::span<const Packet> packets, const SubmitOptions &options);
     Result<void> wait(Job job, Deadline deadline);
     Result<void> wait_idle(Deadline deadline);
     Result<bool> done(Job job);
@@ -52,6 +53,8 @@ public:
 private:
     Result<void> take_over();
     Result<void> check_packets(JobSpan jobs) const;
+    Result<void> check_points(const SubmitOptions &options) const;
+    Result<Job> accept(JobSpan jobs, Submitted submitted);
     Result<void> check_job(Job job) const;
     Result<std::optional<JobStatus>> status_of(std::uint64_t job, Deadline deadline);
     Result<std::uint64_t> first_failed();

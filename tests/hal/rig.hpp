@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include <poll.h>
+
 #include <neuron/neuron.hpp>
 
 #include "hal_kernels.hpp"
@@ -95,6 +97,12 @@ inline std::uint64_t word_at(const Buffer &buffer, std::size_t offset = 0) {
     std::uint64_t word = 0;
     std::memcpy(&word, must(buffer.map()).data() + offset, sizeof(word));
     return word;
+}
+
+/// Whether poll() calls the file readable, now or within the time.
+inline bool readable(const Fd &file, std::chrono::milliseconds within = std::chrono::milliseconds(0)) {
+    pollfd wanted{file.get(), POLLIN, 0};
+    return ::poll(&wanted, 1, static_cast<int>(within.count())) == 1 && (wanted.revents & POLLIN) != 0;
 }
 
 /// A job that lasts until its queue is destroyed, or the watchdog comes: a kernel that runs in circles.

@@ -13,6 +13,7 @@
 
 #include <neuron/buffer.hpp>
 #include <neuron/command_list.hpp>
+#include <neuron/timeline.hpp>
 
 namespace neuron {
 
@@ -75,6 +76,7 @@ struct QueueStatus {
         canceled,  ///< Stopped because of another queue of the context.
         lost,      ///< The device was reset or is gone.
     };
+    std::uint32_t id = 0; ///< What DeviceEvent::queue calls it.
     State state = State::ok;
     Priority priority = Priority::normal;
     std::uint64_t submitted = 0;           ///< Newest job.
@@ -98,8 +100,16 @@ struct Job {
     std::uint64_t number = 0;
 };
 
-/** For waits: no limit. */
-inline constexpr std::chrono::nanoseconds forever = std::chrono::nanoseconds::max();
+/** What a job has to do with timelines of the queue's context. */
+struct SubmitOptions {
+    /**
+     * The job enters the queue after these have signalled, and submit() waits for that. Each must be promised: signalled, or
+     * signalled by a job that was submitted.
+     */
+    std::vector<TimelinePoint> wait{};
+    /** These signal when the job has ended, well or not. At most 256. Not with SubmitPath::doorbell. */
+    std::vector<TimelinePoint> signal{};
+};
 
 /**
  * The completion of one job, for other threads than the queue's. Copies name the same job; it outlives the Queue.
@@ -113,6 +123,12 @@ public:
     NEURON_API Result<bool> done() const;
     /** Same as Queue::times(). */
     NEURON_API Result<JobTimes> times() const;
+    /**
+     * A file that poll() calls readable once the job has ended: an eventfd of the caller's own.
+     * @return unsupported for queues without fences (SubmitPath::doorbell) or without interrupts (polled): nobody would
+     *         signal it.
+     */
+    NEURON_API Result<Fd> fd() const;
 
     /** For the library itself. */
     Event(std::shared_ptr<detail::QueuePort> port, std::shared_ptr<const detail::AddressMap> addresses,
@@ -155,6 +171,19 @@ public:
      */
     NEURON_API Result<Job> submit(std::span<const Packet> packets);
     Result<Job> submit(const CommandList &commands) { return submit(commands.packets()); }
+
+    /**
+     * Submits a job that waits for and signals points of timelines.
+     * @return as above; invalid_argument for a timeline of another context, and for a point that nobody has promised;
+     *         unsupported if the queue's jobs cannot signal.
+     */
+    NEURON_API Result<Job> submit(const CommandList &commands, const SubmitOptions &options);
+
+    /**
+     * The queue's own timeline: point N signals when job N has ended.
+     * @return unsupported with SubmitPath::doorbell.
+     */
+    NEURON_API Result<Timeline> timeline() const;
 
     /**
      * Submits several jobs with as few system calls as the path allows (one with io_uring).

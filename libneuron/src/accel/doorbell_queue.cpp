@@ -25,6 +25,14 @@ constexpr std::chrono::microseconds spin_time(100);
 // Without interrupts nobody wakes who sleeps in the driver.
 constexpr std::chrono::milliseconds nap(1);
 
+void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
 std::uint64_t round_to_pages(std::uint64_t bytes) {
     return (bytes + spec::PAGE_SIZE - 1) / spec::PAGE_SIZE * spec::PAGE_SIZE;
 }
@@ -248,7 +256,7 @@ bool DoorbellQueue::spin(std::uint64_t job, Deadline deadline) {
             return true;
         if (Clock::now() >= end)
             return false;
-        std::this_thread::yield();
+        relax();
     }
 }
 
@@ -261,6 +269,7 @@ Result<std::optional<JobStatus>> DoorbellQueue::wait(std::uint64_t job, Deadline
         const auto status = wait_shared(job, Deadline::min());
         if (!status || *status || deadline <= Clock::now())
             return status;
+        std::this_thread::yield();
         if (spin(job, deadline))
             return 0;
     }

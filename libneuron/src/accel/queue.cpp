@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <atomic>
 
+#include "../eventfd.hpp"
 #include "../job_error.hpp"
 #include "ioctl.hpp"
+#include "timeline.hpp"
 #include "uring_queue.hpp"
 
 namespace neuron::accel {
@@ -39,13 +41,22 @@ FaultInfo fault_of(const drm_neuron_queue_query &query) {
     return fault;
 }
 
-// The driver takes absolute CLOCK_MONOTONIC nanoseconds; the past polls.
+} // namespace
+
 std::int64_t to_kernel(detail::Deadline deadline) {
     return std::max<std::int64_t>(
         0, std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.time_since_epoch()).count());
 }
 
-} // namespace
+// Whoever submits has seen to it that they are timelines of this context.
+std::vector<drm_neuron_sync> to_syncs(std::span<const TimelinePoint> points) {
+    std::vector<drm_neuron_sync> syncs;
+    for (const TimelinePoint &point : points)
+        syncs.push_back({.flags = DRM_NEURON_SYNC_SIGNAL,
+                         .handle = static_cast<const Timeline &>(*point.timeline).handle(),
+                         .point = point.value});
+    return syncs;
+}
 
 std::optional<QueueBase::LastWords> QueueBase::last_words() const {
     const std::lock_guard guard(lock_);
@@ -64,6 +75,7 @@ Result<QueueStatus> query_queue(const Fd &fd, std::uint32_t id) {
     if (const int error = call(fd, DRM_IOCTL_NEURON_QUEUE_QUERY, query))
         return ioctl_error(error, fmt::format("asking about queue {}", id));
     QueueStatus status;
+    status.id = id;
     status.state = state_of(query.state);
     status.priority = query.priority == DRM_NEURON_PRIORITY_HIGH  ? Priority::high
                       : query.priority == DRM_NEURON_PRIORITY_LOW ? Priority::low
@@ -161,20 +173,49 @@ Result<std::optional<detail::JobStatus>> QueueBase::wait_shared(std::uint64_t jo
     return status;
 }
 
+Result<void> QueueBase::notify(std::uint64_t job, int eventfd) {
+    if (polled_)
+        return detail::fail(ErrorCode::unsupported,
+                            "a polled queue tells of its jobs only who looks: there is no file to poll for them");
+    const std::lock_guard guard(lock_); // the syncobj stays meanwhile
+    if (final_)
+        return detail::add_to_eventfd(eventfd);
+    if (const int error = notify_by_syncobj(*fd_, syncobj_, job, eventfd))
+        return ioctl_error(error, fmt::format("a file to poll for job {}", job));
+    return {};
+}
+
+Result<std::shared_ptr<detail::TimelinePort>> QueueBase::timeline(const void *owner) {
+    return Timeline::of_queue(fd_, syncobj_, owner);
+}
+
+int IoctlQueue::submit_one(std::span<const Packet> packets, std::span<const drm_neuron_sync> syncs) {
+    drm_neuron_submit args{};
+    args.queue_id = id();
+    args.packets = {spec::PACKET_BYTES, static_cast<std::uint32_t>(packets.size()),
+                    reinterpret_cast<std::uintptr_t>(packets.data())};
+    args.syncs = {sizeof(drm_neuron_sync), static_cast<std::uint32_t>(syncs.size()),
+                  reinterpret_cast<std::uintptr_t>(syncs.data())};
+    return call(fd(), DRM_IOCTL_NEURON_SUBMIT, args);
+}
+
 detail::Submitted IoctlQueue::submit(detail::JobSpan jobs) {
     detail::Submitted result;
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-        drm_neuron_submit args{};
-        args.queue_id = id();
-        args.packets = {spec::PACKET_BYTES, static_cast<std::uint32_t>(jobs[i].size()),
-                        reinterpret_cast<std::uintptr_t>(jobs[i].data())};
-        const int error = result.error ? 0 : call(fd(), DRM_IOCTL_NEURON_SUBMIT, args);
+        const int error = result.error ? 0 : submit_one(jobs[i], {});
         if (error != 0)
             result.error = detail::refusal(*this, error);
         if (result.error) // the jobs behind a refused one are not tried: their order would mean nothing
             result.refused.push_back(i);
     }
     return result;
+}
+
+detail::Submitted IoctlQueue::submit_signalling(std::span<const Packet> packets,
+                                                std::span<const TimelinePoint> points) {
+    if (const int error = submit_one(packets, to_syncs(points)))
+        return {.refused = {0}, .error = detail::refusal(*this, error)};
+    return {};
 }
 
 namespace {
@@ -233,9 +274,8 @@ Result<std::shared_ptr<detail::QueuePort>> create_queue(std::shared_ptr<const Fd
     if (const int error = call(*fd, DRM_IOCTL_NEURON_QUEUE_CREATE, create))
         return queue_error(error, name, options);
     if (*ring)
-        return std::make_shared<UringQueue>(std::move(fd), create.queue_id, create.syncobj, std::move(**ring), wanted,
-                                            log);
-    return std::make_shared<IoctlQueue>(std::move(fd), create.queue_id, create.syncobj);
+        return std::make_shared<UringQueue>(std::move(fd), create, std::move(**ring), wanted, log);
+    return std::make_shared<IoctlQueue>(std::move(fd), create);
 }
 
 } // namespace neuron::accel

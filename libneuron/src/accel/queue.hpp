@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include <drm/neuron_accel.h>
 
@@ -18,6 +19,12 @@ namespace neuron::accel {
 /** Creates a queue with the path of the options. */
 Result<std::shared_ptr<detail::QueuePort>> create_queue(std::shared_ptr<const Fd> fd, const std::string &name,
                                                         const QueueOptions &options, const detail::Log &log);
+
+/** The driver takes absolute CLOCK_MONOTONIC nanoseconds; the past polls. */
+std::int64_t to_kernel(detail::Deadline deadline);
+
+/** The points that a job signals, as the driver takes them. */
+std::vector<drm_neuron_sync> to_syncs(std::span<const TimelinePoint> points);
 
 /** QUEUE_CREATE's arguments for the options; what is particular to a path is missing. */
 drm_neuron_queue_create queue_request(const QueueOptions &options);
@@ -39,10 +46,15 @@ public:
     Result<std::optional<detail::JobStatus>> wait_shared(std::uint64_t job, detail::Deadline deadline) override;
     Result<detail::QueueStatus> query() override;
     Result<std::optional<JobTimes>> times(std::uint64_t job) override;
+    Result<void> notify(std::uint64_t job, int eventfd) override;
+    Result<std::shared_ptr<detail::TimelinePort>> timeline(const void *owner) override;
 
 protected:
-    QueueBase(std::shared_ptr<const Fd> fd, std::uint32_t id, std::uint32_t syncobj)
-        : fd_(std::move(fd)), id_(id), syncobj_(syncobj) {}
+    QueueBase(std::shared_ptr<const Fd> fd, const drm_neuron_queue_create &created)
+        : fd_(std::move(fd)),
+          id_(created.queue_id),
+          syncobj_(created.syncobj),
+          polled_((created.flags & DRM_NEURON_QUEUE_POLLED) != 0) {}
 
     const Fd &fd() const noexcept { return *fd_; }
     std::uint32_t id() const noexcept { return id_; }
@@ -67,6 +79,7 @@ private:
     std::shared_ptr<const Fd> fd_;
     std::uint32_t id_;
     std::uint32_t syncobj_;
+    bool polled_;
     mutable std::mutex lock_;        // protects final_
     std::optional<LastWords> final_; // once closed
 };
@@ -74,15 +87,20 @@ private:
 /** SUBMIT and WAIT ioctls. */
 class IoctlQueue final : public QueueBase {
 public:
-    IoctlQueue(std::shared_ptr<const Fd> fd, std::uint32_t id, std::uint32_t syncobj)
-        : QueueBase(std::move(fd), id, syncobj) {}
+    IoctlQueue(std::shared_ptr<const Fd> fd, const drm_neuron_queue_create &created)
+        : QueueBase(std::move(fd), created) {}
 
     detail::Submitted submit(detail::JobSpan jobs) override;
+    detail::Submitted submit_signalling(std::span<const Packet> packets,
+                                        std::span<const TimelinePoint> points) override;
     Result<std::optional<detail::JobStatus>> wait(std::uint64_t job, detail::Deadline deadline) override {
         return wait_shared(job, deadline);
     }
     bool thread_bound() const noexcept override { return false; }
     std::string_view path() const noexcept override { return "ioctl"; }
+
+private:
+    int submit_one(std::span<const Packet> packets, std::span<const drm_neuron_sync> syncs);
 };
 
 } // namespace neuron::accel

@@ -22,14 +22,14 @@ __kernel_timespec timespec_of(std::chrono::nanoseconds duration) {
 
 } // namespace
 
-detail::Submitted UringQueue::submit(detail::JobSpan jobs) {
+detail::Submitted UringQueue::submit(detail::JobSpan jobs, const std::vector<drm_neuron_sync> &syncs) {
     detail::Submitted result;
     batch_ = &result;
     ++batches_;
     Result<void> going;
     std::size_t next = 0;
     while (going && next < jobs.size() && !result.error) {
-        going = make_room(jobs[next].size()).and_then([&] { return queue_entry(jobs[next], next); });
+        going = make_room(jobs[next].size()).and_then([&] { return queue_entry(jobs[next], next, syncs); });
         next += going ? 1 : 0;
     }
     if (auto flushed = flush(); !flushed && going)
@@ -89,13 +89,16 @@ void UringQueue::fill_pointer(io_uring_sqe &sqe, Flight &flight, std::span<const
     flight.args.queue_id = id();
     flight.args.packets = {spec::PACKET_BYTES, static_cast<std::uint32_t>(packets.size()),
                            reinterpret_cast<std::uintptr_t>(flight.packets.data())};
+    flight.args.syncs = {sizeof(drm_neuron_sync), static_cast<std::uint32_t>(flight.syncs.size()),
+                         reinterpret_cast<std::uintptr_t>(flight.syncs.data())};
     drm_neuron_uring_submit payload{};
     payload.ptr = reinterpret_cast<std::uintptr_t>(&flight.args);
     std::memcpy(static_cast<void *>(sqe.cmd), &payload, sizeof(payload));
 }
 
-Result<void> UringQueue::queue_entry(std::span<const Packet> packets, std::size_t index) {
-    const bool one = packets.size() == 1;
+Result<void> UringQueue::queue_entry(std::span<const Packet> packets, std::size_t index,
+                                     const std::vector<drm_neuron_sync> &syncs) {
+    const bool one = packets.size() == 1 && syncs.empty();
     auto sqe = next_entry(one ? DRM_NEURON_URING_SUBMIT_INLINE : DRM_NEURON_URING_SUBMIT);
     if (!sqe)
         return detail::forward_error(sqe);
@@ -104,6 +107,8 @@ Result<void> UringQueue::queue_entry(std::span<const Packet> packets, std::size_
     flight->batch = batches_;
     flight->index = index;
     flight->count = packets.size();
+    flight->is_inline = one;
+    flight->syncs = syncs;
     flight->done = false;
     if (one)
         fill_inline(**sqe, packets.front());
@@ -192,7 +197,7 @@ void UringQueue::complete(Flight &flight, int result) {
         refuse(flight, -result);
         return;
     }
-    const std::uint64_t number = flight.count == 1 ? flight.job : flight.args.seqno;
+    const std::uint64_t number = flight.is_inline ? flight.job : flight.args.seqno;
     if (number != 0 && number != flight.job)
         log_(LogLevel::warning, fmt::format("job {} is job {} of the driver: it was overtaken", flight.job, number));
     if (result < 0)
@@ -203,7 +208,7 @@ void UringQueue::complete(Flight &flight, int result) {
 // Whether there was never such a job. One with its packet in the command is told no number, but most errors are of no job
 // that ever ran; after the others the queue has stopped, so how many jobs it has had does not change any more.
 bool UringQueue::was_refused(const Flight &flight, int error) const {
-    if (flight.count != 1)
+    if (!flight.is_inline)
         return flight.args.seqno == 0;
     if (error != EIO && error != ETIME && error != ECANCELED && error != ENODEV)
         return true;

@@ -7,6 +7,7 @@
 
 #include "../error.hpp"
 #include "queue.hpp"
+#include "timeline.hpp"
 
 namespace neuron::sim {
 
@@ -156,6 +157,33 @@ void Context::unbind(std::uint64_t va, std::uint64_t size) {
 
 Result<std::shared_ptr<detail::QueuePort>> Context::queue_create(const QueueOptions &options) {
     return Queue::create(device_, id_, options);
+}
+
+Result<std::shared_ptr<detail::TimelinePort>> Context::timeline_create() {
+    return std::make_shared<Timeline>(std::make_shared<FreeTimeline>(), device_, this);
+}
+
+Result<std::shared_ptr<detail::TimelinePort>> Context::timeline_import(int fd) {
+    auto state = TimelineState::find(fd);
+    if (!state)
+        return detail::forward_error(state);
+    return std::make_shared<Timeline>(std::move(*state), device_, this);
+}
+
+Result<Fd> Context::events_fd() {
+    const auto sink = device_->listen(id_);
+    if (!sink)
+        return tl::unexpected(sink.error());
+    Fd file(::fcntl((*sink)->eventfd().get(), F_DUPFD_CLOEXEC, 0));
+    if (!file)
+        return detail::fail_errno(errno, "sim: a file for events");
+    return file;
+}
+
+Result<std::vector<DeviceEvent>> Context::read_events() {
+    device_->service_events();
+    const auto sink = device_->sink_of(id_);
+    return sink ? sink->take() : std::vector<DeviceEvent>();
 }
 
 } // namespace neuron::sim

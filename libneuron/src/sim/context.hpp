@@ -30,6 +30,10 @@ public:
     Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only) override;
     void unbind(std::uint64_t va, std::uint64_t size) override;
     Result<std::shared_ptr<detail::QueuePort>> queue_create(const QueueOptions &options) override;
+    Result<std::shared_ptr<detail::TimelinePort>> timeline_create() override;
+    Result<std::shared_ptr<detail::TimelinePort>> timeline_import(int fd) override;
+    Result<Fd> events_fd() override;
+    Result<std::vector<DeviceEvent>> read_events() override;
 
 private:
     /** A buffer: exactly one of the two has a size. */

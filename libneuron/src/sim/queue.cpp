@@ -126,6 +126,38 @@ detail::Submitted Queue::submit(detail::JobSpan jobs) {
     return result;
 }
 
+detail::Submitted Queue::submit_signalling(std::span<const Packet> packets, std::span<const TimelinePoint> points) {
+    auto result = submit({&packets, 1});
+    if (result.error)
+        return result;
+    std::uint64_t job = 0;
+    {
+        const std::lock_guard guard(lock_);
+        job = jobs_.submitted();
+    }
+    for (const TimelinePoint &point : points)
+        static_cast<const Timeline &>(*point.timeline).state().add(point.value, shared_from_this(), job);
+    return result;
+}
+
+Result<std::shared_ptr<detail::TimelinePort>> Queue::timeline(const void *owner) {
+    const std::lock_guard guard(lock_);
+    auto state = timeline_.lock();
+    if (!state) {
+        state = std::make_shared<QueueTimeline>(shared_from_this());
+        timeline_ = state;
+    }
+    return std::make_shared<Timeline>(std::move(state), device_, owner);
+}
+
+Result<void> Queue::notify(std::uint64_t job, int eventfd) {
+    const auto ended = [self = shared_from_this(), job] {
+        const auto status = self->wait_shared(job, Deadline::min());
+        return !status || *status;
+    };
+    return device_->notifier().add(ended, eventfd);
+}
+
 // Without interrupts only looking tells.
 std::chrono::microseconds Queue::interval() const { return options_.polled ? look_interval : watch_interval; }
 
@@ -208,10 +240,10 @@ void Queue::stop(State state, JobStatus first_status, std::uint64_t first_job) {
     failed_status_ = first_status;
 }
 
-void Queue::fault(const spec::EventRecord &record) {
+std::optional<DeviceEvent> Queue::fault(const spec::EventRecord &record) {
     const std::lock_guard guard(lock_);
     if (state_ != State::ok)
-        return;
+        return std::nullopt;
     // All packets before the faulted one have retired, those of finished jobs have been written back.
     const auto [job, packet] = jobs_.locate(record.packet);
     FaultInfo fault;
@@ -227,6 +259,12 @@ void Queue::fault(const spec::EventRecord &record) {
     fault.info = record.info;
     fault_ = fault;
     stop(State::faulted, EIO, job);
+    DeviceEvent event{.kind = DeviceEvent::Kind::fault, .queue = *id_ + 1, .job = job, .code = fault.code};
+    if (fault.va != 0)
+        event.address = fault.va;
+    event.info = fault.info;
+    event.time = detail::Clock::now().time_since_epoch();
+    return event;
 }
 
 std::optional<JobStatus> Queue::status_of(std::uint64_t job) {
@@ -252,13 +290,17 @@ void Queue::check_progress(Watchdog &watchdog) {
     }
     if (now - watchdog.since < timeout_)
         return;
+    DeviceEvent event{.kind = DeviceEvent::Kind::fault, .queue = *id_ + 1, .time = now.time_since_epoch()};
     {
         const std::lock_guard guard(lock_);
         update();
         if (state_ != State::ok || jobs_.idle())
             return;
         stop(State::timed_out, ETIME, jobs_.done() + 1);
+        event.job = jobs_.done() + 1;
     }
+    if (const auto sink = device_->sink_of(context_))
+        sink->add(event);
     chip.write32(reg::QUEUE_CTRL(*id_), 0);
 }
 
@@ -281,6 +323,7 @@ Result<QueueStatus> Queue::query() {
     const std::lock_guard guard(lock_);
     update();
     QueueStatus status{.state = state_, .submitted = jobs_.submitted(), .completed = ended(), .fault = fault_};
+    status.id = *id_ + 1; // as with the driver, 0 is none
     status.priority = options_.priority;
     status.busy_time = busy_time_;
     status.core_time = core_time_;

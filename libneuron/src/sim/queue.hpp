@@ -7,11 +7,12 @@
 
 #include "../job_ledger.hpp"
 #include "device.hpp"
+#include "timeline.hpp"
 
 namespace neuron::sim {
 
 /** A queue as the driver runs it: the ring, its jobs, and what became of them. */
-class Queue final : public detail::QueuePort {
+class Queue final : public detail::QueuePort, public std::enable_shared_from_this<Queue> {
 public:
     static Result<std::shared_ptr<detail::QueuePort>> create(std::shared_ptr<Device> device, std::uint32_t context,
                                                              const QueueOptions &options);
@@ -19,17 +20,22 @@ public:
 
     void close() override;
     detail::Submitted submit(detail::JobSpan jobs) override;
+    detail::Submitted submit_signalling(std::span<const Packet> packets,
+                                        std::span<const TimelinePoint> points) override;
     Result<std::optional<detail::JobStatus>> wait(std::uint64_t job, detail::Deadline deadline) override {
         return wait_shared(job, deadline);
     }
     Result<std::optional<detail::JobStatus>> wait_shared(std::uint64_t job, detail::Deadline deadline) override;
     Result<detail::QueueStatus> query() override;
     Result<std::optional<JobTimes>> times(std::uint64_t job) override;
+    Result<void> notify(std::uint64_t job, int eventfd) override;
+    Result<std::shared_ptr<detail::TimelinePort>> timeline(const void *owner) override;
     bool thread_bound() const noexcept override { return false; }
     std::string_view path() const noexcept override { return "direct"; }
 
-    /** An event record of this queue; called with the device's lock held. */
-    void fault(const spec::EventRecord &record);
+    /** An event record of this queue; called with the device's lock held. @return what to tell, if it is news */
+    std::optional<DeviceEvent> fault(const spec::EventRecord &record);
+    std::uint32_t context() const noexcept { return context_; }
 
 private:
     using State = detail::QueueStatus::State;
@@ -75,6 +81,7 @@ private:
     std::optional<FaultInfo> fault_;
     std::optional<detail::Clock::time_point> fault_seen_; // the chip says FAULTED, its record is due
     bool closed_ = false;
+    std::weak_ptr<TimelineState> timeline_; // which holds the queue
     std::chrono::nanoseconds busy_time_{0}; // once closed_
     std::chrono::nanoseconds core_time_{0};
 };
