@@ -40,6 +40,8 @@ struct BoRequest {
 struct BoInfo {
     std::uint32_t handle;
     std::uint64_t size; ///< rounded up
+    Placement placement = Placement::host;
+    bool mappable = true;
 };
 
 /** As the driver tells it: the fault's job and packet are as the driver counts them, without opcode and place. */

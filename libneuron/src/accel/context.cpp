@@ -57,7 +57,7 @@ Result<detail::BoInfo> Context::bo_create(const detail::BoRequest &request) {
         return ioctl_error(error, fmt::format("{}: making a buffer of {} bytes in {}", name_, request.size, where));
     const std::lock_guard guard(lock_);
     ++uses_[create.handle];
-    return detail::BoInfo{create.handle, create.size};
+    return detail::BoInfo{create.handle, create.size, request.options.placement};
 }
 
 void Context::bo_destroy(std::uint32_t handle) {
@@ -107,7 +107,8 @@ Result<detail::BoInfo> Context::bo_import(int fd) {
         forget(prime.handle);
         return ioctl_error(failed, fmt::format("{}: asking about file {}", name_, fd));
     }
-    return detail::BoInfo{prime.handle, query.size};
+    const bool hbm = query.placement == DRM_NEURON_PLACE_HBM;
+    return detail::BoInfo{prime.handle, query.size, hbm ? Placement::hbm : Placement::host, query.mmap_offset != 0};
 }
 
 Result<std::span<std::byte>> Context::bo_map(std::uint32_t handle, std::uint64_t size) {
