@@ -110,7 +110,7 @@ public:
     /** When a job ran; empty if that is not known, or not any more. Any thread; the job has ended. */
     virtual Result<std::optional<JobTimes>> times(std::uint64_t job) = 0;
 
-    /** Adds 1 to the eventfd, now or once the job has ended. It stays the caller's. Any thread. */
+    /** Adds 1 to the eventfd, now or once the job has ended. It stays the caller's. Job 0: only whether it can. Any thread. */
     virtual Result<void> notify(std::uint64_t job, int eventfd);
 
     /** The queue's own timeline, for @p owner, which is its context. */

@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "callbacks.hpp"
 #include "error.hpp"
 #include "eventfd.hpp"
 #include "job_error.hpp"
@@ -91,10 +92,27 @@ Result<Job> Queue::submit_batch(std::span<const CommandList> jobs) {
     return state_->submit(spans);
 }
 
+// The job's result counts. What goes wrong with callbacks, poll() tells again.
 Result<void> Queue::wait(Job job, std::chrono::nanoseconds timeout) {
-    return state_->wait(job, deadline_after(timeout));
+    auto result = state_->wait(job, deadline_after(timeout));
+    (void)state_->callbacks().run();
+    return result;
 }
-Result<void> Queue::wait_idle(std::chrono::nanoseconds timeout) { return state_->wait_idle(deadline_after(timeout)); }
+
+Result<void> Queue::wait_idle(std::chrono::nanoseconds timeout) {
+    auto result = state_->wait_idle(deadline_after(timeout));
+    (void)state_->callbacks().run();
+    return result;
+}
+
+Result<void> Queue::on_done(Job job, Callback callback) { return state_->callbacks().add(job, std::move(callback)); }
+
+Result<std::size_t> Queue::poll(std::chrono::nanoseconds timeout) {
+    return timeout.count() <= 0 ? state_->callbacks().run() : state_->callbacks().run(deadline_after(timeout));
+}
+
+Result<int> Queue::poll_fd() { return state_->callbacks().file(); }
+
 Result<bool> Queue::done(Job job) { return state_->done(job); }
 Result<JobTimes> Queue::times(Job job) const { return state_->times(job); }
 Result<QueueStatus> Queue::status() const { return state_->status(); }

@@ -3,10 +3,20 @@
 
 #include <algorithm>
 
+#include "callbacks.hpp"
 #include "error.hpp"
 #include "job_error.hpp"
 
 namespace neuron::detail {
+
+QueueState::QueueState(std::shared_ptr<ContextState> owner, std::shared_ptr<QueuePort> port, std::uint32_t ring_packets)
+    : context(std::move(owner)),
+      port_(std::move(port)),
+      ring_packets_(ring_packets),
+      history_(ring_packets),
+      callbacks_(std::make_unique<Callbacks>(*this)) {}
+
+QueueState::~QueueState() { port_->close(); }
 
 Result<void> QueueState::take_over() {
     const auto self = std::this_thread::get_id();

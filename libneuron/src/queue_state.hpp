@@ -12,11 +12,12 @@
 
 namespace neuron::detail {
 
+class Callbacks;
+
 class QueueState {
 public:
-    QueueState(std::shared_ptr<ContextState> owner, std::shared_ptr<QueuePort> port, std::uint32_t ring_packets)
-        : context(std::move(owner)), port_(std::move(port)), ring_packets_(ring_packets), history_(ring_packets) {}
-    ~QueueState() { port_->close(); }
+    QueueState(std::shared_ptr<ContextState> owner, std::shared_ptr<QueuePort> port, std::uint32_t ring_packets);
+    ~QueueState();
     QueueState(const QueueState &) = delete;
     QueueState &operator=(const QueueState &) = delete;
 
@@ -27,6 +28,7 @@ public:
     Result<void> wait_idle(Deadline deadline);
     Result<bool> done(Job job);
     Result<JobTimes> times(Job job) const;
+    Callbacks &callbacks() noexcept { return *callbacks_; }
     Result<QueueStatus> status() const;
 
     /** Room for the arguments of one launch. */
@@ -66,6 +68,7 @@ private:
     OpcodeHistory history_;
     std::thread::id owner_ = std::this_thread::get_id();
     std::uint64_t last_job_ = 0; // newest accepted
+    std::unique_ptr<Callbacks> callbacks_;
     std::optional<Buffer> staging_;
     std::optional<Buffer> arguments_;
     std::array<std::uint64_t, argument_slots> argument_jobs_{}; // job that uses each slot

@@ -57,8 +57,8 @@ void read_only_holds_for_the_importer(void **state) {
     Rig rig(state);
     Tenant other(rig);
     const Buffer mine = must(Buffer::create(rig.context, size, shared_hbm()));
-    const Buffer theirs = must(
-        Buffer::import_fd(other.context, must(mine.export_fd()).get(), {.read_only = true, .label = "borrowed"}));
+    const Buffer theirs =
+        must(Buffer::import_fd(other.context, must(mine.export_fd()).get(), {.read_only = true, .label = "borrowed"}));
     must(rig.queue.run(CommandList{}.fill(mine.va(), size, 1), patience));
     must_fail(other.queue.run(CommandList{}.fill(theirs.va(), 8, 2), patience), ErrorCode::device_fault,
               "of buffer 'borrowed'");

@@ -56,4 +56,5 @@
 #include <neuron/program.hpp>
 #include <neuron/queue.hpp>
 #include <neuron/stats.hpp>
+#include <neuron/task.hpp>
 #include <neuron/timeline.hpp>

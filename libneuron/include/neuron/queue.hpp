@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -211,6 +212,28 @@ public:
     NEURON_API Result<QueueStatus> status() const;
     /** The completion of a job, to hand to another thread. */
     NEURON_API Result<Event> event(Job job) const;
+
+    /** What a job's end calls; the result is that of wait(). */
+    using Callback = std::function<void(const Result<void> &result)>;
+    /**
+     * Calls back once the job has ended: in this thread, inside poll(), wait(), wait_idle() or run() of this queue, whichever finds
+     * it first; callbacks of a queue come in the order of the jobs. They may submit, wait, and ask for more callbacks, and may not
+     * destroy the queue. Those that were not called when the queue is destroyed never are.
+     * @return invalid_argument if the queue has had no such job.
+     */
+    NEURON_API Result<void> on_done(Job job, Callback callback);
+    /**
+     * Calls back for the jobs that have ended.
+     * @param timeout How long to wait for the first one, if none has; 0 does not wait. Without callbacks there is nothing to wait for.
+     * @return How many were called.
+     */
+    NEURON_API Result<std::size_t> poll(std::chrono::nanoseconds timeout = std::chrono::nanoseconds(0));
+    /**
+     * A file for event loops that is readable when poll() may have something to call. It is the queue's, and stays as long as the
+     * queue does; poll() makes it unreadable.
+     * @return what Event::fd() returns.
+     */
+    NEURON_API Result<int> poll_fd();
 
     /** Submits and waits. */
     NEURON_API Result<void> run(const CommandList &commands, std::chrono::nanoseconds timeout = forever);

@@ -177,6 +177,8 @@ Result<void> QueueBase::notify(std::uint64_t job, int eventfd) {
     if (polled_)
         return detail::fail(ErrorCode::unsupported,
                             "a polled queue tells of its jobs only who looks: there is no file to poll for them");
+    if (job == 0)
+        return {};
     const std::lock_guard guard(lock_); // the syncobj stays meanwhile
     if (final_)
         return detail::add_to_eventfd(eventfd);

@@ -151,6 +151,8 @@ Result<std::shared_ptr<detail::TimelinePort>> Queue::timeline(const void *owner)
 }
 
 Result<void> Queue::notify(std::uint64_t job, int eventfd) {
+    if (job == 0)
+        return {};
     const auto ended = [self = shared_from_this(), job] {
         const auto status = self->wait_shared(job, Deadline::min());
         return !status || *status;
