@@ -42,6 +42,8 @@ struct neuron_bo {
 	struct list_head chunks;
 	/* @link: In neuron_device.bos, while a buffer is mapped for DMA. */
 	struct list_head link;
+	/* @awake: Exported HBM keeps the device awake; under drm_device.object_name_lock. */
+	bool awake;
 	/* @blocks: HBM of the buffer, in the order of its bytes; constant. */
 	struct list_head blocks;
 	/*

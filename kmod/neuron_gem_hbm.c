@@ -3,11 +3,13 @@
 #include <linux/mm.h>
 
 #include <drm/drm_drv.h>
+#include <drm/drm_prime.h>
 #include <drm/neuron_accel.h>
 
 #include "neuron_compat.h"
 #include "neuron_device.h"
 #include "neuron_gem.h"
+#include "neuron_pm.h"
 #include "neuron_user.h"
 
 /**
@@ -16,6 +18,10 @@
  * An HBM buffer is a list of blocks of the buddy allocator, scrubbed before anybody can see them.
  * CPU mappings of it go through the aperture. When the device is gone they show a page of zeroes
  * that belongs to the buffer, so that the process does not die from a signal.
+ *
+ * Its dma-buf is for files of this device, where importing it gives the buffer itself. There is no
+ * table of pages, so nobody can attach. CPU mappings of the dma-buf are in the address space of the
+ * device's node, like all others, and go with the device like these.
  */
 
 /* Pages that one fault maps around the faulting one: 2 MiB, aligned in the buffer. */
@@ -78,7 +84,7 @@ static const struct vm_operations_struct neuron_hbm_vm_ops = {
 static int neuron_hbm_bo_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 {
 	if (!(to_neuron_bo(obj)->flags & DRM_NEURON_BO_MAPPABLE))
-		return -EACCES;
+		return -ENODEV;
 	if (vma_is_cow_mapping(vma))
 		return -EINVAL;
 
@@ -88,10 +94,22 @@ static int neuron_hbm_bo_mmap(struct drm_gem_object *obj, struct vm_area_struct 
 	return 0;
 }
 
-/* A mapping through a dma-buf would lie outside the address space that unplug clears. */
+/*
+ * The core serializes exports. Who has a dma-buf may have no file open, which is what keeps the
+ * device awake.
+ */
 static struct dma_buf *neuron_hbm_bo_export(struct drm_gem_object *obj, int flags)
 {
-	return ERR_PTR(-EOPNOTSUPP);
+	struct neuron_bo *bo = to_neuron_bo(obj);
+	int ret;
+
+	if (!bo->awake) {
+		ret = neuron_pm_get(to_neuron_device(obj->dev));
+		if (ret)
+			return ERR_PTR(ret);
+		bo->awake = true;
+	}
+	return drm_gem_prime_export(obj, flags);
 }
 
 static void neuron_hbm_bo_free(struct drm_gem_object *obj)
@@ -100,6 +118,8 @@ static void neuron_hbm_bo_free(struct drm_gem_object *obj)
 
 	neuron_bo_list_del(bo);
 	neuron_hbm_free(to_neuron_device(obj->dev), &bo->blocks);
+	if (bo->awake)
+		neuron_pm_put(to_neuron_device(obj->dev));
 	neuron_user_uncharge(bo->user, NEURON_HBM_BYTES, obj->size);
 	neuron_user_put(bo->user);
 	if (bo->dummy)

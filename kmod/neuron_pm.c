@@ -89,11 +89,15 @@ static bool neuron_device_is_busy(struct neuron_device *ndev)
 {
 	struct neuron_queue *queue __free(neuron_queue) = NULL;
 	bool busy = false;
+	bool cookie;
 
+	/* What has ended meanwhile is completed here, as the watchdog does it. */
+	cookie = dma_fence_begin_signalling();
 	down_read(&ndev->reset_sem);
 	while (!neuron_hw_is_cut_off(ndev) && !busy && (queue = neuron_queue_next(ndev, queue)))
 		busy = neuron_queue_is_busy(queue);
 	up_read(&ndev->reset_sem);
+	dma_fence_end_signalling(cookie);
 	return busy;
 }
 

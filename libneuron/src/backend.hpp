@@ -40,16 +40,12 @@ struct BoRequest {
 struct BoInfo {
     std::uint32_t handle;
     std::uint64_t size; ///< rounded up
+    Placement placement = Placement::host;
+    bool mappable = true;
 };
 
-/** Condition of a queue, as the driver tells it. */
-struct QueueStatus {
-    enum class State : std::uint8_t { ok, faulted, timed_out, canceled, lost };
-    State state = State::ok;
-    std::uint64_t submitted = 0;    ///< newest job
-    std::uint64_t completed = 0;    ///< newest job that is done
-    std::optional<FaultInfo> fault; ///< its job and packet are as the driver counts them; no opcode
-};
+/** As the driver tells it: the fault's job and packet are as the driver counts them, without opcode and place. */
+using neuron::QueueStatus;
 
 /** How a job ended: 0, or a positive errno: EIO faulted, ECANCELED, ETIME, ENODEV. */
 using JobStatus = int;
@@ -63,9 +59,28 @@ struct Submitted {
     std::optional<Error> error{};       ///< why the first of them was; set if there are any
 };
 
+/** A timeline as one context sees it. Threading: any thread. */
+class TimelinePort {
+public:
+    virtual ~TimelinePort() = default;
+    /** The context whose queues may use it. */
+    virtual const void *owner() const noexcept = 0;
+    /** It is a queue's own, which only its jobs signal. */
+    virtual bool of_queue() const noexcept = 0;
+    virtual Result<std::uint64_t> value() = 0;
+    virtual Result<void> signal(std::uint64_t point) = 0;
+    /** Waits until the point has been promised and has signalled. @return whether it has by the deadline */
+    virtual Result<bool> wait(std::uint64_t point, Deadline deadline) = 0;
+    /** The same for a promised point. @return invalid_argument if it is none */
+    virtual Result<bool> wait_promised(std::uint64_t point, Deadline deadline) = 0;
+    /** Adds 1 to the eventfd, now or once the point has signalled. It stays the caller's. */
+    virtual Result<void> notify(std::uint64_t point, int eventfd) = 0;
+    virtual Result<Fd> export_fd() = 0;
+};
+
 /**
  * A queue of a context; destroying it stops its jobs. Jobs have numbers from 1 in the order of acceptance.
- * Threading: one thread at a time, but for wait_shared() and query(), which any thread may call.
+ * Threading: one thread at a time, but for wait_shared(), query() and times(), which any thread may call.
  */
 class QueuePort {
 public:
@@ -73,13 +88,16 @@ public:
 
     /**
      * Stops the jobs in flight, waits until the device has let go of them, and frees the queue. Called once, by the
-     * owner, who may be one of several that hold the object: afterwards only wait_shared() and query() are called, and
-     * give an error or what was known at the end.
+     * owner, who may be one of several that hold the object: afterwards only the calls for any thread are made, and
+     * give an error or what was known at the end; times() knows nothing then.
      */
     virtual void close() = 0;
 
     /** Submits jobs; waits for room in the ring. The packets may go when the call returns. */
     virtual Submitted submit(JobSpan jobs) = 0;
+
+    /** One job that signals points when it has ended. */
+    virtual Submitted submit_signalling(std::span<const Packet> packets, std::span<const TimelinePoint> points);
 
     /** Waits for a job. Empty: not done by the deadline; one in the past polls. */
     virtual Result<std::optional<JobStatus>> wait(std::uint64_t job, Deadline deadline) = 0;
@@ -88,6 +106,15 @@ public:
     virtual Result<std::optional<JobStatus>> wait_shared(std::uint64_t job, Deadline deadline) = 0;
 
     virtual Result<QueueStatus> query() = 0;
+
+    /** When a job ran; empty if that is not known, or not any more. Any thread; the job has ended. */
+    virtual Result<std::optional<JobTimes>> times(std::uint64_t job) = 0;
+
+    /** Adds 1 to the eventfd, now or once the job has ended. It stays the caller's. Job 0: only whether it can. Any thread. */
+    virtual Result<void> notify(std::uint64_t job, int eventfd);
+
+    /** The queue's own timeline, for @p owner, which is its context. */
+    virtual Result<std::shared_ptr<TimelinePort>> timeline(const void *owner);
 
     /** True if jobs in flight are bound to the thread that submitted them. */
     virtual bool thread_bound() const noexcept = 0;
@@ -120,6 +147,13 @@ public:
     virtual void unbind(std::uint64_t va, std::uint64_t size) = 0;
 
     virtual Result<std::shared_ptr<QueuePort>> queue_create(const QueueOptions &options) = 0;
+
+    virtual Result<std::shared_ptr<TimelinePort>> timeline_create() = 0;
+    virtual Result<std::shared_ptr<TimelinePort>> timeline_import(int fd) = 0;
+
+    /** Asks for events, if that was not done yet. @return a file that is readable while there are some */
+    virtual Result<Fd> events_fd() = 0;
+    virtual Result<std::vector<DeviceEvent>> read_events() = 0;
 };
 
 /** An opened device. Threading: all members may be called from several threads. */
@@ -129,6 +163,9 @@ public:
     virtual Result<std::unique_ptr<ContextBackend>> context_create() = 0;
     virtual const DeviceInfo &info() const noexcept = 0;
 };
+
+/** Points that one job may signal: what the driver takes. */
+inline constexpr std::size_t max_signals = 256;
 
 /** Ring of a queue whose options do not say: room for batches, and still small (64 KiB). */
 inline constexpr std::uint32_t default_ring_log2 = 10;

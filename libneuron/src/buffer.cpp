@@ -10,8 +10,10 @@ namespace detail {
 
 BufferState::~BufferState() {
     const Stopwatch watch(context->counters.map_ns);
-    if (va != 0)
+    if (va != 0) {
+        context->addresses->remove(va); // before another buffer may get the addresses
         context->backend->unbind(va, info.size);
+    }
     if (!mapping.empty())
         context->backend->bo_unmap(mapping);
     context->backend->bo_destroy(info.handle);
@@ -24,8 +26,6 @@ Result<void> check_options(const DeviceInfo &device, std::uint64_t size, const B
         return fail(ErrorCode::invalid_argument, "a buffer of 0 bytes");
     if (options.placement == Placement::host && options.bank)
         return fail(ErrorCode::invalid_argument, "a host buffer in HBM bank {}", *options.bank);
-    if (options.placement == Placement::hbm && options.shareable)
-        return fail(ErrorCode::unsupported, "a buffer in HBM cannot be shared, only one in host memory");
     if (options.bank && *options.bank >= device.hbm_banks)
         return fail(ErrorCode::invalid_argument, "HBM bank {}: {} has {}", *options.bank, device.name,
                     device.hbm_banks);
@@ -40,6 +40,7 @@ Result<std::shared_ptr<BufferState>> bound(const std::shared_ptr<ContextState> &
     if (!va)
         return tl::unexpected(va.error());
     state->va = *va;
+    owner->addresses->add(*va, bo.size, options.label);
     return state;
 }
 
@@ -71,15 +72,18 @@ Result<Buffer> Buffer::import_fd(const Context &context, int fd, const ImportOpt
     const auto bo = owner->backend->bo_import(fd);
     if (!bo)
         return tl::unexpected(bo.error());
-    auto state = detail::bound(owner, *bo, {.read_only = options.read_only, .shareable = true});
+    auto state = detail::bound(owner, *bo,
+                               {.placement = bo->placement,
+                                .mappable = bo->placement == Placement::hbm && bo->mappable,
+                                .read_only = options.read_only,
+                                .shareable = true,
+                                .label = options.label});
     if (!state)
         return detail::forward_error(state);
     return Buffer(std::move(*state));
 }
 
 Result<Fd> Buffer::export_fd() const {
-    if (placement() == Placement::hbm)
-        return detail::fail(ErrorCode::unsupported, "the HBM buffer at {:#x} cannot be shared", va());
     if (!state_->options.shareable)
         return detail::fail(ErrorCode::invalid_argument, "the buffer at {:#x} was not made shareable", va());
     return state_->context->backend->bo_export(state_->info.handle);

@@ -18,6 +18,9 @@ Result<Context> Context::create(const Device &device) {
 
 Result<DeviceInfo> Context::info() const { return state_->backend->query(); }
 
+Result<Fd> Context::events_fd() const { return state_->backend->events_fd(); }
+Result<std::vector<DeviceEvent>> Context::read_events() const { return state_->backend->read_events(); }
+
 Stats Context::stats() const {
     const detail::Counters &from = state_->counters;
     const auto time = [](const detail::Counters::Counter &ns) {

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include <neuron/queue.hpp>
+
 namespace neuron {
 
 std::string_view name(ErrorCode code) noexcept {
@@ -19,6 +21,17 @@ std::string_view name(ErrorCode code) noexcept {
     case ErrorCode::canceled: return "canceled";
     case ErrorCode::io: return "io";
     case ErrorCode::unsupported: return "unsupported";
+    }
+    return "?";
+}
+
+std::string_view name(QueueStatus::State state) noexcept {
+    switch (state) {
+    case QueueStatus::State::ok: return "ok";
+    case QueueStatus::State::faulted: return "faulted";
+    case QueueStatus::State::timed_out: return "timed_out";
+    case QueueStatus::State::canceled: return "canceled";
+    case QueueStatus::State::lost: return "lost";
     }
     return "?";
 }

@@ -6,6 +6,8 @@
 
 #include <neuron/error.hpp>
 
+#include "address_map.hpp"
+
 namespace neuron {
 namespace {
 
@@ -85,31 +87,58 @@ std::string packet_text(const FaultInfo &fault) {
                  : fmt::format("packet {} (opcode {:#04x})", fault.packet, spec::raw(*fault.opcode));
 }
 
-// Codes whose record holds the failed address; it may then be 0 for good reason.
-bool has_address(spec::Fault code) {
-    switch (code) {
+std::string buffer_text(const BufferPlace &buffer) {
+    return buffer.label.empty() ? std::string("the buffer") : fmt::format("buffer '{}'", buffer.label);
+}
+
+std::string end_text(const BufferPlace &buffer) {
+    return fmt::format("{} that ends at address {:#x}", buffer_text(buffer), buffer.va + buffer.size);
+}
+
+std::string start_text(const BufferPlace &buffer) {
+    return fmt::format("{} at address {:#x}", buffer_text(buffer), buffer.va);
+}
+
+std::string place_text(const FaultPlace &place, std::uint64_t va) {
+    if (place.buffer)
+        return fmt::format(" (byte {} of {}, {} bytes{})", va - place.buffer->va, start_text(*place.buffer),
+                           place.buffer->size, place.destroyed ? ", which has been destroyed" : "");
+    if (place.below && place.above)
+        return fmt::format(" (between {} and {})", end_text(*place.below), start_text(*place.above));
+    if (place.below)
+        return fmt::format(" (behind {}, the last one)", end_text(*place.below));
+    return place.above ? fmt::format(" (before {}, the first one)", start_text(*place.above)) : std::string{};
+}
+
+bool is_hazard(spec::Fault code) { return code == spec::Fault::HAZARD_ORDER || code == spec::Fault::HAZARD_UNWRITTEN; }
+
+} // namespace
+
+// For some codes the address may be 0 for good reason; hazards have a place on the chip instead.
+bool detail::has_address(const FaultInfo &fault) {
+    switch (fault.code) {
     case spec::Fault::PAGE_NOT_MAPPED:
     case spec::Fault::PAGE_READ_ONLY:
     case spec::Fault::BAD_ADDRESS:
     case spec::Fault::PAGE_TABLE:
     case spec::Fault::HBM_RANGE: return true;
-    default: return false;
+    default: return fault.va != 0 && !is_hazard(fault.code);
     }
 }
 
-} // namespace
-
 std::string describe(const FaultInfo &fault) {
     std::string text = fmt::format("job {}, {}: {}", fault.job, packet_text(fault), unit_text(fault));
-    if (fault.code == spec::Fault::HAZARD_ORDER || fault.code == spec::Fault::HAZARD_UNWRITTEN)
+    if (is_hazard(fault.code))
         return text + hazard_text(fault);
     if (spec::enum_desc<spec::Fault>().find(std::uint64_t{spec::raw(fault.code)}) != nullptr)
         text += fmt::format("{}: {}", spec::name(fault.code), doc_without_info(fault.code));
     else
         text += fmt::format("unknown fault {}", spec::raw(fault.code));
     text += info_text(fault);
-    if (fault.va != 0 || has_address(fault.code))
+    if (detail::has_address(fault))
         text += fmt::format(", {} address {:#x}", fault.write ? "writing" : "reading", fault.va);
+    if (fault.place)
+        text += place_text(*fault.place, fault.va);
     return text;
 }
 

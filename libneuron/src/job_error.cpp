@@ -11,10 +11,11 @@
 namespace neuron::detail {
 namespace {
 
-Error faulted(std::uint64_t job, const QueueStatus &status, const OpcodeHistory *history) {
+Error faulted(std::uint64_t job, const QueueStatus &status, const OpcodeHistory *history, const AddressMap &addresses) {
     FaultInfo fault = *status.fault;
     if (history != nullptr)
         fault.opcode = history->find(fault.job, fault.packet);
+    addresses.locate(fault);
     if (fault.job != job)
         return {ErrorCode::canceled,
                 fmt::format("job {}: canceled, because the queue stopped: {}", job, describe(fault))};
@@ -32,10 +33,11 @@ std::string_view reason(QueueStatus::State state) {
 
 } // namespace
 
-Error job_error(QueuePort &port, std::uint64_t job, JobStatus status, const OpcodeHistory *history) {
+Error job_error(QueuePort &port, std::uint64_t job, JobStatus status, const OpcodeHistory *history,
+                const AddressMap &addresses) {
     const Result<QueueStatus> queue = port.query();
     if (queue && queue->fault && (status == EIO || status == ECANCELED))
-        return faulted(job, *queue, history);
+        return faulted(job, *queue, history, addresses);
     switch (status) {
     case ETIME: return {ErrorCode::timeout, fmt::format("job {}: stopped, because it made no progress", job)};
     case ENODEV: return {ErrorCode::no_device, fmt::format("job {}: the device was reset or is gone", job)};
@@ -49,6 +51,21 @@ Error job_error(QueuePort &port, std::uint64_t job, JobStatus status, const Opco
                 fmt::format("job {}: stopped by a fault that the driver tells nothing about", job)};
     default: return {ErrorCode::io, fmt::format("job {}: {}", job, std::generic_category().message(status))};
     }
+}
+
+Result<JobTimes> job_times(QueuePort &port, std::uint64_t job) {
+    const auto status = port.wait_shared(job, Deadline::min());
+    if (!status)
+        return tl::unexpected(status.error());
+    if (!*status)
+        return fail(ErrorCode::timeout, "job {}: has not ended, so it has no times", job);
+    const auto times = port.times(job);
+    if (!times)
+        return tl::unexpected(times.error());
+    if (!*times)
+        return fail(ErrorCode::not_found, "job {}: when it ran is not known{}", job,
+                    **status == 0 ? " any more" : ": it did not run to its end");
+    return **times;
 }
 
 Error refusal(QueuePort &port, int error) {

@@ -60,8 +60,9 @@ std::uint64_t image_bytes(const KernelFile &file) {
 Result<Program> Program::load(const Context &context, Queue &queue, KernelFile file, const ProgramOptions &options) {
     if (auto fits = check_device(context.state()->device->info(), file); !fits)
         return detail::forward_error(fits);
-    auto buffer = Buffer::create(context, image_bytes(file),
-                                 {.placement = options.placement, .bank = options.bank, .read_only = false});
+    auto buffer =
+        Buffer::create(context, image_bytes(file),
+                       {.placement = options.placement, .bank = options.bank, .label = std::string(file.name())});
     if (!buffer)
         return detail::forward_error(buffer);
     if (auto written = queue.write(*buffer, 0, make_image(file, buffer->va())); !written)

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <neuron/queue.hpp>
 
+#include <limits>
 #include <vector>
 
+#include "callbacks.hpp"
 #include "error.hpp"
+#include "eventfd.hpp"
 #include "job_error.hpp"
 #include "queue_state.hpp"
 #include "transfer.hpp"
@@ -11,6 +14,47 @@
 namespace neuron {
 
 using detail::deadline_after;
+
+namespace {
+
+Result<void> check_coalescing(const QueueOptions &options) {
+    constexpr auto jobs_most = spec::field::QUEUE_COALESCE_COUNT.get(spec::field::QUEUE_COALESCE_COUNT.mask);
+    constexpr auto time_most = spec::field::QUEUE_COALESCE_USECS.get(spec::field::QUEUE_COALESCE_USECS.mask);
+    const auto time = options.coalesce_time.count();
+    if (options.coalesce_jobs == 0 && time == 0)
+        return {};
+    if (options.coalesce_jobs == 0 || time <= 0)
+        return detail::fail(ErrorCode::invalid_argument,
+                            "coalescing of {} jobs within {} us: it needs a number and a time", options.coalesce_jobs,
+                            time);
+    if (options.coalesce_jobs > jobs_most || static_cast<std::uint64_t>(time) > time_most)
+        return detail::fail(ErrorCode::invalid_argument, "coalescing of {} jobs within {} us: {} and {} are the most",
+                            options.coalesce_jobs, time, jobs_most, time_most);
+    if (options.polled)
+        return detail::fail(ErrorCode::invalid_argument, "a polled queue has no interrupts to coalesce");
+    return {};
+}
+
+Result<void> check_options(const QueueOptions &options) {
+    if (options.ring_log2 < spec::RING_LOG2_MIN || options.ring_log2 > spec::RING_LOG2_MAX)
+        return detail::fail(ErrorCode::invalid_argument, "a ring of 2^{} packets: 2^{} to 2^{} are possible",
+                            options.ring_log2, spec::RING_LOG2_MIN, spec::RING_LOG2_MAX);
+    constexpr std::chrono::milliseconds longest(std::numeric_limits<std::uint32_t>::max());
+    if (options.job_timeout.count() < 0 || options.job_timeout > longest)
+        return detail::fail(ErrorCode::invalid_argument, "a job timeout of {} ms", options.job_timeout.count());
+    if (options.priority != Priority::normal && options.priority != Priority::low && options.priority != Priority::high)
+        return detail::fail(ErrorCode::invalid_argument, "priority {}", static_cast<unsigned>(options.priority));
+    if (options.path > SubmitPath::doorbell)
+        return detail::fail(ErrorCode::invalid_argument, "path {}", static_cast<unsigned>(options.path));
+    if (options.sqpoll && options.path != SubmitPath::uring && options.path != SubmitPath::automatic)
+        return detail::fail(ErrorCode::invalid_argument, "sqpoll is for the path uring");
+    if (options.sqpoll && (options.sqpoll_idle.count() <= 0 || options.sqpoll_idle > longest))
+        return detail::fail(ErrorCode::invalid_argument, "an sqpoll thread that sleeps after {} ms",
+                            options.sqpoll_idle.count());
+    return check_coalescing(options);
+}
+
+} // namespace
 
 Queue::Queue(std::unique_ptr<detail::QueueState> state) : state_(std::move(state)) {}
 Queue::~Queue() = default;
@@ -21,12 +65,8 @@ Result<Queue> Queue::create(const Context &context, const QueueOptions &options)
     QueueOptions wanted = options;
     if (wanted.ring_log2 == 0)
         wanted.ring_log2 = detail::default_ring_log2;
-    if (wanted.ring_log2 < spec::RING_LOG2_MIN || wanted.ring_log2 > spec::RING_LOG2_MAX)
-        return detail::fail(ErrorCode::invalid_argument, "a ring of 2^{} packets: 2^{} to 2^{} are possible",
-                            wanted.ring_log2, spec::RING_LOG2_MIN, spec::RING_LOG2_MAX);
-    constexpr std::chrono::milliseconds longest(std::numeric_limits<std::uint32_t>::max());
-    if (wanted.job_timeout.count() < 0 || wanted.job_timeout > longest)
-        return detail::fail(ErrorCode::invalid_argument, "a job timeout of {} ms", wanted.job_timeout.count());
+    if (auto good = check_options(wanted); !good)
+        return detail::forward_error(good);
     auto port = context.state()->backend->queue_create(wanted);
     if (!port)
         return detail::forward_error(port);
@@ -34,6 +74,15 @@ Result<Queue> Queue::create(const Context &context, const QueueOptions &options)
 }
 
 Result<Job> Queue::submit(std::span<const Packet> packets) { return state_->submit({&packets, 1}); }
+
+Result<Job> Queue::submit(const CommandList &commands, const SubmitOptions &options) {
+    return state_->submit(commands.packets(), options);
+}
+
+Result<Timeline> Queue::timeline() const {
+    auto port = state_->port()->timeline(state_->context->backend.get());
+    return port ? Result<Timeline>(Timeline(std::move(*port))) : detail::forward_error(port);
+}
 
 Result<Job> Queue::submit_batch(std::span<const CommandList> jobs) {
     std::vector<std::span<const Packet>> spans;
@@ -43,17 +92,36 @@ Result<Job> Queue::submit_batch(std::span<const CommandList> jobs) {
     return state_->submit(spans);
 }
 
+// The job's result counts. What goes wrong with callbacks, poll() tells again.
 Result<void> Queue::wait(Job job, std::chrono::nanoseconds timeout) {
-    return state_->wait(job, deadline_after(timeout));
+    auto result = state_->wait(job, deadline_after(timeout));
+    (void)state_->callbacks().run();
+    return result;
 }
-Result<void> Queue::wait_idle(std::chrono::nanoseconds timeout) { return state_->wait_idle(deadline_after(timeout)); }
+
+Result<void> Queue::wait_idle(std::chrono::nanoseconds timeout) {
+    auto result = state_->wait_idle(deadline_after(timeout));
+    (void)state_->callbacks().run();
+    return result;
+}
+
+Result<void> Queue::on_done(Job job, Callback callback) { return state_->callbacks().add(job, std::move(callback)); }
+
+Result<std::size_t> Queue::poll(std::chrono::nanoseconds timeout) {
+    return timeout.count() <= 0 ? state_->callbacks().run() : state_->callbacks().run(deadline_after(timeout));
+}
+
+Result<int> Queue::poll_fd() { return state_->callbacks().file(); }
+
 Result<bool> Queue::done(Job job) { return state_->done(job); }
+Result<JobTimes> Queue::times(Job job) const { return state_->times(job); }
+Result<QueueStatus> Queue::status() const { return state_->status(); }
 
 Result<Event> Queue::event(Job job) const {
     if (job.number == 0 || job.number > state_->last_job())
         return detail::fail(ErrorCode::invalid_argument, "job {}: the queue has had {} jobs", job.number,
                             state_->last_job());
-    return Event(state_->port(), job.number);
+    return Event(state_->port(), state_->context->addresses, job.number);
 }
 
 Result<void> Queue::run(const CommandList &commands, std::chrono::nanoseconds timeout) {
@@ -78,12 +146,20 @@ Result<void> Event::wait(std::chrono::nanoseconds timeout) const {
         return tl::unexpected(status.error());
     if (!*status)
         return detail::fail(ErrorCode::timeout, "job {}: not done in time; it goes on", job_);
-    return **status == 0 ? Result<void>{} : tl::unexpected(detail::job_error(*port_, job_, **status, nullptr));
+    if (**status == 0)
+        return {};
+    return tl::unexpected(detail::job_error(*port_, job_, **status, nullptr, *addresses_));
 }
 
 Result<bool> Event::done() const {
     const auto status = port_->wait_shared(job_, detail::Deadline::min());
     return status ? Result<bool>(status->has_value()) : tl::unexpected(status.error());
 }
+
+Result<Fd> Event::fd() const {
+    return detail::make_eventfd([this](int file) { return port_->notify(job_, file); });
+}
+
+Result<JobTimes> Event::times() const { return detail::job_times(*port_, job_); }
 
 } // namespace neuron

@@ -3,10 +3,20 @@
 
 #include <algorithm>
 
+#include "callbacks.hpp"
 #include "error.hpp"
 #include "job_error.hpp"
 
 namespace neuron::detail {
+
+QueueState::QueueState(std::shared_ptr<ContextState> owner, std::shared_ptr<QueuePort> port, std::uint32_t ring_packets)
+    : context(std::move(owner)),
+      port_(std::move(port)),
+      ring_packets_(ring_packets),
+      history_(ring_packets),
+      callbacks_(std::make_unique<Callbacks>(*this)) {}
+
+QueueState::~QueueState() { port_->close(); }
 
 Result<void> QueueState::take_over() {
     const auto self = std::this_thread::get_id();
@@ -55,12 +65,59 @@ Result<Job> QueueState::submit(JobSpan jobs) {
         return fail(ErrorCode::invalid_argument, "a batch without jobs");
     if (auto good = take_over().and_then([&] { return check_packets(jobs); }); !good)
         return forward_error(good);
-    Counters &counters = context->counters;
     Submitted submitted;
     {
-        const Stopwatch watch(counters.submit_ns);
+        const Stopwatch watch(context->counters.submit_ns);
         submitted = port_->submit(jobs);
     }
+    return accept(jobs, std::move(submitted));
+}
+
+Result<void> QueueState::check_points(const SubmitOptions &options) const {
+    for (const auto *points : {&options.wait, &options.signal}) {
+        for (const TimelinePoint &point : *points) {
+            if (!point.timeline || point.value == 0)
+                return fail(ErrorCode::invalid_argument, "point {} of {} timeline", point.value,
+                            point.timeline ? "a" : "no");
+            if (point.timeline->owner() != context->backend.get())
+                return fail(ErrorCode::invalid_argument,
+                            "point {} of a timeline of another context than the queue's: import it there", point.value);
+        }
+    }
+    for (const TimelinePoint &point : options.signal) {
+        if (point.timeline->of_queue())
+            return fail(ErrorCode::invalid_argument, "signalling point {} of a queue's own timeline: its jobs do",
+                        point.value);
+    }
+    if (options.signal.size() > max_signals)
+        return fail(ErrorCode::invalid_argument, "a job that signals {} points: {} are the most", options.signal.size(),
+                    max_signals);
+    return {};
+}
+
+// The driver would wait as well before the job enters the ring. Here all ways to submit have it, and io_uring's workers, in
+// which later jobs could overtake, stay out of it.
+Result<Job> QueueState::submit(std::span<const Packet> packets, const SubmitOptions &options) {
+    const JobSpan job(&packets, 1);
+    if (auto good =
+            take_over().and_then([&] { return check_packets(job); }).and_then([&] { return check_points(options); });
+        !good)
+        return forward_error(good);
+    const auto started = Clock::now();
+    for (const TimelinePoint &point : options.wait) {
+        if (auto waited = point.timeline->wait_promised(point.value, Deadline::max()); !waited)
+            return forward_error(waited);
+    }
+    Submitted submitted =
+        options.signal.empty() ? port_->submit(job) : port_->submit_signalling(packets, options.signal);
+    const auto passed = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - started);
+    context->counters.submit_ns.fetch_add(static_cast<std::uint64_t>(passed.count()), std::memory_order_relaxed);
+    return accept(job, std::move(submitted));
+}
+
+/** Counts what the backend has accepted. */
+Result<Job> QueueState::accept(JobSpan jobs, Submitted submitted) {
+    Counters &counters = context->counters;
     counters.submit_calls.fetch_add(1, std::memory_order_relaxed);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         if (std::ranges::binary_search(submitted.refused, i))
@@ -92,7 +149,7 @@ Result<void> QueueState::wait(Job job, Deadline deadline) {
     if (**status == 0)
         return {};
     context->counters.faults.fetch_add(1, std::memory_order_relaxed);
-    return tl::unexpected(job_error(*port_, job.number, **status, &history_));
+    return tl::unexpected(job_error(*port_, job.number, **status, &history_, *context->addresses));
 }
 
 // Jobs end in order and a failed one stops the queue: all after the first failed one have failed.
@@ -132,10 +189,26 @@ Result<bool> QueueState::done(Job job) {
     return status->has_value();
 }
 
+Result<JobTimes> QueueState::times(Job job) const {
+    if (auto good = check_job(job); !good)
+        return forward_error(good);
+    return job_times(*port_, job.number);
+}
+
+Result<QueueStatus> QueueState::status() const {
+    auto status = port_->query();
+    if (status && status->fault) {
+        status->fault->opcode = history_.find(status->fault->job, status->fault->packet);
+        context->addresses->locate(*status->fault);
+    }
+    return status;
+}
+
 Result<QueueState::ArgumentSlot> QueueState::next_argument_slot() {
     constexpr std::size_t slot_bytes = spec::LAUNCH_ARGS * sizeof(std::uint64_t);
     if (!arguments_) {
-        auto made = Buffer::create(Context(context), argument_slots * slot_bytes, {.read_only = true});
+        auto made = Buffer::create(Context(context), argument_slots * slot_bytes,
+                                   {.read_only = true, .label = "arguments of a queue"});
         if (!made)
             return forward_error(made);
         arguments_ = std::move(*made);
@@ -156,7 +229,7 @@ Result<QueueState::ArgumentSlot> QueueState::next_argument_slot() {
 
 Result<Buffer *> QueueState::staging() {
     if (!staging_) {
-        auto made = Buffer::create(Context(context), staging_bytes);
+        auto made = Buffer::create(Context(context), staging_bytes, {.label = "staging of a queue"});
         if (!made)
             return forward_error(made);
         staging_ = std::move(*made);

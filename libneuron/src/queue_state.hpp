@@ -12,19 +12,24 @@
 
 namespace neuron::detail {
 
+class Callbacks;
+
 class QueueState {
 public:
-    QueueState(std::shared_ptr<ContextState> owner, std::shared_ptr<QueuePort> port, std::uint32_t ring_packets)
-        : context(std::move(owner)), port_(std::move(port)), ring_packets_(ring_packets), history_(ring_packets) {}
-    ~QueueState() { port_->close(); }
+    QueueState(std::shared_ptr<ContextState> owner, std::shared_ptr<QueuePort> port, std::uint32_t ring_packets);
+    ~QueueState();
     QueueState(const QueueState &) = delete;
     QueueState &operator=(const QueueState &) = delete;
 
     /** @return The last job. */
     Result<Job> submit(JobSpan jobs);
+    Result<Job> submit(std::span<const Packet> packets, const SubmitOptions &options);
     Result<void> wait(Job job, Deadline deadline);
     Result<void> wait_idle(Deadline deadline);
     Result<bool> done(Job job);
+    Result<JobTimes> times(Job job) const;
+    Callbacks &callbacks() noexcept { return *callbacks_; }
+    Result<QueueStatus> status() const;
 
     /** Room for the arguments of one launch. */
     struct ArgumentSlot {
@@ -50,6 +55,8 @@ public:
 private:
     Result<void> take_over();
     Result<void> check_packets(JobSpan jobs) const;
+    Result<void> check_points(const SubmitOptions &options) const;
+    Result<Job> accept(JobSpan jobs, Submitted submitted);
     Result<void> check_job(Job job) const;
     Result<std::optional<JobStatus>> status_of(std::uint64_t job, Deadline deadline);
     Result<std::uint64_t> first_failed();
@@ -61,6 +68,7 @@ private:
     OpcodeHistory history_;
     std::thread::id owner_ = std::this_thread::get_id();
     std::uint64_t last_job_ = 0; // newest accepted
+    std::unique_ptr<Callbacks> callbacks_;
     std::optional<Buffer> staging_;
     std::optional<Buffer> arguments_;
     std::array<std::uint64_t, argument_slots> argument_jobs_{}; // job that uses each slot

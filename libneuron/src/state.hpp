@@ -7,6 +7,7 @@
 #include <mutex>
 #include <span>
 
+#include "address_map.hpp"
 #include "backend.hpp"
 
 namespace neuron::detail {
@@ -39,6 +40,7 @@ struct ContextState {
     std::shared_ptr<DeviceBackend> device; // outlives the context
     std::unique_ptr<ContextBackend> backend;
     Counters counters;
+    std::shared_ptr<AddressMap> addresses = std::make_shared<AddressMap>(); // events outlive the context
 };
 
 struct BufferState {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What a job costs through ioctls and through io_uring, and what bytes cost. Only results are asserted, never a time.
+// What a job costs by each way in, and what bytes cost. Only results are asserted, never a time.
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <vector>
 
 #include <neuron/neuron.hpp>
@@ -37,18 +38,38 @@ double median(std::vector<double> values) {
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// One of the ways into the kernel, with a context of its own: its counters are its alone.
+struct Kind {
+    const char *name;
+    SubmitPath path;
+    bool polled = false;
+    bool sqpoll = false;
+};
+
+constexpr std::array<Kind, 7> kinds{{
+    {"ioctl", SubmitPath::ioctl},
+    {"io_uring", SubmitPath::uring},
+    {"doorbell", SubmitPath::doorbell},
+    {"ioctl, polled", SubmitPath::ioctl, true},
+    {"io_uring, IOPOLL", SubmitPath::uring, true},
+    {"io_uring, SQPOLL", SubmitPath::uring, false, true},
+    {"doorbell, polled", SubmitPath::doorbell, true},
+}};
+
+/// One of the ways in, with a context of its own: its counters are its alone.
 struct Way {
     Context context;
     Queue queue;
     std::vector<double> job_ns{};    ///< Submitting and waiting, by round.
     std::vector<double> submit_ns{}; ///< Submitting alone, by round.
 
-    Way(const Device &device, SubmitPath path) : context(must(Context::create(device))), queue(make(context, path)) {}
+    Way(const Device &device, const Kind &kind) : context(must(Context::create(device))), queue(make(context, kind)) {}
 
-    static Queue make(const Context &context, SubmitPath path) {
+    static Queue make(const Context &context, const Kind &kind) {
         QueueOptions options;
-        options.path = path;
+        options.path = kind.path;
+        options.polled = kind.polled;
+        options.sqpoll = kind.sqpoll;
+        options.sqpoll_idle = std::chrono::milliseconds(5); // asleep when the others have their turns
         return must(Queue::create(context, options));
     }
 
@@ -84,26 +105,26 @@ void jobs_in_batches(void **state) {
     const std::size_t size = *static_cast<const std::size_t *>(*state);
     const std::vector<CommandList> batch(size, CommandList{}.nop());
     const Device device = must(Device::open());
-    Way ioctl(device, SubmitPath::ioctl);
-    Way uring(device, SubmitPath::uring);
-    ioctl.round(batch); // both are warm before the first round that counts
-    uring.round(batch);
-    ioctl.job_ns.clear(), ioctl.submit_ns.clear();
-    uring.job_ns.clear(), uring.submit_ns.clear();
-    // Turn by turn, so that whatever else the machine does meets both alike.
-    for (int i = 0; i < rounds; ++i) {
-        ioctl.round(batch);
-        uring.round(batch);
+    std::deque<Way> ways;
+    for (const Kind &kind : kinds) {
+        ways.emplace_back(device, kind).round(batch); // all are warm before the first round that counts
+        ways.back().job_ns.clear(), ways.back().submit_ns.clear();
     }
-    ioctl.check(size);
-    uring.check(size);
-    const double a = median(ioctl.job_ns), b = median(uring.job_ns);
-    const double as = median(ioctl.submit_ns), bs = median(uring.submit_ns);
+    // Turn by turn, so that whatever else the machine does meets all alike.
+    for (int i = 0; i < rounds; ++i) {
+        for (Way &way : ways)
+            way.round(batch);
+    }
     if (size == 1)
-        std::printf("# no-op jobs, ns per job, median of %d rounds of %zu jobs by turns; ratio: ioctl / io_uring\n"
-                    "# batch |  whole: ioctl  io_uring  ratio | submit: ioctl  io_uring  ratio\n",
+        std::printf("# no-op jobs, ns per job, median of %d rounds of %zu jobs by turns\n"
+                    "# batch | way              |  whole | submit | whole: times ioctl\n",
                     rounds, jobs_per_round);
-    std::printf("# %5zu | %13.0f %9.0f %6.2f | %13.0f %9.0f %6.2f\n", size, a, b, a / b, as, bs, as / bs);
+    const double base = median(ways[0].job_ns);
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        ways[i].check(size);
+        const double whole = median(ways[i].job_ns), submit = median(ways[i].submit_ns);
+        std::printf("# %5zu | %-16s | %6.0f | %6.0f | %5.2f\n", size, kinds[i].name, whole, submit, base / whole);
+    }
     std::fflush(stdout);
 }
 

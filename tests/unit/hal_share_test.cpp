@@ -140,12 +140,11 @@ void processes_share_too(void **) {
 
 // ---- what is refused ----
 
-void only_shareable_host_memory_is_exported(void **) {
+void only_shareable_memory_is_exported(void **) {
     Rig rig;
     must_fail(must(Buffer::create(rig.context, 4096)).export_fd(), ErrorCode::invalid_argument, "not made shareable");
-    must_fail(must(Buffer::create(rig.context, 4096, hbm)).export_fd(), ErrorCode::unsupported, "HBM");
-    must_fail(Buffer::create(rig.context, 4096, {.placement = Placement::hbm, .mappable = true, .shareable = true}),
-              ErrorCode::unsupported, "HBM cannot be shared");
+    must_fail(must(Buffer::create(rig.context, 4096, hbm)).export_fd(), ErrorCode::invalid_argument,
+              "not made shareable");
 }
 
 void no_file_is_told_from_a_wrong_one(void **) {
@@ -196,7 +195,7 @@ int main() {
         cmocka_unit_test(file_alone_keeps_the_memory),
         cmocka_unit_test(import_is_exported_again),
         cmocka_unit_test(read_only_holds_for_the_importer),
-        cmocka_unit_test(only_shareable_host_memory_is_exported),
+        cmocka_unit_test(only_shareable_memory_is_exported),
         cmocka_unit_test(no_file_is_told_from_a_wrong_one),
         cmocka_unit_test(memory_that_could_shrink_or_has_an_odd_size_is_refused),
         cmocka_unit_test(file_stays_the_callers),

@@ -9,7 +9,7 @@
 #include <neuron/neuron.hpp>
 
 #include "hal_check.hpp"
-#include "hal_kernel_image.hpp"
+#include "hal_kernels.hpp"
 
 namespace hal_test {
 
@@ -69,26 +69,6 @@ inline std::uint64_t word_at(const Buffer &buffer, std::size_t offset = 0) {
     std::uint64_t word = 0;
     std::memcpy(&word, must(buffer.map()).data() + offset, sizeof(word));
     return word;
-}
-
-/// A kernel of these sections and parameters.
-inline KernelFile kernel(std::vector<std::pair<const char *, Bytes>> streams,
-                         std::vector<spec::NoteParam> params = {}) {
-    Image image;
-    for (auto &[section, bytes] : streams)
-        image.add(section, std::move(bytes));
-    Bytes notes = isa_note();
-    for (const auto &param : params)
-        notes = std::move(notes) + param_note(param);
-    image.add_notes(std::move(notes));
-    return must(KernelFile::parse(image.build(), "test.nk"));
-}
-
-/// A kernel whose PE branches to itself for ever.
-inline KernelFile endless_kernel() {
-    return kernel(
-        {{".text.pe", stream(spec::InsnBranch{
-                          .header = {}, .cond = spec::Cond::ALWAYS, .ra = 0, .rb = 0, .imm = 0, .target = 0})}});
 }
 
 } // namespace hal_test

@@ -186,7 +186,7 @@ void fault_names_job_packet_and_address(void **) {
     must(rig.queue.run(CommandList{}.nop(), patience));
     const auto result = rig.queue.run(CommandList{}.nop().copy(buffer.va(), 0x123000, 64), patience);
     const auto error = must_fail(result, ErrorCode::device_fault, "job 2, packet 1 (COPY): PAGE_NOT_MAPPED: ");
-    assert_true(error.message.ends_with("reading address 0x123000"));
+    assert_true(error.message.find("reading address 0x123000 (") != std::string::npos);
     assert_true(error.fault.has_value());
     assert_true(error.fault->code == spec::Fault::PAGE_NOT_MAPPED);
     assert_true(error.fault->unit == spec::Unit::QUEUE);

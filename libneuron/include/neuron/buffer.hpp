@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 
 #include <neuron/context.hpp>
 #include <neuron/fd.hpp>
@@ -30,11 +31,13 @@ struct BufferOptions {
     std::optional<std::uint32_t> bank{}; ///< HBM stack; empty for any. Not for host buffers.
     bool mappable = false;               ///< HBM only: allocate it where the CPU can map it (scarce).
     bool read_only = false;              ///< The device may not write it.
-    bool shareable = false;              ///< Host only: export_fd() may be called.
+    bool shareable = false;              ///< export_fd() may be called.
+    std::string label{};                 ///< What faults call it; any text.
 };
 
 struct ImportOptions {
     bool read_only = false; ///< The device of this context may not write it.
+    std::string label{};    ///< What faults call it; any text.
 };
 
 /**
@@ -62,9 +65,12 @@ public:
      * system's. With the sim backend it is a memfd that cannot shrink, open for reading and writing;
      * simulated devices of several processes may share.
      *
+     * HBM stays in its device: with the accel backend contexts and processes of the same device share it, with sim the
+     * contexts of one Device, and there a buffer must still exist.
+     *
      * @param fd Stays the caller's, and may be closed afterwards.
      * @return invalid_argument if it is no open file, or not one of this backend; unsupported for memory that the
-     *         device cannot reach; out_of_memory; no_device.
+     *         device cannot reach, as HBM of another; not_found (sim) for HBM that is gone; out_of_memory; no_device.
      */
     NEURON_API static Result<Buffer> import_fd(const Context &context, int fd, const ImportOptions &options = {});
 
@@ -92,7 +98,7 @@ public:
      * Devices see each other's writes in the order in which these arrive. docs/reference/libneuron.md says how a
      * program of one chip tells one of another that data is there.
      *
-     * @return unsupported for HBM; invalid_argument if the buffer was not made shareable; no_device.
+     * @return invalid_argument if the buffer was not made shareable; no_device.
      */
     NEURON_API Result<Fd> export_fd() const;
 

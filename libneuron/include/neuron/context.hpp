@@ -6,8 +6,11 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include <neuron/device.hpp>
+#include <neuron/device_event.hpp>
+#include <neuron/fd.hpp>
 #include <neuron/stats.hpp>
 
 namespace neuron {
@@ -35,6 +38,14 @@ public:
 
     /** Counters since creation. */
     NEURON_API Stats stats() const;
+
+    /**
+     * A file that poll() calls readable while there are device events; the first call asks for them, so what happened before is
+     * not told. Do not read from it. It keeps the context open.
+     */
+    NEURON_API Result<Fd> events_fd() const;
+    /** Takes the events that are there, oldest first; none if events_fd() was never called. Does not wait. */
+    NEURON_API Result<std::vector<DeviceEvent>> read_events() const;
 
     /** For the library itself. */
     const std::shared_ptr<detail::ContextState> &state() const noexcept { return state_; }

@@ -36,6 +36,21 @@ enum class ErrorCode : std::uint8_t {
 /** Name of a code as in the source, e.g. "device_fault". */
 NEURON_API std::string_view name(ErrorCode code) noexcept;
 
+/** A buffer, as a fault's address meets it. */
+struct BufferPlace {
+    std::string label;      ///< BufferOptions::label; empty if it had none.
+    std::uint64_t va = 0;   ///< Its first address.
+    std::uint64_t size = 0; ///< Bytes.
+};
+
+/** Where an address lies among the buffers of a context. */
+struct FaultPlace {
+    std::optional<BufferPlace> buffer{}; ///< The buffer that it lies in.
+    bool destroyed = false;              ///< That buffer was gone by the time of the report.
+    std::optional<BufferPlace> below{};  ///< Without a buffer: the nearest one before it,
+    std::optional<BufferPlace> above{};  ///< and the nearest one behind it.
+};
+
 /** Where and why a job faulted. The fields mean what the event record of the hardware contract says. */
 struct FaultInfo {
     spec::Fault code = spec::Fault::NONE;   ///< What went wrong.
@@ -49,6 +64,7 @@ struct FaultInfo {
     bool write = false;                     ///< The failed access was a write.
     std::uint64_t va = 0;                   ///< First context address that failed, or 0.
     std::uint64_t info = 0;                 ///< More, by code.
+    std::optional<FaultPlace> place{};      ///< Where va lies, if it is an address.
 };
 
 /** One line for people: "job 3, packet 1 (LAUNCH): core 0 PE instruction 17: PSUM_GROUP: …, bank 2". */

@@ -47,6 +47,7 @@
 #include <neuron/command_list.hpp>
 #include <neuron/context.hpp>
 #include <neuron/device.hpp>
+#include <neuron/device_event.hpp>
 #include <neuron/error.hpp>
 #include <neuron/fd.hpp>
 #include <neuron/kernel_file.hpp>
@@ -55,3 +56,5 @@
 #include <neuron/program.hpp>
 #include <neuron/queue.hpp>
 #include <neuron/stats.hpp>
+#include <neuron/task.hpp>
+#include <neuron/timeline.hpp>

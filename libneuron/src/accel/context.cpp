@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include "doorbell_queue.hpp"
 #include "ioctl.hpp"
 #include "queue.hpp"
 
@@ -56,7 +57,7 @@ Result<detail::BoInfo> Context::bo_create(const detail::BoRequest &request) {
         return ioctl_error(error, fmt::format("{}: making a buffer of {} bytes in {}", name_, request.size, where));
     const std::lock_guard guard(lock_);
     ++uses_[create.handle];
-    return detail::BoInfo{create.handle, create.size};
+    return detail::BoInfo{create.handle, create.size, request.options.placement};
 }
 
 void Context::bo_destroy(std::uint32_t handle) {
@@ -68,6 +69,10 @@ void Context::forget(std::uint32_t handle) {
     if (--uses_[handle] != 0)
         return;
     uses_.erase(handle);
+    bo_close(handle);
+}
+
+void Context::bo_close(std::uint32_t handle) {
     drm_gem_close close{};
     close.handle = handle;
     if (const int error = call(*fd_, DRM_IOCTL_GEM_CLOSE, close))
@@ -102,7 +107,8 @@ Result<detail::BoInfo> Context::bo_import(int fd) {
         forget(prime.handle);
         return ioctl_error(failed, fmt::format("{}: asking about file {}", name_, fd));
     }
-    return detail::BoInfo{prime.handle, query.size};
+    const bool hbm = query.placement == DRM_NEURON_PLACE_HBM;
+    return detail::BoInfo{prime.handle, query.size, hbm ? Placement::hbm : Placement::host, query.mmap_offset != 0};
 }
 
 Result<std::span<std::byte>> Context::bo_map(std::uint32_t handle, std::uint64_t size) {
@@ -142,6 +148,8 @@ void Context::unbind(std::uint64_t va, std::uint64_t size) {
 }
 
 Result<std::shared_ptr<detail::QueuePort>> Context::queue_create(const QueueOptions &options) {
+    if (options.path == SubmitPath::doorbell)
+        return DoorbellQueue::create(*this, fd_, name_, options);
     return create_queue(fd_, name_, options, log_);
 }
 

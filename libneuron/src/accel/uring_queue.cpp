@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <thread>
 
 #include "../job_error.hpp"
 #include "ioctl.hpp"
@@ -21,14 +22,14 @@ __kernel_timespec timespec_of(std::chrono::nanoseconds duration) {
 
 } // namespace
 
-detail::Submitted UringQueue::submit(detail::JobSpan jobs) {
+detail::Submitted UringQueue::submit(detail::JobSpan jobs, const std::vector<drm_neuron_sync> &syncs) {
     detail::Submitted result;
     batch_ = &result;
     ++batches_;
     Result<void> going;
     std::size_t next = 0;
     while (going && next < jobs.size() && !result.error) {
-        going = make_room(jobs[next].size()).and_then([&] { return queue_entry(jobs[next], next); });
+        going = make_room(jobs[next].size()).and_then([&] { return queue_entry(jobs[next], next, syncs); });
         next += going ? 1 : 0;
     }
     if (auto flushed = flush(); !flushed && going)
@@ -88,13 +89,16 @@ void UringQueue::fill_pointer(io_uring_sqe &sqe, Flight &flight, std::span<const
     flight.args.queue_id = id();
     flight.args.packets = {spec::PACKET_BYTES, static_cast<std::uint32_t>(packets.size()),
                            reinterpret_cast<std::uintptr_t>(flight.packets.data())};
+    flight.args.syncs = {sizeof(drm_neuron_sync), static_cast<std::uint32_t>(flight.syncs.size()),
+                         reinterpret_cast<std::uintptr_t>(flight.syncs.data())};
     drm_neuron_uring_submit payload{};
     payload.ptr = reinterpret_cast<std::uintptr_t>(&flight.args);
     std::memcpy(static_cast<void *>(sqe.cmd), &payload, sizeof(payload));
 }
 
-Result<void> UringQueue::queue_entry(std::span<const Packet> packets, std::size_t index) {
-    const bool one = packets.size() == 1;
+Result<void> UringQueue::queue_entry(std::span<const Packet> packets, std::size_t index,
+                                     const std::vector<drm_neuron_sync> &syncs) {
+    const bool one = packets.size() == 1 && syncs.empty();
     auto sqe = next_entry(one ? DRM_NEURON_URING_SUBMIT_INLINE : DRM_NEURON_URING_SUBMIT);
     if (!sqe)
         return detail::forward_error(sqe);
@@ -103,6 +107,8 @@ Result<void> UringQueue::queue_entry(std::span<const Packet> packets, std::size_
     flight->batch = batches_;
     flight->index = index;
     flight->count = packets.size();
+    flight->is_inline = one;
+    flight->syncs = syncs;
     flight->done = false;
     if (one)
         fill_inline(**sqe, packets.front());
@@ -117,7 +123,7 @@ Result<void> UringQueue::queue_entry(std::span<const Packet> packets, std::size_
 
 Result<void> UringQueue::flush() {
     while (unsubmitted_ != 0) {
-        const int taken = io_uring_submit(ring_->get());
+        const int taken = ring_->submit();
         if (taken > 0) {
             unsubmitted_ -= std::min<std::size_t>(unsubmitted_, static_cast<std::size_t>(taken));
         } else if (taken == -EBUSY || taken == -EAGAIN) {
@@ -132,8 +138,25 @@ Result<void> UringQueue::flush() {
     return {};
 }
 
+// The kernel's own loop takes no time-out and ends when somebody else wants the processor: this one does both.
+Result<bool> UringQueue::look_for_completion(Deadline deadline) {
+    while (io_uring_cq_ready(ring_->get()) == 0) {
+        const int error = -io_uring_get_events(ring_->get());
+        if (error > 0 && error != EINTR && error != EAGAIN)
+            return detail::fail_errno(error, "io_uring: polling");
+        if (io_uring_cq_ready(ring_->get()) != 0)
+            break;
+        if (deadline <= detail::Clock::now())
+            return false;
+        std::this_thread::yield();
+    }
+    return true;
+}
+
 /** @return false if nothing completed by the deadline. */
 Result<bool> UringQueue::wait_completion(Deadline deadline) {
+    if (ring_->iopoll())
+        return look_for_completion(deadline);
     io_uring_cqe *cqe = nullptr;
     for (;;) {
         int error = 0;
@@ -157,6 +180,8 @@ Result<bool> UringQueue::wait_completion(Deadline deadline) {
 
 // Takes all completions that are there. The ring's TASKRUN flag makes the peek enter the kernel if some wait to be posted.
 void UringQueue::reap() {
+    if (ring_->iopoll() && !flights_.empty())
+        (void)io_uring_get_events(ring_->get()); // what is wrong with the ring, waiting tells
     io_uring_cqe *cqe = nullptr;
     while (io_uring_peek_cqe(ring_->get(), &cqe) == 0 && cqe != nullptr) {
         auto *flight = static_cast<Flight *>(io_uring_cqe_get_data(cqe));
@@ -172,7 +197,7 @@ void UringQueue::complete(Flight &flight, int result) {
         refuse(flight, -result);
         return;
     }
-    const std::uint64_t number = flight.count == 1 ? flight.job : flight.args.seqno;
+    const std::uint64_t number = flight.is_inline ? flight.job : flight.args.seqno;
     if (number != 0 && number != flight.job)
         log_(LogLevel::warning, fmt::format("job {} is job {} of the driver: it was overtaken", flight.job, number));
     if (result < 0)
@@ -183,7 +208,7 @@ void UringQueue::complete(Flight &flight, int result) {
 // Whether there was never such a job. One with its packet in the command is told no number, but most errors are of no job
 // that ever ran; after the others the queue has stopped, so how many jobs it has had does not change any more.
 bool UringQueue::was_refused(const Flight &flight, int error) const {
-    if (flight.count != 1)
+    if (!flight.is_inline)
         return flight.args.seqno == 0;
     if (error != EIO && error != ETIME && error != ECANCELED && error != ENODEV)
         return true;
@@ -237,7 +262,7 @@ Result<std::optional<JobStatus>> UringQueue::wait(std::uint64_t job, Deadline de
 
 // Called when all jobs are done: what their completions would say, the WAIT ioctl says as well.
 Result<void> UringQueue::change_thread() {
-    auto ring = UringRing::create(fd(), ring_log2_);
+    auto ring = UringRing::create(fd(), options_);
     if (!ring)
         return detail::forward_error(ring);
     ring_ = std::move(*ring);

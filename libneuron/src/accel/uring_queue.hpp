@@ -17,13 +17,17 @@ namespace neuron::accel {
 
 class UringQueue final : public QueueBase {
 public:
-    UringQueue(std::shared_ptr<const Fd> fd, std::uint32_t id, std::uint32_t syncobj, UringRing ring,
-               std::uint32_t ring_log2, detail::Log log)
-        : QueueBase(std::move(fd), id, syncobj), ring_(std::move(ring)), ring_log2_(ring_log2), log_(std::move(log)) {}
+    UringQueue(std::shared_ptr<const Fd> fd, const drm_neuron_queue_create &created, UringRing ring,
+               const RingOptions &options, detail::Log log)
+        : QueueBase(std::move(fd), created), ring_(std::move(ring)), options_(options), log_(std::move(log)) {}
     ~UringQueue() override { UringQueue::close(); }
 
     void close() override;
-    detail::Submitted submit(detail::JobSpan jobs) override;
+    detail::Submitted submit(detail::JobSpan jobs) override { return submit(jobs, {}); }
+    detail::Submitted submit_signalling(std::span<const Packet> packets,
+                                        std::span<const TimelinePoint> points) override {
+        return submit({&packets, 1}, to_syncs(points));
+    }
     Result<std::optional<detail::JobStatus>> wait(std::uint64_t job, detail::Deadline deadline) override;
     bool thread_bound() const noexcept override { return true; }
     Result<void> change_thread() override;
@@ -37,19 +41,24 @@ private:
         std::size_t index = 0;   ///< in that batch
         std::size_t count = 0;   ///< packets
         bool done = false;
-        drm_neuron_submit args{};    ///< with more than one packet; the driver writes the job's number to it
+        drm_neuron_submit args{};    ///< with more than one packet, or syncs; the driver writes the job's number to it
         std::vector<Packet> packets; ///< likewise
+        bool is_inline = false;      ///< the packet was in the command
+        std::vector<drm_neuron_sync> syncs;
     };
 
-    std::uint64_t ring_packets() const noexcept { return std::uint64_t{1} << ring_log2_; }
+    std::uint64_t ring_packets() const noexcept { return std::uint64_t{1} << options_.ring_log2; }
+    detail::Submitted submit(detail::JobSpan jobs, const std::vector<drm_neuron_sync> &syncs);
     Result<void> make_room(std::size_t packets);
-    Result<void> queue_entry(std::span<const Packet> packets, std::size_t index);
+    Result<void> queue_entry(std::span<const Packet> packets, std::size_t index,
+                             const std::vector<drm_neuron_sync> &syncs);
     Result<io_uring_sqe *> next_entry(std::uint32_t op);
     std::unique_ptr<Flight> take_flight();
     void fill_inline(io_uring_sqe &sqe, const Packet &packet) const;
     void fill_pointer(io_uring_sqe &sqe, Flight &flight, std::span<const Packet> packets) const;
     Result<void> flush();
     Result<bool> wait_completion(detail::Deadline deadline);
+    Result<bool> look_for_completion(detail::Deadline deadline);
     void reap();
     void complete(Flight &flight, int result);
     bool was_refused(const Flight &flight, int error) const;
@@ -58,7 +67,7 @@ private:
     bool in_flight(std::uint64_t job) const;
 
     std::optional<UringRing> ring_;
-    std::uint32_t ring_log2_;
+    RingOptions options_;
     detail::Log log_;
     std::deque<std::unique_ptr<Flight>> flights_;       // by job; done ones go once they are at the front
     std::vector<std::unique_ptr<Flight>> spare_;        // memory of retired ones

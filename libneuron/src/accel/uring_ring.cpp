@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <system_error>
+#include <thread>
 
 #include <drm/neuron_accel.h>
 
@@ -22,25 +24,32 @@ constexpr unsigned cq_entries_max = 4096; // more jobs in flight go through the 
 std::string why_no_ring(int error) {
     switch (error) {
     case ENOSYS: return "this kernel has none";
+    case EACCES: return "a polling thread of the kernel is not allowed for this user";
     case EPERM: return "it is forbidden here (sysctl kernel.io_uring_disabled, or a sandbox)";
     case EINVAL: return "this kernel's is too old";
     default: return std::generic_category().message(error);
     }
 }
 
-// The first set of flags that the kernel knows: each wants a newer one than the next. Without them the kernel
-// interrupts the thread for every completion instead of waiting until it asks.
-int setup(io_uring *ring, std::uint32_t ring_log2) {
-    constexpr unsigned wanted[] = {
-        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
-        IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
-        0,
-    };
+// Sets of flags, of which the first that the kernel knows is taken: each wants a newer one than the next. Without them the
+// kernel interrupts the thread for every completion instead of waiting until it asks. With a polling thread they mean nothing.
+constexpr unsigned own_thread[] = {
+    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+    IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+    0,
+};
+constexpr unsigned kernel_thread[] = {IORING_SETUP_SQPOLL};
+
+int setup(io_uring *ring, const RingOptions &options) {
+    const std::span<const unsigned> wanted =
+        options.sqpoll ? std::span<const unsigned>(kernel_thread) : std::span<const unsigned>(own_thread);
     int error = 0;
     for (const unsigned flags : wanted) {
         io_uring_params params{};
         params.flags = flags | IORING_SETUP_SQE128 | IORING_SETUP_CQSIZE;
-        params.cq_entries = std::clamp(1u << ring_log2, sq_entries, cq_entries_max);
+        params.flags |= options.iopoll ? IORING_SETUP_IOPOLL : 0u;
+        params.cq_entries = std::clamp(1u << options.ring_log2, sq_entries, cq_entries_max);
+        params.sq_thread_idle = static_cast<std::uint32_t>(options.sqpoll_idle.count());
         error = -io_uring_queue_init_params(sq_entries, ring, &params);
         if (error != EINVAL)
             break;
@@ -50,9 +59,9 @@ int setup(io_uring *ring, std::uint32_t ring_log2) {
 
 } // namespace
 
-Result<UringRing> UringRing::create(const Fd &device, std::uint32_t ring_log2) {
+Result<UringRing> UringRing::create(const Fd &device, const RingOptions &options) {
     auto memory = std::make_unique<io_uring>();
-    if (const int error = setup(memory.get(), ring_log2))
+    if (const int error = setup(memory.get(), options))
         return fail(ErrorCode::unsupported, "no io_uring: {}", why_no_ring(error));
     UringRing ring{std::unique_ptr<io_uring, Exit>(memory.release())};
     if (auto attached = ring.attach(device); !attached)
@@ -71,6 +80,17 @@ io_uring_sqe *UringRing::command(std::uint32_t op) noexcept {
     return sqe;
 }
 
+// A polling thread moves the head when it has issued what it took, so that what was refused has completed by then, as it has
+// without such a thread.
+int UringRing::submit() noexcept {
+    const int taken = io_uring_submit(ring_.get());
+    if ((ring_->flags & IORING_SETUP_SQPOLL) != 0) {
+        while (io_uring_sq_ready(ring_.get()) != 0)
+            std::this_thread::yield();
+    }
+    return taken;
+}
+
 // An unknown command tells a driver that takes commands (ENOTTY) from one that does not (EOPNOTSUPP).
 Result<void> UringRing::attach(const Fd &device) {
     const int file = device.get();
@@ -78,7 +98,7 @@ Result<void> UringRing::attach(const Fd &device) {
         return fail(ErrorCode::unsupported, "no io_uring: registering the device file: {}",
                     std::generic_category().message(error));
     constexpr std::uint32_t unknown_op = 0;
-    if (command(unknown_op) == nullptr || io_uring_submit(ring_.get()) != 1)
+    if (command(unknown_op) == nullptr || submit() != 1)
         return fail(ErrorCode::unsupported, "no io_uring: it takes no command");
     io_uring_cqe *cqe = nullptr;
     if (const int error = -io_uring_wait_cqe(ring_.get(), &cqe))

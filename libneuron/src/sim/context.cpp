@@ -7,6 +7,7 @@
 
 #include "../error.hpp"
 #include "queue.hpp"
+#include "timeline.hpp"
 
 namespace neuron::sim {
 
@@ -39,11 +40,8 @@ Context::~Context() {
     chip.write32(reg::CTX_CTRL(id_), 0);
     if (!chip.poll([&] { return field::CTX_STATUS_BUSY.get(chip.read32(reg::CTX_STATUS(id_))) == 0; })) {
         device_->log()(LogLevel::error, fmt::format("sim: context {} stays busy and is lost", id_));
+        (void)new auto(std::move(bos_)); // and its memory with it: the chip may be at it
         return;
-    }
-    for (const auto &[handle, bo] : bos_) {
-        if (bo.hbm.size != 0)
-            device_->hbm_free(bo.hbm);
     }
     device_->give_context(id_);
 }
@@ -52,7 +50,7 @@ Result<detail::BoInfo> Context::bo_create(const detail::BoRequest &request) {
     if (request.size > va_end)
         return fail(ErrorCode::out_of_memory, "sim: a buffer of {} bytes", request.size);
     const std::uint64_t size = (request.size + page - 1) / page * page;
-    Bo bo{.host = {}, .hbm = {}, .mappable = true};
+    Bo bo;
     if (request.options.placement == Placement::host) {
         HostMemory &memory = device_->memory();
         auto block = request.options.shareable ? memory.allocate_shared(size) : memory.allocate(size);
@@ -63,8 +61,7 @@ Result<detail::BoInfo> Context::bo_create(const detail::BoRequest &request) {
         const auto range = device_->hbm_allocate(size, request.options);
         if (!range)
             return tl::unexpected(range.error());
-        bo.hbm = *range;
-        bo.mappable = request.options.mappable;
+        bo.hbm = std::make_shared<HbmBlock>(*device_, *range, request.options.mappable);
     }
     return add(std::move(bo), size);
 }
@@ -72,18 +69,42 @@ Result<detail::BoInfo> Context::bo_create(const detail::BoRequest &request) {
 detail::BoInfo Context::add(Bo bo, std::uint64_t size) {
     const std::lock_guard guard(lock_);
     const std::uint32_t handle = next_handle_++;
+    const bool hbm = bo.hbm != nullptr;
+    const detail::BoInfo info{handle, size, hbm ? Placement::hbm : Placement::host, !hbm || bo.hbm->mappable()};
     bos_.emplace(handle, std::move(bo));
-    return {handle, size};
+    return info;
+}
+
+/** Empty if the file is none of HBM. */
+Result<std::optional<detail::BoInfo>> Context::import_hbm(int fd) {
+    using Found = Names<HbmBlock>::Found;
+    auto found = HbmBlock::names().find(fd);
+    if (!found)
+        return detail::forward_error(found);
+    auto &[state, block] = *found;
+    if (state == Found::no)
+        return std::nullopt;
+    if (state == Found::gone)
+        return fail(ErrorCode::not_found, "sim: importing file {}, whose HBM buffer is gone", fd);
+    if (&block->device() != device_.get())
+        return fail(ErrorCode::unsupported, "sim: importing file {}, which is HBM of another device", fd);
+    const std::uint64_t size = block->range().size;
+    return add({.hbm = std::move(block)}, size);
 }
 
 Result<detail::BoInfo> Context::bo_import(int fd) {
+    const auto hbm = import_hbm(fd);
+    if (!hbm)
+        return tl::unexpected(hbm.error());
+    if (*hbm)
+        return **hbm;
     auto block = device_->memory().import(fd);
     if (!block)
         return detail::forward_error(block);
     const std::uint64_t size = block->bytes().size();
     if (size > va_end)
         return fail(ErrorCode::out_of_memory, "sim: a buffer of {} bytes", size);
-    return add({.host = std::move(*block), .hbm = {}, .mappable = true}, size);
+    return add({.host = std::move(*block)}, size);
 }
 
 Result<Fd> Context::bo_export(std::uint32_t handle) {
@@ -91,6 +112,8 @@ Result<Fd> Context::bo_export(std::uint32_t handle) {
     const auto bo = find(handle);
     if (!bo)
         return tl::unexpected(bo.error());
+    if ((*bo)->hbm)
+        return (*bo)->hbm->export_fd();
     Fd file(::fcntl((*bo)->host.file().get(), F_DUPFD_CLOEXEC, 0));
     if (!file)
         return detail::fail_errno(errno, fmt::format("sim: sharing buffer {}", handle));
@@ -99,12 +122,7 @@ Result<Fd> Context::bo_export(std::uint32_t handle) {
 
 void Context::bo_destroy(std::uint32_t handle) {
     const std::lock_guard guard(lock_);
-    const auto at = bos_.find(handle);
-    if (at == bos_.end())
-        return;
-    if (at->second.hbm.size != 0)
-        device_->hbm_free(at->second.hbm);
-    bos_.erase(at);
+    bos_.erase(handle);
 }
 
 Result<Context::Bo *> Context::find(std::uint32_t handle) {
@@ -119,10 +137,11 @@ Result<std::span<std::byte>> Context::bo_map(std::uint32_t handle, std::uint64_t
     const auto bo = find(handle);
     if (!bo)
         return tl::unexpected(bo.error());
-    if (!(*bo)->mappable)
+    const auto &hbm = (*bo)->hbm;
+    if (hbm && !hbm->mappable())
         return fail(ErrorCode::unsupported, "sim: buffer {} cannot be mapped", handle);
-    if ((*bo)->hbm.size != 0)
-        return device_->chip().aperture().subspan((*bo)->hbm.offset, size);
+    if (hbm)
+        return device_->chip().aperture().subspan(hbm->range().offset, size);
     return (*bo)->host.bytes().first(size);
 }
 
@@ -135,8 +154,8 @@ Result<std::uint64_t> Context::bind(std::uint32_t handle, std::uint64_t size, bo
     const auto va = addresses_.allocate(size + page, size >= large_page ? large_page : page);
     if (!va)
         return fail(ErrorCode::out_of_memory, "sim: no addresses for {} bytes in the context", size);
-    const bool hbm = (*bo)->hbm.size != 0;
-    const PageTarget target{hbm ? (*bo)->hbm.offset : (*bo)->host.bus(), hbm, !read_only};
+    const bool hbm = (*bo)->hbm != nullptr;
+    const PageTarget target{hbm ? (*bo)->hbm->range().offset : (*bo)->host.bus(), hbm, !read_only};
     if (auto mapped = table_.map(*va, size, target); !mapped) {
         addresses_.free(*va, size + page);
         return detail::forward_error(mapped);
@@ -156,6 +175,33 @@ void Context::unbind(std::uint64_t va, std::uint64_t size) {
 
 Result<std::shared_ptr<detail::QueuePort>> Context::queue_create(const QueueOptions &options) {
     return Queue::create(device_, id_, options);
+}
+
+Result<std::shared_ptr<detail::TimelinePort>> Context::timeline_create() {
+    return std::make_shared<Timeline>(std::make_shared<FreeTimeline>(), device_, this);
+}
+
+Result<std::shared_ptr<detail::TimelinePort>> Context::timeline_import(int fd) {
+    auto state = TimelineState::find(fd);
+    if (!state)
+        return detail::forward_error(state);
+    return std::make_shared<Timeline>(std::move(*state), device_, this);
+}
+
+Result<Fd> Context::events_fd() {
+    const auto sink = device_->listen(id_);
+    if (!sink)
+        return tl::unexpected(sink.error());
+    Fd file(::fcntl((*sink)->eventfd().get(), F_DUPFD_CLOEXEC, 0));
+    if (!file)
+        return detail::fail_errno(errno, "sim: a file for events");
+    return file;
+}
+
+Result<std::vector<DeviceEvent>> Context::read_events() {
+    device_->service_events();
+    const auto sink = device_->sink_of(id_);
+    return sink ? sink->take() : std::vector<DeviceEvent>();
 }
 
 } // namespace neuron::sim

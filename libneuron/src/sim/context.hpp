@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "device.hpp"
+#include "hbm_block.hpp"
 #include "page_table.hpp"
 
 namespace neuron::sim {
@@ -30,18 +31,22 @@ public:
     Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only) override;
     void unbind(std::uint64_t va, std::uint64_t size) override;
     Result<std::shared_ptr<detail::QueuePort>> queue_create(const QueueOptions &options) override;
+    Result<std::shared_ptr<detail::TimelinePort>> timeline_create() override;
+    Result<std::shared_ptr<detail::TimelinePort>> timeline_import(int fd) override;
+    Result<Fd> events_fd() override;
+    Result<std::vector<DeviceEvent>> read_events() override;
 
 private:
-    /** A buffer: exactly one of the two has a size. */
+    /** A buffer: one of the two. */
     struct Bo {
-        HostMemory::Block host;
-        HbmRange hbm;
-        bool mappable;
+        HostMemory::Block host{};
+        std::shared_ptr<HbmBlock> hbm{};
     };
 
     Context(std::shared_ptr<Device> device, std::uint32_t id, PageTable table)
         : device_(std::move(device)), id_(id), table_(std::move(table)), addresses_(va_start, va_end) {}
     detail::BoInfo add(Bo bo, std::uint64_t size);
+    Result<std::optional<detail::BoInfo>> import_hbm(int fd);
     Result<Bo *> find(std::uint32_t handle);
 
     std::shared_ptr<Device> device_;

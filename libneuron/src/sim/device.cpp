@@ -161,6 +161,7 @@ Result<std::uint32_t> Device::take_context() {
 void Device::give_context(std::uint32_t id) {
     const std::lock_guard guard(lock_);
     contexts_[id] = false;
+    sinks_[id].reset();
 }
 
 Result<std::uint32_t> Device::take_queue(Queue &queue) {
@@ -189,16 +190,48 @@ void Device::service_events() {
         const std::uint64_t at = std::uint64_t{head % (1u << event_ring_log2)} * spec::EventRecord::BYTES;
         const auto raw = event_ring_.bytes().subspan(at).first<spec::EventRecord::BYTES>();
         const auto record = spec::unpack<spec::EventRecord>(raw);
-        if (record.kind == spec::Event::FAULT && record.queue < queues_.size() && queues_[record.queue] != nullptr)
-            queues_[record.queue]->fault(record);
-        else if (record.kind == spec::Event::ECC)
-            log_(LogLevel::warning, fmt::format("sim: HBM met an error at {:#x} that was {}", record.info,
-                                                record.code == spec::Fault::NONE ? "corrected" : "not corrected"));
-        else
+        if (record.kind == spec::Event::FAULT && record.queue < queues_.size() && queues_[record.queue] != nullptr) {
+            Queue &queue = *queues_[record.queue];
+            const auto event = queue.fault(record);
+            if (const auto &sink = sinks_[queue.context()]; event && sink)
+                sink->add(*event);
+        } else if (record.kind == spec::Event::ECC) {
+            tell_of_error(record);
+        } else {
             log_(LogLevel::warning,
                  fmt::format("sim: event {} for queue {}, which is gone", spec::raw(record.kind), record.queue));
+        }
     }
     chip_->write32(reg::GLOBAL_EVENT_HEAD, head);
+}
+
+// With the device's lock held. Where the byte is, is nobody's business here: buffers are not looked up.
+void Device::tell_of_error(const spec::EventRecord &record) {
+    log_(LogLevel::warning, fmt::format("sim: HBM met an error at {:#x} that was {}", record.info,
+                                        record.code == spec::Fault::NONE ? "corrected" : "not corrected"));
+    DeviceEvent event{.kind = DeviceEvent::Kind::ras, .code = record.code};
+    event.time = detail::Clock::now().time_since_epoch();
+    for (const auto &sink : sinks_) {
+        if (sink)
+            sink->add(event);
+    }
+}
+
+Result<std::shared_ptr<EventSink>> Device::listen(std::uint32_t context) {
+    auto eventfd = detail::make_eventfd();
+    if (!eventfd)
+        return detail::forward_error(eventfd);
+    notifier_.watch();
+    service_events(); // what was before is not told
+    const std::lock_guard guard(lock_);
+    if (!sinks_[context])
+        sinks_[context] = std::make_shared<EventSink>(std::move(*eventfd));
+    return sinks_[context];
+}
+
+std::shared_ptr<EventSink> Device::sink_of(std::uint32_t context) {
+    const std::lock_guard guard(lock_);
+    return sinks_[context];
 }
 
 Result<std::unique_ptr<detail::ContextBackend>> Device::context_create() { return Context::create(shared_from_this()); }

@@ -10,7 +10,9 @@
 
 #include "../backend.hpp"
 #include "chip.hpp"
+#include "event_sink.hpp"
 #include "host_memory.hpp"
+#include "notifier.hpp"
 #include "range_allocator.hpp"
 
 namespace neuron::sim {
@@ -47,8 +49,14 @@ public:
     Result<std::uint32_t> take_queue(Queue &queue);
     void give_queue(std::uint32_t id);
 
-    /** Takes the event ring's records to their queues. */
+    /** Takes the event ring's records to their queues, and to contexts that listen. */
     void service_events();
+
+    /** Where the events of a context go from now on. */
+    Result<std::shared_ptr<EventSink>> listen(std::uint32_t context);
+    /** The same if it listens, else nothing. */
+    std::shared_ptr<EventSink> sink_of(std::uint32_t context);
+    Notifier &notifier() noexcept { return notifier_; }
 
 private:
     explicit Device(LogCallback log) : log_(std::move(log)) {}
@@ -57,6 +65,7 @@ private:
     Result<void> read_facts();
     Result<void> start_events();
     Result<void> scrub(const HbmRange &range);
+    void tell_of_error(const spec::EventRecord &record);
     std::vector<std::size_t> bank_order(const BufferOptions &options) const;
 
     detail::Log log_;
@@ -69,8 +78,11 @@ private:
     std::vector<RangeAllocator> banks_;
     std::bitset<spec::MAX_CONTEXTS> contexts_;
     std::array<Queue *, spec::MAX_QUEUES> queues_{};
+    std::array<std::shared_ptr<EventSink>, spec::MAX_CONTEXTS> sinks_;
 
     std::mutex scrub_lock_; // one scrub at a time; taken with no other lock held
+
+    Notifier notifier_{*this}; // first to go
 };
 
 } // namespace neuron::sim

@@ -20,8 +20,17 @@ namespace field = spec::field;
 namespace {
 
 constexpr std::chrono::milliseconds default_timeout(10'000);
-constexpr std::chrono::milliseconds watch_interval(50);
+constexpr std::chrono::microseconds watch_interval(50'000);
+constexpr std::chrono::microseconds look_interval(20);
 constexpr std::chrono::milliseconds record_patience(500);
+
+std::uint32_t priority_of(Priority priority) {
+    switch (priority) {
+    case Priority::low: return spec::raw(spec::QueuePriority::LOW);
+    case Priority::high: return spec::raw(spec::QueuePriority::HIGH);
+    default: return spec::raw(spec::QueuePriority::NORMAL);
+    }
+}
 
 std::uint32_t vector_of(std::uint32_t queue) { return 1 + queue % (spec::MSIX_VECTORS - 1); }
 
@@ -30,8 +39,9 @@ std::uint32_t vector_of(std::uint32_t queue) { return 1 + queue % (spec::MSIX_VE
 Queue::Queue(std::shared_ptr<Device> device, std::uint32_t context, const QueueOptions &options)
     : device_(std::move(device)),
       context_(context),
-      ring_log2_(options.ring_log2),
-      timeout_(options.job_timeout.count() != 0 ? options.job_timeout : default_timeout) {}
+      options_(options),
+      timeout_(options.job_timeout.count() != 0 ? options.job_timeout : default_timeout),
+      jobs_(ring_packets()) {}
 
 Result<std::shared_ptr<detail::QueuePort>> Queue::create(std::shared_ptr<Device> device, std::uint32_t context,
                                                          const QueueOptions &options) {
@@ -48,8 +58,12 @@ Result<void> Queue::allocate() {
     auto seqno = device_->memory().allocate(sizeof(std::uint64_t));
     if (!seqno)
         return detail::forward_error(seqno);
+    auto stamps = device_->memory().allocate(ring_packets() * spec::Stamp::BYTES);
+    if (!stamps)
+        return detail::forward_error(stamps);
     ring_ = std::move(*ring);
     seqno_ = std::move(*seqno);
+    stamps_ = std::move(*stamps);
     return {};
 }
 
@@ -61,10 +75,14 @@ Result<void> Queue::start() {
     Chip &chip = device_->chip();
     chip.write64(reg::QUEUE_RING_BASE(*id_), ring_.bus());
     chip.write64(reg::QUEUE_SEQNO_ADDR(*id_), seqno_.bus());
-    chip.write32(reg::QUEUE_RING_LOG2(*id_), ring_log2_);
-    chip.write32(reg::QUEUE_CFG(*id_), field::QUEUE_CFG_CTX.set(context_) |
-                                           field::QUEUE_CFG_VECTOR.set(vector_of(*id_)) |
-                                           field::QUEUE_CFG_SLOT.set(*id_));
+    chip.write64(reg::QUEUE_STAMP_ADDR(*id_), stamps_.bus());
+    chip.write32(reg::QUEUE_RING_LOG2(*id_), options_.ring_log2);
+    chip.write32(reg::QUEUE_CFG(*id_),
+                 field::QUEUE_CFG_CTX.set(context_) | field::QUEUE_CFG_VECTOR.set(vector_of(*id_)) |
+                     field::QUEUE_CFG_SLOT.set(*id_) | field::QUEUE_CFG_PRIORITY.set(priority_of(options_.priority)));
+    chip.write32(reg::QUEUE_COALESCE(*id_),
+                 field::QUEUE_COALESCE_COUNT.set(options_.coalesce_jobs) |
+                     field::QUEUE_COALESCE_USECS.set(static_cast<std::uint32_t>(options_.coalesce_time.count())));
     chip.write32(reg::QUEUE_CTRL(*id_), field::QUEUE_CTRL_ENABLE.mask);
     return {};
 }
@@ -83,8 +101,10 @@ void Queue::close() {
             return;
         update();
         closed_ = true;
+        busy_time_ = std::chrono::nanoseconds(device_->chip().read64(reg::QUEUE_BUSY_NS(*id_)));
+        core_time_ = std::chrono::nanoseconds(device_->chip().read64(reg::QUEUE_CORE_NS(*id_)));
         if (state_ == State::ok)
-            stop(State::canceled, ECANCELED, done_ + 1);
+            stop(State::canceled, ECANCELED, jobs_.done() + 1);
     }
     Chip &chip = device_->chip();
     chip.write32(reg::QUEUE_CTRL(*id_), 0);
@@ -106,12 +126,49 @@ detail::Submitted Queue::submit(detail::JobSpan jobs) {
     return result;
 }
 
+detail::Submitted Queue::submit_signalling(std::span<const Packet> packets, std::span<const TimelinePoint> points) {
+    auto result = submit({&packets, 1});
+    if (result.error)
+        return result;
+    std::uint64_t job = 0;
+    {
+        const std::lock_guard guard(lock_);
+        job = jobs_.submitted();
+    }
+    for (const TimelinePoint &point : points)
+        static_cast<const Timeline &>(*point.timeline).state().add(point.value, shared_from_this(), job);
+    return result;
+}
+
+Result<std::shared_ptr<detail::TimelinePort>> Queue::timeline(const void *owner) {
+    const std::lock_guard guard(lock_);
+    auto state = timeline_.lock();
+    if (!state) {
+        state = std::make_shared<QueueTimeline>(shared_from_this());
+        timeline_ = state;
+    }
+    return std::make_shared<Timeline>(std::move(state), device_, owner);
+}
+
+Result<void> Queue::notify(std::uint64_t job, int eventfd) {
+    if (job == 0)
+        return {};
+    const auto ended = [self = shared_from_this(), job] {
+        const auto status = self->wait_shared(job, Deadline::min());
+        return !status || *status;
+    };
+    return device_->notifier().add(ended, eventfd);
+}
+
+// Without interrupts only looking tells.
+std::chrono::microseconds Queue::interval() const { return options_.polled ? look_interval : watch_interval; }
+
 // Once for all that was written: the chip may run jobs inside the doorbell, and one that faults takes no more of them.
 void Queue::ring() {
     const std::lock_guard guard(lock_);
-    if (rung_ != tail_ && !closed_)
-        device_->chip().ring_doorbell(context_, *id_, static_cast<std::uint32_t>(tail_));
-    rung_ = tail_;
+    if (rung_ != jobs_.tail() && !closed_)
+        device_->chip().ring_doorbell(context_, *id_, static_cast<std::uint32_t>(jobs_.tail()));
+    rung_ = jobs_.tail();
 }
 
 std::optional<Error> Queue::submit_one(std::span<const Packet> packets) {
@@ -126,41 +183,35 @@ std::optional<Error> Queue::submit_one(std::span<const Packet> packets) {
                 guard.unlock();
                 return detail::refusal(*this, ECANCELED);
             }
-            if (tail_ - done_packets_ + packets.size() <= ring_packets()) {
+            if (jobs_.has_room(packets.size())) {
                 write_packets(packets);
                 return std::nullopt;
             }
         }
         ring(); // what makes room
         check_progress(watchdog);
-        device_->chip().wait_news(seen, detail::deadline_after(watch_interval));
+        device_->chip().wait_news(seen, detail::deadline_after(interval()));
     }
 }
 
 // The doorbell orders the packets before the chip's fetch of them.
 void Queue::write_packets(std::span<const Packet> packets) {
     // The last packet's flags, which are 0 so far; whatever else is wrong with a packet is for the chip to judge.
-    const auto completion =
-        spec::packed(spec::PacketHeader{.opcode = {}, .flags = spec::PacketFlag::SEQNO | spec::PacketFlag::IRQ});
+    const auto flags =
+        options_.polled ? spec::raw(spec::PacketFlag::SEQNO) : spec::PacketFlag::SEQNO | spec::PacketFlag::IRQ;
+    const auto completion = spec::packed(spec::PacketHeader{.opcode = {}, .flags = flags});
     for (std::size_t i = 0; i < packets.size(); ++i) {
-        std::byte *slot = ring_.bytes().data() + tail_ % ring_packets() * spec::PACKET_BYTES;
+        std::byte *slot = ring_.bytes().data() + (jobs_.tail() + i) % ring_packets() * spec::PACKET_BYTES;
         std::memcpy(slot, packets[i].data(), spec::PACKET_BYTES);
         if (i + 1 == packets.size())
             std::transform(slot, slot + completion.size(), completion.begin(), slot, std::bit_or<>{});
-        ++tail_;
     }
-    ++submitted_;
-    ends_.push_back(tail_);
+    jobs_.add(packets.size());
 }
 
 // Takes in what the chip has written and, if it is not fine any more, why.
 void Queue::update() {
-    const std::uint64_t head = HostMemory::load_word(seqno_.bytes().data());
-    while (!ends_.empty() && ends_.front() <= head && (failed_job_ == 0 || done_ + 1 < failed_job_)) {
-        done_packets_ = ends_.front();
-        ends_.pop_front();
-        ++done_;
-    }
+    jobs_.retire(HostMemory::load_word(seqno_.bytes().data()), failed_job_ != 0 ? failed_job_ : UINT64_MAX);
     if (state_ == State::ok && !closed_)
         notice_stop();
 }
@@ -169,7 +220,7 @@ void Queue::update() {
 void Queue::notice_stop() {
     const spec::QueueState state = hardware_state();
     if (state == spec::QueueState::STOPPED) {
-        stop(State::canceled, ECANCELED, done_ + 1);
+        stop(State::canceled, ECANCELED, jobs_.done() + 1);
     } else if (state == spec::QueueState::FAULTED) {
         const auto now = detail::Clock::now();
         if (!fault_seen_)
@@ -179,9 +230,9 @@ void Queue::notice_stop() {
         FaultInfo fault;
         fault.code =
             static_cast<spec::Fault>(field::QUEUE_STATUS_FAULT.get(device_->chip().read32(reg::QUEUE_STATUS(*id_))));
-        fault.job = done_ + 1;
+        fault.job = jobs_.done() + 1;
         fault_ = fault;
-        stop(State::faulted, EIO, done_ + 1);
+        stop(State::faulted, EIO, jobs_.done() + 1);
     }
 }
 
@@ -191,24 +242,17 @@ void Queue::stop(State state, JobStatus first_status, std::uint64_t first_job) {
     failed_status_ = first_status;
 }
 
-void Queue::fault(const spec::EventRecord &record) {
+std::optional<DeviceEvent> Queue::fault(const spec::EventRecord &record) {
     const std::lock_guard guard(lock_);
     if (state_ != State::ok)
-        return;
+        return std::nullopt;
     // All packets before the faulted one have retired, those of finished jobs have been written back.
-    std::uint64_t job = done_ + 1;
-    std::uint64_t start = done_packets_;
-    for (const std::uint64_t end : ends_) {
-        if (record.packet < end)
-            break;
-        start = end;
-        ++job;
-    }
+    const auto [job, packet] = jobs_.locate(record.packet);
     FaultInfo fault;
     fault.code = record.code;
     fault.unit = record.unit;
     fault.job = job;
-    fault.packet = record.packet - start;
+    fault.packet = packet;
     fault.core = record.core;
     fault.ring = record.ring;
     fault.pc = record.pc;
@@ -217,12 +261,18 @@ void Queue::fault(const spec::EventRecord &record) {
     fault.info = record.info;
     fault_ = fault;
     stop(State::faulted, EIO, job);
+    DeviceEvent event{.kind = DeviceEvent::Kind::fault, .queue = *id_ + 1, .job = job, .code = fault.code};
+    if (fault.va != 0)
+        event.address = fault.va;
+    event.info = fault.info;
+    event.time = detail::Clock::now().time_since_epoch();
+    return event;
 }
 
 std::optional<JobStatus> Queue::status_of(std::uint64_t job) {
     const std::lock_guard guard(lock_);
     update();
-    if (job <= done_)
+    if (job <= jobs_.done())
         return 0;
     if (state_ == State::ok)
         return std::nullopt;
@@ -242,13 +292,17 @@ void Queue::check_progress(Watchdog &watchdog) {
     }
     if (now - watchdog.since < timeout_)
         return;
+    DeviceEvent event{.kind = DeviceEvent::Kind::fault, .queue = *id_ + 1, .time = now.time_since_epoch()};
     {
         const std::lock_guard guard(lock_);
         update();
-        if (state_ != State::ok || ends_.empty())
+        if (state_ != State::ok || jobs_.idle())
             return;
-        stop(State::timed_out, ETIME, done_ + 1);
+        stop(State::timed_out, ETIME, jobs_.done() + 1);
+        event.job = jobs_.done() + 1;
     }
+    if (const auto sink = device_->sink_of(context_))
+        sink->add(event);
     chip.write32(reg::QUEUE_CTRL(*id_), 0);
 }
 
@@ -262,7 +316,7 @@ Result<std::optional<JobStatus>> Queue::wait_shared(std::uint64_t job, Deadline 
         if (deadline <= detail::Clock::now())
             return std::nullopt;
         check_progress(watchdog);
-        device_->chip().wait_news(seen, std::min(deadline, detail::deadline_after(watch_interval)));
+        device_->chip().wait_news(seen, std::min(deadline, detail::deadline_after(interval())));
     }
 }
 
@@ -270,7 +324,33 @@ Result<QueueStatus> Queue::query() {
     device_->service_events();
     const std::lock_guard guard(lock_);
     update();
-    return QueueStatus{state_, submitted_, done_, fault_};
+    QueueStatus status{.state = state_, .submitted = jobs_.submitted(), .completed = ended(), .fault = fault_};
+    status.id = *id_ + 1; // as with the driver, 0 is none
+    status.priority = options_.priority;
+    status.busy_time = busy_time_;
+    status.core_time = core_time_;
+    if (!closed_) {
+        status.busy_time = std::chrono::nanoseconds(device_->chip().read64(reg::QUEUE_BUSY_NS(*id_)));
+        status.core_time = std::chrono::nanoseconds(device_->chip().read64(reg::QUEUE_CORE_NS(*id_)));
+    }
+    return status;
+}
+
+// Once the job that failed is next, so are those behind it: they were canceled.
+std::uint64_t Queue::ended() const {
+    return state_ != State::ok && jobs_.done() + 1 >= failed_job_ ? jobs_.submitted() : jobs_.done();
+}
+
+// The stamps are written before the seqno, and stay as long as the ledger knows the job.
+Result<std::optional<JobTimes>> Queue::times(std::uint64_t job) {
+    const std::lock_guard guard(lock_);
+    update();
+    const auto end = jobs_.end_of(job);
+    if (!end || job > jobs_.done())
+        return std::nullopt;
+    const auto at = (*end - 1) % ring_packets() * spec::Stamp::BYTES;
+    const auto stamp = spec::unpack<spec::Stamp>(stamps_.bytes().subspan(at).first<spec::Stamp::BYTES>());
+    return JobTimes{std::chrono::nanoseconds(stamp.start_ns), std::chrono::nanoseconds(stamp.end_ns)};
 }
 
 } // namespace neuron::sim

@@ -82,13 +82,11 @@ void read_only_holds_for_the_importer(void **) {
     assert_true(all_are(mine, 8));
 }
 
-void only_shareable_host_memory_is_exported(void **) {
+void only_shareable_memory_is_exported(void **) {
     Tenant one;
     must_fail(must(Buffer::create(one.context, 4096)).export_fd(), ErrorCode::invalid_argument, "not made shareable");
     must_fail(must(Buffer::create(one.context, 4096, {.placement = Placement::hbm})).export_fd(),
-              ErrorCode::unsupported, "HBM");
-    must_fail(Buffer::create(one.context, 4096, {.placement = Placement::hbm, .shareable = true}),
-              ErrorCode::unsupported, "HBM cannot be shared");
+              ErrorCode::invalid_argument, "not made shareable");
 }
 
 void no_file_is_told_from_a_wrong_one(void **) {
@@ -128,7 +126,7 @@ int main() {
         cmocka_unit_test(memory_outlives_the_context_that_made_it),
         cmocka_unit_test(file_alone_keeps_the_memory),
         cmocka_unit_test(read_only_holds_for_the_importer),
-        cmocka_unit_test(only_shareable_host_memory_is_exported),
+        cmocka_unit_test(only_shareable_memory_is_exported),
         cmocka_unit_test(no_file_is_told_from_a_wrong_one),
         cmocka_unit_test(backends_do_not_mix),
         cmocka_unit_test(file_stays_the_callers),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// dma-bufs: importing what other drivers export, exporting host buffers, and what becomes of both when the device goes.
+// dma-bufs: importing what other drivers export, exporting buffers, and what becomes of both when the device goes.
 
 #include "bounce.hpp"
 #include "child.hpp"
@@ -8,6 +8,8 @@
 
 #include <atomic>
 #include <cerrno>
+#include <fstream>
+#include <optional>
 #include <thread>
 
 #include <fcntl.h>
@@ -16,6 +18,7 @@
 #include <xf86drm.h>
 
 using namespace kmod;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -352,12 +355,141 @@ void exporting_twice_gives_one_dma_buf(void **) {
     assert_int_equal(export_of(file, handle).inode(), first.inode());
 }
 
-void hbm_is_not_exported(void **) {
+// ---- HBM: between files of this device -------------------------------------------------------------------------------
+
+void hbm_is_the_same_buffer_in_another_file(void **) {
+    const File owner;
+    const File friendly;
+    const auto handle = owner.hbm(SIZE);
+    const DmaBuf buf = export_of(owner, handle);
+    const auto theirs = import_of(friendly, buf);
+    assert_int_equal(friendly.bo(theirs).placement, DRM_NEURON_PLACE_HBM);
+    assert_int_equal(friendly.bo(theirs).flags, DRM_NEURON_BO_MAPPABLE);
+    assert_int_equal(friendly.bo(theirs).size, SIZE);
+    assert_int_equal(friendly.bo(theirs).mmap_offset, owner.bo(handle).mmap_offset);
+    assert_int_equal(export_of(friendly, theirs).inode(), buf.inode());
+    device_fills(friendly, theirs, 8);
+    assert_int_equal(Mapping(owner, handle).words()[SIZE / 8 - 1], 8);
+    device_fills(owner, handle, 9);
+    assert_int_equal(Mapping(friendly, theirs).words()[0], 9);
+}
+
+void mapping_of_hbm_through_its_dma_buf_is_the_aperture(void **) {
     const File file;
-    drm_prime_handle args{.handle = file.hbm(4096), .flags = DRM_CLOEXEC | DRM_RDWR, .fd = -1};
-    assert_int_equal(file.call(DRM_IOCTL_PRIME_HANDLE_TO_FD, &args), -EOPNOTSUPP);
-    args.handle = file.hbm(4096, 0);
-    assert_int_equal(file.call(DRM_IOCTL_PRIME_HANDLE_TO_FD, &args), -EOPNOTSUPP);
+    const auto handle = file.hbm(SIZE);
+    const DmaBuf buf = export_of(file, handle);
+    const BufMapping direct(buf, SIZE);
+    device_fills(file, handle, 3);
+    for (std::size_t i = 0; i < SIZE / 8; i += 512)
+        assert_int_equal(direct.words()[i], 3);
+    direct.words()[1] = 4;
+    assert_int_equal(Mapping(file, handle).words()[1], 4);
+}
+
+void hbm_that_cannot_be_mapped_is_shared_all_the_same(void **) {
+    const File owner;
+    const File friendly;
+    const auto handle = owner.hbm(SIZE, 0);
+    const DmaBuf buf = export_of(owner, handle);
+    assert_ptr_equal(::mmap(nullptr, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, buf.fd(), 0), MAP_FAILED);
+    assert_int_equal(errno, ENODEV);
+    const auto theirs = import_of(friendly, buf);
+    assert_int_equal(friendly.bo(theirs).mmap_offset, 0);
+    device_fills(owner, handle, 5);
+    const auto host = friendly.host(4096);
+    const auto job = job_of(copy(friendly.bind(theirs) + SIZE - 4096, friendly.bind(host), 4096));
+    assert_int_equal(friendly.run(friendly.queue().queue_id, job), 0);
+    assert_int_equal(Mapping(friendly, host).words()[511], 5);
+}
+
+/// Free HBM, as the device says.
+std::uint64_t hbm_free(const File &file) {
+    drm_neuron_query_device facts{};
+    drm_neuron_dev_query query{};
+    query.type = DRM_NEURON_QUERY_DEVICE;
+    query.size = sizeof(facts);
+    query.ptr = reinterpret_cast<std::uintptr_t>(&facts);
+    assert_int_equal(file.call(DRM_IOCTL_NEURON_DEV_QUERY, &query), 0);
+    return facts.hbm_free;
+}
+
+// The dma-buf alone keeps it, also without any open file, and then the last close frees it.
+void hbm_lives_as_long_as_its_last_user(void **) {
+    const std::uint64_t before = hbm_free(File());
+    {
+        std::optional<DmaBuf> buf;
+        {
+            const File owner;
+            const auto handle = owner.hbm(SIZE);
+            device_fills(owner, handle, 6);
+            buf.emplace(export_of(owner, handle));
+        }
+        assert_int_equal(BufMapping(*buf, SIZE).words()[0], 6); // the aperture answers: the device is awake
+        const File later;
+        assert_int_equal(hbm_free(later), before - SIZE);
+        const auto theirs = import_of(later, *buf);
+        buf.reset();
+        assert_int_equal(Mapping(later, theirs).words()[SIZE / 8 - 1], 6);
+        assert_int_equal(hbm_free(later), before - SIZE);
+    }
+    assert_int_equal(hbm_free(File()), before);
+}
+
+void exported_hbm_keeps_the_device_awake(void **) {
+    const std::string power = pci_path() + "/power/";
+    assert_int_equal(write_file(power + "autosuspend_delay_ms", "0"), 0);
+    std::optional<DmaBuf> buf;
+    {
+        const File file;
+        buf.emplace(export_of(file, file.hbm(SIZE)));
+        buf.emplace(export_of(file, import_of(file, *buf))); // counts once
+    }
+    const auto status = [&] {
+        std::ifstream in(power + "runtime_status");
+        std::string text;
+        in >> text;
+        return text;
+    };
+    const BufMapping memory(*buf, SIZE);
+    const auto stays_awake = [&](std::uint64_t word) {
+        memory.words()[0] = word;
+        for (const auto end = std::chrono::steady_clock::now() + 300ms; std::chrono::steady_clock::now() < end;)
+            assert_string_equal(status().c_str(), "active");
+        assert_int_equal(memory.words()[0], word);
+    };
+    stays_awake(7);
+    buf.reset();
+    stays_awake(8); // the mapping has it
+}
+
+void device_sleeps_once_shared_hbm_is_gone(void **) {
+    const std::string power = pci_path() + "/power/";
+    const auto end = std::chrono::steady_clock::now() + LONG;
+    for (std::string text; text != "suspended"; std::ifstream(power + "runtime_status") >> text)
+        assert_true(std::chrono::steady_clock::now() < end);
+    assert_int_equal(write_file(power + "autosuspend_delay_ms", "2000"), 0);
+}
+
+// The mapping shows a page of memory; the buffer is no use to the device that comes back, which cannot attach to it.
+void exported_hbm_loses_its_content_with_the_device(void **) {
+    const std::string name = pci_name();
+    File file;
+    const auto handle = file.hbm(SIZE);
+    device_fills(file, handle, 3);
+    const DmaBuf buf = export_of(file, handle);
+    const BufMapping memory(buf, SIZE);
+    assert_int_equal(memory.words()[0], 3);
+    unbind(name);
+    assert_int_equal(memory.words()[0], 0);
+    memory.words()[0] = 1; // no signal
+    file.close();
+    assert_int_equal(memory.words()[0], 1);
+    rebind(name);
+    const File again;
+    assert_int_equal(try_import(again, buf.fd()), bounces() ? -EOPNOTSUPP : -ENOSYS);
+    assert_string_equal(attached_to(buf.inode()).c_str(), "");
+    device_fills(again, again.hbm(SIZE), 4);
+    assert_int_equal(memory.words()[0], 1);
 }
 
 void exported_buffer_can_be_mapped_through_its_dma_buf(void **) {
@@ -610,7 +742,13 @@ int main() {
         cmocka_unit_test(import_refuses_bad_arguments),
         cmocka_unit_test(own_buffer_comes_back_as_itself),
         cmocka_unit_test(exporting_twice_gives_one_dma_buf),
-        cmocka_unit_test(hbm_is_not_exported),
+        cmocka_unit_test(hbm_is_the_same_buffer_in_another_file),
+        cmocka_unit_test(mapping_of_hbm_through_its_dma_buf_is_the_aperture),
+        cmocka_unit_test(hbm_that_cannot_be_mapped_is_shared_all_the_same),
+        cmocka_unit_test(hbm_lives_as_long_as_its_last_user),
+        cmocka_unit_test(exported_hbm_keeps_the_device_awake),
+        cmocka_unit_test(device_sleeps_once_shared_hbm_is_gone),
+        cmocka_unit_test(exported_hbm_loses_its_content_with_the_device),
         cmocka_unit_test(exported_buffer_can_be_mapped_through_its_dma_buf),
         cmocka_unit_test(exported_buffer_outlives_its_file),
         cmocka_unit_test(export_without_a_descriptor_to_spare_leaves_nothing),
