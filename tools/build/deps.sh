@@ -15,7 +15,7 @@ declare -A packages=(
 		libattr1-dev libfdt-dev libglib2.0-dev libslirp-dev
 		bc binutils bison flex kmod pahole perl"
 	[run]="busybox-static qemu-system-data seabios"
-	[test]="clang clang-format dkms libclang-rt-14-dev llvm shellcheck sparse"
+	[test]="clang clang-format dkms fish libclang-rt-14-dev llvm man-db mandoc python3-jsonschema shellcheck sparse zsh"
 	[bench]="fio"
 	[tidy]="clang-tidy"
 )

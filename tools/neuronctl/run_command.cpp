@@ -223,7 +223,7 @@ void add_cores(CLI::App &command, Options &options) {
 void add_run(const CommandLine &line) {
     const auto options = std::make_shared<Options>();
     CLI::App *command = line.app.add_subcommand("run", "Run a kernel on tensors in .npy files");
-    command->add_option("KERNEL", options->kernel, "Kernel file (.nko)")->required();
+    command->add_option("KERNEL", options->kernel, "Kernel file (.nko)")->type_name("FILE.nko")->required();
     add_bindings(*command, options->bindings);
     options->device.add_several_to(*command);
     command->add_option("--submit", options->submit, "How jobs enter the kernel")
