@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "chip_run.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "../npy/npy.hpp"
+#include "compare.hpp"
 #include "device_options.hpp"
 
 namespace neuronctl {
@@ -16,6 +20,9 @@ tl::unexpected<Failure> named(const Binding &binding, const neuron::Error &error
     failure.message = binding.param->name + ": " + failure.message;
     return tl::unexpected(std::move(failure));
 }
+
+/** Of the records that a timeline keeps: 2 MiB of them. */
+constexpr std::uint8_t trace_log2 = 16;
 
 std::uint32_t first_cores(std::uint32_t count) { return static_cast<std::uint32_t>((1ULL << count) - 1); }
 
@@ -115,12 +122,96 @@ Outcome<std::uint64_t> ChipRun::upload(Shared &shared) {
     return moved;
 }
 
-Outcome<void> ChipRun::launch() {
+Outcome<void> ChipRun::rewind() {
+    for (std::size_t i = 0; i < bindings_.size(); ++i) {
+        const Binding &binding = bindings_[i];
+        if (binding.shared) {
+            const auto bytes = buffers_[i]->map();
+            if (!bytes)
+                return named(binding, bytes.error());
+            std::ranges::fill(*bytes, std::byte{0});
+        } else if (binding.input && binding.param->kind == neuron::spec::ParamKind::INOUT) {
+            if (const auto done = queue_->write(*buffers_[i], 0, binding.input->data()); !done)
+                return named(binding, done.error());
+        }
+    }
+    return {};
+}
+
+Outcome<void> ChipRun::launch(bool traced) {
+    if (traced)
+        return launch_traced();
     const auto job = program_->launch(*queue_, arguments_, core_mask_);
     if (!job)
         return tl::unexpected(device_error(job.error()));
     job_ = *job;
     return {};
+}
+
+Outcome<void> ChipRun::launch_traced() {
+    if (const auto good = program_->check(arguments_); !good)
+        return tl::unexpected(device_error(good.error()));
+    const auto cores = static_cast<std::uint32_t>(std::popcount(core_mask_));
+    if (program_->file().cores() != 0 && cores != program_->file().cores())
+        return tl::unexpected(usage_error(fmt::format("{}: is for {} cores, the launch names {}",
+                                                      program_->file().name(), program_->file().cores(), cores)));
+    auto records = neuron::Buffer::create(*context_, neuron::spec::Notification::BYTES << trace_log2);
+    if (!records)
+        return tl::unexpected(device_error(records.error()));
+    auto words = neuron::Buffer::create(*context_, std::max<std::size_t>(1, arguments_.size()) * sizeof(std::uint64_t));
+    if (!words)
+        return tl::unexpected(device_error(words.error()));
+    std::vector<std::uint64_t> values;
+    for (const neuron::Argument &argument : arguments_)
+        values.push_back(argument.value());
+    if (!values.empty())
+        if (const auto done = queue_->write(*words, 0, std::as_bytes(std::span(values))); !done)
+            return tl::unexpected(device_error(done.error()));
+    neuron::spec::PacketLaunch packet{};
+    packet.core_mask = core_mask_;
+    packet.program = program_->va();
+    packet.args = words->va();
+    packet.arg_count = static_cast<std::uint32_t>(values.size());
+    packet.notify = records->va();
+    packet.notify_log2 = trace_log2;
+    for (const neuron::spec::TraceFlag flag :
+         {neuron::spec::TraceFlag::PE, neuron::spec::TraceFlag::ACT, neuron::spec::TraceFlag::DVE,
+          neuron::spec::TraceFlag::POOL, neuron::spec::TraceFlag::SP, neuron::spec::TraceFlag::DMA})
+        packet.trace |= neuron::spec::raw(flag);
+    records_.emplace(std::move(*records));
+    words_.emplace(std::move(*words));
+    const auto job = queue_->submit(neuron::CommandList().add(packet));
+    if (!job)
+        return tl::unexpected(device_error(job.error()));
+    job_ = *job;
+    return {};
+}
+
+Outcome<ChipTrace> ChipRun::trace() {
+    ChipTrace out{.device = device_.name, .host_minus_device_ns = 0, .records = 0, .kept = {}};
+    if (!records_)
+        return out;
+    const auto bytes = records_->map();
+    if (!bytes)
+        return tl::unexpected(device_error(bytes.error()));
+    for (std::size_t at = 0; at < bytes->size(); at += neuron::spec::Notification::BYTES) {
+        const auto record = neuron::spec::unpack<neuron::spec::Notification>(
+            bytes->subspan(at).first<neuron::spec::Notification::BYTES>());
+        if (record.sequence == 0)
+            continue; // never written
+        out.records = std::max<std::uint64_t>(out.records, record.sequence);
+        out.kept.push_back(record);
+    }
+    std::ranges::sort(out.kept, {}, &neuron::spec::Notification::start_ns);
+    // Where the two clocks stand to each other: the middle of the question is when it was answered, nearly.
+    const auto before = std::chrono::steady_clock::now();
+    const auto info = context_->info();
+    const auto after = std::chrono::steady_clock::now();
+    if (!info)
+        return tl::unexpected(device_error(info.error()));
+    const auto middle = (before + (after - before) / 2).time_since_epoch();
+    out.host_minus_device_ns = std::chrono::nanoseconds(middle).count() - static_cast<std::int64_t>(info->clock_ns);
+    return out;
 }
 
 Outcome<bool> ChipRun::wait(std::chrono::nanoseconds timeout) {
@@ -142,7 +233,7 @@ Outcome<std::uint64_t> ChipRun::download() {
     std::uint64_t moved = 0;
     for (std::size_t i = 0; i < bindings_.size(); ++i) {
         std::vector<std::byte> &bytes = outputs_.emplace_back();
-        if (bindings_[i].out_path.empty())
+        if (bindings_[i].out_path.empty() && !bindings_[i].expected)
             continue;
         bytes.resize(bindings_[i].param->bytes());
         if (const auto done = queue_->read(*buffers_[i], 0, bytes); !done)
@@ -164,6 +255,32 @@ Outcome<std::uint64_t> ChipRun::write() {
         moved += outputs_[i].size();
     }
     return moved;
+}
+
+Outcome<std::uint64_t> ChipRun::check() const {
+    std::uint64_t elements = 0;
+    for (std::size_t i = 0; i < bindings_.size(); ++i) {
+        const Binding &binding = bindings_[i];
+        if (!binding.expected)
+            continue;
+        const neuron::KernelParam &param = *binding.param;
+        const auto wrong = first_mismatch(param.dtype, param.dims,
+                                          std::span(outputs_[i]).first(static_cast<std::size_t>(param.bytes())),
+                                          binding.expected->data(), settings_.tolerance);
+        const std::uint64_t count = param.bytes() / neuron::spec::bytes(param.dtype);
+        if (wrong) {
+            Failure failure{Exit::mismatch, "mismatch", {}, {}, {}};
+            failure.message = fmt::format("{}[{}] is {}, {} says {}; {} of {} elements differ", param.name,
+                                          fmt::join(wrong->index, ", "), wrong->got, binding.check_path, wrong->want,
+                                          wrong->count, count);
+            failure.details = {{"param", param.name}, {"file", binding.check_path}, {"index", wrong->index},
+                               {"got", wrong->got},   {"want", wrong->want},        {"differ", wrong->count},
+                               {"elements", count}};
+            return tl::unexpected(std::move(failure));
+        }
+        elements += count;
+    }
+    return elements;
 }
 
 } // namespace neuronctl

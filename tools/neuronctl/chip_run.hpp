@@ -13,6 +13,7 @@
 #include <neuron/neuron.hpp>
 
 #include "execution.hpp"
+#include "timeline.hpp"
 
 namespace neuronctl {
 
@@ -29,11 +30,18 @@ public:
     Outcome<std::uint64_t> load(const neuron::KernelFile &file);
     /** Makes the buffers. The first chip adds to `shared`, the others take from it. */
     Outcome<std::uint64_t> upload(Shared &shared);
-    Outcome<void> launch();
+    /** Makes the inputs as they were, for another launch. */
+    Outcome<void> rewind();
+    /** @param traced Record what the engines do. */
+    Outcome<void> launch(bool traced);
     /** Waits for the launch; may be called again. @return whether it is done */
     Outcome<bool> wait(std::chrono::nanoseconds timeout);
     Outcome<std::uint64_t> download();
     Outcome<std::uint64_t> write();
+    /** Compares outputs with what they should be; after download(). @return how many elements were compared */
+    Outcome<std::uint64_t> check() const;
+    /** What the last traced launch has recorded. */
+    Outcome<ChipTrace> trace();
 
     const neuron::DeviceInfo &device() const { return device_; }
     neuron::Stats stats() const { return context_->stats(); }
@@ -41,6 +49,7 @@ public:
 
 private:
     Outcome<void> choose_cores();
+    Outcome<void> launch_traced();
     Outcome<neuron::Buffer> make_buffer(const Binding &binding, Shared &shared);
 
     const std::vector<Binding> &bindings_;
@@ -53,6 +62,8 @@ private:
     std::optional<neuron::Context> context_;
     std::vector<std::optional<neuron::Buffer>> buffers_;
     std::optional<neuron::Program> program_;
+    std::optional<neuron::Buffer> records_; ///< Notification ring of the traced launch.
+    std::optional<neuron::Buffer> words_;   ///< Its arguments.
     std::optional<neuron::Queue> queue_;
     std::vector<neuron::Argument> arguments_;
     std::vector<std::vector<std::byte>> outputs_;
