@@ -27,5 +27,6 @@ void add_info(const CommandLine &line);
 void add_run(const CommandLine &line);
 void add_asm(const CommandLine &line);
 void add_disasm(const CommandLine &line);
+void add_dma(const CommandLine &line);
 
 } // namespace neuronctl

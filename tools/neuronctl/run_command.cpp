@@ -17,6 +17,7 @@
 #include "device_options.hpp"
 #include "execution.hpp"
 #include "terminal.hpp"
+#include "times.hpp"
 
 namespace neuronctl {
 namespace {
@@ -58,18 +59,6 @@ RunSettings settings_of(const Options &options, std::vector<neuron::DeviceOption
     out.trace = !options.timeline.empty();
     out.tolerance = options.tolerance;
     return out;
-}
-
-struct Spread {
-    std::uint64_t least = 0;
-    std::uint64_t median = 0;
-    std::uint64_t most = 0;
-};
-
-Spread spread_of(std::vector<std::chrono::nanoseconds> times) {
-    std::ranges::sort(times);
-    const auto at = [&](std::size_t i) { return static_cast<std::uint64_t>(times[i].count()); };
-    return times.empty() ? Spread{} : Spread{at(0), at(times.size() / 2), at(times.size() - 1)};
 }
 
 std::size_t instruction_count(const neuron::KernelFile &file) {
@@ -124,7 +113,6 @@ Json result_json(const std::string &kernel, const neuron::KernelFile &file, cons
     Json devices = Json::array();
     for (const neuron::DeviceInfo &device : result.devices)
         devices.push_back(device_json(device));
-    const Spread spread = spread_of(result.launches);
     return {{"device", devices.front()},
             {"devices", devices},
             {"kernel",
@@ -134,11 +122,7 @@ Json result_json(const std::string &kernel, const neuron::KernelFile &file, cons
             {"steps", steps},
             {"jobs", result.jobs},
             {"packets", result.packets},
-            {"launches",
-             {{"count", result.launches.size()},
-              {"min_ns", spread.least},
-              {"median_ns", spread.median},
-              {"max_ns", spread.most}}},
+            {"launches", times_json(result.launches)},
             {"checked_elements", result.checked}};
 }
 

@@ -56,7 +56,7 @@ def options_section(command: Command, heading: str = ".SH OPTIONS") -> list[str]
         groups.setdefault("Arguments" if option.positional else option.group, []).append(option)
     if not groups:
         return []
-    out = [heading]
+    out = [heading] if heading else []
     for group, options in groups.items():
         if len(groups) > 1 and heading == ".SH OPTIONS":
             out.append(f".SS {text(group)}")
@@ -110,7 +110,7 @@ def command_page(command: Command, program: Program, date: str) -> str:
             own, leaf_notes = leaf.examples_and_notes()
             examples += own
             lines += [f".SH {text(leaf.words.upper())}", text(leaf.description.rstrip(".") + ".")]
-            lines += paragraphs(leaf_notes) + options_section(leaf, ".PP")
+            lines += paragraphs(leaf_notes) + options_section(leaf, "")
     else:
         lines += options_section(command)
     lines += example_section(examples) + exit_section(program)
