@@ -36,7 +36,11 @@ def definition(command: str) -> str:
 
 def validate(answer: dict) -> None:
     jsonschema.validate(answer, SCHEMA)
-    name = "error" if not answer["ok"] else definition(answer["command"])
-    assert name in _STRICT["$defs"], f"the schema has no {name}"
-    body = answer["error"] if not answer["ok"] else {key: value for key, value in answer.items() if key not in ENVELOPE}
-    jsonschema.validate(body, {**_STRICT, "$ref": f"#/$defs/{name}"})
+    body = {key: value for key, value in answer.items() if key not in ENVELOPE}
+    parts = {} if answer["ok"] else {"error": answer["error"]}
+    # Some commands fail with all that they have found.
+    if answer["ok"] or body:
+        parts[definition(answer["command"])] = body
+    for name, part in parts.items():
+        assert name in _STRICT["$defs"], f"the schema has no {name}"
+        jsonschema.validate(part, {**_STRICT, "$ref": f"#/$defs/{name}"})

@@ -2,7 +2,6 @@
 #include "chip_run.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,9 +19,6 @@ tl::unexpected<Failure> named(const Binding &binding, const neuron::Error &error
     failure.message = binding.param->name + ": " + failure.message;
     return tl::unexpected(std::move(failure));
 }
-
-/** Of the records that a timeline keeps: 2 MiB of them. */
-constexpr std::uint8_t trace_log2 = 16;
 
 std::uint32_t first_cores(std::uint32_t count) { return static_cast<std::uint32_t>((1ULL << count) - 1); }
 
@@ -149,60 +145,23 @@ Outcome<void> ChipRun::launch(bool traced) {
 }
 
 Outcome<void> ChipRun::launch_traced() {
-    if (const auto good = program_->check(arguments_); !good)
-        return tl::unexpected(device_error(good.error()));
-    const auto cores = static_cast<std::uint32_t>(std::popcount(core_mask_));
-    if (program_->file().cores() != 0 && cores != program_->file().cores())
-        return tl::unexpected(usage_error(fmt::format("{}: is for {} cores, the launch names {}",
-                                                      program_->file().name(), program_->file().cores(), cores)));
-    auto records = neuron::Buffer::create(*context_, neuron::spec::Notification::BYTES << trace_log2);
-    if (!records)
-        return tl::unexpected(device_error(records.error()));
-    auto words = neuron::Buffer::create(*context_, std::max<std::size_t>(1, arguments_.size()) * sizeof(std::uint64_t));
-    if (!words)
-        return tl::unexpected(device_error(words.error()));
-    std::vector<std::uint64_t> values;
-    for (const neuron::Argument &argument : arguments_)
-        values.push_back(argument.value());
-    if (!values.empty())
-        if (const auto done = queue_->write(*words, 0, std::as_bytes(std::span(values))); !done)
-            return tl::unexpected(device_error(done.error()));
-    neuron::spec::PacketLaunch packet{};
-    packet.core_mask = core_mask_;
-    packet.program = program_->va();
-    packet.args = words->va();
-    packet.arg_count = static_cast<std::uint32_t>(values.size());
-    packet.notify = records->va();
-    packet.notify_log2 = trace_log2;
-    for (const neuron::spec::TraceFlag flag :
-         {neuron::spec::TraceFlag::PE, neuron::spec::TraceFlag::ACT, neuron::spec::TraceFlag::DVE,
-          neuron::spec::TraceFlag::POOL, neuron::spec::TraceFlag::SP, neuron::spec::TraceFlag::DMA})
-        packet.trace |= neuron::spec::raw(flag);
-    records_.emplace(std::move(*records));
-    words_.emplace(std::move(*words));
-    const auto job = queue_->submit(neuron::CommandList().add(packet));
-    if (!job)
-        return tl::unexpected(device_error(job.error()));
-    job_ = *job;
+    auto launch = neuronctl::launch_traced(*context_, *queue_, *program_, arguments_, core_mask_);
+    if (!launch)
+        return tl::unexpected(launch.error());
+    job_ = launch->job;
+    traced_.emplace(std::move(*launch));
     return {};
 }
 
 Outcome<ChipTrace> ChipRun::trace() {
     ChipTrace out{.device = device_.name, .host_minus_device_ns = 0, .records = 0, .kept = {}};
-    if (!records_)
+    if (!traced_)
         return out;
-    const auto bytes = records_->map();
-    if (!bytes)
-        return tl::unexpected(device_error(bytes.error()));
-    for (std::size_t at = 0; at < bytes->size(); at += neuron::spec::Notification::BYTES) {
-        const auto record = neuron::spec::unpack<neuron::spec::Notification>(
-            bytes->subspan(at).first<neuron::spec::Notification::BYTES>());
-        if (record.sequence == 0)
-            continue; // never written
-        out.records = std::max<std::uint64_t>(out.records, record.sequence);
-        out.kept.push_back(record);
-    }
-    std::ranges::sort(out.kept, {}, &neuron::spec::Notification::start_ns);
+    auto records = records_of(*traced_);
+    if (!records)
+        return tl::unexpected(records.error());
+    out.records = records->made;
+    out.kept = std::move(records->kept);
     // Where the two clocks stand to each other: the middle of the question is when it was answered, nearly.
     const auto before = std::chrono::steady_clock::now();
     const auto info = context_->info();

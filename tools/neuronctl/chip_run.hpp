@@ -14,6 +14,7 @@
 
 #include "execution.hpp"
 #include "timeline.hpp"
+#include "tracing.hpp"
 
 namespace neuronctl {
 
@@ -62,8 +63,7 @@ private:
     std::optional<neuron::Context> context_;
     std::vector<std::optional<neuron::Buffer>> buffers_;
     std::optional<neuron::Program> program_;
-    std::optional<neuron::Buffer> records_; ///< Notification ring of the traced launch.
-    std::optional<neuron::Buffer> words_;   ///< Its arguments.
+    std::optional<TracedLaunch> traced_;
     std::optional<neuron::Queue> queue_;
     std::vector<neuron::Argument> arguments_;
     std::vector<std::vector<std::byte>> outputs_;

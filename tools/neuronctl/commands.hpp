@@ -28,5 +28,6 @@ void add_run(const CommandLine &line);
 void add_asm(const CommandLine &line);
 void add_disasm(const CommandLine &line);
 void add_dma(const CommandLine &line);
+void add_validate(const CommandLine &line);
 
 } // namespace neuronctl

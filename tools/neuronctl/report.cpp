@@ -69,6 +69,8 @@ int print_failure(const Global &global, std::string_view command, const Failure 
     std::fflush(stdout);
     if (global.json) {
         Json out = envelope(command, false);
+        if (failure.body.is_object())
+            out.update(failure.body);
         out["error"] = {{"code", failure.code}, {"message", failure.message}};
         if (!failure.hint.empty())
             out["error"]["hint"] = failure.hint;

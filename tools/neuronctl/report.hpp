@@ -50,6 +50,7 @@ struct Failure {
     std::string message; ///< One line that names the thing.
     Json details{};      ///< More members of "error" in the JSON.
     std::string text{};  ///< If set, printed for people instead of the message.
+    Json body{};         ///< What the command has found all the same: members beside "error" in the JSON.
     std::string hint{};  ///< What to do about it, if that is known; ends the line.
 };
 
