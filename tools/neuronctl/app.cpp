@@ -51,6 +51,8 @@ void build_app(CLI::App &app, Global &global, Action &action) {
     add_disasm(line);
     add_devices(line);
     add_info(line);
+    add_doctor(line);
+    add_reset(line);
     add_validate(line);
     add_dma(line);
 }
