@@ -55,6 +55,7 @@ void build_app(CLI::App &app, Global &global, Action &action) {
     add_reset(line);
     add_validate(line);
     add_dma(line);
+    add_inspect(line);
 }
 
 } // namespace neuronctl
