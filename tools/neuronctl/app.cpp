@@ -54,8 +54,10 @@ void build_app(CLI::App &app, Global &global, Action &action) {
     add_doctor(line);
     add_reset(line);
     add_validate(line);
+    add_bench(line);
     add_dma(line);
     add_inspect(line);
+    add_monitor(line);
 }
 
 } // namespace neuronctl
