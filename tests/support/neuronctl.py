@@ -8,6 +8,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import schema
 from tap import BUILD, TOP
 
 NEURONCTL = Path(os.environ.get("NEURONCTL", BUILD / "user/tools/neuronctl/neuronctl"))
@@ -34,7 +35,10 @@ class Result:
 
     @property
     def json(self):
-        return json.loads(self.out)
+        """The answer, which fits the schema."""
+        answer = json.loads(self.out)
+        schema.validate(answer)
+        return answer
 
 
 def ctl(folder: Path, *words: object, before: tuple = (), **more) -> Result:

@@ -9,6 +9,7 @@
 #include "../asm/symbols.hpp"
 #include "../support/files.hpp"
 #include "commands.hpp"
+#include "device_options.hpp"
 
 namespace neuronctl {
 namespace {
@@ -104,8 +105,9 @@ Outcome<void> assemble(const Global &global, Options options) {
 void add_asm(const CommandLine &line) {
     const auto options = std::make_shared<Options>();
     CLI::App *command = line.app.add_subcommand("asm", "Assemble a kernel");
-    command->add_option("SOURCE", options->source, "Assembly text (.s)")->required();
-    command->add_option("-o,--output", options->output, "Kernel file; default: the source's name with .nko, here");
+    command->add_option("SOURCE", options->source, "Assembly text (.s)")->type_name("FILE.s")->required();
+    command->add_option("-o,--output", options->output, "Kernel file; default: the source's name with .nko, here")
+        ->type_name("FILE.nko");
     command->add_option("-D,--define", options->definitions, "Set an .option of the source: NAME=VALUE")
         ->type_name("NAME=VALUE")
         ->expected(1)
@@ -113,7 +115,7 @@ void add_asm(const CommandLine &line) {
     command
         ->add_option("--profile", options->profile,
                      "Chip that the kernel is for: what it does not have is an error; default: any")
-        ->type_name("NAME");
+        ->type_name(choice_type(assembler::profile_names()));
     command->footer(R"(
 Examples:
   neuronctl asm hello.s                          make hello.nko

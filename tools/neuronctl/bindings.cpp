@@ -66,8 +66,14 @@ public:
     Binder(const neuron::KernelFile &file, const std::string &kernel, const BindingTexts &texts)
         : kernel_(kernel), texts_(texts) {
         for (const neuron::KernelParam &param : file.params())
-            bindings_.push_back(
-                {.param = &param, .in_path = {}, .out_path = {}, .input = {}, .scalar = 0, .shared = false});
+            bindings_.push_back({.param = &param,
+                                 .in_path = {},
+                                 .out_path = {},
+                                 .input = {},
+                                 .check_path = {},
+                                 .expected = {},
+                                 .scalar = 0,
+                                 .shared = false});
         has_scalar_.resize(bindings_.size());
     }
 
@@ -85,6 +91,7 @@ private:
     Outcome<void> give() {
         return names("--in", texts_.inputs, &Binder::give_input)
             .and_then([this] { return names("--out", texts_.outputs, &Binder::give_output); })
+            .and_then([this] { return names("--check", texts_.checks, &Binder::give_check); })
             .and_then([this] { return names("--scalar", texts_.scalars, &Binder::give_scalar); })
             .and_then([this] { return complete(); })
             .and_then([this] { return distinct_outputs(); })
@@ -164,6 +171,17 @@ private:
         return {};
     }
 
+    Outcome<void> give_check(std::size_t index, const Pair &pair) {
+        Binding &binding = bindings_[index];
+        if (!gives_output(*binding.param))
+            return fail(fmt::format("--check {}: '{}' is {} of kernel {}", pair.name, pair.name,
+                                    kind_text(*binding.param), kernel_));
+        if (!binding.check_path.empty())
+            return fail(fmt::format("--check {} is given twice", pair.name));
+        binding.check_path = pair.value;
+        return {};
+    }
+
     Outcome<void> give_scalar(std::size_t index, const Pair &pair) {
         Binding &binding = bindings_[index];
         if (binding.param->is_tensor())
@@ -190,7 +208,7 @@ private:
                 missing = fmt::format("--scalar {}=NUMBER", param.name);
             else if (takes_input(param) && binding.in_path.empty())
                 missing = fmt::format("--in {}=FILE.npy, {}", param.name, tensor_text(param.dtype, param.dims));
-            else if (gives_output(param) && binding.out_path.empty())
+            else if (gives_output(param) && binding.out_path.empty() && binding.check_path.empty())
                 missing = fmt::format("--out {}=FILE.npy", param.name);
             if (!missing.empty())
                 return fail(fmt::format("kernel {} needs {}", kernel_, missing));
@@ -216,20 +234,29 @@ private:
 
     Outcome<void> read_inputs() {
         for (Binding &binding : bindings_) {
-            if (binding.in_path.empty())
-                continue;
-            auto array = neuron::npy::read(binding.in_path);
-            if (!array) {
-                Failure failure = input_error(array.error());
-                failure.message = fmt::format("{}: {}", binding.param->name, failure.message);
-                return tl::unexpected(std::move(failure));
-            }
-            if (array->dtype != binding.param->dtype || array->shape != binding.param->dims)
-                return fail(fmt::format("{}: {} is {}, kernel {} wants {}", binding.param->name, binding.in_path,
-                                        tensor_text(array->dtype, array->shape), kernel_,
-                                        tensor_text(binding.param->dtype, binding.param->dims)));
-            binding.input = std::move(*array);
+            auto done = read(binding, binding.in_path, binding.input).and_then([&] {
+                return read(binding, binding.check_path, binding.expected);
+            });
+            if (!done)
+                return done;
         }
+        return {};
+    }
+
+    Outcome<void> read(const Binding &binding, const std::string &path, std::optional<neuron::npy::Array> &out) const {
+        if (path.empty())
+            return {};
+        auto array = neuron::npy::read(path);
+        if (!array) {
+            Failure failure = input_error(array.error());
+            failure.message = fmt::format("{}: {}", binding.param->name, failure.message);
+            return tl::unexpected(std::move(failure));
+        }
+        if (array->dtype != binding.param->dtype || array->shape != binding.param->dims)
+            return fail(fmt::format("{}: {} is {}, kernel {} wants {}", binding.param->name, path,
+                                    tensor_text(array->dtype, array->shape), kernel_,
+                                    tensor_text(binding.param->dtype, binding.param->dims)));
+        out = std::move(*array);
         return {};
     }
 
@@ -271,6 +298,7 @@ Outcome<std::vector<std::vector<Binding>>> bind(const neuron::KernelFile &file, 
         auto mine = bind(file, kernel,
                          {.inputs = for_chip(texts.inputs, chip),
                           .outputs = for_chip(texts.outputs, chip),
+                          .checks = for_chip(texts.checks, chip),
                           .scalars = for_chip(texts.scalars, chip),
                           .shared = texts.shared});
         if (!mine)

@@ -20,9 +20,11 @@ namespace neuronctl {
 /** A parameter and what it was given. */
 struct Binding {
     const neuron::KernelParam *param = nullptr;
-    std::string in_path;                     ///< Empty: no input.
-    std::string out_path;                    ///< Empty: no output.
-    std::optional<neuron::npy::Array> input; ///< Read from in_path, checked against the parameter.
+    std::string in_path;                        ///< Empty: no input.
+    std::string out_path;                       ///< Empty: no output.
+    std::optional<neuron::npy::Array> input;    ///< Read from in_path, checked against the parameter.
+    std::string check_path;                     ///< Empty: the output is not compared.
+    std::optional<neuron::npy::Array> expected; ///< Read from check_path, checked against the parameter.
     std::uint64_t scalar = 0;
     bool shared = false; ///< One buffer in host memory for all chips, zero at first.
 };
@@ -31,6 +33,7 @@ struct Binding {
 struct BindingTexts {
     std::vector<std::string> inputs;
     std::vector<std::string> outputs;
+    std::vector<std::string> checks;
     std::vector<std::string> scalars;
     std::vector<std::string> shared;
 };

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "chip_run.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "../npy/npy.hpp"
+#include "compare.hpp"
 #include "device_options.hpp"
 
 namespace neuronctl {
@@ -115,12 +118,59 @@ Outcome<std::uint64_t> ChipRun::upload(Shared &shared) {
     return moved;
 }
 
-Outcome<void> ChipRun::launch() {
+Outcome<void> ChipRun::rewind() {
+    for (std::size_t i = 0; i < bindings_.size(); ++i) {
+        const Binding &binding = bindings_[i];
+        if (binding.shared) {
+            const auto bytes = buffers_[i]->map();
+            if (!bytes)
+                return named(binding, bytes.error());
+            std::ranges::fill(*bytes, std::byte{0});
+        } else if (binding.input && binding.param->kind == neuron::spec::ParamKind::INOUT) {
+            if (const auto done = queue_->write(*buffers_[i], 0, binding.input->data()); !done)
+                return named(binding, done.error());
+        }
+    }
+    return {};
+}
+
+Outcome<void> ChipRun::launch(bool traced) {
+    if (traced)
+        return launch_traced();
     const auto job = program_->launch(*queue_, arguments_, core_mask_);
     if (!job)
         return tl::unexpected(device_error(job.error()));
     job_ = *job;
     return {};
+}
+
+Outcome<void> ChipRun::launch_traced() {
+    auto launch = neuronctl::launch_traced(*context_, *queue_, *program_, arguments_, core_mask_);
+    if (!launch)
+        return tl::unexpected(launch.error());
+    job_ = launch->job;
+    traced_.emplace(std::move(*launch));
+    return {};
+}
+
+Outcome<ChipTrace> ChipRun::trace() {
+    ChipTrace out{.device = device_.name, .host_minus_device_ns = 0, .records = 0, .kept = {}};
+    if (!traced_)
+        return out;
+    auto records = records_of(*traced_);
+    if (!records)
+        return tl::unexpected(records.error());
+    out.records = records->made;
+    out.kept = std::move(records->kept);
+    // Where the two clocks stand to each other: the middle of the question is when it was answered, nearly.
+    const auto before = std::chrono::steady_clock::now();
+    const auto info = context_->info();
+    const auto after = std::chrono::steady_clock::now();
+    if (!info)
+        return tl::unexpected(device_error(info.error()));
+    const auto middle = (before + (after - before) / 2).time_since_epoch();
+    out.host_minus_device_ns = std::chrono::nanoseconds(middle).count() - static_cast<std::int64_t>(info->clock_ns);
+    return out;
 }
 
 Outcome<bool> ChipRun::wait(std::chrono::nanoseconds timeout) {
@@ -142,7 +192,7 @@ Outcome<std::uint64_t> ChipRun::download() {
     std::uint64_t moved = 0;
     for (std::size_t i = 0; i < bindings_.size(); ++i) {
         std::vector<std::byte> &bytes = outputs_.emplace_back();
-        if (bindings_[i].out_path.empty())
+        if (bindings_[i].out_path.empty() && !bindings_[i].expected)
             continue;
         bytes.resize(bindings_[i].param->bytes());
         if (const auto done = queue_->read(*buffers_[i], 0, bytes); !done)
@@ -164,6 +214,32 @@ Outcome<std::uint64_t> ChipRun::write() {
         moved += outputs_[i].size();
     }
     return moved;
+}
+
+Outcome<std::uint64_t> ChipRun::check() const {
+    std::uint64_t elements = 0;
+    for (std::size_t i = 0; i < bindings_.size(); ++i) {
+        const Binding &binding = bindings_[i];
+        if (!binding.expected)
+            continue;
+        const neuron::KernelParam &param = *binding.param;
+        const auto wrong = first_mismatch(param.dtype, param.dims,
+                                          std::span(outputs_[i]).first(static_cast<std::size_t>(param.bytes())),
+                                          binding.expected->data(), settings_.tolerance);
+        const std::uint64_t count = param.bytes() / neuron::spec::bytes(param.dtype);
+        if (wrong) {
+            Failure failure{Exit::mismatch, "mismatch", {}, {}, {}};
+            failure.message = fmt::format("{}[{}] is {}, {} says {}; {} of {} elements differ", param.name,
+                                          fmt::join(wrong->index, ", "), wrong->got, binding.check_path, wrong->want,
+                                          wrong->count, count);
+            failure.details = {{"param", param.name}, {"file", binding.check_path}, {"index", wrong->index},
+                               {"got", wrong->got},   {"want", wrong->want},        {"differ", wrong->count},
+                               {"elements", count}};
+            return tl::unexpected(std::move(failure));
+        }
+        elements += count;
+    }
+    return elements;
 }
 
 } // namespace neuronctl

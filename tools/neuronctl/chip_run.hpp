@@ -13,6 +13,8 @@
 #include <neuron/neuron.hpp>
 
 #include "execution.hpp"
+#include "timeline.hpp"
+#include "tracing.hpp"
 
 namespace neuronctl {
 
@@ -29,11 +31,18 @@ public:
     Outcome<std::uint64_t> load(const neuron::KernelFile &file);
     /** Makes the buffers. The first chip adds to `shared`, the others take from it. */
     Outcome<std::uint64_t> upload(Shared &shared);
-    Outcome<void> launch();
+    /** Makes the inputs as they were, for another launch. */
+    Outcome<void> rewind();
+    /** @param traced Record what the engines do. */
+    Outcome<void> launch(bool traced);
     /** Waits for the launch; may be called again. @return whether it is done */
     Outcome<bool> wait(std::chrono::nanoseconds timeout);
     Outcome<std::uint64_t> download();
     Outcome<std::uint64_t> write();
+    /** Compares outputs with what they should be; after download(). @return how many elements were compared */
+    Outcome<std::uint64_t> check() const;
+    /** What the last traced launch has recorded. */
+    Outcome<ChipTrace> trace();
 
     const neuron::DeviceInfo &device() const { return device_; }
     neuron::Stats stats() const { return context_->stats(); }
@@ -41,6 +50,7 @@ public:
 
 private:
     Outcome<void> choose_cores();
+    Outcome<void> launch_traced();
     Outcome<neuron::Buffer> make_buffer(const Binding &binding, Shared &shared);
 
     const std::vector<Binding> &bindings_;
@@ -53,6 +63,7 @@ private:
     std::optional<neuron::Context> context_;
     std::vector<std::optional<neuron::Buffer>> buffers_;
     std::optional<neuron::Program> program_;
+    std::optional<TracedLaunch> traced_;
     std::optional<neuron::Queue> queue_;
     std::vector<neuron::Argument> arguments_;
     std::vector<std::vector<std::byte>> outputs_;

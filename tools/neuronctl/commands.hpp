@@ -27,5 +27,14 @@ void add_info(const CommandLine &line);
 void add_run(const CommandLine &line);
 void add_asm(const CommandLine &line);
 void add_disasm(const CommandLine &line);
+void add_bench(const CommandLine &line);
+void add_dma(const CommandLine &line);
+/** top, monitor */
+void add_monitor(const CommandLine &line);
+/** queue, ring, bo, vm */
+void add_inspect(const CommandLine &line);
+void add_doctor(const CommandLine &line);
+void add_reset(const CommandLine &line);
+void add_validate(const CommandLine &line);
 
 } // namespace neuronctl

@@ -34,6 +34,7 @@ void DeviceChoice::add_to(CLI::App &command) {
     command
         .add_option("--device", nodes_,
                     "accel: accel1, /dev/accel/accel1 or a bus address; default: the first usable one")
+        ->type_name("DEVICE")
         ->expected(1)
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::Throw)
@@ -46,6 +47,7 @@ void DeviceChoice::add_several_to(CLI::App &command) {
         .add_option("--device", nodes_,
                     "accel: accel1, /dev/accel/accel1 or a bus address; default: the first usable one. Given several "
                     "times: these run the kernel together")
+        ->type_name("DEVICE")
         ->expected(1)
         ->allow_extra_args(false)
         ->take_all()
@@ -61,10 +63,13 @@ void DeviceChoice::add_common_to(CLI::App &command) {
     command
         .add_option("--backend", backend_,
                     "accel: the kernel driver's device; sim: a chip in this process, without driver or root")
+        ->type_name(choice_type(fmt::format("{}", fmt::join(neuron::Device::backends(), ", "))))
         ->capture_default_str()
         ->group("Device");
-    command.add_option("--sim-profile", sim_.profile, "Chip profile: " + profile_names())->group("Simulated chip");
-    command.add_option("--sim-hbm", hbm_, "HBM capacity, e.g. 4G")->group("Simulated chip");
+    command.add_option("--sim-profile", sim_.profile, "Chip profile: " + profile_names())
+        ->type_name(choice_type(profile_names()))
+        ->group("Simulated chip");
+    command.add_option("--sim-hbm", hbm_, "HBM capacity, e.g. 4G")->type_name("BYTES")->group("Simulated chip");
     command.add_option("--sim-cores", sim_.cores, "NeuronCores")->group("Simulated chip");
     command.add_option("--sim-threads", sim_.threads, "Worker threads")->group("Simulated chip");
     command.add_flag("--sim-stepped", sim_.stepped, "One thread, in an order that only the seed decides")
@@ -72,6 +77,7 @@ void DeviceChoice::add_common_to(CLI::App &command) {
     command.add_option("--sim-seed", sim_.seed, "Seed of that order")->group("Simulated chip");
     command
         .add_option("--sim-simd", sim_.simd, "What the host computes with: auto, avx512, avx2, scalar (same results)")
+        ->type_name("{auto,avx512,avx2,scalar}")
         ->group("Simulated chip");
     command
         .add_flag("--sim-hazards", sim_.hazards, "Fault on accesses to on-chip memory that no semaphore orders (slow)")
@@ -129,6 +135,11 @@ Outcome<neuron::Device> DeviceChoice::open(const neuron::DeviceOptions &options)
         error.message = fmt::format("{}: {}", options.node, error.message);
     const bool input = error.code == neuron::ErrorCode::invalid_argument;
     return tl::unexpected(input ? input_error(error) : device_error(error));
+}
+
+std::string choice_type(std::string names) {
+    std::erase(names, ' ');
+    return "{" + names + "}";
 }
 
 std::optional<std::uint64_t> parse_bytes(std::string_view text) {

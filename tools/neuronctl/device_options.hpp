@@ -44,6 +44,9 @@ private:
     CLI::App *command_ = nullptr;
 };
 
+/** The type of an option whose values are names, of "a, b": "{a,b}". What checks them says more than the parser would. */
+std::string choice_type(std::string names);
+
 /** "96 GiB", "64M", "4096": bytes. Empty if it is none. */
 std::optional<std::uint64_t> parse_bytes(std::string_view text);
 

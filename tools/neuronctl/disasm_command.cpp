@@ -50,7 +50,7 @@ Outcome<void> disassemble(const Global &global, const Options &options) {
 void add_disasm(const CommandLine &line) {
     const auto options = std::make_shared<Options>();
     CLI::App *command = line.app.add_subcommand("disasm", "Print a kernel as assembly text");
-    command->add_option("KERNEL", options->file, "Kernel file (.nko)")->required();
+    command->add_option("KERNEL", options->file, "Kernel file (.nko)")->type_name("FILE.nko")->required();
     command->add_flag("-a,--addresses", options->listing.addresses, "Add index and byte offset of each instruction");
     command->add_flag("-b,--bytes", options->listing.bytes, "Add the bytes of each instruction");
     command->footer(R"(

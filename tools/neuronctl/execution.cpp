@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include "chip_run.hpp"
+#include "interrupt.hpp"
+#include "terminal.hpp"
 
 namespace neuronctl {
 namespace {
@@ -30,7 +32,9 @@ public:
                         .and_then([this] { return step("upload", [this] { return upload(); }); })
                         .and_then([this] { return step("execute", [this] { return execute(); }); })
                         .and_then([this] { return step("download", [this] { return moving(&ChipRun::download); }); })
-                        .and_then([this] { return step("write", [this] { return moving(&ChipRun::write); }); });
+                        .and_then([this] { return step("write", [this] { return moving(&ChipRun::write); }); })
+                        .and_then([this] { return check(); })
+                        .and_then([this] { return traces(); });
         if (!done)
             return tl::unexpected(done.error());
         for (const ChipRun &chip : chips_) {
@@ -49,7 +53,13 @@ private:
         const auto start = steady_clock::now();
         Outcome<void> done = work();
         result_.steps.push_back({std::string(name), steady_clock::now() - start, moved_});
+        span(name, start, moved_);
         return done;
+    }
+
+    void span(std::string_view name, steady_clock::time_point start, std::uint64_t bytes) {
+        result_.spans.push_back({std::string(name), std::chrono::nanoseconds(start.time_since_epoch()).count(),
+                                 std::chrono::nanoseconds(steady_clock::now() - start).count(), bytes});
     }
 
     /** Calls `work` with each chip, and each with its number; an error says which chip it is of. */
@@ -113,8 +123,28 @@ private:
     }
 
     Outcome<void> execute() {
+        Progress progress("launch", settings_.repeat);
+        for (std::uint32_t i = 0; i < settings_.repeat; ++i) {
+            if (interrupted())
+                return tl::unexpected(interruption());
+            if (i != 0) {
+                progress.show(i);
+                if (auto done = each([](ChipRun &chip, std::size_t) { return chip.rewind(); }); !done)
+                    return done;
+            }
+            const auto start = steady_clock::now();
+            if (auto done = launch(settings_.trace && i + 1 == settings_.repeat); !done)
+                return done;
+            result_.launches.push_back(steady_clock::now() - start);
+            if (settings_.repeat > 1 && settings_.trace)
+                span(fmt::format("launch {}", i + 1), start, 0);
+        }
+        return {};
+    }
+
+    Outcome<void> launch(bool traced) {
         start_ = steady_clock::now();
-        auto done = each([](ChipRun &chip, std::size_t) { return chip.launch(); });
+        auto done = each([&](ChipRun &chip, std::size_t) { return chip.launch(traced); });
         bool all = false;
         while (done && !all) {
             all = true;
@@ -123,10 +153,32 @@ private:
         return done;
     }
 
-    /** Waits for a chip: for one that is alone as long as it may take, else for a moment. */
+    Outcome<void> check() {
+        return each([this](ChipRun &chip, std::size_t) -> Outcome<void> {
+            const auto checked = chip.check();
+            if (!checked)
+                return tl::unexpected(checked.error());
+            result_.checked += *checked;
+            return {};
+        });
+    }
+
+    Outcome<void> traces() {
+        return each([this](ChipRun &chip, std::size_t) -> Outcome<void> {
+            auto trace = chip.trace();
+            if (!trace)
+                return tl::unexpected(trace.error());
+            result_.traces.push_back(std::move(*trace));
+            return {};
+        });
+    }
+
+    /** Waits for a chip, but not for long: other chips fail, and people press Ctrl-C. */
     Outcome<void> look(ChipRun &chip, bool &all) const {
-        auto done =
-            chip.wait(chips_.size() == 1 ? time_left() : std::min<std::chrono::nanoseconds>(time_left(), glance));
+        const auto moment = std::chrono::nanoseconds(chips_.size() == 1 ? interrupt_glance : glance);
+        auto done = chip.wait(std::min<std::chrono::nanoseconds>(time_left(), moment));
+        if (interrupted())
+            return tl::unexpected(interruption());
         if (done && !*done && time_left().count() == 0)
             done = tl::unexpected(Failure{
                 Exit::failed, std::string(neuron::name(neuron::ErrorCode::timeout)), "the kernel goes on", {}, {}});

@@ -7,40 +7,28 @@
 
 #include <fmt/format.h>
 
-#include <neuron/spec.hpp>
-
-#include "commands.hpp"
+#include "app.hpp"
+#include "interrupt.hpp"
 
 namespace neuronctl {
 namespace {
 
-constexpr std::string_view examples = R"(
-Examples:
-  neuronctl devices                                     which devices there are
-  neuronctl asm matmul.s -D M=512 -D N=512 -D K=512     make matmul.nko
-  neuronctl run matmul.nko --in A=a.npy --in B=b.npy --out C=c.npy
-  neuronctl run --backend sim matmul.nko --in A=a.npy --in B=b.npy --out C=c.npy
-                                                        the same without a device: the chip runs in this process
-  neuronctl disasm matmul.nko                           what is in a kernel
-  neuronctl --json run ... | jq .steps                  for scripts
-
-Exit codes: 0 success; 1 the device, the run or the assembly failed; 2 the command line or an input is wrong.
-'neuronctl COMMAND --help' tells more about a command.)";
-
-std::string version() {
-    return fmt::format("neuronctl {} (hardware contract {})", NEURONCTL_VERSION, version_text(neuron::spec::VERSION));
-}
-
-// Which command the user meant, for errors that stop parsing before it is known.
+// The command the user meant, e.g. "dma copy"; also for errors that stop parsing before all is known.
 std::string command_name(const CLI::App &app) {
-    const auto chosen = app.get_subcommands();
-    return chosen.empty() ? "neuronctl" : chosen.front()->get_name();
+    std::string out;
+    for (auto chosen = app.get_subcommands(); !chosen.empty(); chosen = chosen.front()->get_subcommands())
+        out += (out.empty() ? "" : " ") + chosen.front()->get_name();
+    return out.empty() ? "neuronctl" : out;
 }
 
 // The first word that is neither an option nor a command; CLI11 only says that a command is missing.
 std::string unknown_command(const CLI::App &app, int argc, char **argv) {
-    for (int i = 1; i < argc && app.get_subcommands().empty(); ++i)
-        if (argv[i][0] != '-')
+    const auto chosen = app.get_subcommands();
+    const CLI::App &group = chosen.empty() ? app : *chosen.front();
+    if (group.get_require_subcommand_min() == 0 || !group.get_subcommands().empty())
+        return {};
+    for (int i = 1; i < argc; ++i)
+        if (argv[i][0] != '-' && argv[i] != (chosen.empty() ? std::string() : group.get_name()))
             return argv[i];
     return {};
 }
@@ -50,27 +38,19 @@ int parse_error(const CLI::App &app, const CLI::ParseError &error, const Global 
     if (error.get_exit_code() == 0)
         return app.exit(error);
     const std::string command = command_name(app);
-    Failure failure = usage_error(unknown.empty() ? error.what() : fmt::format("unknown command '{}'", unknown));
-    failure.text = fmt::format("neuronctl: error: {}\nTry 'neuronctl {}--help'.\n", failure.message,
-                               command == "neuronctl" ? "" : command + " ");
-    return print_failure(global, command, failure);
+    std::string message = unknown.empty() ? error.what() : fmt::format("unknown command '{}'", unknown);
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    return print_failure(
+        global, command,
+        with_hint(usage_error(std::move(message)),
+                  fmt::format("try 'neuronctl {}--help'", command == "neuronctl" ? "" : command + " ")));
 }
 
 int run(int argc, char **argv) {
-    CLI::App app{"Runs kernels on the neuron accelerator, and makes and inspects them.", "neuronctl"};
+    CLI::App app;
     Global global;
     Action action;
-    app.add_flag("--json", global.json, "Print JSON (schema \"neuronctl/1\"), errors included");
-    app.set_version_flag("--version", version());
-    app.footer(std::string(examples));
-    app.require_subcommand(1);
-    app.fallthrough();
-    const CommandLine line{app, global, action};
-    add_run(line);
-    add_asm(line);
-    add_disasm(line);
-    add_devices(line);
-    add_info(line);
+    build_app(app, global, action);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {
@@ -78,11 +58,12 @@ int run(int argc, char **argv) {
         global.json = std::any_of(argv, argv + argc, [](std::string_view word) { return word == "--json"; });
         return parse_error(app, error, global, unknown_command(app, argc, argv));
     }
+    catch_interrupts();
     if (const auto done = action(); !done)
         return print_failure(global, command_name(app), done.error());
     // A full disk must not look like success.
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-        return print_failure(global, command_name(app),
+        return print_failure({.json = false}, command_name(app),
                              {Exit::failed, "io", "cannot write to standard output", {}, {}});
     return static_cast<int>(Exit::ok);
 }

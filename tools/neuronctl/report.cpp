@@ -15,6 +15,8 @@ Json envelope(std::string_view command, bool ok) {
     return Json{{"schema", json_schema}, {"command", command}, {"ok", ok}};
 }
 
+constexpr std::string_view doctor_hint = "'neuronctl doctor' looks for the reason";
+
 // File names may hold any bytes; JSON holds UTF-8.
 void print_json(const Json &json) { fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace)); }
 
@@ -26,8 +28,15 @@ Failure input_error(const neuron::Error &error) {
     return {Exit::usage, std::string(neuron::name(error.code)), error.message, {}, {}};
 }
 
+Failure with_hint(Failure failure, std::string hint) {
+    failure.hint = std::move(hint);
+    return failure;
+}
+
 Failure device_error(const neuron::Error &error) {
     Failure failure{Exit::failed, std::string(neuron::name(error.code)), error.message, {}, {}};
+    if (error.code == neuron::ErrorCode::no_device || error.code == neuron::ErrorCode::version_mismatch)
+        failure.hint = doctor_hint;
     if (error.fault) {
         const neuron::FaultInfo &fault = *error.fault;
         failure.details["fault"] = {
@@ -60,15 +69,26 @@ int print_failure(const Global &global, std::string_view command, const Failure 
     std::fflush(stdout);
     if (global.json) {
         Json out = envelope(command, false);
+        if (failure.body.is_object())
+            out.update(failure.body);
         out["error"] = {{"code", failure.code}, {"message", failure.message}};
+        if (!failure.hint.empty())
+            out["error"]["hint"] = failure.hint;
         if (failure.details.is_object())
             out["error"].update(failure.details);
         print_json(out);
     } else if (!failure.text.empty())
         fmt::print(stderr, "{}", failure.text);
     else
-        fmt::print(stderr, "neuronctl: error: {}\n", failure.message);
+        fmt::print(stderr, "neuronctl: error: {}{}{}\n", failure.message, failure.hint.empty() ? "" : "; ",
+                   failure.hint);
     return static_cast<int>(failure.exit);
+}
+
+std::string json_line(std::string_view command, const Json &json) {
+    Json out = envelope(command, true);
+    out.update(json);
+    return out.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
 std::string bytes_text(std::uint64_t bytes) {
@@ -89,6 +109,10 @@ std::string time_text(std::uint64_t nanoseconds) {
     if (ns < 1e6)
         return fmt::format("{:.1f} us", ns / 1e3);
     return ns < 1e9 ? fmt::format("{:.2f} ms", ns / 1e6) : fmt::format("{:.2f} s", ns / 1e9);
+}
+
+std::string rate_text(double bytes_per_second) {
+    return bytes_text(static_cast<std::uint64_t>(bytes_per_second)) + "/s";
 }
 
 std::string version_text(std::uint32_t version) { return fmt::format("{}.{}", version >> 16, version & 0xffff); }

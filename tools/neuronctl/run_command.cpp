@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // neuronctl run
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -10,10 +11,13 @@
 #include <fmt/ranges.h>
 
 #include "../asm/symbols.hpp"
+#include "../support/files.hpp"
 #include "bindings.hpp"
 #include "commands.hpp"
 #include "device_options.hpp"
 #include "execution.hpp"
+#include "terminal.hpp"
+#include "times.hpp"
 
 namespace neuronctl {
 namespace {
@@ -30,7 +34,13 @@ struct Options {
     std::optional<std::uint32_t> logical_core;
     std::uint32_t lnc = 0; ///< 0: the chip's own.
     double timeout = 60;
+    std::uint32_t repeat = 1;
+    std::optional<double> tolerance;
+    std::string timeline;
 };
+
+/** More would be a mistake, and their times are kept. */
+constexpr std::uint32_t most_launches = 1'000'000;
 
 // Wraps the choices that CLI11 has checked already.
 RunSettings settings_of(const Options &options, std::vector<neuron::DeviceOptions> devices) {
@@ -45,6 +55,9 @@ RunSettings settings_of(const Options &options, std::vector<neuron::DeviceOption
     out.logical_core = options.lnc != 0 ? options.logical_core.value_or(0) : options.logical_core;
     // Rounded up: 0 would mean no limit.
     out.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(options.timeout * 1e3)));
+    out.repeat = options.repeat;
+    out.trace = !options.timeline.empty();
+    out.tolerance = options.tolerance;
     return out;
 }
 
@@ -78,6 +91,8 @@ Json tensors_json(const std::vector<Binding> &bindings) {
                 entry["in"] = binding.in_path;
             if (!binding.out_path.empty())
                 entry["out"] = binding.out_path;
+            if (!binding.check_path.empty())
+                entry["check"] = binding.check_path;
             if (binding.shared)
                 entry["shared"] = true;
         } else
@@ -106,7 +121,9 @@ Json result_json(const std::string &kernel, const neuron::KernelFile &file, cons
             {"submit_path", result.path},
             {"steps", steps},
             {"jobs", result.jobs},
-            {"packets", result.packets}};
+            {"packets", result.packets},
+            {"launches", times_json(result.launches)},
+            {"checked_elements", result.checked}};
 }
 
 std::string tensors_text(const std::vector<Binding> &bindings) {
@@ -116,6 +133,8 @@ std::string tensors_text(const std::vector<Binding> &bindings) {
         std::string files = binding.in_path.empty() ? "" : "<- " + binding.in_path;
         if (!binding.out_path.empty())
             files += (files.empty() ? "-> " : "  -> ") + binding.out_path;
+        if (!binding.check_path.empty())
+            files += (files.empty() ? "== " : "  == ") + binding.check_path;
         if (binding.shared)
             files = "shared by all chips";
         if (param.is_tensor())
@@ -150,7 +169,16 @@ std::string verdict(const std::string &kernel, const RunResult &result) {
     std::vector<std::string> names;
     for (const neuron::DeviceInfo &device : result.devices)
         names.push_back(device.name);
-    return fmt::format("OK: {} ran on {} in {}", kernel, fmt::join(names, ", "), time_text(execute));
+    std::string more;
+    if (result.launches.size() > 1) {
+        const Spread spread = spread_of(result.launches);
+        more = fmt::format(" ({} launches: median {}, {} to {})", result.launches.size(), time_text(spread.median),
+                           time_text(spread.least), time_text(spread.most));
+    }
+    if (result.checked != 0)
+        more += fmt::format(", {} elements as expected", result.checked);
+    return fmt::format("{} {} ran on {} in {}{}", coloured(Colour::good, "OK:"), kernel, fmt::join(names, ", "),
+                       time_text(execute), more);
 }
 
 std::string result_text(const std::string &kernel, const neuron::KernelFile &file, const std::vector<Binding> &bindings,
@@ -161,6 +189,23 @@ std::string result_text(const std::string &kernel, const neuron::KernelFile &fil
     return fmt::format("{}kernel   {}: {} instructions ({})\n{}submit   {}\n{}{}\n", devices, kernel,
                        instruction_count(file), streams_text(file), tensors_text(bindings), result.path,
                        steps_text(result), verdict(kernel, result));
+}
+
+Outcome<void> check_options(const Options &options) {
+    if (options.tolerance && options.bindings.checks.empty())
+        return tl::unexpected(usage_error("--tolerance is for --check, which is not given"));
+    if (!options.timeline.empty())
+        if (const auto writable = neuron::support::check_writable(options.timeline); !writable)
+            return tl::unexpected(input_error(writable.error()));
+    return {};
+}
+
+Outcome<void> write_timeline(const std::string &path, const neuron::KernelFile &file, const RunResult &result) {
+    const std::string text =
+        timeline_json(file, result.spans, result.traces).dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+    if (const auto done = neuron::support::write_file(path, std::as_bytes(std::span(text))); !done)
+        return tl::unexpected(device_error(done.error()));
+    return {};
 }
 
 Outcome<void> run(const Global &global, const Options &options) {
@@ -174,9 +219,14 @@ Outcome<void> run(const Global &global, const Options &options) {
     const auto bindings = bind(*file, kernel, options.bindings, devices->size());
     if (!bindings)
         return tl::unexpected(bindings.error());
+    if (const auto sane = check_options(options); !sane)
+        return sane;
     const auto result = execute(*file, *bindings, settings_of(options, *devices));
     if (!result)
         return tl::unexpected(result.error());
+    if (!options.timeline.empty())
+        if (const auto done = write_timeline(options.timeline, *file, *result); !done)
+            return done;
     print_result(global, "run", result_json(kernel, *file, bindings->front(), *result),
                  result_text(kernel, *file, bindings->front(), *result));
     return {};
@@ -194,6 +244,7 @@ void add_bindings(CLI::App &command, BindingTexts &texts) {
     };
     add("--in", texts.inputs, "NAME=FILE.npy", "Input tensor");
     add("--out", texts.outputs, "NAME=FILE.npy", "Where an output tensor goes");
+    add("--check", texts.checks, "NAME=FILE.npy", "What an output tensor should be; exit code 3 if it is not");
     add("--scalar", texts.scalars, "NAME=NUMBER", "64-bit integer, decimal or 0x");
     add("--share", texts.shared, "NAME", "Tensor that is one piece of host memory for all chips, zero at first");
 }
@@ -223,7 +274,7 @@ void add_cores(CLI::App &command, Options &options) {
 void add_run(const CommandLine &line) {
     const auto options = std::make_shared<Options>();
     CLI::App *command = line.app.add_subcommand("run", "Run a kernel on tensors in .npy files");
-    command->add_option("KERNEL", options->kernel, "Kernel file (.nko)")->required();
+    command->add_option("KERNEL", options->kernel, "Kernel file (.nko)")->type_name("FILE.nko")->required();
     add_bindings(*command, options->bindings);
     options->device.add_several_to(*command);
     command->add_option("--submit", options->submit, "How jobs enter the kernel")
@@ -239,11 +290,28 @@ void add_run(const CommandLine &line) {
         ->check(CLI::Range(0.0, 1e6))
         ->capture_default_str()
         ->group("Run");
+    command->add_option("--repeat", options->repeat, "Launches, one after another, each with the same inputs")
+        ->check(CLI::Range(1U, most_launches))
+        ->capture_default_str()
+        ->group("Run");
+    command
+        ->add_option("--tolerance", options->tolerance,
+                     "For --check: how far an element may be off, in itself or times the expected value, whichever "
+                     "allows more (default: the bits must be the same)")
+        ->check(CLI::Range(0.0, 1e30))
+        ->group("Run");
+    command
+        ->add_option("--timeline", options->timeline,
+                     "Write what each engine did when (in the last launch), for ui.perfetto.dev or chrome://tracing")
+        ->type_name("FILE.json")
+        ->group("Run");
     command->footer(R"(
 Examples:
   neuronctl run matmul.nko --in A=a.npy --in B=b.npy --out C=c.npy
   neuronctl run --backend sim matmul.nko --in A=a.npy --in B=b.npy --out C=c.npy
   neuronctl run scale.nko --in X=x.npy --out Y=y.npy --scalar n=5 --device accel1
+  neuronctl run scale.nko --in X=x.npy --check Y=want.npy --tolerance 1e-3 --repeat 100
+  neuronctl run scale.nko --in X=x.npy --out Y=y.npy --timeline trace.json
   neuronctl run pair.nko --in X=x.npy --out Y=y.npy --logical-core 3
   neuronctl run ring.nko --in X=x{chip}.npy --out Y=y{chip}.npy --scalar chip={chip} --share BOX \
                 --device accel0 --device accel1

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""Holds what neuronctl prints against its JSON Schema. Every test that reads JSON of neuronctl does so."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import jsonschema
+from tap import TOP
+
+FILE = Path(TOP / "tools/neuronctl/schema/neuronctl-1.schema.json")
+SCHEMA = json.loads(FILE.read_text())
+ENVELOPE = ("schema", "command", "ok", "error")
+
+
+def _closed(schema):
+    """The schema without members that it does not name: users must not rely on what is not described."""
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    out = {key: _closed(value) for key, value in schema.items()}
+    if isinstance(out.get("properties"), dict) and out.get("type") == "object":
+        out.setdefault("additionalProperties", False)
+    return out
+
+
+_STRICT = {"$defs": _closed(copy.deepcopy(SCHEMA["$defs"]))}
+
+
+def definition(command: str) -> str:
+    return command.replace(" ", "_")
+
+
+def validate(answer: dict) -> None:
+    jsonschema.validate(answer, SCHEMA)
+    body = {key: value for key, value in answer.items() if key not in ENVELOPE}
+    parts = {} if answer["ok"] else {"error": answer["error"]}
+    # Some commands fail with all that they have found.
+    if answer["ok"] or body:
+        parts[definition(answer["command"])] = body
+    for name, part in parts.items():
+        assert name in _STRICT["$defs"], f"the schema has no {name}"
+        jsonschema.validate(part, {**_STRICT, "$ref": f"#/$defs/{name}"})

@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: MIT
+// neuronctl queue, ring, bo, vm: what debugfs and coredumps tell, by the contract's names.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <sstream>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <neuron/command_list.hpp>
+
+#include "../support/files.hpp"
+#include "commands.hpp"
+#include "decode.hpp"
+#include "system.hpp"
+#include "terminal.hpp"
+
+namespace neuronctl {
+namespace {
+
+struct Options {
+    std::string device;
+    std::uint32_t queue = 0;
+    std::optional<std::uint32_t> only_queue;
+    std::optional<std::uint32_t> context;
+    std::uint32_t walk_context = 0;
+    std::string address;
+    std::string file;
+};
+
+using Fields = std::map<std::string, std::string>;
+
+// What looks like a number is one; "0x" stays a number in JSON.
+Json value_of(const std::string &text) {
+    const auto number = sys::number(text);
+    return number ? Json(*number) : Json(text);
+}
+
+Json object_of(const Fields &fields) {
+    Json out = Json::object();
+    for (const auto &[name, text] : fields)
+        out[name] = value_of(text);
+    return out;
+}
+
+std::string get(const Fields &fields, const std::string &name) {
+    const auto found = fields.find(name);
+    return found == fields.end() ? "-" : found->second;
+}
+
+std::string ns_text(const Fields &fields, const std::string &name) {
+    const auto number = sys::number(get(fields, name));
+    return number ? time_text(*number) : "-";
+}
+
+std::string size_text(const std::string &text) {
+    const auto number = sys::number(text);
+    return number ? bytes_text(*number) : "-";
+}
+
+// ---- queues
+
+/** The process of each context. */
+std::map<std::string, std::string> owners(const std::string &address) {
+    std::map<std::string, std::string> out;
+    for (const std::string &line : sys::lines(sys::debugfs(address, "clients").value_or(""))) {
+        const Fields client = sys::fields(line);
+        out[get(client, "ctx")] = fmt::format("{} ({})", get(client, "comm"), get(client, "pid"));
+    }
+    return out;
+}
+
+struct QueueLine {
+    std::uint64_t hw = 0;
+    Fields fields;
+};
+
+Outcome<std::vector<QueueLine>> queues_of(const std::string &address) {
+    const auto text = sys::debugfs(address, "queues");
+    if (!text)
+        return tl::unexpected(text.error());
+    std::vector<QueueLine> out;
+    for (const std::string &line : sys::lines(*text))
+        if (const auto hw = sys::number(line.substr(0, line.find(' '))))
+            out.push_back({*hw, sys::fields(line)});
+    return out;
+}
+
+Json queue_json(const QueueLine &queue, const std::map<std::string, std::string> &owner) {
+    Json out = {{"queue", queue.hw}};
+    out.update(object_of(queue.fields));
+    if (const auto status = sys::number(get(queue.fields, "status")))
+        out["status_fields"] = register_fields("queue", "STATUS", *status);
+    if (const auto found = owner.find(get(queue.fields, "ctx")); found != owner.end())
+        out["process"] = found->second;
+    return out;
+}
+
+Outcome<void> list_queues(const Global &global, const Options &options) {
+    const auto address = sys::address_of(options.device);
+    if (!address)
+        return tl::unexpected(address.error());
+    const auto queues = queues_of(*address);
+    if (!queues)
+        return tl::unexpected(queues.error());
+    const auto owner = owners(*address);
+    Json list = Json::array();
+    std::vector<std::vector<std::string>> rows = {
+        {"QUEUE", "CTX", "ID", "MODE", "PRIORITY", "STATE", "JOBS", "IN FLIGHT", "BUSY", "CORES", "STATUS", "PROCESS"}};
+    for (const QueueLine &queue : *queues) {
+        Json entry = queue_json(queue, owner);
+        const std::uint64_t submitted = sys::number(get(queue.fields, "submitted")).value_or(0);
+        const std::uint64_t completed = sys::number(get(queue.fields, "completed")).value_or(0);
+        rows.push_back({std::to_string(queue.hw), get(queue.fields, "ctx"), get(queue.fields, "id"),
+                        get(queue.fields, "mode"), get(queue.fields, "priority"), get(queue.fields, "state"),
+                        std::to_string(submitted), std::to_string(submitted - std::min(submitted, completed)),
+                        ns_text(queue.fields, "busy_ns"), ns_text(queue.fields, "core_ns"),
+                        fields_text(entry.value("status_fields", Json())), entry.value("process", "-")});
+        list.push_back(std::move(entry));
+    }
+    print_result(global, "queue list", {{"address", *address}, {"queues", list}},
+                 queues->empty() ? "No queues: nobody uses the device.\n" : table(rows, "><><<<>>>><<"));
+    return {};
+}
+
+// The lines of a "[section]" of the registers file.
+std::vector<std::string> section(const std::string &text, const std::string &name) {
+    std::vector<std::string> out;
+    bool inside = false;
+    for (const std::string &line : sys::lines(text)) {
+        if (line.starts_with('['))
+            inside = line == "[" + name + "]";
+        else if (inside && !line.empty())
+            out.push_back(line);
+    }
+    return out;
+}
+
+Outcome<void> show_queue(const Global &global, const Options &options) {
+    const auto address = sys::address_of(options.device);
+    if (!address)
+        return tl::unexpected(address.error());
+    const auto queues = queues_of(*address);
+    if (!queues)
+        return tl::unexpected(queues.error());
+    const auto found = std::ranges::find(*queues, options.queue, &QueueLine::hw);
+    if (found == queues->end())
+        return tl::unexpected(with_hint({Exit::failed,
+                                         "not_found",
+                                         fmt::format("{} has no queue {} at the moment", *address, options.queue),
+                                         {},
+                                         {}},
+                                        "'neuronctl queue list' shows those there are"));
+    const auto registers = sys::debugfs(*address, "registers");
+    if (!registers)
+        return tl::unexpected(registers.error());
+    Json json = queue_json(*found, owners(*address));
+    std::vector<std::vector<std::string>> rows;
+    for (const auto &[name, value] : json.items())
+        if (!value.is_structured())
+            rows.push_back({name, value.is_string() ? value.get<std::string>() : value.dump(), ""});
+    Json list = Json::array();
+    for (const std::string &line : section(*registers, fmt::format("queue {}", options.queue))) {
+        const std::size_t colon = line.find(": ");
+        const auto value = colon == std::string::npos ? std::nullopt : sys::number(line.substr(colon + 2));
+        if (!value)
+            continue;
+        const std::string name = line.substr(0, colon);
+        const Json fields = register_fields("queue", name, *value);
+        rows.push_back({name, fmt::format("{:#x}", *value), fields_text(fields)});
+        Json entry = {{"name", name}, {"value", *value}};
+        if (!fields.is_null())
+            entry["fields"] = fields;
+        list.push_back(std::move(entry));
+    }
+    json["registers"] = list;
+    print_result(global, "queue show", {{"address", *address}, {"queue", json}}, table(rows, "<<<"));
+    return {};
+}
+
+// ---- rings
+
+struct DumpFile {
+    std::string name;
+    std::string text;
+};
+
+constexpr std::string_view dump_magic = "neuron_accel coredump ";
+
+Outcome<DumpFile> find_dump(const Options &options) {
+    if (!options.file.empty()) {
+        const auto bytes = neuron::support::read_file(options.file);
+        if (!bytes)
+            return tl::unexpected(input_error(bytes.error()));
+        std::string text(reinterpret_cast<const char *>(bytes->data()), bytes->size());
+        if (!text.starts_with(dump_magic))
+            return tl::unexpected(usage_error(fmt::format("{}: not a coredump of neuron_accel", options.file)));
+        return DumpFile{options.file, std::move(text)};
+    }
+    const auto entries = sys::list("/sys/class/devcoredump");
+    for (const std::string &entry : entries) {
+        const std::string name = "/sys/class/devcoredump/" + entry + "/data";
+        if (auto text = sys::read(name); text && text->starts_with(dump_magic))
+            return DumpFile{name, std::move(*text)};
+    }
+    const bool blind = geteuid() != 0 && entries.size() > 1; // there is always one entry, "disabled"
+    if (blind)
+        return tl::unexpected(with_hint({Exit::failed, "permission_denied", "only root can read coredumps", {}, {}},
+                                        "run as root, e.g. with sudo"));
+    return tl::unexpected(with_hint({Exit::failed, "not_found", "there is no coredump of the device", {}, {}},
+                                    "time-outs and resets leave one for five minutes, faults if coredump_on_fault of "
+                                    "the device is 1; --file reads a saved one"));
+}
+
+// "packet 17 COPY: 0200000000000000 ...": the bytes, in the order of memory.
+std::optional<neuron::Packet> packet_of(const std::string &line) {
+    std::string hex = line.substr(line.find(':') + 1);
+    std::erase(hex, ' ');
+    neuron::Packet out{};
+    if (hex.size() != 2 * out.size())
+        return std::nullopt;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const auto value = sys::number("0x" + hex.substr(2 * i, 2));
+        if (!value)
+            return std::nullopt;
+        out[i] = static_cast<std::byte>(*value);
+    }
+    return out;
+}
+
+class RingDump {
+public:
+    explicit RingDump(const Options &options) : options_(options) {}
+
+    Outcome<void> run(const Global &global) {
+        const auto dump = find_dump(options_);
+        if (!dump)
+            return tl::unexpected(dump.error());
+        for (const std::string &line : sys::lines(dump->text))
+            take(line);
+        if (options_.only_queue && queues_.empty())
+            return tl::unexpected(usage_error(fmt::format("{} has no queue {}", dump->name, *options_.only_queue)));
+        print_result(global, "ring dump", {{"file", dump->name}, {"reason", reason_}, {"queues", queues_}},
+                     fmt::format("{}: {}\n{}", dump->name, reason_, text_));
+        return {};
+    }
+
+private:
+    void take(const std::string &line) {
+        if (line.starts_with("reason: "))
+            reason_ = line.substr(std::strlen("reason: "));
+        else if (line.starts_with("[queue "))
+            begin(sys::number(line.substr(7, line.size() - 8)).value_or(0));
+        else if (line.starts_with('['))
+            inside_ = false;
+        else if (!inside_)
+            return;
+        else if (line.starts_with("packet "))
+            packet(line);
+        else if (line.starts_with("job "))
+            text_ += fmt::format("  {}\n", line);
+        else if (line.starts_with("HEAD: "))
+            head_ = sys::number(line.substr(6)).value_or(0);
+        else if (line.starts_with("state: ")) {
+            queues_.back()["state"] = line.substr(7);
+            text_ += fmt::format("queue {}: {}\n", queues_.back()["queue"].dump(), line.substr(7));
+        }
+    }
+
+    void begin(std::uint64_t queue) {
+        inside_ = !options_.only_queue || *options_.only_queue == queue;
+        if (inside_)
+            queues_.push_back({{"queue", queue}, {"state", ""}, {"packets", Json::array()}});
+    }
+
+    void packet(const std::string &line) {
+        const auto index = sys::number(line.substr(7, line.find(' ', 7) - 7));
+        const auto bytes = packet_of(line);
+        if (!index || !bytes)
+            return;
+        const Json fields = packet_json(*bytes);
+        const bool current = *index == head_;
+        queues_.back()["packets"].push_back({{"index", *index}, {"current", current}, {"packet", fields}});
+        text_ += fmt::format("{} {:>6}  {}\n", current ? "  >" : "   ", *index, packet_text(fields));
+    }
+
+    const Options &options_;
+    std::string reason_;
+    std::string text_;
+    Json queues_ = Json::array();
+    bool inside_ = false;
+    std::uint64_t head_ = 0;
+};
+
+Outcome<void> dump_ring(const Global &global, const Options &options) { return RingDump(options).run(global); }
+
+// ---- buffers
+
+Outcome<void> list_buffers(const Global &global, const Options &options) {
+    const auto address = sys::address_of(options.device);
+    if (!address)
+        return tl::unexpected(address.error());
+    const auto text = sys::debugfs(*address, "buffers");
+    if (!text)
+        return tl::unexpected(text.error());
+    Json list = Json::array();
+    std::vector<std::vector<std::string>> rows = {
+        {"PLACE", "SIZE", "BANK", "HANDLES", "BINDINGS", "PINS", "PROCESS", ""}};
+    std::uint64_t bytes = 0;
+    for (const std::string &line : sys::lines(*text)) {
+        const Fields fields = sys::fields(line);
+        std::istringstream words(line);
+        std::string place;
+        words >> place;
+        Json entry = {{"place", place}};
+        entry.update(object_of(fields));
+        std::string flags;
+        for (std::string word; words >> word;)
+            if (word.find('=') == std::string::npos)
+                flags += (flags.empty() ? "" : ",") + word;
+        entry["flags"] = flags;
+        bytes += sys::number(get(fields, "size")).value_or(0);
+        rows.push_back({place, size_text(get(fields, "size")), get(fields, "bank"), get(fields, "handles"),
+                        get(fields, "bindings"), get(fields, "pins"),
+                        fmt::format("{} ({})", get(fields, "comm"), get(fields, "pid")), flags});
+        list.push_back(std::move(entry));
+    }
+    print_result(global, "bo list", {{"address", *address}, {"bytes", bytes}, {"buffers", list}},
+                 list.empty()
+                     ? "No buffers.\n"
+                     : table(rows, "<>>>>><<") + fmt::format("{} buffers, {}\n", list.size(), bytes_text(bytes)));
+    return {};
+}
+
+// ---- address spaces
+
+Outcome<void> list_mappings(const Global &global, const Options &options) {
+    const auto address = sys::address_of(options.device);
+    if (!address)
+        return tl::unexpected(address.error());
+    const auto text = sys::debugfs(*address, "vm");
+    if (!text)
+        return tl::unexpected(text.error());
+    Json contexts = Json::array();
+    std::string out;
+    bool inside = false;
+    for (const std::string &line : sys::lines(*text)) {
+        std::istringstream words(line);
+        if (line.starts_with("[context ")) {
+            const auto number = sys::number(line.substr(9, line.find(']') - 9)).value_or(0);
+            inside = !options.context || *options.context == number;
+            if (!inside)
+                continue;
+            Json entry = {{"context", number}};
+            entry.update(object_of(sys::fields(line)));
+            entry["mappings"] = Json::array();
+            contexts.push_back(std::move(entry));
+            out += line + "\n";
+        } else if (inside && !contexts.empty()) {
+            std::string va;
+            std::string size;
+            words >> va >> size;
+            Json entry = {{"va", sys::number(va).value_or(0)},
+                          {"size", sys::number(size.empty() ? size : size.substr(1)).value_or(0)}};
+            entry.update(object_of(sys::fields(line)));
+            for (std::string word; words >> word;) {
+                if (word == "hbm" || word == "host" || word == "process")
+                    entry["place"] = word;
+                else if (word == "ro" || word == "rw")
+                    entry["access"] = word;
+            }
+            contexts.back()["mappings"].push_back(std::move(entry));
+            out += "  " + line + "\n";
+        }
+    }
+    if (options.context && contexts.empty())
+        return tl::unexpected(with_hint({Exit::failed,
+                                         "not_found",
+                                         fmt::format("{} has no context {} at the moment", *address, *options.context),
+                                         {},
+                                         {}},
+                                        "'neuronctl vm list' shows those there are"));
+    print_result(global, "vm list", {{"address", *address}, {"contexts", contexts}},
+                 contexts.empty() ? "No contexts: nobody has the device open.\n" : out);
+    return {};
+}
+
+Outcome<std::string> ask_walk(const std::string &path, std::uint32_t context, std::uint64_t va) {
+    const int fd = ::open(sys::path(path).c_str(), O_RDWR | O_CLOEXEC);
+    const std::string question = fmt::format("{} {:#x}", context, va);
+    std::string answer;
+    int error = fd < 0 ? errno : 0;
+    if (error == 0 && ::write(fd, question.data(), question.size()) < 0)
+        error = errno;
+    for (char room[4096]; error == 0;) {
+        const ssize_t got = ::read(fd, room, sizeof room);
+        if (got <= 0) {
+            error = got < 0 ? errno : 0;
+            break;
+        }
+        answer.append(room, static_cast<std::size_t>(got));
+    }
+    if (fd >= 0)
+        ::close(fd);
+    if (error == ERANGE)
+        return tl::unexpected(usage_error(fmt::format("{:#x}: beyond the addresses of a context", va)));
+    if (error != 0)
+        return tl::unexpected(Failure{Exit::failed, "io", fmt::format("{}: {}", path, strerrordesc_np(error)), {}, {}});
+    return answer;
+}
+
+Outcome<void> walk(const Global &global, const Options &options) {
+    const auto va = sys::number(options.address);
+    if (!va)
+        return tl::unexpected(usage_error(fmt::format("{}: expected an address, e.g. 0x200000", options.address)));
+    const auto address = sys::address_of(options.device);
+    if (!address)
+        return tl::unexpected(address.error());
+    const auto path = sys::debugfs_path(*address, "vm_walk");
+    if (!path)
+        return tl::unexpected(path.error());
+    const auto answer = ask_walk(*path, options.walk_context, *va);
+    if (!answer)
+        return tl::unexpected(answer.error());
+    if (answer->starts_with("no file has context"))
+        return tl::unexpected(
+            with_hint({Exit::failed,
+                       "not_found",
+                       fmt::format("{} has no context {} at the moment", *address, options.walk_context),
+                       {},
+                       {}},
+                      "'neuronctl vm list' shows those there are"));
+    Json levels = Json::array();
+    std::string result;
+    for (const std::string &line : sys::lines(*answer)) {
+        if (!line.starts_with("level ")) {
+            result = line;
+            continue;
+        }
+        Json entry = {{"level", sys::number(line.substr(6, line.find(':') - 6)).value_or(0)}};
+        entry.update(object_of(sys::fields(line)));
+        levels.push_back(std::move(entry));
+    }
+    print_result(global, "vm walk",
+                 {{"address", *address},
+                  {"context", options.walk_context},
+                  {"va", *va},
+                  {"mapped", result != "not mapped"},
+                  {"levels", levels},
+                  {"result", result}},
+                 fmt::format("context {}, {:#x}\n{}", options.walk_context, *va, *answer));
+    return {};
+}
+
+// ---- the command line
+
+using Work = Outcome<void> (*)(const Global &, const Options &);
+
+CLI::App *add_verb(CLI::App &group, const CommandLine &line, const std::string &verb, const std::string &help,
+                   const std::shared_ptr<Options> &options, Work work, bool device = true) {
+    CLI::App *command = group.add_subcommand(verb, help);
+    if (device)
+        command
+            ->add_option("--device", options->device,
+                         "accel1, /dev/accel/accel1 or a bus address; default: the only one")
+            ->type_name("DEVICE");
+    command->callback([=] { line.action = [=] { return work(line.global, *options); }; });
+    return command;
+}
+
+void add_queue(const CommandLine &line) {
+    CLI::App *group = line.app.add_subcommand("queue", "Look at queues: whose they are, what they do (root)");
+    group->require_subcommand(1);
+    const auto options = std::make_shared<Options>();
+    add_verb(*group, line, "list", "List the queues of a device", options, list_queues)->footer(R"(
+Examples:
+  neuronctl queue list
+  neuronctl --json queue list | jq '.queues[] | select(.submitted > .completed)')");
+    CLI::App *show =
+        add_verb(*group, line, "show", "Show all that is known of a queue, registers by name", options, show_queue);
+    show->add_option("QUEUE", options->queue, "Hardware number, as 'queue list' has it")->required();
+    show->footer(R"(
+Examples:
+  neuronctl queue show 0)");
+}
+
+void add_ring(const CommandLine &line) {
+    CLI::App *group = line.app.add_subcommand("ring", "Look at the packets of a queue that has failed (root)");
+    group->require_subcommand(1);
+    const auto options = std::make_shared<Options>();
+    CLI::App *dump = add_verb(*group, line, "dump", "Decode the packets around the one that hangs, from a coredump",
+                              options, dump_ring, false);
+    dump->add_option("--file", options->file, "Saved coredump; default: the one that the kernel holds")
+        ->type_name("FILE");
+    dump->add_option("--queue", options->only_queue, "Only this hardware queue");
+    dump->footer(R"(
+Examples:
+  neuronctl ring dump
+  neuronctl ring dump --file dump.txt --queue 3
+
+The packet that the queue is at is marked. The driver records rings when a job times out and before its resets; for
+faults set coredump_on_fault of the device to 1.)");
+}
+
+void add_bo(const CommandLine &line) {
+    CLI::App *group = line.app.add_subcommand("bo", "Look at buffers (root)");
+    group->require_subcommand(1);
+    add_verb(*group, line, "list", "List the buffers of a device, and whose they are", std::make_shared<Options>(),
+             list_buffers)
+        ->footer(R"(
+Examples:
+  neuronctl bo list
+  neuronctl --json bo list | jq '[.buffers[] | select(.place == "hbm")] | length')");
+}
+
+void add_vm(const CommandLine &line) {
+    CLI::App *group = line.app.add_subcommand("vm", "Look at the address spaces of contexts (root)");
+    group->require_subcommand(1);
+    const auto listing = std::make_shared<Options>();
+    CLI::App *list = add_verb(*group, line, "list", "List what each context has mapped", listing, list_mappings);
+    list->add_option("--context", listing->context, "Only this context");
+    list->footer(R"(
+Examples:
+  neuronctl vm list --context 0)");
+    const auto walking = std::make_shared<Options>();
+    CLI::App *walks =
+        add_verb(*group, line, "walk", "Show the way of an address through the page tables", walking, walk);
+    walks->add_option("CONTEXT", walking->walk_context, "Number of the context, as 'vm list' has it")->required();
+    walks->add_option("ADDRESS", walking->address, "Address in the context, e.g. of a fault")->required();
+    walks->footer(R"(
+Examples:
+  neuronctl vm walk 0 0x200000)");
+}
+
+} // namespace
+
+void add_inspect(const CommandLine &line) {
+    add_queue(line);
+    add_ring(line);
+    add_bo(line);
+    add_vm(line);
+}
+
+} // namespace neuronctl
