@@ -16,10 +16,9 @@ declare -A packages=(
 		help2man python3-shtab
 		bc binutils bison flex kmod pahole perl"
 	[run]="busybox-static qemu-system-data seabios"
-	[test]="clang clang-format dkms libclang-rt-14-dev lintian llvm man-db mandoc python3-yaml shellcheck sparse
-		chrpath debhelper dh-dkms"
+	[test]="clang clang-format dkms fish libclang-rt-14-dev lintian llvm man-db mandoc python3-jsonschema python3-yaml
+		shellcheck sparse zsh chrpath debhelper dh-dkms"
 	[package]="chrpath debhelper dh-dkms file"
-	[test]="clang clang-format dkms fish libclang-rt-14-dev llvm man-db mandoc python3-jsonschema shellcheck sparse zsh"
 	[bench]="fio"
 	[tidy]="clang-tidy"
 )
