@@ -341,7 +341,7 @@ void another_chip_is_refused_by_name(void **) {
         Mode mode;
         const char *name;
     } others[] = {
-        {{.profile = "trn1"}, "profile"},
+        {{.profile = "trn1"}, "profile: the saved chip has trn2, this one has trn1"},
         {{.cores = 3}, "cores: the saved chip has 2, this one has 3"},
         {{.hbm_bytes = 128 * MiB}, "hbm_bytes"},
         {{.stepped = true}, "stepped"},

@@ -36,13 +36,23 @@ void for_each_filled(std::span<const std::byte> memory, std::size_t begin, std::
         emit(start, end - start);
 }
 
-/// What the chip that wrote a stream was must be what this one is.
-template<class T>
-void same(Archive &archive, std::string_view name, T value) {
+/// What the chip that wrote a stream was must be what this one is. `text(value)` is what people call it.
+template<class T, class Text>
+void same(Archive &archive, std::string_view name, T value, Text &&text) {
     T other = value;
     archive.number(name, other);
     if (other != value)
-        throw StateError(EINVAL, fmt::format("{}: the saved chip has {}, this one has {}", name, other, value));
+        throw StateError(EINVAL,
+                         fmt::format("{}: the saved chip has {}, this one has {}", name, text(other), text(value)));
+}
+template<class T>
+void same(Archive &archive, std::string_view name, T value) {
+    same(archive, name, value, [](T number) { return fmt::format("{}", number); });
+}
+
+std::string profile_name(std::uint32_t id) {
+    const spec::ProfileDesc *const profile = spec::find_profile(static_cast<spec::Profile>(id));
+    return profile != nullptr ? std::string(profile->name) : fmt::format("number {}", id);
 }
 
 void hbm_serialize(Archive &archive, const Hbm &hbm) {
@@ -162,11 +172,12 @@ void Chip::serialize_info(Archive &archive) {
         same(archive, "magic", STREAM_MAGIC);
         same(archive, "stream version", STREAM_VERSION);
         same(archive, "spec version", spec::VERSION);
-        same(archive, "profile", static_cast<std::uint32_t>(spec::raw(info_.profile)));
+        same(archive, "profile", static_cast<std::uint32_t>(spec::raw(info_.profile)), profile_name);
         same(archive, "cores", info_.cores);
         same(archive, "hbm_bytes", info_.hbm_bytes);
         same(archive, "aperture_bytes", info_.aperture_bytes);
-        same(archive, "stepped", static_cast<std::uint8_t>(info_.stepped));
+        same(archive, "stepped", static_cast<std::uint32_t>(info_.stepped),
+             [](std::uint32_t on) { return on != 0 ? "on" : "off"; });
     });
 }
 
