@@ -13,9 +13,10 @@ declare -A packages=(
 		libmpfr-dev libopenblas-dev libsleef-dev
 		nlohmann-json3-dev
 		libattr1-dev libfdt-dev libglib2.0-dev libslirp-dev
+		help2man python3-shtab
 		bc binutils bison flex kmod pahole perl"
 	[run]="busybox-static qemu-system-data seabios"
-	[test]="clang clang-format dkms libclang-rt-14-dev llvm shellcheck sparse"
+	[test]="clang clang-format dkms libclang-rt-14-dev llvm man-db python3-yaml shellcheck sparse"
 	[bench]="fio"
 	[tidy]="clang-tidy"
 )
@@ -45,4 +46,4 @@ say "installing ${missing[*]}"
 log=$NEURON_BUILD/log/apt.log
 logged "$log" "${as_root[@]}" apt-get update
 logged "$log" "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-	apt-get install -y --no-install-recommends "${missing[@]}"
+	apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}"

@@ -33,10 +33,10 @@ const Symbols &kernel_code() {
         std::ifstream symbols("/proc/kallsyms");
         for (std::string line; std::getline(symbols, line);) {
             std::istringstream words(line);
-            std::string address, type, name;
-            words >> address >> type >> name;
+            std::string address, type, name, module;
+            words >> address >> type >> name >> module;
             if (type == "t" || type == "T")
-                found[std::stoull(address, nullptr, 16)] = name;
+                found[std::stoull(address, nullptr, 16)] = name + module;
         }
         return found;
     }();
@@ -60,17 +60,38 @@ Range code_of(const std::string &prefix) {
     return range;
 }
 
+/// Where the driver's code is.
+Range code_of_driver() {
+    Range range;
+    for (const auto &[address, name] : kernel_code())
+        if (name.ends_with("[neuron_accel]")) {
+            if (!range.start)
+                range.start = address;
+            range.end = address + 1;
+        }
+    if (!range.start)
+        fail_msg("the kernel does not say where the driver is");
+    return range;
+}
+
 void set(const std::string &kind, const std::string &name, const std::string &value) {
     const int ret = write_file("/sys/kernel/debug/" + kind + "/" + name, value);
     if (ret)
         fail_msg("%s/%s: %s", kind.c_str(), name.c_str(), std::strerror(-ret));
 }
 
-/// Whether faults of a kind happen at all: else only in code that there is not, and they do not count.
-void enable(const std::string &kind, bool on) {
+constexpr Range ANYWHERE{.start = 0, .end = ~0ull};
+constexpr Range NOWHERE{.start = 1, .end = 2};
+
+/// How many callers are looked at: as many as the kernel can, or the allocator's own and some more.
+constexpr int ALL_FRAMES = 32;
+constexpr int NEAR_FRAMES = 8;
+
+/// Faults of a kind happen, and count, only where this code is among the callers.
+void allow(const std::string &kind, Range callers) {
     set(kind, "verbose", "0");
-    set(kind, "require-start", on ? "0" : "1");
-    set(kind, "require-end", on ? "0xffffffffffffffff" : "2");
+    set(kind, "require-start", std::to_string(callers.start));
+    set(kind, "require-end", std::to_string(callers.end));
 }
 
 void spare(const std::string &kind, const std::string &prefix) {
@@ -79,13 +100,20 @@ void spare(const std::string &kind, const std::string &prefix) {
     set(kind, "reject-end", std::to_string(range.end));
 }
 
+/// Whether objects of a slab cache may fail.
+void let_fail(const std::string &cache, bool may) {
+    assert_int_equal(write_file("/sys/kernel/slab/" + cache + "/failslab", may ? "1" : "0"), 0);
+}
+
 /// Also allocations that may wait, and single pages, and those of user memory; and the kernel says nothing about it.
-void prepare(Fault kind) {
+void prepare(Fault kind, Scope scope) {
+    const Range callers = scope == Scope::DRIVER ? code_of_driver() : ANYWHERE;
     for (const std::string allocator : {"failslab", "fail_page_alloc"}) {
-        enable(allocator, kind == Fault::ALLOCATION);
+        allow(allocator, kind == Fault::ALLOCATION ? callers : NOWHERE);
         set(allocator, "ignore-gfp-wait", "N");
+        set(allocator, "stacktrace-depth", std::to_string(scope == Scope::DRIVER ? NEAR_FRAMES : ALL_FRAMES));
     }
-    enable("fail_usercopy", kind == Fault::COPY);
+    allow("fail_usercopy", kind == Fault::COPY ? callers : NOWHERE);
     set("fail_page_alloc", "min-order", "0");
     set("fail_page_alloc", "ignore-gfp-highmem", "N");
 
@@ -93,8 +121,10 @@ void prepare(Fault kind) {
         if (std::filesystem::exists(cache.path() / "failslab"))
             assert_int_equal(write_file((cache.path() / "failslab").string(), "1"), 0);
     set("failslab", "cache-filter", "Y");
-    assert_int_equal(write_file("/sys/kernel/slab/drm_buddy_block/failslab", "0"), 0);
-    spare("failslab", "debug_dma_");
+    let_fail("drm_buddy_block", false);
+    // The debugging of DMA allocates nodes of trees, which are so few in a call that is counted near the driver only.
+    let_fail("radix_tree_node", scope == Scope::CALL);
+    spare("failslab", scope == Scope::CALL ? "debug_dma_" : "drm_sysfs_minor_alloc");
     spare("fail_page_alloc", "drm_buddy_");
 }
 
@@ -146,8 +176,8 @@ int for_each_failing_allocation(const std::function<void()> &attempt) {
     return for_each_fault(Fault::ALLOCATION, step);
 }
 
-int for_each_fault(Fault kind, const Step &step, pid_t thread) {
-    prepare(kind);
+int for_each_fault(Fault kind, const Step &step, pid_t thread, Scope scope) {
+    prepare(kind, scope);
     Countdown countdown(thread);
     for (int n = 1;; ++n) {
         if (step.prepare)

@@ -27,9 +27,16 @@ struct Step {
     std::function<void(int)> finish; ///< after each attempt, without failures: what it has given is looked at
 };
 
+/// Which allocations are counted. The kernel's own code that does not survive a failure, or turns a detector off, is spared:
+/// drm_buddy and the debugging of DMA; where it is the driver core that calls, the minors of DRM and all that lies deep below
+/// the driver (docs/decisions.md).
+enum class Scope {
+    CALL,   ///< all
+    DRIVER, ///< those that the driver asks for itself, or by a call or two
+};
+
 /// Attempts with each fault of a kind in turn, until nothing is left to fail. With `thread` it is that one's faults that are
-/// counted, else the caller's. The kernel's own code that does not survive a failure, or turns a detector off, is spared:
-/// drm_buddy and the debugging of DMA (docs/decisions.md). Return: how many there were.
-int for_each_fault(Fault kind, const Step &step, pid_t thread = 0);
+/// counted, else the caller's. Return: how many there were.
+int for_each_fault(Fault kind, const Step &step, pid_t thread = 0, Scope scope = Scope::CALL);
 
 } // namespace kmod
