@@ -166,7 +166,7 @@ static void deliver_irqs(void *opaque)
      * that stands still: the interrupt controller may be saved, or not be
      * loaded yet. See neuron_host_resume_irqs().
      */
-    if (s->asleep || !runstate_is_running()) {
+    if (s->asleep || s->paused) {
         return;
     }
     pending = qatomic_xchg(&s->irq_pending, 0);

@@ -128,6 +128,7 @@ void neuron_chip_reset(struct neuron_chip *chip);
 /**
  * Wait until nothing is in flight and nothing can start without a new access; a program that loops for ever keeps it
  * waiting. Same locking rule as destroy. In stepped mode it runs the work on the calling thread, like neuron_chip_run().
+ * Of a paused chip nothing is in flight, so it returns at once.
  */
 void neuron_chip_quiesce(struct neuron_chip *chip);
 
