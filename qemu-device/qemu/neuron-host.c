@@ -161,8 +161,12 @@ static void deliver_irqs(void *opaque)
     PCIDevice *pci = PCI_DEVICE(s);
     uint64_t pending;
 
-    /* A function in D3hot sends nothing; see neuron_host_resume_irqs(). */
-    if (s->asleep) {
+    /*
+     * A function in D3hot sends nothing, and neither does one in a machine
+     * that stands still: the interrupt controller may be saved, or not be
+     * loaded yet. See neuron_host_resume_irqs().
+     */
+    if (s->asleep || s->paused) {
         return;
     }
     pending = qatomic_xchg(&s->irq_pending, 0);
@@ -222,11 +226,44 @@ static void run_slice(void *opaque)
     }
 }
 
+/*
+ * The chip's threads end their steps first, and with a vIOMMU these may wait
+ * for the BQL. As QEMU does where it waits for vCPUs, it is let go meanwhile.
+ */
+void neuron_host_pause(NeuronState *s)
+{
+    bool unlock = s->translated && !s->stepped;
+
+    if (s->paused) {
+        return;
+    }
+    s->paused = true;
+    object_ref(OBJECT(s));
+    if (unlock) {
+        bql_unlock();
+    }
+    neuron_chip_pause(s->chip);
+    if (unlock) {
+        bql_lock();
+    }
+    object_unref(OBJECT(s));
+}
+
+/*
+ * A machine that stands still has memory that stands still: whoever saves it
+ * relies on that, and whoever debugs the guest may, too.
+ */
 static void vm_state_changed(void *opaque, bool running, RunState state)
 {
-    if (running) {
-        host_kick(opaque);
+    NeuronState *s = opaque;
+
+    if (!running) {
+        neuron_host_pause(s);
+        return;
     }
+    s->paused = false;
+    neuron_chip_resume(s->chip);
+    neuron_host_resume_irqs(s);
 }
 
 /*
@@ -271,8 +308,12 @@ void neuron_host_init(NeuronState *s)
     if (s->stepped) {
         s->run_bh = qemu_bh_new_guarded(run_slice, s,
                                         &dev->mem_reentrancy_guard);
-        s->vm_change = qemu_add_vm_change_state_handler(vm_state_changed, s);
     }
+}
+
+void neuron_host_start(NeuronState *s)
+{
+    s->vm_change = qemu_add_vm_change_state_handler(vm_state_changed, s);
 }
 
 void neuron_host_exit(NeuronState *s)

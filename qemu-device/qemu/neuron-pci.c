@@ -11,7 +11,6 @@
 #include "hw/pci/msix.h"
 #include "hw/pci/pcie_aer.h"
 #include "hw/qdev-properties.h"
-#include "migration/vmstate.h"
 #include "system/system.h"
 
 #include "neuron-pci.h"
@@ -145,7 +144,7 @@ static void neuron_reset(DeviceState *dev)
     qatomic_set(&s->asleep, false);
 }
 
-static void neuron_update_power(NeuronState *s)
+void neuron_update_power(NeuronState *s)
 {
     PCIDevice *pci = PCI_DEVICE(s);
     unsigned int state = pci_get_word(pci->config + pci->pm_cap + PCI_PM_CTRL) &
@@ -195,9 +194,11 @@ static const struct {
     { "cores", "cores" },
     { "threads", "threads" },
     { "simd", "simd" },
+    { "stepped", "stepped" },
+    { "hazards", "hazards" },
 };
 
-static void neuron_config_error(Error **errp, int err, const char *message)
+void neuron_config_error(Error **errp, int err, const char *message)
 {
     const char *found = NULL, *property = NULL;
 
@@ -274,8 +275,8 @@ static bool neuron_init_bars(NeuronState *s, Error **errp)
      * Plain RAM: vCPUs load and store straight into it, and the DMA of other
      * devices reaches it with memcpy (ram_device would split that into single
      * accesses). What the chip stores there passes by QEMU's dirty log, which
-     * only migration and cached translations of guest code need: the device
-     * does not migrate, and nobody runs code from a prefetchable BAR.
+     * only migration and cached translations of guest code need: HBM migrates
+     * with the chip, and nobody runs code from a prefetchable BAR.
      */
     memory_region_init_ram_ptr(&s->aperture, obj, "neuron-aperture", bytes,
                                aperture);
@@ -357,10 +358,18 @@ static void neuron_realize(PCIDevice *pci, Error **errp)
     if (!neuron_init_caps(s, errp)) {
         goto no_caps;
     }
+    if (!neuron_migrate_init(s, errp)) {
+        goto no_migrate;
+    }
+    neuron_host_start(s);
     s->exit_notifier.notify = neuron_at_exit;
     qemu_add_exit_notifier(&s->exit_notifier);
     return;
 
+no_migrate:
+    msix_uninit(pci, &s->bar_regs, &s->bar_regs);
+    pcie_aer_exit(pci);
+    pcie_cap_exit(pci);
 no_caps:
     memory_region_del_subregion(&s->bar_regs, &s->regs);
 no_bars:
@@ -379,6 +388,7 @@ static void neuron_exit(PCIDevice *pci)
     pci->partially_hotplugged = true;
     neuron_stop(s, "unplug");
     neuron_host_exit(s);
+    neuron_migrate_exit(s);
     msix_unuse_all_vectors(pci);
     /*
      * Not msix_uninit(): it forgets the table, and a vCPU that found the region
@@ -412,12 +422,6 @@ static void neuron_finalize(Object *obj)
     g_clear_pointer(&PCI_DEVICE(obj)->msix_entry_used, g_free);
     g_clear_pointer(&s->label, g_free);
 }
-
-/* The chip's state is too large and too busy to migrate; say so, do not try. */
-static const VMStateDescription neuron_vmstate = {
-    .name = TYPE_NEURON,
-    .unmigratable = 1,
-};
 
 static const Property neuron_properties[] = {
     DEFINE_PROP_STRING("profile", NeuronState, profile),
@@ -470,7 +474,7 @@ static void neuron_class_init(ObjectClass *oc, void *data)
     pc->class_id = NRN_PCI_CLASS;
 
     dc->desc = "Neuron accelerator (Trainium-class)";
-    dc->vmsd = &neuron_vmstate;
+    neuron_migrate_class_init(dc);
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
     device_class_set_legacy_reset(dc, neuron_reset);
     device_class_set_props(dc, neuron_properties);

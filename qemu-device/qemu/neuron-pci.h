@@ -6,6 +6,7 @@
  * neuron-pci.c is its PCIe function: config space, BARs, properties, reset,
  * power, unplug. neuron-host.c is what the chip calls: DMA, interrupts, log.
  * neuron-test.c is what makes it misbehave, for tests of drivers.
+ * neuron-migrate.c is what is saved of it.
  */
 #ifndef HW_MISC_NEURON_PCI_H
 #define HW_MISC_NEURON_PCI_H
@@ -62,6 +63,8 @@ struct NeuronState {
     bool asleep;
     bool translated;
     bool gone;
+    /* The chip stands still. */
+    bool paused;
     /* Properties of neuron-test.c that the chip has: NEURON_CHIP_TEST_*. */
     uint32_t test_faults;
 
@@ -71,6 +74,8 @@ struct NeuronState {
     /* Stepped mode only. */
     QEMUBH *run_bh;
     VMChangeStateEntry *vm_change;
+    /* Why it does not migrate, if it does not. */
+    Error *blocker;
 
     Notifier exit_notifier;
     /* The one line on stderr has been written; atomic. */
@@ -79,8 +84,10 @@ struct NeuronState {
 
 extern const struct neuron_chip_host_ops neuron_host_ops;
 
-/* Both under the BQL: before the chip exists, and after its last call. */
+/* Under the BQL: before the chip exists, and after its last call. */
 void neuron_host_init(NeuronState *s);
+/* Under the BQL, once the chip exists. */
+void neuron_host_start(NeuronState *s);
 void neuron_host_exit(NeuronState *s);
 
 /* Under the BQL. Forget what was raised before a reset. */
@@ -93,6 +100,21 @@ static inline bool neuron_absent(const NeuronState *s)
 {
     return qatomic_read(&s->stopped) || qatomic_read(&s->gone);
 }
+
+/* Under the BQL, which it lets go. The chip stands still until resume. */
+void neuron_host_pause(NeuronState *s);
+
+/* Under the BQL. D0 or D3, as config space says. */
+void neuron_update_power(NeuronState *s);
+/* Under the BQL. What of the BARs is there, as 'gone' says. */
+void neuron_show_regions(NeuronState *s);
+/* An error of the chip, which names a property where it can. */
+void neuron_config_error(Error **errp, int err, const char *message);
+
+/* What is saved, and why it cannot be. */
+bool neuron_migrate_init(NeuronState *s, Error **errp);
+void neuron_migrate_exit(NeuronState *s);
+void neuron_migrate_class_init(DeviceClass *dc);
 
 /* The properties that can be set while the device runs. */
 void neuron_test_class_init(ObjectClass *oc);

@@ -102,10 +102,17 @@ static void set_gone(Object *obj, bool value, Error **errp)
         pci_device_reset(pci);
         qatomic_set(&s->gone, false);
     }
-    memory_region_set_enabled(&s->aperture, !value);
+    neuron_show_regions(s);
+}
+
+void neuron_show_regions(NeuronState *s)
+{
+    PCIDevice *pci = PCI_DEVICE(s);
+
+    memory_region_set_enabled(&s->aperture, !s->gone);
     /* Under MSI-X's tables are registers, which know. */
-    memory_region_set_enabled(&pci->msix_table_mmio, !value);
-    memory_region_set_enabled(&pci->msix_pba_mmio, !value);
+    memory_region_set_enabled(&pci->msix_table_mmio, !s->gone);
+    memory_region_set_enabled(&pci->msix_pba_mmio, !s->gone);
 }
 
 void neuron_test_class_init(ObjectClass *oc)

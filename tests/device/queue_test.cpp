@@ -196,12 +196,6 @@ void a_stopped_machine_stands_still_in_stepped_mode(void **) {
     assert_eventually(queue.done());
 }
 
-void a_snapshot_is_refused_with_a_reason(void **) {
-    const Neuron device = Neuron::boot();
-    const std::string reply = device.machine().monitor("migrate exec:cat>/dev/null");
-    assert_true(reply.find("non-migratable device") != std::string::npos);
-}
-
 } // namespace
 
 int main() {
@@ -219,7 +213,6 @@ int main() {
         device_test(two_devices_of_a_machine_are_independent),
         device_test(stepped_mode_gives_the_same_results),
         device_test(a_stopped_machine_stands_still_in_stepped_mode),
-        device_test(a_snapshot_is_refused_with_a_reason),
     };
     return run_suite("device queues", tests);
 }

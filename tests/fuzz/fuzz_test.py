@@ -7,6 +7,7 @@ it into tests/fuzz/regressions/TARGET/.
 """
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -68,6 +69,14 @@ def tries(target):
         # What was found once is large, and slow in these builds; it is replayed in the ordinary one.
         inputs = sorted(fuzzing.seeds(target).iterdir())
         tries_all(target, [str(path) for path in inputs])
+
+
+@case("damaged chip states do no harm that the sanitizers see")
+def _damaged_states(_folder):
+    program = fuzzing.BUILD / "fuzz/tests/unit/chip_state_damage_test"
+    result = subprocess.run([program], check=False, capture_output=True, text=True)
+    if result.returncode:
+        raise AssertionError((result.stdout + result.stderr)[-4000:])
 
 
 for name in fuzzing.TARGETS:

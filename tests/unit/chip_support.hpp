@@ -171,6 +171,13 @@ public:
     static constexpr std::uint32_t EVENT_LOG2 = 4;
 
     explicit Machine(const Mode &mode = THREADED) : mode_(mode) {
+        chip = make_chip(mode);
+        take_aperture();
+        events_ = host.alloc(spec::EventRecord::BYTES << EVENT_LOG2);
+        start_events();
+    }
+    /// Another chip in the same host.
+    neuron_chip *make_chip(const Mode &mode) {
         neuron_chip_config config{};
         config.size = sizeof config;
         config.abi_major = NEURON_CHIP_ABI_MAJOR;
@@ -185,12 +192,16 @@ public:
         config.hazards = mode.hazards;
         const neuron_chip_host_ops ops = FakeHost::ops();
         char error[256];
-        if (neuron_chip_create(&config, &ops, &host, &chip, error, sizeof error) != 0)
+        neuron_chip *made = nullptr;
+        if (neuron_chip_create(&config, &ops, &host, &made, error, sizeof error) != 0)
             throw std::runtime_error(error);
-        std::uint64_t bytes = 0;
-        aperture_ = static_cast<std::byte *>(neuron_chip_aperture(chip, &bytes));
-        events_ = host.alloc(spec::EventRecord::BYTES << EVENT_LOG2);
-        start_events();
+        return made;
+    }
+    /// That chip instead of the present one, which ends.
+    void replace_chip(neuron_chip *other) {
+        neuron_chip_destroy(chip);
+        chip = other;
+        take_aperture();
     }
     ~Machine() { neuron_chip_destroy(chip); }
     Machine(const Machine &) = delete;
@@ -245,6 +256,11 @@ public:
     neuron_chip *chip = nullptr;
 
 private:
+    void take_aperture() {
+        std::uint64_t bytes = 0;
+        aperture_ = static_cast<std::byte *>(neuron_chip_aperture(chip, &bytes));
+    }
+
     Mode mode_;
     std::byte *aperture_ = nullptr;
     std::uint64_t events_ = 0;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # sanitized.sh KIND: builds once more with sanitizers, in build/KIND, the chip and what drives it, or parts of the driver:
-#   fuzz                      the fuzz targets, with the address and the undefined-behaviour sanitizer
+#   fuzz                      the fuzz targets and the damaged chip states, with the address and the undefined-behaviour sanitizer
 #   fuzz-avx512, fuzz-scalar  the one that runs programs, on another instruction set of the host
 #   tsan                      the stress program, with the thread sanitizer
 #   kmod-units                the driver's unit tests, with the address and the undefined-behaviour sanitizer
@@ -20,7 +20,7 @@ if grep -qw avx2 /proc/cpuinfo; then
 fi
 targets=(tests/fuzz/fuzz_programs)
 case $kind in
-fuzz) targets=(tests/fuzz/fuzz_{mmio,packets,programs}) ;;
+fuzz) targets=(tests/fuzz/fuzz_{mmio,packets,programs} tests/unit/chip_state_damage_test) ;;
 fuzz-avx512) vectors+=(-mavx512f -mavx512bw -mavx512cd -mavx512dq -mavx512vl) ;;
 fuzz-scalar)
 	vectors=(-DHWY_COMPILE_ONLY_EMU128)

@@ -28,7 +28,7 @@ extern "C" {
 
 /** Version of this interface; neuron_chip_create() refuses another major. */
 #define NEURON_CHIP_ABI_MAJOR 1
-#define NEURON_CHIP_ABI_MINOR 1
+#define NEURON_CHIP_ABI_MINOR 2
 
 struct neuron_chip;
 
@@ -128,6 +128,7 @@ void neuron_chip_reset(struct neuron_chip *chip);
 /**
  * Wait until nothing is in flight and nothing can start without a new access; a program that loops for ever keeps it
  * waiting. Same locking rule as destroy. In stepped mode it runs the work on the calling thread, like neuron_chip_run().
+ * Of a paused chip nothing is in flight, so it returns at once.
  */
 void neuron_chip_quiesce(struct neuron_chip *chip);
 
@@ -176,6 +177,41 @@ enum neuron_chip_test_fault {
  * @return 0; -EINVAL: an unknown flag. Since minor 1.
  */
 int neuron_chip_set_test_fault(struct neuron_chip *chip, uint32_t faults);
+
+/**
+ * Stop all work where it is, until neuron_chip_resume(): at the end of the steps that are being taken, so within a chunk of
+ * DMA or an instruction. From the return on the chip calls nothing back but @ref neuron_chip_host_ops::kick, and the device
+ * clock stands still. Accesses are served as ever; what they start begins after neuron_chip_resume(), and so does the rest
+ * of a reset. Neither call does anything the second time. Same locking rule for neuron_chip_pause() as for destroy. Since
+ * minor 2.
+ */
+void neuron_chip_pause(struct neuron_chip *chip);
+void neuron_chip_resume(struct neuron_chip *chip);
+
+/** Take or give exactly @p size bytes of a stream. Returns 0, or a negative errno. */
+typedef int (*neuron_chip_write_fn)(void *opaque, const void *data, size_t size);
+typedef int (*neuron_chip_read_fn)(void *opaque, void *data, size_t size);
+
+/**
+ * Write everything that a guest can observe: registers, queues, what is in flight and how far it is, on-chip memory, HBM as
+ * far as it is not zero. Nothing changes. The chip must be paused, and not be accessed during the call.
+ *
+ * @return 0, or a negative errno with a message in @p error: -EBUSY, not paused; -ENOTSUP, the chip detects hazards; what
+ *         @p write returned. Since minor 2.
+ */
+int neuron_chip_save(struct neuron_chip *chip, neuron_chip_write_fn write, void *opaque, char *error,
+                     size_t error_size);
+
+/**
+ * Become what neuron_chip_save() has written, of a chip of the same profile, cores, HBM, aperture and stepped mode, and of the
+ * same versions of contract and stream; threads, seed and instruction set may differ. The chip must be paused and not be accessed; it
+ * goes on with neuron_chip_resume(). What the chip was before does not matter. All that is read is checked: a stream that is
+ * damaged or made up gives an error, or some state that a guest could have brought about as well.
+ *
+ * @return 0, or a negative errno with a message that names what is wrong in @p error. The chip is then as after creation, or,
+ *         if the stream is one of another chip, as it was. Since minor 2.
+ */
+int neuron_chip_load(struct neuron_chip *chip, neuron_chip_read_fn read, void *opaque, char *error, size_t error_size);
 
 #ifdef __cplusplus
 }

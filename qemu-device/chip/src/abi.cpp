@@ -7,6 +7,7 @@
 
 #include "chip.hpp"
 #include "compute/simd_choice.hpp"
+#include "state/archive.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -23,8 +24,10 @@ struct neuron_chip {
 
 namespace {
 
+using neuron::chip::Archive;
 using neuron::chip::ChipInfo;
 using neuron::chip::CreateError;
+using neuron::chip::StateError;
 namespace spec = neuron::spec;
 
 constexpr const char *DEFAULT_PROFILE = "trn2";
@@ -153,6 +156,34 @@ R guarded(neuron_chip *chip, F &&f, R otherwise = R()) noexcept {
     }
 }
 
+void check_io(int result, const char *what) {
+    if (result != 0)
+        throw StateError(-result, fmt::format("{}: {}", what, strerrordesc_np(-result)));
+}
+
+// Writes or reads the whole chip. What the library throws ends here.
+int serialize(neuron_chip *chip, Archive &archive, char *error, size_t error_size) noexcept {
+    int code = 0;
+    const auto failed = [&](int number, const char *message) {
+        code = number;
+        if (error_size != 0)
+            std::snprintf(error, error_size, "%s", message);
+    };
+    if (error_size != 0)
+        error[0] = '\0';
+    try {
+        if (!chip->chip->executor().paused())
+            failed(EBUSY, "the chip is not paused");
+        else
+            chip->chip->serialize(archive);
+    } catch (const StateError &e) {
+        failed(e.code(), e.what());
+    } catch (const std::exception &e) {
+        failed(ENOMEM, e.what());
+    }
+    return -code;
+}
+
 } // namespace
 
 int neuron_chip_create(const struct neuron_chip_config *config, const struct neuron_chip_host_ops *ops, void *opaque,
@@ -232,6 +263,34 @@ int neuron_chip_set_test_fault(struct neuron_chip *chip, uint32_t faults) {
         chip->chip->set_test_faults(faults);
         return 0;
     });
+}
+
+void neuron_chip_pause(struct neuron_chip *chip) {
+    guarded(chip, [&] {
+        chip->chip->executor().pause();
+        return 0;
+    });
+}
+
+void neuron_chip_resume(struct neuron_chip *chip) {
+    guarded(chip, [&] {
+        chip->chip->executor().resume();
+        return 0;
+    });
+}
+
+int neuron_chip_save(struct neuron_chip *chip, neuron_chip_write_fn write, void *opaque, char *error,
+                     size_t error_size) {
+    Archive archive(Archive::Write([=](std::span<const std::byte> bytes) {
+        check_io(write(opaque, bytes.data(), bytes.size()), "writing the stream");
+    }));
+    return serialize(chip, archive, error, error_size);
+}
+
+int neuron_chip_load(struct neuron_chip *chip, neuron_chip_read_fn read, void *opaque, char *error, size_t error_size) {
+    Archive archive(Archive::Read(
+        [=](std::span<std::byte> bytes) { check_io(read(opaque, bytes.data(), bytes.size()), "reading the stream"); }));
+    return serialize(chip, archive, error, error_size);
 }
 
 uint64_t neuron_chip_run(struct neuron_chip *chip, uint64_t max_steps) {

@@ -17,12 +17,14 @@
 #include "queue/queue.hpp"
 #include "registers.hpp"
 #include "services.hpp"
+#include "state/archive.hpp"
 
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <string>
 #include <tl/expected.hpp>
+#include <vector>
 
 namespace neuron::chip {
 
@@ -45,6 +47,9 @@ public:
     /// 0, EINVAL or EAGAIN; see neuron_chip_inject_ecc().
     int inject_ecc(std::uint64_t offset, bool uncorrectable);
     void set_test_faults(std::uint32_t faults) { control_.set_test_faults(faults); }
+    /// Writes or reads everything that a guest can observe. The chip is paused and nobody accesses it. StateError: what was
+    /// read is no state of this chip, which has become as after creation.
+    void serialize(Archive &archive);
     const Host &host() const { return host_; }
     const ChipInfo &info() const { return info_; }
     std::byte *aperture() const { return hbm_->data(); }
@@ -53,6 +58,14 @@ private:
     Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, std::unique_ptr<Hbm> hbm);
     /// Called by registers_, which lets no other access in meanwhile.
     void reset();
+    void serialize_all(Archive &archive);
+    void serialize_info(Archive &archive);
+    void serialize_cores(Archive &archive);
+    void serialize_memory(Archive &archive);
+    /// As after creation, whatever is at work.
+    void clear();
+    /// All that the executor runs, in an order that does not change.
+    std::vector<Unit *> units();
 
     // Later members use earlier ones. The executor's threads end in ~Chip(), before any unit dies.
     const ChipInfo info_;

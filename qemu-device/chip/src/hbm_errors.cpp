@@ -43,4 +43,26 @@ void HbmErrors::mend(std::uint64_t offset, std::uint64_t bytes) {
     count_.store(lines_.size(), std::memory_order_relaxed);
 }
 
+void HbmErrors::serialize(Archive &archive, std::uint64_t hbm_bytes) {
+    const std::lock_guard lock(mutex_);
+    auto count = static_cast<std::uint64_t>(lines_.size());
+    archive.number("lines", count, 0, hbm_bytes / LINE);
+    if (!archive.loading()) {
+        for (std::pair<std::uint64_t, std::uint64_t> line : lines_) {
+            archive.number("line", line.first);
+            archive.number("bytes", line.second);
+        }
+        return;
+    }
+    lines_.clear();
+    for (; count != 0; --count) {
+        std::uint64_t line = 0;
+        std::uint64_t bytes = 0;
+        archive.number("line", line, 0, hbm_bytes / LINE - 1);
+        archive.number("bytes", bytes, 0, WHOLE - 1);
+        lines_[line] = bytes;
+    }
+    count_.store(lines_.size(), std::memory_order_relaxed);
+}
+
 } // namespace neuron::chip

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "state/archive.hpp"
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +30,8 @@ public:
     }
     /// Spoils the line of `offset`.
     void spoil(std::uint64_t offset);
+    /// `hbm_bytes`: of all HBM.
+    void serialize(Archive &archive, std::uint64_t hbm_bytes);
 
 private:
     std::optional<std::uint64_t> find(std::uint64_t offset, std::uint64_t bytes) const;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "neuron_chip.h"
+#include "state/archive.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -48,6 +49,7 @@ public:
     /// Raises `vector` unless an epoch has ended since `epoch` was read.
     void raise(std::uint64_t epoch, std::uint32_t vector);
     void close_epoch();
+    void serialize(Archive &archive) { archive.number("interrupt epoch", epoch_); }
 
 private:
     const Host &host_;

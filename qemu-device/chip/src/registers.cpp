@@ -107,6 +107,12 @@ void Registers::reset_locked() {
     latch_offset_ = ~0ULL;
 }
 
+void Registers::serialize(Archive &archive) {
+    archive.number("BAD_REGISTER", bad_);
+    archive.number("latched register", latch_offset_);
+    archive.number("latched half", latch_high_);
+}
+
 // ---- reads ----------------------------------------------------------------------------------------------------------
 
 std::uint64_t Registers::load(const spec::RegisterRef &where) {

@@ -37,6 +37,7 @@ public:
     void doorbell(std::uint64_t offset, std::uint64_t value, unsigned size);
     /// Resets the device. No access is half done meanwhile: what passed its check for READY has happened before.
     void reset();
+    void serialize(Archive &archive);
 
 private:
     std::uint64_t load(const spec::RegisterRef &where);

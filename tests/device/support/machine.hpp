@@ -23,6 +23,8 @@ public:
 
     /// Start a machine with further arguments, and wait until it is ready.
     static std::shared_ptr<Machine> start(const std::vector<std::string> &args);
+    /// Guest RAM is as `before` left it, so what that has allocated is in use.
+    void continue_from(const Machine &before) { next_free_ = before.next_free_; }
     /// End every machine that was started, whoever still refers to it: a failed test never runs its destructors.
     static void stop_all();
 

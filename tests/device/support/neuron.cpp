@@ -30,6 +30,16 @@ Neuron::Neuron(std::shared_ptr<Machine> machine, std::uint8_t bus, std::uint8_t 
     bring_up();
 }
 
+Neuron::Neuron(std::shared_ptr<Machine> machine, const Neuron &before)
+    : machine_(machine),
+      pci_(std::move(machine), before.pci_),
+      place_(before.place_),
+      event_ring_(before.event_ring_),
+      event_log2_(before.event_log2_),
+      event_head_(before.event_head_) {
+    machine_->continue_from(before.machine());
+}
+
 Neuron Neuron::boot(const std::string &properties, std::vector<std::string> more_args) {
     std::string device = "neuron,id=n0,addr=" + std::to_string(SLOT);
     if (properties.find("hbm=") == std::string::npos)

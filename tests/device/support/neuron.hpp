@@ -31,6 +31,9 @@ public:
     /// Map the BARs, allow DMA and wait until the device is READY.
     Neuron(std::shared_ptr<Machine> machine, std::uint8_t bus, std::uint8_t slot, Place place = {});
 
+    /// The device of a machine that was restored, as it was: at the same place, and nothing of it is touched.
+    Neuron(std::shared_ptr<Machine> machine, const Neuron &before);
+
     /// A machine with one device at SLOT, `properties` like "stepped=on,seed=3". Small HBM, so that a test is quick.
     static Neuron boot(const std::string &properties = "", std::vector<std::string> more_args = {});
     /// The same device again after its config space was lost (FLR): map the BARs, allow DMA, wait until READY.

@@ -14,6 +14,10 @@ public:
     PciFunction(std::shared_ptr<Machine> machine, std::uint8_t bus, std::uint8_t slot, std::uint8_t function = 0)
         : machine_(std::move(machine)), bus_(bus), slot_(slot), function_(function) {}
 
+    /// The one at the same place of another machine.
+    PciFunction(std::shared_ptr<Machine> machine, const PciFunction &other)
+        : PciFunction(std::move(machine), other.bus_, other.slot_, other.function_) {}
+
     /// Naturally aligned, in the first 256 bytes.
     std::uint8_t read8(std::uint16_t offset) const;
     std::uint16_t read16(std::uint16_t offset) const;

@@ -22,6 +22,14 @@ public:
     /// Set the queue up and enable it. Its context is enabled already. `device` must outlive the queue.
     Queue(Neuron &device, QueueConfig config = {});
 
+    /// A queue of a device that was restored, as it was.
+    Queue(Neuron &device, const Queue &before)
+        : device_(device),
+          config_(before.config_),
+          ring_(before.ring_),
+          seqno_addr_(before.seqno_addr_),
+          pushed_(before.pushed_) {}
+
     /// Write a packet behind the last one; rings no doorbell. It asks for a seqno; with `irq` also for the vector.
     template<class Packet>
     void push(Packet packet, bool irq = false) {

@@ -39,7 +39,7 @@ def guest_command(place, choice):
     for name in ("share", "env", "append", "module-arg", "qemu-arg"):
         words += [f"--{name}={value}" for value in getattr(choice, name.replace("-", "_"))]
     words += [f"--with={name}" for name in choice.extra]
-    words += [f"--{name}" for name in ("iommu", "console", "gdb", "timing") if getattr(choice, name)]
+    words += [f"--{name}" for name in ("iommu", "snapshot", "console", "gdb", "timing") if getattr(choice, name)]
     return words + (["--", *choice.command] if choice.command else [])
 
 

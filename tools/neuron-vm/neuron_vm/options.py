@@ -70,6 +70,7 @@ def add_guest(parser):
     group.add_argument("--smp", default="2", metavar="N", help="CPUs (default 2)")
     group.add_argument("--mem", default="2G", metavar="SIZE", help="memory (default 2G)")
     group.add_argument("--accel", metavar="TEXT", help="QEMU's -accel: kvm is faster where it works (default tcg,thread=multi)")
+    group.add_argument("--snapshot", action="store_true", help="start from a booted guest, kept in the cache from the first run on")
     group.add_argument("--timeout", type=seconds, metavar="S", help="for the whole run (default 120, debug kernel 600)")
 
 

@@ -54,6 +54,9 @@ public:
     std::span<std::byte> scratch(spec::Engine engine, unsigned which) noexcept;
     static constexpr unsigned SCRATCH_ROWS = 8;
 
+    /// All that the host has reserved for it.
+    std::span<const std::byte> mapping() const noexcept { return {base_, mapped_}; }
+
     /// Zero everything. Costs next to nothing when little was touched.
     void clear() noexcept;
 

@@ -12,6 +12,8 @@
 
 namespace neuron::chip {
 
+class Archive;
+
 /// Up to sixteen stationary operands side by side, each in a part of the array of its own. Large:
 /// not for the stack. One thread at a time.
 class PeArray {
@@ -49,10 +51,14 @@ public:
     /// DOUBLE_ROW alternating between the halves.
     const float *cells(const Stationary &stationary) const;
 
+    /// The operands; see chip/src/state/archive.hpp.
+    void serialize(Archive &archive);
+
 private:
     static constexpr unsigned GRAIN = 32; ///< parts start at multiples of it
     static constexpr unsigned GRID = spec::PARTITIONS / GRAIN;
 
+    static void serialize(Archive &archive, Stationary &stationary, std::size_t slot);
     static std::size_t slot(const Part &part) { return part.row / GRAIN * GRID + part.col / GRAIN; }
 
     std::array<std::optional<Stationary>, std::size_t{GRID} * GRID> slots_; ///< by first cell

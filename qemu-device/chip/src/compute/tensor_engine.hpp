@@ -16,6 +16,8 @@
 
 namespace neuron::chip {
 
+class Archive;
+
 /// State of one core's tensor engine. More than half a megabyte: not for the stack. Used by the PE
 /// sequencer only, one thread at a time. The functions need DefaultFpEnvironment (execute_compute()
 /// sees to it).
@@ -39,6 +41,9 @@ public:
 
     /// Whether an accumulation group is open in PSUM bank `bank`, in any quadrant.
     bool group_open(unsigned bank) const { return (open_groups_ & quadrants(bank, 0, QUADRANTS - 1)).any(); }
+
+    /// Groups and operands; see chip/src/state/archive.hpp.
+    void serialize(Archive &archive);
 
 private:
     static constexpr unsigned QUADRANT_PARTITIONS = 32;

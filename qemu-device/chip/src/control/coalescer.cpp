@@ -91,6 +91,27 @@ bool Coalescer::arm_locked(std::uint64_t due_ns) {
     return true;
 }
 
+void Coalescer::serialize(Archive &archive) {
+    if (archive.loading())
+        reset();
+    archive.section("coalescer", [&] { archive.number("armed", armed_ns_); });
+    const auto in_use = [&](std::uint32_t i) { return lines_[i].value != 0 || lines_[i].held != 0; };
+    archive.sections("coalesce", spec::MAX_QUEUES, in_use, [&](std::uint32_t i) {
+        Line &line = lines_[i];
+        archive.number("COALESCE", line.value);
+        archive.number("held back", line.held);
+        archive.number("due", line.due_ns);
+        archive.number("epoch", line.epoch);
+        archive.number("vector", line.vector, 0, spec::MSIX_VECTORS - 1);
+        if (archive.loading() && line.held != 0)
+            ++holding_;
+    });
+    if (archive.loading() && holding_ == 0)
+        armed_ns_ = Timer::NEVER;
+    if (archive.loading() && !executor_.wake_at(*this, armed_ns_))
+        archive.reject("armed", "needs a timer, and the host has none to spare");
+}
+
 Step Coalescer::step() {
     const std::lock_guard lock(mutex_);
     const std::uint64_t now = executor_.now_ns();

@@ -45,6 +45,8 @@ public:
     void release(std::uint32_t queue);
     void drop(std::uint32_t queue);
 
+    void serialize(Archive &archive);
+
     Step step() override;
     void failed() noexcept override {}
 

@@ -87,29 +87,15 @@ bool Control::enable_queue(std::uint32_t index, bool enable) {
 }
 
 bool Control::slot_free_locked(const QueueConfig &config) const {
-    if (config.doorbell_register())
-        return config.slot() == 0;
-    return config.slot() < spec::DOORBELL_SLOTS && contexts_[config.ctx()].slots[config.slot()] == NO_QUEUE;
+    return config.doorbell_register() || contexts_[config.ctx()].slots[config.slot()] == NO_QUEUE;
 }
 
 std::optional<std::uint32_t> Control::config_error_locked(std::uint32_t index) const {
     const QueueConfig &config = queues_[index].config;
-    const bool context = config.ctx() < spec::MAX_CONTEXTS && contexts_[config.ctx()].enabled;
-    const bool vector = config.vector() != 0 && config.vector() < spec::MSIX_VECTORS;
-    if (!context || !vector || !config.priority() || !slot_free_locked(config))
+    const auto wrong = config.error();
+    if (wrong == spec::reg::QUEUE_CFG(0) || !contexts_[config.ctx()].enabled || !slot_free_locked(config))
         return spec::reg::QUEUE_CFG(index);
-    if (config.ring_log2 < spec::RING_LOG2_MIN || config.ring_log2 > spec::RING_LOG2_MAX)
-        return spec::reg::QUEUE_RING_LOG2(index);
-    const std::uint64_t end = config.ring_va() ? 1ULL << spec::MMU_VA_BITS : ~0ULL;
-    const std::uint64_t bytes = std::uint64_t{spec::PACKET_BYTES} << config.ring_log2;
-    if (config.ring_base % spec::PACKET_BYTES != 0 || config.ring_base > end - bytes)
-        return spec::reg::QUEUE_RING_BASE(index);
-    if (config.seqno_addr % sizeof(std::uint64_t) != 0 || config.seqno_addr > end - sizeof(std::uint64_t))
-        return spec::reg::QUEUE_SEQNO_ADDR(index);
-    const std::uint64_t stamp_bytes = std::uint64_t{spec::Stamp::BYTES} << config.ring_log2;
-    if (config.stamp_addr % spec::Stamp::BYTES != 0 || config.stamp_addr > end - stamp_bytes)
-        return spec::reg::QUEUE_STAMP_ADDR(index);
-    return std::nullopt;
+    return wrong ? std::optional(*wrong - spec::reg::QUEUE_CFG(0) + spec::reg::QUEUE_CFG(index)) : std::nullopt;
 }
 
 void Control::start_locked(std::uint32_t index) {

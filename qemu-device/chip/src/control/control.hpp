@@ -69,6 +69,11 @@ public:
 
     PowerModel::Reading sensors() const;
 
+    /// All of it, with nobody else at work: the chip is paused, and no register is accessed. `cores`: of the chip.
+    void serialize(Archive &archive, std::uint32_t cores);
+    /// As after creation.
+    void clear();
+
     /// What errors of HBM there were: registers HBM_CORRECTED and HBM_UNCORRECTED.
     struct HbmErrorCounts {
         std::uint32_t corrected = 0;
@@ -124,6 +129,9 @@ private:
 
     static constexpr std::int16_t NO_QUEUE = -1;
 
+    void serialize_context(Archive &archive, std::uint32_t index);
+    /// Reading: a queue, and what follows from it for the doorbells.
+    void take_slot(Archive &archive, std::uint32_t index);
     bool context_busy_locked(std::uint32_t ctx) const;
     void stop_locked(std::uint32_t index, spec::QueueState state);
     void start_locked(std::uint32_t index);

@@ -71,6 +71,52 @@ void CorePool::lend(Claim &holder, Priority priority) {
     for_cores(holder.mask, [&](Core &core) { core.lend_priority(priority); });
 }
 
+void CorePool::clear() {
+    busy_ = 0;
+    waiting_.clear();
+    granted_.clear();
+}
+
+std::uint32_t CorePool::mask_in(const std::vector<Claim> &claims, const Unit &owner) {
+    const auto claim = std::ranges::find(claims, &owner, &Claim::owner);
+    return claim != claims.end() ? claim->mask : 0;
+}
+
+void CorePool::serialize(Archive &archive, Claim &claim, std::span<Unit *const> owners) {
+    auto owner =
+        static_cast<std::uint32_t>(archive.loading() ? 0 : std::ranges::find(owners, claim.owner) - owners.begin());
+    auto priority = static_cast<std::uint8_t>(claim.priority);
+    auto lent = static_cast<std::uint8_t>(claim.lent);
+    archive.number("owner", owner, 0, static_cast<std::uint32_t>(owners.size() - 1));
+    archive.number("cores", claim.mask);
+    archive.number("priority", priority, 0, PRIORITIES - 1);
+    archive.number("lent priority", lent, 0, PRIORITIES - 1);
+    claim = {owners[owner], claim.mask, static_cast<Priority>(priority), static_cast<Priority>(lent)};
+}
+
+void CorePool::serialize(Archive &archive, std::span<Unit *const> owners, std::uint32_t existing) {
+    busy_ = archive.loading() ? 0 : busy_;
+    for (std::vector<Claim> *const claims : {&granted_, &waiting_}) {
+        auto count = static_cast<std::uint32_t>(claims->size());
+        archive.number("claims", count, 0, static_cast<std::uint32_t>(owners.size()));
+        if (archive.loading())
+            claims->clear();
+        for (std::uint32_t i = 0; i < count; ++i) {
+            Claim claim = archive.loading() ? Claim{} : (*claims)[i];
+            serialize(archive, claim, owners);
+            if (!archive.loading())
+                continue;
+            archive.require(claim.mask != 0 && (claim.mask & ~existing) == 0, "cores", "do not exist");
+            archive.require(has(*claim.owner) == 0 && waits_for(*claim.owner) == 0, "owner", "claims twice");
+            if (claims == &granted_) {
+                archive.require((claim.mask & busy_) == 0, "cores", "have two owners");
+                busy_ |= claim.mask;
+            }
+            claims->push_back(claim);
+        }
+    }
+}
+
 template<class F>
 void CorePool::for_cores(std::uint32_t mask, F &&f) {
     for (; mask != 0; mask &= mask - 1)

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <span>
 #include <vector>
 
 namespace neuron::chip {
@@ -30,6 +31,14 @@ public:
     /// Gives back what `owner` holds, or its place in the line. Harmless if it has neither.
     void release(Unit &owner);
 
+    /// The line and what is granted, with `owners` as all who may have a claim, and the cores of the chip as a mask.
+    void serialize(Archive &archive, std::span<Unit *const> owners, std::uint32_t existing);
+    /// Nobody has anything.
+    void clear();
+    /// What `owner` waits for, or has; 0: nothing.
+    std::uint32_t waits_for(const Unit &owner) const { return mask_in(waiting_, owner); }
+    std::uint32_t has(const Unit &owner) const { return mask_in(granted_, owner); }
+
 private:
     struct Claim {
         Unit *owner;
@@ -37,6 +46,8 @@ private:
         Priority priority;
         Priority lent = Priority::LOW;
     };
+    static std::uint32_t mask_in(const std::vector<Claim> &claims, const Unit &owner);
+    static void serialize(Archive &archive, Claim &claim, std::span<Unit *const> owners);
     void grant_locked();
     void lend_locked();
     void lend(Claim &holder, Priority priority);

@@ -87,6 +87,24 @@ bool EventRing::busy() const {
     return writing_;
 }
 
+void EventRing::serialize(Archive &archive) {
+    archive.number("EVENT_RING_BASE", regs_.base);
+    archive.number("EVENT_RING_LOG2", regs_.log2);
+    archive.number("EVENT_HEAD", regs_.head);
+    archive.number("EVENT_TAIL", regs_.tail);
+    archive.number("EVENTS_LOST", regs_.lost);
+    archive.number("resets", resets_);
+    archive.number("records", count_, 0, MAX_PENDING);
+    for (std::size_t i = 0; i < count_; ++i) {
+        auto raw = spec::packed(pending_[(first_ + i) % MAX_PENDING]);
+        archive.bytes(raw);
+        if (archive.loading())
+            pending_[i] = spec::unpack<spec::EventRecord>(raw);
+    }
+    if (archive.loading())
+        first_ = 0;
+}
+
 EventRing::Registers EventRing::registers() const {
     const std::lock_guard lock(mutex_);
     return regs_;

@@ -39,6 +39,8 @@ public:
     void set_log2(std::uint32_t value);
     void set_head(std::uint32_t value);
 
+    void serialize(Archive &archive);
+
     Step step() override;
     void failed() noexcept override {}
 

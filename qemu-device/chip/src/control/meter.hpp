@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "../state/archive.hpp"
+
 #include <cstdint>
 
 namespace neuron::chip {
@@ -16,6 +18,11 @@ public:
     }
     std::uint32_t rate() const { return rate_; }
     std::uint64_t read(std::uint64_t now_ns) const { return total_ + rate_ * (now_ns - since_); }
+    void serialize(Archive &archive, std::uint32_t max_rate) {
+        archive.number("time", total_);
+        archive.number("time since", since_);
+        archive.number("rate", rate_, 0, max_rate);
+    }
 
 private:
     std::uint64_t total_ = 0;

@@ -54,4 +54,14 @@ PowerModel::Reading PowerModel::read(const Work &work) const {
             .energy_uj = static_cast<std::uint64_t>(now.energy(work) / PJ_PER_UJ)};
 }
 
+void PowerModel::serialize(Archive &archive) {
+    constexpr double MOST = 1e12;
+    archive.number("power time", time_ns_);
+    archive.wide(energy_pj_);
+    archive.real("power", power_mw_);
+    archive.real("temperature", temperature_mc_);
+    archive.require(power_mw_ >= 0 && power_mw_ <= MOST, "power", "is out of range");
+    archive.require(std::fabs(temperature_mc_) <= MOST, "temperature", "is out of range");
+}
+
 } // namespace neuron::chip

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "../state/archive.hpp"
+
 #include <neuron/spec.hpp>
 
 #include <cstdint>
@@ -33,6 +35,7 @@ public:
     /// `work` is not less than that of the last call.
     void advance(const Work &work);
     Reading read(const Work &work) const;
+    void serialize(Archive &archive);
 
 private:
     static constexpr std::uint64_t PERIOD_NS = 10'000'000;

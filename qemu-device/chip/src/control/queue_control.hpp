@@ -26,6 +26,11 @@ struct QueueConfig {
     bool ring_va() const { return (cfg & spec::field::QUEUE_CFG_RING_VA.mask) != 0; }
     /// Whether it listens to its register DOORBELL instead of a doorbell slot.
     bool doorbell_register() const { return (cfg & spec::field::QUEUE_CFG_DB_REG.mask) != 0; }
+    /// Byte offset in the register block of what no queue can have, whatever contexts and other queues there are.
+    std::optional<std::uint32_t> error() const;
+    void serialize(Archive &archive);
+    friend bool operator==(const QueueConfig &, const QueueConfig &) = default;
+
     /// Nothing: out of range.
     std::optional<Priority> priority() const {
         switch (static_cast<spec::QueuePriority>(spec::field::QUEUE_CFG_PRIORITY.get(cfg))) {
@@ -56,6 +61,11 @@ struct QueueControl {
     std::atomic<bool> abort{false};
     std::atomic<std::uint64_t> progress{0};
     std::atomic<std::uint64_t> moved_bytes{0}; ///< since reset
+
+    /// Whether nobody could tell it from a queue that was never used.
+    bool unused() const;
+    void serialize(Archive &archive, std::uint32_t cores);
+    void clear();
 
     bool runnable() const { return state == spec::QueueState::IDLE || state == spec::QueueState::RUNNING; }
     void made_progress() { progress.fetch_add(1, std::memory_order_relaxed); }

@@ -30,4 +30,9 @@ Step ResetUnit::step() {
     return Step::MORE; // for the rest, or for a reset that came meanwhile
 }
 
+void ResetUnit::serialize(Archive &archive) {
+    archive.number("reset", resets_);
+    archive.number("zeroed", zeroed_, 0, hbm_.bytes());
+}
+
 } // namespace neuron::chip

@@ -26,6 +26,8 @@ public:
         scrubber_ = &scrubber;
     }
 
+    void serialize(Archive &archive);
+
     Step step() override;
     void failed() noexcept override {}
 

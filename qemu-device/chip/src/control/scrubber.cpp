@@ -51,6 +51,16 @@ void Scrubber::reset() {
     left_ = 0;
 }
 
+void Scrubber::serialize(Archive &archive) {
+    archive.number("SCRUB_ADDR", regs_.addr);
+    archive.number("SCRUB_BYTES", regs_.bytes);
+    archive.flag("scrub running", regs_.running);
+    archive.flag("scrub error", regs_.error);
+    archive.number("scrub position", at_);
+    archive.number("scrub left", left_);
+    archive.require(left_ == 0 || hbm_.contains(at_, left_), "scrub position", "is outside HBM");
+}
+
 bool Scrubber::busy() const {
     const std::lock_guard lock(mutex_);
     return stepping_;

@@ -33,6 +33,7 @@ public:
     /// Clears the registers; a running scrub ends at its next step.
     void reset();
     bool busy() const;
+    void serialize(Archive &archive);
 
     Step step() override;
     void failed() noexcept override {}

@@ -23,6 +23,10 @@ public:
 
     /// All `cores` are active. No core may be at work yet.
     void start(std::uint32_t cores) { state_.store(cores * (LEFT + ACTIVE), std::memory_order_relaxed); }
+    /// As it was: so many cores have not ended, and so many of them are active.
+    void restore(std::uint32_t left, std::uint32_t active) {
+        state_.store(left * LEFT + active * ACTIVE, std::memory_order_relaxed);
+    }
     bool over() const { return left(state_.load(std::memory_order_acquire)) == 0; }
 
     /// An active core can go on only if another one helps.

@@ -44,6 +44,26 @@ public:
     /// Forgets owner and contents. No launch may be running.
     void scrub();
 
+    /// For all that has to do with a core's units: in the same order always.
+    template<class F>
+    void for_each_unit(F &&f) {
+        for (Sequencer &sequencer : sequencers_)
+            f(sequencer);
+        for (DmaRing &ring : rings_)
+            f(ring);
+    }
+    /// How the census of its launch counts it.
+    bool ended() const { return sync_.ended(); }
+    bool active() const { return sync_.active(); }
+    /// Whether anything may be in its memory.
+    bool owned() const { return owner_.generation != 0; }
+    /// Owner, and what is at work for `launch` (nullptr: nothing). What its memory holds is apart: memory().
+    void serialize(Archive &archive, Launch *launch);
+    /// Whoever is at work in an aborted launch is ready to notice; only a stream that was made up says otherwise.
+    void wake_aborted();
+    /// As after creation, whatever is at work.
+    void clear();
+
     // ---- for the units of the core, and for those of the launch's other cores, while a launch is running ----
     Launch &launch() { return *launch_; }
     CoreMemory &memory() { return memory_; }

@@ -6,6 +6,7 @@
 
 #include <neuron/spec.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -27,6 +28,14 @@ struct DmaIssue {
 struct DmaIssued {
     DmaJob job;
     std::uint8_t ring;
+};
+
+/// All that a transfer was made of but its core: make_transfer() makes the same of it again, as long as the launch runs.
+struct DmaSource {
+    std::array<std::byte, spec::INSTRUCTION_BYTES> raw;
+    std::array<std::uint32_t, spec::SEQ_REGISTERS> regs;
+    spec::Engine engine;
+    std::uint32_t pc;
 };
 
 /// Whether `opcode` is handed to a ring.

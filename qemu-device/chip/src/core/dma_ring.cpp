@@ -17,16 +17,18 @@ DmaRing::DmaRing(Services &services, Core &core, std::uint8_t index, std::uint32
       transfer_(max_row_bytes),
       watch_(services.hazards, core.index(), index) {}
 
-bool DmaRing::push(const DmaJob &job, spec::Engine engine) {
+bool DmaRing::push(const DmaJob &job, const DmaSource &source) {
     {
         const std::lock_guard lock(mutex_);
         if (count_ == DEPTH) {
-            waiting_ |= 1U << spec::raw(engine);
+            waiting_ |= 1U << spec::raw(source.engine);
             return false;
         }
-        jobs_[(first_ + count_) % DEPTH].emplace(job);
+        const std::size_t place = (first_ + count_) % DEPTH;
+        jobs_[place].emplace(job);
+        sources_[place] = source;
         ++count_;
-        watch_.issued(engine);
+        watch_.issued(source.engine);
     }
     services_.executor.wake(*this);
     return true;

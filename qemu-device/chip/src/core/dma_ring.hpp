@@ -3,6 +3,7 @@
 
 #include "../exec/unit.hpp"
 #include "../services.hpp"
+#include "dma_issue.hpp"
 #include "dma_job.hpp"
 #include "dma_transfer.hpp"
 #include "hazard_watch.hpp"
@@ -26,7 +27,15 @@ public:
     DmaRing(Services &services, Core &core, std::uint8_t index, std::uint32_t max_row_bytes);
 
     /// Puts a job in line. False: the ring is full; sequencer `engine` is woken when there is room.
-    bool push(const DmaJob &job, spec::Engine engine);
+    bool push(const DmaJob &job, const DmaSource &source);
+
+    /// Transfers in line, by the engine that issued them.
+    std::array<std::uint32_t, spec::ENGINE_COUNT> in_line() const;
+    /// Reading: of a core with its launch.
+    void serialize(Archive &archive);
+    bool empty() const { return count_ == 0; }
+    /// Forgets what is in line.
+    void clear();
 
     Step step() override;
     void failed() noexcept override;
@@ -46,6 +55,7 @@ private:
     /// What the cores hear of the end of a transfer.
     void signal(const DmaJob &job, const Launch &launch);
     void drop_all();
+    void serialize(Archive &archive, std::size_t place);
     void fault(const DmaJob &job, const Launch &launch, FaultInfo info);
     void fault(const DmaJob &job, const Launch &launch, const MemoryFault &fault);
 
@@ -53,8 +63,9 @@ private:
     Core &core_;
     const std::uint8_t index_;
 
-    std::mutex mutex_; ///< guards the line and waiting_; the job in front belongs to step()
+    mutable std::mutex mutex_; ///< guards the line and waiting_; the job in front belongs to step()
     std::array<std::optional<DmaJob>, DEPTH> jobs_;
+    std::array<DmaSource, DEPTH> sources_; ///< of those
     std::size_t first_ = 0;
     std::size_t count_ = 0;
     std::uint32_t waiting_ = 0; ///< engines that found the ring full

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "../state/archive.hpp"
 #include "dma_job.hpp"
 #include "dma_memory.hpp"
 
@@ -34,6 +35,9 @@ public:
     MemoryResult<bool> advance(const DmaJob &job, const Access &access, const Host &host);
     /// Bytes that have arrived since the last call.
     std::uint64_t take_moved() { return std::exchange(moved_, 0); }
+
+    /// Progress between two calls of advance(). Reading, `job` is the same; what it says is checked against it.
+    void serialize(Archive &archive, const DmaJob &job);
 
 private:
     /// Most elements of a piece that goes through the buffers.
@@ -77,6 +81,12 @@ private:
     void plan(const DmaJob &job);
     Progress move_piece(Step &step);
     void end_piece(const DmaJob &job);
+
+    void serialize_piece(Archive &archive, const DmaJob &job);
+    /// Of the buffers, what the rest of the row needs.
+    void serialize_buffers(Archive &archive, const DmaJob &job);
+    /// Where store() finds what convert_piece() has left.
+    std::byte *converted_at(const DmaJob &job) const;
 
     Progress copy_piece(Step &step);
     Progress stage_piece(Step &step);

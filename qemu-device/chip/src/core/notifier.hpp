@@ -29,6 +29,9 @@ public:
     /// written, whoever writes that one writes this one behind it, and this call is over before.
     MemoryResult<void> append(AddressSpace &space, const Host &host, spec::Notification record);
 
+    /// How far the ring is; start() has been called.
+    void serialize(Archive &archive) { archive.number("notifications", next_); }
+
 private:
     /// A place of the ring that somebody is writing, on the stack of append().
     struct Writing {

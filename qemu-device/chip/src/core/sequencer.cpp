@@ -9,6 +9,7 @@
 #include "core.hpp"
 #include "dma_issue.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace neuron::chip {
@@ -30,17 +31,43 @@ Sequencer::Sequencer(Services &services, Core &core, spec::Engine engine)
     : services_(services), core_(core), engine_(engine), watch_(services.hazards, core.index(), engine) {}
 
 void Sequencer::start(const Launch &launch) {
-    const spec::StreamRef &stream = launch.program.streams[spec::raw(engine_)];
-    cache_.reset(stream);
+    bind(launch);
     regs_.fill(0);
     state_ = {};
     pc_ = 0;
-    count_ = stream.count;
     waited_ = false;
     barrier_told_ = false;
+    active_.store(true, std::memory_order_release);
+}
+
+void Sequencer::bind(const Launch &launch) {
+    const spec::StreamRef &stream = launch.program.streams[spec::raw(engine_)];
+    cache_.reset(stream);
+    count_ = stream.count;
     tracing_ = launch.notifier.traces(engine_);
     looks_for_nan_ = launch.notifier.traces_numeric();
-    active_.store(true, std::memory_order_release);
+}
+
+// What was fetched is fetched again.
+void Sequencer::serialize(Archive &archive, const Launch &launch) {
+    bool active = at_work();
+    archive.flag("at work", active);
+    if (archive.loading())
+        bind(launch);
+    if (active) {
+        archive.require(count_ != 0, "at work", "is set, but there is no stream");
+        archive.number("pc", pc_, 0, count_ != 0 ? count_ - 1 : 0);
+        archive.flag("waited", waited_);
+        archive.flag("barrier told", barrier_told_);
+        archive.number("start", start_ns_);
+        archive.array(regs_);
+        archive.require(regs_[0] == 0, "register 0", "is not 0");
+        archive.array(state_.acc);
+        archive.number("seed", state_.seed);
+        archive.number("words", state_.words);
+        archive.choice("rounding", state_.rounding);
+    }
+    active_.store(active, std::memory_order_release);
 }
 
 Step Sequencer::step() {
@@ -166,7 +193,9 @@ Sequencer::Executed Sequencer::issue_dma(Launch &, Raw raw, Opcode opcode) {
         return tl::unexpected(info_of(issued.error()));
     // In flight before the ring has it: no look at the core may find it idle in between.
     core_.sync().dma_begin(engine_);
-    if (core_.ring(issued->ring).push(issued->job, engine_))
+    DmaSource source{.raw = {}, .regs = regs_, .engine = engine_, .pc = pc_};
+    std::ranges::copy(raw, source.raw.begin());
+    if (core_.ring(issued->ring).push(issued->job, source))
         return Flow::NEXT;
     core_.sync().dma_cancel(engine_);
     return Flow::PARK;

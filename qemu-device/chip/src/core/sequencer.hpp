@@ -31,6 +31,13 @@ public:
     /// afterwards.
     void start(const Launch &launch);
 
+    /// Whether its stream has not ended.
+    bool at_work() const { return active_.load(std::memory_order_acquire); }
+    /// Reading: of a core of `launch`.
+    void serialize(Archive &archive, const Launch &launch);
+    /// It is at rest, wherever it was.
+    void clear() { active_.store(false, std::memory_order_relaxed); }
+
     Step step() override;
     void failed() noexcept override;
 
@@ -46,6 +53,8 @@ private:
     /// The fault lacks only where it arose.
     using Executed = tl::expected<Flow, FaultInfo>;
 
+    /// Takes up its stream.
+    void bind(const Launch &launch);
     Step execute(Launch &launch, Raw raw);
     Executed dispatch(Launch &launch, Raw raw, spec::Opcode opcode);
     ExecContext context();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 namespace neuron::chip {
@@ -192,6 +193,40 @@ SyncBlock::DmaOutcome SyncBlock::dma_done(const Transfers &ended, bool aborted) 
         dma_ += count;
     }
     return {verdict, wake};
+}
+
+void SyncBlock::clear() {
+    const std::lock_guard lock(mutex_);
+    semaphores_.fill(0);
+    waits_.fill({});
+    running_ = 0;
+    in_flight_.fill(0);
+    dma_ = 0;
+    active_ = false;
+    ended_ = true;
+}
+
+void SyncBlock::serialize(Archive &archive, std::uint32_t engines, const Transfers &in_flight, Census &census) {
+    const std::lock_guard lock(mutex_);
+    archive.array(semaphores_);
+    for (std::size_t i = 0; i < ENGINES; ++i) {
+        Wait &wait = waits_[i];
+        archive.flag("waits", wait.active);
+        archive.flag("drains", wait.drain);
+        archive.choice("wait", wait.op);
+        archive.number("semaphore", wait.semaphore);
+        archive.number("value", wait.value);
+        archive.number("pc", wait.pc);
+        archive.require(!wait.active || (engines >> i & 1) != 0, "waits", "is set, but the sequencer is not at work");
+    }
+    if (!archive.loading())
+        return;
+    census_ = &census;
+    running_ = engines;
+    in_flight_ = in_flight;
+    dma_ = std::accumulate(in_flight.begin(), in_flight.end(), 0U);
+    ended_ = running_ == 0 && dma_ == 0;
+    active_ = !ended_ && !at_rest_locked();
 }
 
 std::optional<SyncBlock::Waiter> SyncBlock::first_waiter() const {

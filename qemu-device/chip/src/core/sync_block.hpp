@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "../state/archive.hpp"
 #include "census.hpp"
 
 #include <neuron/spec.hpp>
@@ -70,6 +71,15 @@ public:
 
     /// The lowest engine that waits in vain, if any does.
     std::optional<Waiter> first_waiter() const;
+
+    /// Nobody is at work.
+    void clear();
+    /// Semaphores and waits. Reading, what else there is follows from who is at work: the sequencers of `engines` (bits),
+    /// and transfers.
+    void serialize(Archive &archive, std::uint32_t engines, const Transfers &in_flight, Census &census);
+    /// How the census counts this core.
+    bool ended() const { return ended_; }
+    bool active() const { return active_; }
 
 private:
     struct Wait {

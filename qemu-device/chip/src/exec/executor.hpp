@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../host.hpp"
+#include "../state/archive.hpp"
 #include "ready_list.hpp"
 #include "timer.hpp"
 #include "unit.hpp"
@@ -13,6 +14,8 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -30,8 +33,13 @@ public:
     virtual void lend_thread(Unit &unit) { wake(unit); }
     /// Stepped mode: takes at most `max_steps` steps; fewer: nothing is left. 0 in threaded mode.
     virtual std::uint64_t run(std::uint64_t max_steps) = 0;
-    /// Returns when no unit is ready or running. Stepped mode: by running them.
+    /// Returns when no unit is ready or running; while paused, when none runs. Stepped mode: by running them.
     virtual void wait_idle() = 0;
+    /// From the return on no unit runs, and the clock stands still; wake() still makes units ready. The caller holds no lock
+    /// that a unit, or a callback of the host, takes. A second call changes nothing.
+    virtual void pause() = 0;
+    virtual void resume() = 0;
+    virtual bool paused() const = 0;
     /// Returns when no unit runs any more, and none will. The units must still exist.
     virtual void stop() = 0;
 
@@ -47,9 +55,18 @@ public:
     std::uint64_t now_ns() const {
         if (stepped_)
             return steps_.load(std::memory_order_relaxed) * STEP_NS;
-        const auto now = std::chrono::steady_clock::now().time_since_epoch();
-        return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+        const std::uint64_t frozen = frozen_ns_.load(std::memory_order_acquire);
+        return frozen != Timer::NEVER ? frozen : steady_ns() - offset_ns_.load(std::memory_order_relaxed);
     }
+    /// When the host's steady clock will have got to where now_ns() is `at_ns`. Nothing: not before resume().
+    std::optional<std::chrono::steady_clock::time_point> steady_time(std::uint64_t at_ns) const;
+
+    /// The clock, and what the units are ready for, in order. `units` are all that there are, always in the same order. Only
+    /// while paused.
+    void clock_state(Archive &archive);
+    void units_state(Archive &archive, std::span<Unit *const> units);
+    /// No unit is ready, and none is as urgent as something has made it. Only while paused.
+    void forget(std::span<Unit *const> units);
 
 protected:
     explicit Executor(bool stepped) : stepped_(stepped) {}
@@ -63,8 +80,23 @@ protected:
     /// Takes mutex_, and puts the unit into the list where it now belongs if it is in one.
     virtual void store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) = 0;
 
+    /// The ready units of a priority in order; none is any more; this one is, behind the others. For units_state().
+    virtual std::vector<Unit *> ready_units(Priority priority) const = 0;
+    virtual void clear_ready() = 0;
+    virtual void append_ready(Unit &unit) = 0;
+    /// What decides about the order in stepped mode.
+    virtual void order_state(Archive &) {}
+
+    void freeze_clock() { frozen_ns_.store(now_ns(), std::memory_order_release); }
+    void unfreeze_clock();
+
 private:
     static constexpr std::uint64_t STEP_NS = 100;
+
+    static std::uint64_t steady_ns() {
+        const auto now = std::chrono::steady_clock::now().time_since_epoch();
+        return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+    }
 
     void change(Unit &unit, std::atomic<Priority> &which, Priority priority) {
         if (which.load(std::memory_order_relaxed) != priority)
@@ -73,6 +105,9 @@ private:
 
     const bool stepped_;
     std::atomic<std::uint64_t> steps_{0}; ///< in stepped mode, and time that has passed without
+    // In threaded mode.
+    std::atomic<std::uint64_t> offset_ns_{0};            ///< the host's clock is so much ahead
+    std::atomic<std::uint64_t> frozen_ns_{Timer::NEVER}; ///< what the clock stands at, NEVER: it runs
 };
 
 /// Workers take ready units from one list per priority, the most urgent first, and of those first come, first served. A
@@ -88,10 +123,20 @@ public:
     bool wake_at(Unit &unit, std::uint64_t at_ns) override { return timer_.set(unit, at_ns); }
     std::uint64_t run(std::uint64_t) override { return 0; }
     void wait_idle() override;
+    void pause() override;
+    void resume() override;
+    bool paused() const override { return paused_; }
     void stop() override;
 
 private:
     void store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) override;
+    std::vector<Unit *> ready_units(Priority priority) const override;
+    void clear_ready() override;
+    void append_ready(Unit &unit) override;
+    /// Whether whoever waits for the units to come to rest has waited long enough.
+    bool at_rest_locked() const { return running_ == 0 && (paused_ || counts_.view().none()); }
+    /// Whether who runs a unit shall leave it after the present step.
+    bool leave() const { return stopping_.load(std::memory_order_relaxed) || paused_.load(std::memory_order_relaxed); }
     void work();
     Step slice(Unit &unit);
     Step short_slice(Unit &unit);
@@ -103,7 +148,7 @@ private:
     void remove_locked(Unit &unit);
     Unit *first_locked();
 
-    std::mutex mutex_; ///< guards the lists and the states of the units
+    mutable std::mutex mutex_; ///< guards the lists and the states of the units
     std::condition_variable ready_;
     std::condition_variable idle_;
     std::array<ReadyList, PRIORITIES> lists_;
@@ -112,6 +157,7 @@ private:
     unsigned lent_ = 0;    ///< threads in lend_thread()
     ReadyCounts counts_;   ///< lengths of the lists
     std::atomic<bool> stopping_{false};
+    std::atomic<bool> paused_{false};
     std::vector<std::thread> threads_;
     Timer timer_;
 };
@@ -124,22 +170,30 @@ public:
     bool wake_at(Unit &unit, std::uint64_t at_ns) override;
     std::uint64_t run(std::uint64_t max_steps) override;
     void wait_idle() override;
+    void pause() override;
+    void resume() override;
+    bool paused() const override;
     void stop() override;
 
 private:
     void store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) override;
+    std::vector<Unit *> ready_units(Priority priority) const override;
+    void clear_ready() override;
+    void append_ready(Unit &unit) override;
+    void order_state(Archive &archive) override { archive.number("order", random_); }
     void append_locked(Unit &unit);
     Unit *pick_locked();
     bool empty_locked() const;
     void check_timer_locked();
 
     const Host &host_;
-    std::mutex mutex_; ///< guards all below
+    mutable std::mutex mutex_; ///< guards all below
     std::array<std::vector<Unit *>, PRIORITIES> ready_;
     Unit *timed_ = nullptr;
     std::uint64_t timed_ns_ = Timer::NEVER;
     std::uint64_t random_;
     bool in_run_ = false; ///< whoever runs sees new work by itself: no kick
+    bool paused_ = false;
     bool stopped_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace neuron::chip {
 
@@ -13,6 +14,12 @@ namespace neuron::chip {
 class ReadyList {
 public:
     Unit *first() const { return first_; }
+    std::vector<Unit *> units() const {
+        std::vector<Unit *> all;
+        for (Unit *unit = first_; unit != nullptr; unit = unit->next_)
+            all.push_back(unit);
+        return all;
+    }
     void append(Unit &unit) {
         unit.next_ = nullptr;
         unit.previous_ = last_;

@@ -93,7 +93,7 @@ std::uint64_t SteppedExecutor::run(std::uint64_t max_steps) {
     std::unique_lock lock(mutex_);
     std::uint64_t done = 0;
     in_run_ = true;
-    for (; done < max_steps && !stopped_; ++done) {
+    for (; done < max_steps && !paused_ && !stopped_; ++done) {
         check_timer_locked();
         Unit *unit = pick_locked();
         if (unit == nullptr)
@@ -116,6 +116,46 @@ void SteppedExecutor::wait_idle() {
     constexpr std::uint64_t BATCH = 4096;
     while (run(BATCH) == BATCH) {
     }
+}
+
+void SteppedExecutor::pause() {
+    const std::lock_guard lock(mutex_);
+    paused_ = true;
+}
+
+void SteppedExecutor::resume() {
+    bool kick = false;
+    {
+        const std::lock_guard lock(mutex_);
+        paused_ = false;
+        kick = !empty_locked() || timed_ns_ != Timer::NEVER;
+    }
+    if (kick)
+        host_.kick();
+}
+
+bool SteppedExecutor::paused() const {
+    const std::lock_guard lock(mutex_);
+    return paused_;
+}
+
+std::vector<Unit *> SteppedExecutor::ready_units(Priority priority) const {
+    const std::lock_guard lock(mutex_);
+    return ready_[static_cast<std::size_t>(priority)];
+}
+
+void SteppedExecutor::clear_ready() {
+    const std::lock_guard lock(mutex_);
+    for (auto &list : ready_) {
+        for (Unit *unit : list)
+            unit->state_ = Unit::State::PARKED;
+        list.clear();
+    }
+}
+
+void SteppedExecutor::append_ready(Unit &unit) {
+    const std::lock_guard lock(mutex_);
+    append_locked(unit);
 }
 
 void SteppedExecutor::stop() {

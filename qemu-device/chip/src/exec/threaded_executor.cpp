@@ -79,7 +79,7 @@ void ThreadedExecutor::wake(Unit &unit) {
 }
 
 void ThreadedExecutor::call_worker_locked() {
-    if (waiting_ > 0)
+    if (waiting_ > 0 && !paused_)
         ready_.notify_one();
 }
 
@@ -94,13 +94,13 @@ void ThreadedExecutor::end_locked(Unit &unit, Step result) {
         append_locked(unit);
     else
         unit.state_ = Unit::State::PARKED;
-    if (running_ == 0 && counts_.view().none())
+    if (at_rest_locked())
         idle_.notify_all();
 }
 
 void ThreadedExecutor::lend_thread(Unit &unit) {
     std::unique_lock lock(mutex_);
-    if (stopping_ || unit.state_ != Unit::State::PARKED || !counts_.view().none()) {
+    if (leave() || unit.state_ != Unit::State::PARKED || !counts_.view().none()) {
         lock.unlock();
         wake(unit);
         return;
@@ -123,8 +123,7 @@ Step ThreadedExecutor::short_slice(Unit &unit) {
     Step result;
     do {
         result = guarded_step(unit);
-    } while (result == Step::MORE && !stopping_.load(std::memory_order_relaxed) && counts_.view().none() &&
-             Clock::now() < end);
+    } while (result == Step::MORE && !leave() && counts_.view().none() && Clock::now() < end);
     return result;
 }
 
@@ -133,7 +132,7 @@ Step ThreadedExecutor::slice(Unit &unit) {
     for (;;) {
         if (guarded_step(unit) == Step::BLOCKED)
             return Step::BLOCKED;
-        if (stopping_.load(std::memory_order_relaxed))
+        if (leave())
             return Step::MORE;
         const ReadyCounts::View others = counts_.view();
         if (others.none()) {
@@ -159,7 +158,7 @@ void ThreadedExecutor::work() {
     std::unique_lock lock(mutex_);
     for (;;) {
         ++waiting_;
-        ready_.wait(lock, [this] { return stopping_ || !counts_.view().none(); });
+        ready_.wait(lock, [this] { return stopping_ || (!paused_ && !counts_.view().none()); });
         --waiting_;
         if (stopping_)
             return;
@@ -175,7 +174,45 @@ void ThreadedExecutor::work() {
 
 void ThreadedExecutor::wait_idle() {
     std::unique_lock lock(mutex_);
-    idle_.wait(lock, [this] { return stopping_ || (running_ == 0 && counts_.view().none()); });
+    idle_.wait(lock, [this] { return stopping_ || at_rest_locked(); });
+}
+
+void ThreadedExecutor::pause() {
+    std::unique_lock lock(mutex_);
+    paused_ = true;
+    idle_.wait(lock, [this] { return running_ == 0; });
+    freeze_clock();
+    idle_.notify_all();
+}
+
+void ThreadedExecutor::resume() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!paused_)
+            return;
+        unfreeze_clock();
+        paused_ = false;
+        ready_.notify_all();
+    }
+    timer_.clock_changed();
+}
+
+std::vector<Unit *> ThreadedExecutor::ready_units(Priority priority) const {
+    const std::lock_guard lock(mutex_);
+    return lists_[static_cast<std::size_t>(priority)].units();
+}
+
+void ThreadedExecutor::clear_ready() {
+    const std::lock_guard lock(mutex_);
+    while (Unit *unit = first_locked()) {
+        remove_locked(*unit);
+        unit->state_ = Unit::State::PARKED;
+    }
+}
+
+void ThreadedExecutor::append_ready(Unit &unit) {
+    const std::lock_guard lock(mutex_);
+    append_locked(unit);
 }
 
 void ThreadedExecutor::stop() {

@@ -36,13 +36,17 @@ void Timer::run() {
             continue;
         }
         asleep_until_ns_ = at_ns_;
-        if (at_ns_ == NEVER) {
+        const auto until = at_ns_ == NEVER ? std::nullopt : executor_.steady_time(at_ns_);
+        if (until)
+            changed_.wait_until(lock, *until);
+        else
             changed_.wait(lock);
-            continue;
-        }
-        const auto until = std::chrono::nanoseconds(static_cast<std::chrono::nanoseconds::rep>(at_ns_));
-        changed_.wait_until(lock, std::chrono::steady_clock::time_point(until));
     }
+}
+
+void Timer::clock_changed() {
+    const std::lock_guard lock(mutex_);
+    changed_.notify_one();
 }
 
 void Timer::stop() {

@@ -26,6 +26,8 @@ public:
 
     /// Forgets the time set before. False: the host has no thread to spare, nothing will happen.
     bool set(Unit &unit, std::uint64_t at_ns);
+    /// The executor's clock runs again.
+    void clock_changed();
     /// No call of set() may follow.
     void stop();
 

@@ -32,7 +32,7 @@ inline constexpr std::size_t PRIORITIES = 4;
 /// conditions anew in every step. So no wake-up is lost, and a needless one does no harm.
 class Unit {
 public:
-    explicit Unit(Priority priority = Priority::NORMAL) : own_(priority) {}
+    explicit Unit(Priority priority = Priority::NORMAL) : first_(priority), own_(priority) {}
     virtual ~Unit() = default;
     Unit(const Unit &) = delete;
     Unit &operator=(const Unit &) = delete;
@@ -52,6 +52,8 @@ private:
     friend class SteppedExecutor;
     friend class ReadyList;
     enum class State : std::uint8_t { PARKED, READY, RUNNING, RUNNING_WOKEN };
+
+    const Priority first_; ///< its own at first
 
     // Written under the executor's mutex.
     std::atomic<Priority> own_;

@@ -23,6 +23,15 @@ void AddressSpace::disable() {
     tlb_.clear();
 }
 
+void AddressSpace::restore(std::uint64_t root, bool enabled, std::uint64_t generation) {
+    const std::lock_guard lock(mutex_);
+    enabled_ = enabled;
+    root_ = root;
+    generation_ = generation;
+    ++flushes_;
+    tlb_.clear();
+}
+
 std::uint64_t AddressSpace::generation() const {
     const std::lock_guard lock(mutex_);
     return generation_;

@@ -59,6 +59,9 @@ public:
     /// least to the end of the page. `bytes` is not 0.
     MemoryResult<PhysicalRun> translate(const Access &access, std::uint64_t va, std::uint64_t bytes, bool write);
 
+    /// As it was, without the TLB. No Access is open.
+    void restore(std::uint64_t root, bool enabled, std::uint64_t generation);
+
     /// Of the HBM that runs lead to.
     HbmErrors &hbm_errors() const { return hbm_.errors(); }
 

@@ -33,6 +33,16 @@ MemoryResult<void> LaunchJob::read_args(PacketContext &context) {
     return {};
 }
 
+void LaunchJob::bind(PacketContext &context) {
+    launch_.queue_index = context.queue_index;
+    launch_.queue = &context.queue;
+    launch_.space = &context.space;
+    launch_.waiter = &context.self;
+    launch_.owner = {context.queue.active.ctx(), context.generation};
+    launch_.core_mask = packet_.core_mask;
+    rank_cores(context);
+}
+
 void LaunchJob::rank_cores(PacketContext &context) {
     auto next = launch_.by_rank.begin();
     for (std::uint32_t left = packet_.core_mask; left != 0; left &= left - 1)
@@ -78,13 +88,7 @@ JobResult LaunchJob::step(PacketContext &context) {
     case Phase::ARGS:
         if (const auto good = read_args(context); !good)
             return packet_fault(good.error());
-        launch_.queue_index = context.queue_index;
-        launch_.queue = &context.queue;
-        launch_.space = &context.space;
-        launch_.waiter = &context.self;
-        launch_.owner = {context.queue.active.ctx(), context.generation};
-        launch_.core_mask = packet_.core_mask;
-        rank_cores(context);
+        bind(context);
         phase_ = Phase::ACQUIRE;
         return JobStep::MORE;
     case Phase::ACQUIRE:
@@ -126,6 +130,47 @@ bool LaunchJob::abandon(PacketContext &context) {
     }
     give_cores(context);
     return true;
+}
+
+bool LaunchJob::claim_fits(std::uint32_t waits, std::uint32_t has) const {
+    const std::uint32_t mask = packet_.core_mask;
+    switch (phase_) {
+    case Phase::HEADER:
+    case Phase::ARGS: return waits == 0 && has == 0;
+    case Phase::ACQUIRE: return (waits == 0 && has == 0) || (waits == mask && has == 0) || (waits == 0 && has == mask);
+    case Phase::PREPARE:
+    case Phase::RUN: return waits == 0 && has == mask;
+    }
+    return false;
+}
+
+void LaunchJob::serialize(Archive &archive, PacketContext &context) {
+    auto phase = static_cast<std::uint8_t>(phase_);
+    archive.number("phase", phase, 0, static_cast<std::uint8_t>(Phase::RUN));
+    phase_ = static_cast<Phase>(phase);
+    archive.number("cores not ready", unprepared_);
+    archive.flag("cores told", told_cores_);
+    archive.require(!told_cores_ || phase_ == Phase::RUN, "cores told", "is set, but none is at work");
+    archive.require((unprepared_ & ~packet_.core_mask) == 0 && (unprepared_ != 0) == (phase_ == Phase::PREPARE),
+                    "cores not ready", "are not those of the launch");
+    if (phase_ == Phase::HEADER)
+        return;
+    auto header = spec::packed(launch_.program);
+    archive.bytes(header);
+    if (archive.loading()) {
+        archive.require(check_program_header(header).has_value(), "program header", "is none");
+        launch_.program = spec::unpack<spec::ProgramHeader>(header);
+    }
+    if (phase_ == Phase::ARGS)
+        return;
+    archive.array(launch_.args);
+    if (archive.loading())
+        bind(context);
+    if (phase_ != Phase::RUN)
+        return;
+    if (archive.loading())
+        launch_.notifier.start(packet_);
+    launch_.notifier.serialize(archive);
 }
 
 } // namespace neuron::chip

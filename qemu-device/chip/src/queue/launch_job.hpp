@@ -19,12 +19,22 @@ public:
     JobResult step(PacketContext &context);
     /// The queue is being stopped: gives up what the job holds. False: cores are still winding down, call again when woken.
     bool abandon(PacketContext &context);
+    /// Progress; reading, the job is as decode_packet() has made it of the same packet. The state of the cores is theirs.
+    void serialize(Archive &archive, PacketContext &context);
+    /// The launch, if its cores are at work, or have ended and nobody has looked yet.
+    Launch *running() const { return phase_ == Phase::RUN ? &launch_ : nullptr; }
+    /// Whether those cores have been told to wind down.
+    bool told_cores() const { return told_cores_; }
+    /// Whether the pool may say of it that it waits for `waits` and has `has` (masks of cores).
+    bool claim_fits(std::uint32_t waits, std::uint32_t has) const;
 
 private:
     enum class Phase : std::uint8_t { HEADER, ARGS, ACQUIRE, PREPARE, RUN };
 
     MemoryResult<void> read_args(PacketContext &context);
     tl::expected<void, FaultInfo> read_header(PacketContext &context);
+    /// Fills in what is known of the launch before it has its cores.
+    void bind(PacketContext &context);
     void rank_cores(PacketContext &context);
     JobStep prepare_one(PacketContext &context);
     void start(PacketContext &context);

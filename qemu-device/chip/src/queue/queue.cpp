@@ -63,7 +63,8 @@ Step Queue::idle() {
             return Step::MORE;
         }
     }
-    const RawPacket &raw = fetched_[work->head - fetched_first_];
+    taken_ = work->head - fetched_first_;
+    const RawPacket &raw = fetched_[taken_];
     auto job = decode_packet(raw, static_cast<std::uint32_t>(cores_.size()), launch_);
     if (!job) {
         services_.control.fault(index_, job.error());

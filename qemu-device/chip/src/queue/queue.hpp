@@ -21,6 +21,17 @@ public:
     Step step() override;
     void failed() noexcept override;
 
+    /// Whether it has anything to remember besides what is in QueueControl.
+    bool at_work() const { return job_ || completing_ || stamp_start_ || fetched_count_ != 0; }
+    void serialize(Archive &archive);
+    void clear();
+    /// The launch whose cores are at work for this queue, if there is one.
+    Launch *running_launch() const;
+    /// Whether it is being stopped and has told the cores of that launch.
+    bool told_cores() const;
+    /// StateError unless the pool says of this queue what its packet has asked for.
+    void check_claim(Archive &archive) const;
+
 private:
     using RawPacket = std::array<std::byte, spec::PACKET_BYTES>;
     /// Packets fetched at once. Announced packets do not change any more, so they may be fetched ahead.
@@ -49,6 +60,7 @@ private:
     std::array<RawPacket, FETCH_AHEAD> fetched_;
     std::uint64_t fetched_first_ = 0; ///< index of fetched_[0]
     std::uint64_t fetched_count_ = 0;
+    std::size_t taken_ = 0; ///< place in fetched_ of the packet of job_
     std::uint8_t flags_ = 0;
     std::uint64_t generation_ = 0;
     std::optional<PacketJob> job_;

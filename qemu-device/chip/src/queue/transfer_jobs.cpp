@@ -53,6 +53,31 @@ StridedCopyJob::StridedCopyJob(const spec::PacketCopyStrided &packet)
     merge_rows();
 }
 
+void CopyJob::serialize(Archive &archive, PacketContext &) {
+    const std::uint64_t bytes = left;
+    archive.number("left", left, 0, bytes);
+    src += bytes - left;
+    dst += bytes - left;
+}
+
+void FillJob::serialize(Archive &archive, PacketContext &) {
+    const std::uint64_t bytes = left;
+    archive.number("left", left, 0, bytes);
+    dst += bytes - left;
+    done += bytes - left;
+}
+
+void StridedCopyJob::serialize(Archive &archive, PacketContext &) {
+    for (std::size_t i = 0; i < count_.size(); ++i) {
+        archive.number("row", index_[i], 0, count_[i] - 1);
+        if (!archive.loading())
+            continue;
+        src_ += static_cast<Wide>(index_[i]) * src_stride_[i];
+        dst_ += static_cast<Wide>(index_[i]) * dst_stride_[i];
+    }
+    archive.number("byte of the row", done_, 0, row_bytes_ - 1);
+}
+
 // Rows that follow each other without a gap on both sides are one longer row.
 void StridedCopyJob::merge_rows() {
     for (std::size_t i = 0; i < count_.size(); ++i) {

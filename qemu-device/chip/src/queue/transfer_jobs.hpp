@@ -11,8 +11,11 @@
 
 namespace neuron::chip {
 
+// serialize() is about progress only: reading, the job is as decode_packet() has made it of the same packet.
+
 struct NopJob {
     JobResult step(PacketContext &) { return JobStep::DONE; }
+    void serialize(Archive &, PacketContext &) {}
 };
 
 struct CopyJob {
@@ -21,6 +24,7 @@ struct CopyJob {
     std::uint64_t left;
 
     JobResult step(PacketContext &context);
+    void serialize(Archive &archive, PacketContext &context);
 };
 
 struct FillJob {
@@ -30,6 +34,7 @@ struct FillJob {
     std::uint64_t done = 0;
 
     JobResult step(PacketContext &context);
+    void serialize(Archive &archive, PacketContext &context);
 };
 
 struct FenceJob {
@@ -37,12 +42,14 @@ struct FenceJob {
     std::uint64_t value;
 
     JobResult step(PacketContext &context);
+    void serialize(Archive &, PacketContext &) {}
 };
 
 class StridedCopyJob {
 public:
     explicit StridedCopyJob(const spec::PacketCopyStrided &packet);
     JobResult step(PacketContext &context);
+    void serialize(Archive &archive, PacketContext &context);
 
 private:
     /// Address arithmetic that no packet can overflow: 2^32 rows times 2^31 bytes, three times, on a 64-bit base.
