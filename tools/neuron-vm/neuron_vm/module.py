@@ -46,12 +46,13 @@ def of_checkout(layout, name):
     return os.path.join(layout.state, "kmod", name)
 
 
-def spec_folder(source, target):
-    """Where the generated headers of a source are: in it, or made by the generator beside it."""
+def spec_folder(layout, source, target):
+    """Where the generated headers of a source are: in it, or made by the generator of its checkout, or else of ours."""
     if os.path.exists(os.path.join(source, "neuron_spec.h")):
         return source
-    generator = os.path.join(source, "../spec/generate.py")
-    if not os.path.exists(generator):
+    generators = [os.path.join(top, "spec/generate.py") for top in (os.path.dirname(source), layout.home)]
+    generator = next((path for path in generators if os.path.exists(path)), None)
+    if not generator:
         raise Failure(f"--module-source: '{source}' has no neuron_spec.h, and no ../spec/generate.py to make it")
     out = os.path.join(target, "spec")
     if subprocess.run(["/usr/bin/python3", generator, "--out", out], check=False).returncode:
@@ -81,7 +82,7 @@ def build(layout, source, kernel):
     target = os.path.join(layout.state, "vm-module", key)
     farm = os.path.join(target, "kmod")
     os.makedirs(farm, exist_ok=True)
-    spec = spec_folder(source, target)
+    spec = spec_folder(layout, source, target)
     link_sources(source, farm)
     headers = os.path.join(kernel, "headers")
     if not os.path.exists(headers):
