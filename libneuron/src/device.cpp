@@ -4,6 +4,7 @@
 #include "accel/device.hpp"
 #include "backend.hpp"
 #include "error.hpp"
+#include "null/device.hpp"
 #ifdef NEURON_HAVE_SIM
 #include "sim/device.hpp"
 #endif
@@ -25,6 +26,7 @@ constexpr BackendEntry entries[] = {
 #ifdef NEURON_HAVE_SIM
     {"sim", &sim::Device::open},
 #endif
+    {"null", &null::Device::open},
 };
 
 } // namespace

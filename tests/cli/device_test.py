@@ -69,7 +69,7 @@ def unknown_device(folder):
 
 @case("a wrong backend or simulator option is refused, naming it")
 def wrong_choices(folder):
-    bad(folder, 2, "unknown backend 'gpu'; there is accel, sim", "info", "--backend", "gpu")
+    bad(folder, 2, "unknown backend 'gpu'; there is accel, sim, null", "info", "--backend", "gpu")
     bad(folder, 2, "--device is for --backend accel", "info", "--backend", "sim", "--device", "accel0")
     bad(folder, 2, "--sim-hbm needs --backend sim", "info", "--sim-hbm", "4G")
     bad(folder, 2, "--sim-stepped needs --backend sim", "info", "--sim-stepped")

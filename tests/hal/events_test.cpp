@@ -109,12 +109,26 @@ void resets_are_told(void **state) {
     must(fresh.run(CommandList{}.nop(), patience));
 }
 
+// ---- null ----
+
+void nothing_ever_happens(void **state) {
+    Rig rig(state);
+    const Fd file = must(rig.context.events_fd());
+    must(rig.queue.run(CommandList{}.fence(8, 1), patience));
+    assert_false(readable(file));
+    assert_true(must(rig.context.read_events()).empty());
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
     take_arguments(argc, argv);
     Cases cases;
 #define EACH(test, ways) cases.add(#test, test, ways)
+    if (on_null()) {
+        EACH(nothing_ever_happens, any_way());
+        return cases.run("hal_events");
+    }
     EACH(faults_are_told, kernel_ways());
     EACH(faults_are_told_to_who_only_polls, kernel_ways());
     EACH(contexts_do_not_hear_of_each_other, any_way());

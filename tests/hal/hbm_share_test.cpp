@@ -91,6 +91,16 @@ void only_shareable_hbm_is_exported(void **state) {
               "not made shareable");
 }
 
+// ---- null ----
+
+void nothing_is_shared(void **state) {
+    const Rig rig(state);
+    for (const BufferOptions &options : {shared_hbm(), shared_hbm(true), BufferOptions{.shareable = true}})
+        must_fail(must(Buffer::create(rig.context, size, options)).export_fd(), ErrorCode::unsupported, "not shared");
+    must_fail(Buffer::import_fd(rig.context, 0), ErrorCode::unsupported, "file 0");
+    only_shareable_hbm_is_exported(state);
+}
+
 // ---- sim ----
 
 void another_device_is_refused(void **state) {
@@ -145,6 +155,10 @@ int main(int argc, char **argv) {
     take_arguments(argc, argv);
     Cases cases;
 #define EACH(test) cases.add(#test, test, any_way())
+    if (on_null()) {
+        EACH(nothing_is_shared);
+        return cases.run("hal_hbm_share");
+    }
     EACH(both_contexts_see_the_same_bytes);
     EACH(mappable_hbm_can_be_mapped_by_both);
     EACH(read_only_holds_for_the_importer);

@@ -300,6 +300,54 @@ void event_names_the_buffer_after_all_else_is_gone(void **state) {
     must_fail(event->times(), ErrorCode::not_found, "job 1");
 }
 
+// ---- null ----
+
+void jobs_end_at_once_and_do_nothing(void **state) {
+    Rig rig(state);
+    const Buffer buffer = must(Buffer::create(rig.context, 4096));
+    const Job job = must(rig.queue.submit(CommandList{}.fence(buffer.va(), 7).fence(8, 1)));
+    must(rig.queue.wait(job, std::chrono::seconds(0)));
+    assert_int_equal(word_at(buffer), 0);
+    const auto status = must(rig.queue.status());
+    assert_int_equal(status.submitted, 1);
+    assert_int_equal(status.completed, 1);
+    must_fail(rig.queue.times(job), ErrorCode::not_found, "job 1: when it ran is not known");
+    must_fail(rig.queue.wait(Job{2}), ErrorCode::invalid_argument, "has had 1 jobs");
+    must_fail(rig.queue.submit(CommandList{}), ErrorCode::invalid_argument, "without packets");
+    const Program program = must(Program::load(rig.context, rig.queue, endless_kernel()));
+    must(rig.queue.wait(must(program.launch(rig.queue, {})), std::chrono::seconds(0)));
+}
+
+void bytes_stay_where_the_cpu_reaches(void **state) {
+    Rig rig(state);
+    const Bytes data = pattern(5000);
+    const Buffer host = must(Buffer::create(rig.context, data.size()));
+    const Buffer mapped =
+        must(Buffer::create(rig.context, data.size(), {.placement = Placement::hbm, .mappable = true}));
+    for (const Buffer *buffer : {&host, &mapped}) {
+        assert_true(word_at(*buffer) == 0);
+        must(rig.queue.write(*buffer, 0, data));
+        assert_true(read_back(rig.queue, *buffer, data.size()) == data);
+    }
+    const Buffer far = must(Buffer::create(rig.context, data.size(), hbm));
+    must_fail(far.map(), ErrorCode::unsupported, "not made mappable");
+    must(rig.queue.write(far, 0, data)); // goes through the staging buffer, and no further
+    assert_true(host.va() != mapped.va() && mapped.va() != far.va());
+}
+
+void no_node_and_the_largest_chip(void **) {
+    must_fail(Device::open({.backend = "null", .node = "accel0"}), ErrorCode::invalid_argument, "no node 'accel0'");
+    const Device device = must(Device::open({.backend = "null"}));
+    for (const spec::ProfileDesc &profile : spec::profiles())
+        assert_true(profile.cores <= device.info().cores);
+    const Context context = must(Context::create(device));
+    must_fail(Buffer::create(context, UINT64_MAX), ErrorCode::out_of_memory, "no room");
+    const std::uint64_t all = device.info().va_end - device.info().va_start;
+    (void)must(Buffer::create(context, all)); // is gone again, but its addresses are used up
+    must_fail(Buffer::create(context, 4096), ErrorCode::out_of_memory, "no addresses");
+    must_fail(Buffer::create(context, all + 1), ErrorCode::out_of_memory, "no room");
+}
+
 /// The sysctl that forbids io_uring; the test runs as root of a guest of its own.
 void forbid_io_uring(bool forbid) { std::ofstream("/proc/sys/kernel/io_uring_disabled") << (forbid ? 2 : 0); }
 
@@ -330,19 +378,25 @@ int main(int argc, char **argv) {
     Cases cases;
 #define ALL(test) cases.add(#test, test, all_ways())
     ALL(path_is_the_one_asked_for);
+    ALL(batch_enters_the_kernel_once);
+    ALL(idle_queue_moves_between_threads);
+    ALL(device_memory_runs_out_by_name);
+    if (on_null()) {
+        ALL(jobs_end_at_once_and_do_nothing);
+        ALL(bytes_stay_where_the_cpu_reaches);
+        cases.add("no_node_and_the_largest_chip", no_node_and_the_largest_chip, any_way());
+        return cases.run("hal_queue");
+    }
     ALL(hbm_buffer_keeps_what_was_written);
     ALL(mappable_hbm_is_shared_with_the_device);
     ALL(many_jobs_in_flight_all_end);
-    ALL(batch_enters_the_kernel_once);
     ALL(fault_names_job_packet_and_address);
     ALL(jobs_after_a_fault_are_canceled);
     ALL(refused_batch_leaves_the_queue_usable_for_waiting);
     ALL(wait_that_runs_out_can_be_repeated);
     ALL(queue_with_jobs_in_flight_can_be_destroyed);
     ALL(event_wakes_another_thread);
-    ALL(idle_queue_moves_between_threads);
     ALL(contexts_are_isolated);
-    ALL(device_memory_runs_out_by_name);
     ALL(times_are_those_of_the_device_clock);
     ALL(times_are_kept_for_a_ring_of_packets);
     ALL(job_that_did_not_end_well_has_no_times);

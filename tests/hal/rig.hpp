@@ -43,6 +43,7 @@ inline std::string &backend() {
 }
 inline bool on_accel() { return backend() == "accel"; }
 inline bool on_sim() { return backend() == "sim"; }
+inline bool on_null() { return backend() == "null"; } // packets do nothing there
 
 /// A way to submit.
 struct Way {
@@ -152,8 +153,10 @@ inline std::vector<Way> any_way() { return {{.name = backend()}}; }
 
 /// Ways whose jobs have fences.
 inline std::vector<Way> kernel_ways() {
-    if (!on_accel())
+    if (on_sim())
         return {{.name = backend()}, {.name = backend() + ", stepped", .stepped = true}};
+    if (on_null())
+        return any_way();
     return {{"uring", with(SubmitPath::uring)}, {"ioctl", with(SubmitPath::ioctl)}};
 }
 

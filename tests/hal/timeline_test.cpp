@@ -192,6 +192,12 @@ void another_process_waits(void **state) {
     must(rig.queue.wait_idle(patience));
 }
 
+void timelines_are_not_shared(void **state) {
+    const Rig rig(state);
+    must_fail(timeline(rig.context).export_fd(), ErrorCode::unsupported, "not shared");
+    must_fail(Timeline::import_fd(rig.context, 0), ErrorCode::unsupported, "file 0");
+}
+
 // ---- files to poll ----
 
 void file_is_readable_once_the_point_has_signalled(void **state) {
@@ -262,16 +268,20 @@ int main(int argc, char **argv) {
 #define EACH(test, ways) cases.add(#test, test, ways)
     EACH(job_signals_its_points, kernel_ways());
     EACH(points_of_many_jobs_come_in_order, kernel_ways());
-    EACH(job_that_failed_signals_too, kernel_ways());
     EACH(cpu_signals, ways);
-    EACH(queues_wait_for_each_other, kernel_ways());
-    EACH(contexts_wait_for_each_other, kernel_ways());
     EACH(queue_has_a_timeline_of_its_own, kernel_ways());
     EACH(points_that_cannot_be_are_refused, ways);
-    EACH(import_names_the_same_timeline, any_way());
-    EACH(other_files_are_no_timelines, any_way());
     EACH(file_is_readable_once_the_point_has_signalled, kernel_ways());
     EACH(file_is_readable_once_the_job_has_ended, kernel_ways());
+    if (on_null()) {
+        EACH(timelines_are_not_shared, any_way());
+        return cases.run("hal_timeline");
+    }
+    EACH(job_that_failed_signals_too, kernel_ways());
+    EACH(queues_wait_for_each_other, kernel_ways());
+    EACH(contexts_wait_for_each_other, kernel_ways());
+    EACH(import_names_the_same_timeline, any_way());
+    EACH(other_files_are_no_timelines, any_way());
     EACH(file_tells_of_jobs_that_never_end, kernel_ways());
     if (on_accel()) {
         EACH(another_process_waits, any_way());

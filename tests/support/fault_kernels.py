@@ -7,7 +7,7 @@ FAULTS = (
     (".engine act\nnop", ("PC_RANGE", "ACT")),
     (".engine dve\nnop wait s0>=1\nend", ("DEADLOCK", "DVE")),
     (".param Q, out, u8, 1\n.engine sp\ndma_store Q[(1 << 40), 1, 1], sbuf.u8[0:1, 0, 1], ring=3\nend",
-     ("PAGE_NOT_MAPPED", "ring 3")),
+     ("PAGE_NOT_MAPPED", "ring 3", " that ends at address 0x", ", the last one)")),
 )
 
 

@@ -3,7 +3,7 @@
 # sanitized.sh KIND: builds once more with sanitizers, in build/KIND, the chip and what drives it, or parts of the driver:
 #   fuzz                      the fuzz targets and the damaged chip states, with the address and the undefined-behaviour sanitizer
 #   fuzz-avx512, fuzz-scalar  the one that runs programs, on another instruction set of the host
-#   tsan                      the stress program, with the thread sanitizer
+#   tsan                      the stress program and the HAL's threads, with the thread sanitizer
 #   kmod-units                the driver's unit tests, with the address and the undefined-behaviour sanitizer
 set -euo pipefail
 # shellcheck source=tools/build/common.sh
@@ -26,7 +26,7 @@ fuzz-scalar)
 	vectors=(-DHWY_COMPILE_ONLY_EMU128)
 	optimization=0
 	;;
-tsan) targets=(tests/tsan/stress) ;;
+tsan) targets=(tests/tsan/{stress,hal_threads}) ;;
 kmod-units) targets=(kmod_units) ;;
 *) die "usage: sanitized.sh fuzz|fuzz-avx512|fuzz-scalar|tsan|kmod-units" ;;
 esac

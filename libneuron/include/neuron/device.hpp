@@ -21,8 +21,8 @@ class DeviceBackend;
 
 /** Facts about a device. Sizes are bytes, the clock is nanoseconds. */
 struct DeviceInfo {
-    std::string backend;                   ///< "accel" or "sim".
-    std::string name;                      ///< Node, e.g. "/dev/accel/accel0"; "sim" for the in-process chip.
+    std::string backend;                   ///< "accel", "sim" or "null".
+    std::string name;                      ///< Node, e.g. "/dev/accel/accel0"; else the backend's name.
     std::uint32_t spec_version = 0;        ///< Contract of the device: major << 16 | minor.
     std::uint32_t driver_spec_version = 0; ///< Contract that the driver was built for.
     spec::Profile profile{};               ///< Chip profile.
@@ -75,11 +75,14 @@ struct SimOptions {
 };
 
 struct DeviceOptions {
-    /** "accel": a device node of the kernel driver. "sim": a chip of this process's own, without driver or root. */
+    /**
+     * "accel": a device node of the kernel driver. "sim": a chip of this process's own, without driver or root. "null": no chip; jobs
+     * are taken, and have ended well.
+     */
     std::string backend = "accel";
-    /** accel: "accel1", "/dev/accel/accel1" or a bus address; empty for the first usable one. Not used by sim. */
+    /** accel: "accel1", "/dev/accel/accel1" or a bus address; empty for the first usable one. The others have none. */
     std::string node{};
-    SimOptions sim{};  ///< Not used by accel.
+    SimOptions sim{};  ///< Used by sim only.
     LogCallback log{}; ///< May be empty.
 };
 

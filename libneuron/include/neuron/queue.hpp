@@ -31,7 +31,7 @@ enum class Priority : std::uint8_t {
     high, ///< Before all others. The accel backend asks for CAP_SYS_NICE.
 };
 
-/** How jobs enter the kernel. The sim backend has a single way and ignores the choice. */
+/** How jobs enter the kernel. Backends other than accel have a single way and ignore the choice. */
 enum class SubmitPath : std::uint8_t {
     automatic, ///< io_uring where it works, else ioctl, which is logged once per process.
     uring,     ///< io_uring, or an error from Queue::create().
@@ -247,7 +247,7 @@ public:
     /** Reads bytes from a buffer, likewise. */
     NEURON_API Result<void> read(const Buffer &buffer, std::uint64_t offset, std::span<std::byte> bytes);
 
-    /** "uring", "ioctl", "doorbell" or "direct" (sim). */
+    /** "uring", "ioctl", "doorbell", "direct" (sim) or "null". */
     NEURON_API std::string_view path() const noexcept;
     /** Packets of the ring. */
     NEURON_API std::uint32_t ring_packets() const noexcept;

@@ -47,6 +47,20 @@ void store(const std::byte *from, std::byte *to) {
     word_at<T>(to).store(word, std::memory_order_release);
 }
 
+// The chip reads entries of a page table by the dozen while other threads write some: each is to be whole. What is longer
+// than that is data, for which memcpy is faster.
+constexpr std::size_t words_at_most = 32;
+
+bool is_few_words(std::uint64_t bus, std::size_t size) {
+    constexpr std::size_t word = sizeof(std::uint64_t);
+    return size <= words_at_most * word && size % word == 0 && bus % word == 0;
+}
+
+void load_words(const std::byte *from, std::span<std::byte> to) {
+    for (std::size_t at = 0; at < to.size(); at += sizeof(std::uint64_t))
+        load<std::uint64_t>(from + at, to.data() + at);
+}
+
 // Blocks start at pages, so a bus address is as aligned as its place in memory.
 std::size_t word_size(std::uint64_t bus, std::size_t size) {
     return size <= sizeof(std::uint64_t) && std::has_single_bit(size) && bus % size == 0 ? size : 0;
@@ -58,8 +72,12 @@ void move_in(std::uint64_t bus, const std::byte *from, std::span<std::byte> to) 
     case 2: return load<std::uint16_t>(from, to.data());
     case 4: return load<std::uint32_t>(from, to.data());
     case 8: return load<std::uint64_t>(from, to.data());
-    default: std::memcpy(to.data(), from, to.size());
+    default: break;
     }
+    if (is_few_words(bus, to.size()))
+        load_words(from, to);
+    else
+        std::memcpy(to.data(), from, to.size());
 }
 
 void move_out(std::uint64_t bus, std::span<const std::byte> from, std::byte *to) {

@@ -21,7 +21,8 @@ namespace neuron::sim {
  * chip is checked against the live allocations; the gaps between them and freed ones refuse, as an IOMMU would.
  *
  * Shared blocks are memory of several of these, and of other processes: a memfd. Aligned words of up to 8 bytes are
- * written and read whole, and in order with all else, so that they can announce what lies beside them.
+ * written and read whole, and in order with all else, so that they can announce what lies beside them. So are those of
+ * a short read of several, as page tables are read.
  *
  * Threading: any thread. An access and a free exclude each other.
  */
