@@ -334,7 +334,7 @@ static void bad_buffers_are_refused(void **state) {
     expect(neuron_buffer_map(buffer, &bytes, &error), NEURON_UNSUPPORTED, &error, "");
     expect(neuron_buffer_map(buffer, NULL, &error), NEURON_INVALID_ARGUMENT, &error, "bytes is NULL");
     expect(neuron_buffer_map(NULL, &bytes, &error), NEURON_INVALID_ARGUMENT, &error, "buffer is NULL");
-    expect(neuron_buffer_export(buffer, &fd, &error), NEURON_UNSUPPORTED, &error, "");
+    expect(neuron_buffer_export(buffer, &fd, &error), NEURON_INVALID_ARGUMENT, &error, "was not made shareable");
     assert_int_equal(fd, -1);
     expect(neuron_buffer_export(buffer, NULL, &error), NEURON_INVALID_ARGUMENT, &error, "fd is NULL");
     expect(neuron_buffer_export(NULL, &fd, &error), NEURON_INVALID_ARGUMENT, &error, "buffer is NULL");

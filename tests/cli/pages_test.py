@@ -92,7 +92,7 @@ def register(shell: str) -> None:
         offers = SHELLS[shell]
         for line, want, without in (("neuronctl dis", {"disasm"}, {"run"}),
                                     ("neuronctl --json dis", {"disasm"}, {"run"}),
-                                    ("neuronctl run --submit ", {"auto", "uring", "ioctl"}, {"k.nko"}),
+                                    ("neuronctl run --submit ", {"auto", "uring", "ioctl", "doorbell"}, {"k.nko"}),
                                     ("neuronctl run --backend s", {"sim"}, {"accel"}),
                                     ("neuronctl run --sim-profile trn", {"trn1", "trn2", "trn3"}, {"inf2"}),
                                     ("neuronctl run k", {"k.nko"}, {"x.npy"}),

@@ -14,7 +14,7 @@ from neuronctl import NEURONCTL, bad, ctl, good
 from tap import case, contains, equal, main
 
 SIM = ("--backend", "sim", "--sim-hbm", "1G")
-ONLY_ON_DEVICES = {"submit-uring", "submit-ioctl", "interrupts"}
+ONLY_ON_DEVICES = {"submit-uring", "submit-ioctl", "submit-doorbell", "interrupts"}
 SINCE_V3 = {"barrier", "send"}
 
 

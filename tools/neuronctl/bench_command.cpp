@@ -11,6 +11,7 @@
 #include "dma_transfer.hpp"
 #include "interrupt.hpp"
 #include "plot.hpp"
+#include "submit_path.hpp"
 #include "terminal.hpp"
 #include "times.hpp"
 
@@ -50,12 +51,6 @@ struct Plan {
     std::uint64_t most = 0;
 };
 
-neuron::SubmitPath path_of(const std::string &name) {
-    return name == "uring"   ? neuron::SubmitPath::uring
-           : name == "ioctl" ? neuron::SubmitPath::ioctl
-                             : neuron::SubmitPath::automatic;
-}
-
 class Measurement {
 public:
     explicit Measurement(const Plan &plan) : plan_(plan) {}
@@ -63,7 +58,7 @@ public:
     Outcome<void> run() {
         Outcome<void> done;
         // All paths are the same on the simulated chip.
-        const std::vector<std::string> all = {"uring", "ioctl"};
+        const std::vector<std::string> all = {"uring", "ioctl", "doorbell"};
         const bool simulated = plan_.device.backend == "sim";
         const auto &paths = !plan_.options.paths.empty() ? plan_.options.paths
                             : simulated                  ? std::vector<std::string>{"auto"}
@@ -89,7 +84,7 @@ private:
     }
 
     Outcome<Session> open(const std::string &path) {
-        auto session = Session::open(plan_.device, {.path = path_of(path)});
+        auto session = Session::open(plan_.device, {.path = submit_path(path)});
         if (session)
             device_ = session->device.info();
         return session;
@@ -297,7 +292,7 @@ void add_bench(const CommandLine &line) {
     command->add_option("BENCH", options->names, "Only these; default: all")
         ->check(CLI::IsMember(std::vector<std::string>(std::begin(benches), std::end(benches))));
     command->add_option("--path", options->paths, "How jobs enter the kernel; may be repeated; default: each way")
-        ->check(CLI::IsMember({"auto", "uring", "ioctl"}))
+        ->check(CLI::IsMember(submit_names()))
         ->expected(1)
         ->allow_extra_args(false)
         ->take_all()

@@ -16,6 +16,7 @@
 #include "commands.hpp"
 #include "device_options.hpp"
 #include "execution.hpp"
+#include "submit_path.hpp"
 #include "terminal.hpp"
 #include "times.hpp"
 
@@ -46,9 +47,7 @@ constexpr std::uint32_t most_launches = 1'000'000;
 RunSettings settings_of(const Options &options, std::vector<neuron::DeviceOptions> devices) {
     RunSettings out;
     out.devices = std::move(devices);
-    out.submit = options.submit == "uring"   ? neuron::SubmitPath::uring
-                 : options.submit == "ioctl" ? neuron::SubmitPath::ioctl
-                                             : neuron::SubmitPath::automatic;
+    out.submit = submit_path(options.submit);
     out.placement = options.placement == "host" ? neuron::Placement::host : neuron::Placement::hbm;
     out.cores = options.cores;
     out.lnc = options.lnc;
@@ -278,7 +277,7 @@ void add_run(const CommandLine &line) {
     add_bindings(*command, options->bindings);
     options->device.add_several_to(*command);
     command->add_option("--submit", options->submit, "How jobs enter the kernel")
-        ->check(CLI::IsMember({"auto", "uring", "ioctl"}))
+        ->check(CLI::IsMember(submit_names()))
         ->capture_default_str()
         ->group("Run");
     command->add_option("--placement", options->placement, "Where tensors and program lie")

@@ -73,6 +73,7 @@ Outcome<Findings> test_submit(const Bench &bench) {
 
 Outcome<Findings> test_uring(const Bench &bench) { return test_path(bench, neuron::SubmitPath::uring); }
 Outcome<Findings> test_ioctl(const Bench &bench) { return test_path(bench, neuron::SubmitPath::ioctl); }
+Outcome<Findings> test_doorbell(const Bench &bench) { return test_path(bench, neuron::SubmitPath::doorbell); }
 
 Outcome<Findings> test_batch(const Bench &bench) {
     auto session = bench.open();
@@ -173,6 +174,7 @@ constexpr std::array tests = {
     SelfTest{"submit", "Jobs one by one, by the way that is chosen without being asked", test_submit},
     SelfTest{"submit-uring", "Jobs one by one through io_uring", test_uring},
     SelfTest{"submit-ioctl", "Jobs one by one through ioctls", test_ioctl},
+    SelfTest{"submit-doorbell", "Jobs one by one without a system call", test_doorbell},
     SelfTest{"batch", "Many jobs in one submission", test_batch},
     SelfTest{"queues", "Several queues side by side", test_queues},
     SelfTest{"interrupts", "Jobs that are done raise interrupts", test_interrupts},

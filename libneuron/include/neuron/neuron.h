@@ -486,7 +486,7 @@ struct neuron_buffer_options {
     uint32_t bank;      /**< HBM stack, counted from 1; 0 for any. */
     uint32_t mappable;  /**< 1, HBM only: allocate it where the CPU can map it. */
     uint32_t read_only; /**< 1: the device may not write it. */
-    uint32_t shareable; /**< 1, host only: neuron_buffer_export() may be called. */
+    uint32_t shareable; /**< 1: neuron_buffer_export() may be called. */
     uint32_t reserved;
 };
 
@@ -532,7 +532,7 @@ NEURON_C_API neuron_status neuron_buffer_import(const neuron_context *context, i
  * @param buffer The buffer, made shareable.
  * @param fd Receives the file, which the caller closes; -1 if there is an error.
  * @param error May be NULL.
- * @return NEURON_OK; NEURON_UNSUPPORTED for HBM; NEURON_INVALID_ARGUMENT if it was not made shareable.
+ * @return NEURON_OK; NEURON_UNSUPPORTED where the backend cannot share it; NEURON_INVALID_ARGUMENT if it was not made shareable.
  * Threading: any thread.
  */
 NEURON_C_API neuron_status neuron_buffer_export(const neuron_buffer *buffer, int *fd, neuron_error **error);

@@ -14,7 +14,7 @@ from neuronctl import assemble, bad, good
 from tap import case, contains, equal, main
 
 SIM = ("--backend", "sim", "--sim-hbm", "1G")
-PATHS = ("uring", "ioctl")
+PATHS = ("uring", "ioctl", "doorbell")
 SHAPES = {
     (128, 128, 128): "one whole tile",
     (96, 200, 72): "K is not a multiple of the PE array",
@@ -44,7 +44,7 @@ def run(folder: Path, *options: object) -> bytes:
 
 
 def register(shape: tuple, what: str) -> None:
-    @case(f"matmul {'x'.join(map(str, shape))} through io_uring and ioctl equals oracle and sim to the bit: {what}")
+    @case(f"matmul {'x'.join(map(str, shape))} by every way in equals oracle and sim to the bit: {what}")
     def compute(folder):
         prepare(folder, *shape)
         sim = run(folder, *SIM)
@@ -77,7 +77,8 @@ def logical_cores(folder):
 @case("--submit decides how jobs enter the kernel, and io_uring is the default")
 def submit_paths(folder):
     kernel = assemble(folder, ".engine sp\nend\n")
-    for words, path in (((), "uring"), (("--submit", "uring"), "uring"), (("--submit", "ioctl"), "ioctl")):
+    for words, path in (((), "uring"), (("--submit", "uring"), "uring"), (("--submit", "ioctl"), "ioctl"),
+                        (("--submit", "doorbell"), "doorbell")):
         result = good(folder, "--json", "run", *words, kernel)
         equal((result.json["submit_path"], result.err), (path, ""), str(words))
 
