@@ -15,16 +15,20 @@ Result<void> Callbacks::add(Job job, Queue::Callback callback) {
 
 // A callback may wait, and so come here again: each is out of the list before it is called.
 Result<std::size_t> Callbacks::run() {
-    if (eventfd_)
-        clear_eventfd(eventfd_.get());
+    const bool told = eventfd_ && clear_eventfd(eventfd_.get());
     std::size_t called = 0;
     while (!waiting_.empty()) {
         const Job job{waiting_.begin()->first};
         const auto done = queue_.done(job);
         if (!done)
             return tl::unexpected(done.error());
-        if (!*done)
+        if (!*done) {
+            // The file may be ahead of the queue: the driver signals a job's fence before io_uring has posted its completion.
+            // What it has said is used up, so it must say it again.
+            if (told)
+                armed_ = 0;
             break;
+        }
         const auto callback = std::move(waiting_.begin()->second);
         waiting_.erase(waiting_.begin());
         armed_ = 0; // what the file said of this job is used up
@@ -52,7 +56,7 @@ Result<int> Callbacks::file() {
         // Whether the queue can tell at all, it says of any job.
         if (auto works = queue_.port()->notify(0, made->get()); !works)
             return forward_error(works);
-        clear_eventfd(made->get());
+        (void)clear_eventfd(made->get());
         eventfd_ = std::move(*made);
         if (auto armed = arm(); !armed)
             return forward_error(armed);

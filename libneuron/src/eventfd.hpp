@@ -38,10 +38,10 @@ inline Result<void> add_to_eventfd(int file) {
     return {};
 }
 
-/** Makes it not readable. */
-inline void clear_eventfd(int file) {
+/** Makes it not readable. Gives whether it was. */
+inline bool clear_eventfd(int file) {
     eventfd_t count = 0;
-    (void)::eventfd_read(file, &count);
+    return ::eventfd_read(file, &count) == 0;
 }
 
 } // namespace neuron::detail

@@ -22,6 +22,13 @@ for file in "${files[@]}"; do
 	*) rm -f "$root$file" ;;
 	esac
 done
+# Nor are the pages and completions of neuronctl, which a script of its own installs.
+pages=$NEURON_BUILD/user/tools/neuronctl/pages
+for page in "$pages"/man1/*; do
+	rm -f "$root$prefix/share/man/man1/${page##*/}"
+done
+rm -f "$root$prefix/share/bash-completion/completions/neuronctl" "$root$prefix/share/zsh/site-functions/_neuronctl" \
+	"$root$prefix/share/fish/vendor_completions.d/neuronctl.fish"
 rm -f "$root$prefix/libexec/neuron-accel/qemu-system-x86_64"
 rm -rf "$root/usr/src/neuron-accel-$version"
 for folder in "$root$prefix"/{include/neuron/builder,include/neuron,libexec/neuron-accel}; do
