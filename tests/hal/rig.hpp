@@ -12,28 +12,16 @@
 
 #include <neuron/neuron.hpp>
 
+#include "hal_buffers.hpp"
 #include "hal_kernels.hpp"
 
 namespace hal_test {
 
-using neuron::Argument;
-using neuron::Buffer;
-using neuron::BufferOptions;
-using neuron::CommandList;
-using neuron::Context;
-using neuron::Device;
-using neuron::ErrorCode;
-using neuron::Event;
 using neuron::Fd;
-using neuron::Job;
-using neuron::Placement;
-using neuron::Program;
-using neuron::Queue;
 using neuron::QueueOptions;
 using neuron::QueueStatus;
 using neuron::SubmitPath;
 
-inline const BufferOptions hbm{.placement = Placement::hbm};
 inline constexpr std::chrono::seconds patience(60); // a job that takes longer is lost
 
 /// The backend under test: the program's argument.
@@ -79,26 +67,6 @@ struct Rig {
     }
     Queue make_queue(const QueueOptions &options) const { return must(Queue::create(context, options)); }
 };
-
-inline Bytes pattern(std::size_t size, unsigned seed = 1) {
-    Bytes bytes(size);
-    std::uint32_t state = seed;
-    for (std::byte &byte : bytes)
-        byte = static_cast<std::byte>((state = state * 1664525 + 1013904223) >> 24);
-    return bytes;
-}
-
-inline Bytes read_back(Queue &queue, const Buffer &buffer, std::size_t size, std::uint64_t offset = 0) {
-    Bytes bytes(size, std::byte{0xcd});
-    must(queue.read(buffer, offset, bytes));
-    return bytes;
-}
-
-inline std::uint64_t word_at(const Buffer &buffer, std::size_t offset = 0) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, must(buffer.map()).data() + offset, sizeof(word));
-    return word;
-}
 
 /// Whether poll() calls the file readable, now or within the time.
 inline bool readable(const Fd &file, std::chrono::milliseconds within = std::chrono::milliseconds(0)) {

@@ -14,7 +14,7 @@ from support import BAD_RUN, bad, good, vm
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from tap import TOP, case, contains, equal, main
 
-BEGIN = "static int neuron_probe("
+BEHIND = "MODULE_LICENSE"
 
 
 def changed_source(folder: Path, change: str) -> Path:
@@ -24,8 +24,8 @@ def changed_source(folder: Path, change: str) -> Path:
     (folder / "mine/spec").symlink_to(TOP / "spec")
     file = source / "neuron_drv.c"
     text = file.read_text(encoding="utf-8")
-    assert BEGIN in text
-    file.write_text(text.replace("MODULE_LICENSE", f"{change}\nMODULE_LICENSE", 1), encoding="utf-8")
+    assert BEHIND in text
+    file.write_text(text.replace(BEHIND, f"{change}\n{BEHIND}", 1), encoding="utf-8")
     return source
 
 

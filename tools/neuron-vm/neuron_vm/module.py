@@ -3,7 +3,6 @@
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 
@@ -98,8 +97,3 @@ def build(layout, source, kernel):
     if status or not os.path.exists(os.path.join(farm, MODULE)):
         raise Failure(f"the module in {source} does not build; the log is {log}")
     return farm
-
-
-def forget(layout):
-    """Drops what was built here."""
-    shutil.rmtree(os.path.join(layout.state, "vm-module"), ignore_errors=True)
