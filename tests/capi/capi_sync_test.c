@@ -467,8 +467,7 @@ static void chips_of_a_group_run_in_turns(void **state) {
 }
 
 static void simulated_chips_have_more_options(void **state) {
-    struct neuron_device_options options = {
-        .size = sizeof options, .backend = "sim", .sim_aperture_bytes = 1 << 24};
+    struct neuron_device_options options = {.size = sizeof options, .backend = "sim", .sim_aperture_bytes = 1 << 24};
     struct neuron_device_info info = {.size = sizeof info};
     neuron_device *device = NULL;
     neuron_error *error = NULL;
