@@ -12,11 +12,10 @@
 #include "neuron_coredump.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
-#include "neuron_job.h"
 #include "neuron_queue.h"
 #include "neuron_regs.h"
 #include "neuron_reset.h"
-#include "neuron_ring.h"
+#include "neuron_snapshot.h"
 
 /**
  * DOC: Device coredump
@@ -34,34 +33,14 @@
 #define NEURON_DUMP_PACKETS  8
 /* Packets before the one that the queue is at. */
 #define NEURON_DUMP_BEFORE   2
-#define NEURON_DUMP_JOBS     16
 #define NEURON_DUMP_MAPPINGS 1024
 #define NEURON_DUMP_EVENTS   16
 
-struct neuron_snapshot_job {
-	u64 seqno;
-	u64 first;
-	u64 end;
-};
-
 struct neuron_snapshot_queue {
 	bool used;
-	bool marked;
-	u32 ctx;
-	u32 id;
-	u32 state;
-	u64 submitted;
-	u64 completed;
-	u64 head;
-	u64 tail;
 	u64 regs[NEURON_QUEUE_REGS];
-	/* @jobs: The oldest jobs in flight, of @job_count. */
-	struct neuron_snapshot_job jobs[NEURON_DUMP_JOBS];
-	u32 job_count;
-	/* @packets: Packets of the ring from @first_packet on. */
+	struct neuron_queue_snapshot queue;
 	struct neuron_raw_packet packets[NEURON_DUMP_PACKETS];
-	u64 first_packet;
-	u32 packet_count;
 };
 
 struct neuron_snapshot_ctx {
@@ -92,66 +71,19 @@ struct neuron_snapshot {
 	u32 event_tail;
 };
 
-/* The ring may be gone already, and the device may say anything. */
-static void neuron_snapshot_packets(struct neuron_snapshot_queue *to, struct neuron_queue *queue,
-				    u64 hw_head)
-{
-	u32 log2 = queue->ring_log2;
-	u64 tail = queue->tail;
-	u64 at = neuron_ring_is_possible(log2, hw_head, tail) ? hw_head : queue->head;
-
-	lockdep_assert_held(&queue->irq_lock);
-
-	to->packet_count = 0;
-	if (!queue->ring)
-		return;
-
-	to->first_packet = neuron_ring_window(log2, tail, at, NEURON_DUMP_BEFORE);
-	while (to->packet_count < NEURON_DUMP_PACKETS &&
-	       to->first_packet + to->packet_count < tail) {
-		to->packets[to->packet_count] =
-			queue->ring[neuron_ring_entry(log2, to->first_packet + to->packet_count)];
-		to->packet_count++;
-	}
-}
-
-static void neuron_snapshot_jobs(struct neuron_snapshot_queue *to, struct neuron_queue *queue)
-{
-	struct neuron_snapshot_job *entry;
-	struct neuron_job *job;
-
-	lockdep_assert_held(&queue->irq_lock);
-
-	to->job_count = 0;
-	list_for_each_entry(job, &queue->jobs, link) {
-		if (to->job_count < NEURON_DUMP_JOBS) {
-			entry = &to->jobs[to->job_count];
-			entry->seqno = job->fence.seqno;
-			entry->first = job->first;
-			entry->end = job->end;
-		}
-		to->job_count++;
-	}
-}
-
 static void neuron_snapshot_queue(struct neuron_snapshot_queue *to, struct neuron_queue *queue)
 {
 	u32 base = queue->hw * NRN_BLOCK_QUEUE_STRIDE;
+	u64 head;
 
 	neuron_regs_read(queue->ndev, neuron_queue_regs, NEURON_QUEUE_REGS, base, to->regs);
 	to->used = true;
-	to->ctx = queue->ctx;
-	to->id = queue->id;
+	to->queue.packets = to->packets;
+	to->queue.packet_room = NEURON_DUMP_PACKETS;
 
 	spin_lock_irq(&queue->irq_lock);
-	to->marked = queue->marked;
-	to->state = queue->state;
-	to->submitted = queue->submitted;
-	to->completed = queue->completed;
-	to->head = queue->head;
-	to->tail = queue->tail;
-	neuron_snapshot_jobs(to, queue);
-	neuron_snapshot_packets(to, queue, neuron_rd64(queue->ndev, NRN_REG_QUEUE_HEAD(queue->hw)));
+	head = neuron_rd64(queue->ndev, NRN_REG_QUEUE_HEAD(queue->hw));
+	neuron_queue_snapshot_locked(&to->queue, queue, head, NEURON_DUMP_BEFORE);
 	spin_unlock_irq(&queue->irq_lock);
 }
 
@@ -248,36 +180,13 @@ static void neuron_dump_header(struct drm_printer *p, struct neuron_device *ndev
 	drm_printf(p, "resets: %d\n", snap->resets);
 }
 
-static void neuron_dump_packet(struct drm_printer *p, u64 index,
-			       const struct neuron_raw_packet *packet)
-{
-	const u8 *bytes = (const u8 *)packet;
-	u32 i;
-
-	drm_printf(p, "packet %llu %s:", index, nrn_packet_op_name(packet->header.opcode));
-	for (i = 0; i < sizeof(*packet); i += 8)
-		drm_printf(p, " %8phN", bytes + i);
-	drm_puts(p, "\n");
-}
-
 static void neuron_dump_queue(struct drm_printer *p, u32 hw,
 			      const struct neuron_snapshot_queue *queue)
 {
-	u32 i;
-
 	drm_printf(p, "\n[queue %u]\n", hw);
-	drm_printf(p, "context: %u\nid: %u\nstate: %s%s\n", queue->ctx, queue->id,
-		   neuron_queue_state_name(queue->state), queue->marked ? ", stopped" : "");
-	drm_printf(p, "submitted: %llu\ncompleted: %llu\n", queue->submitted, queue->completed);
-	drm_printf(p, "head: %llu\ntail: %llu\n", queue->head, queue->tail);
+	neuron_queue_snapshot_print(p, &queue->queue);
 	neuron_regs_print(p, neuron_queue_regs, NEURON_QUEUE_REGS, queue->regs);
-
-	drm_printf(p, "jobs: %u\n", queue->job_count);
-	for (i = 0; i < min(queue->job_count, NEURON_DUMP_JOBS); i++)
-		drm_printf(p, "job %llu: packets %llu to %llu\n", queue->jobs[i].seqno,
-			   queue->jobs[i].first, queue->jobs[i].end - 1);
-	for (i = 0; i < queue->packet_count; i++)
-		neuron_dump_packet(p, queue->first_packet + i, &queue->packets[i]);
+	neuron_queue_snapshot_print_work(p, &queue->queue);
 }
 
 static void neuron_dump_mappings(struct drm_printer *p, const struct neuron_snapshot *snap)

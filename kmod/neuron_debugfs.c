@@ -68,6 +68,7 @@ NEURON_DEBUGFS_FILE(device);
 NEURON_DEBUGFS_FILE(hbm);
 NEURON_DEBUGFS_FILE(queues);
 NEURON_DEBUGFS_FILE(registers);
+NEURON_DEBUGFS_FILE(rings);
 NEURON_DEBUGFS_FILE(vm);
 
 static const struct {
@@ -80,6 +81,7 @@ static const struct {
 	{ "hbm", &neuron_debugfs_hbm_fops },
 	{ "queues", &neuron_debugfs_queues_fops },
 	{ "registers", &neuron_debugfs_registers_fops },
+	{ "rings", &neuron_debugfs_rings_fops },
 	{ "vm", &neuron_debugfs_vm_fops },
 };
 

@@ -24,6 +24,7 @@ void neuron_debugfs_print_client(struct drm_printer *p, struct neuron_file *nfil
 void neuron_debugfs_print_hbm(struct drm_printer *p, struct neuron_device *ndev);
 void neuron_debugfs_print_queues(struct drm_printer *p, struct neuron_device *ndev);
 void neuron_debugfs_print_registers(struct drm_printer *p, struct neuron_device *ndev);
+void neuron_debugfs_print_rings(struct drm_printer *p, struct neuron_device *ndev);
 void neuron_debugfs_print_vm(struct drm_printer *p, struct neuron_device *ndev);
 
 /* neuron_debugfs_vm.c */

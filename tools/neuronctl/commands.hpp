@@ -33,6 +33,7 @@ void add_dma(const CommandLine &line);
 void add_monitor(const CommandLine &line);
 /** queue, ring, bo, vm */
 void add_inspect(const CommandLine &line);
+void add_ring(const CommandLine &line);
 void add_doctor(const CommandLine &line);
 void add_reset(const CommandLine &line);
 void add_validate(const CommandLine &line);
