@@ -10,6 +10,7 @@
 #include <drm/drm_print.h>
 
 #include "neuron_coredump.h"
+#include "neuron_cores.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
 #include "neuron_job.h"
@@ -54,6 +55,15 @@ struct neuron_snapshot_queue {
 	u64 completed;
 	u64 head;
 	u64 tail;
+	u64 announced;
+	u64 seqno;
+	const char *mode;
+	u32 coalesce_count;
+	u32 coalesce_usecs;
+	u64 failed;
+	u32 timeout_ms;
+	u64 fault_job;
+	struct nrn_event_record fault;
 	u64 regs[NEURON_QUEUE_REGS];
 	/* @jobs: The oldest jobs in flight, of @job_count. */
 	struct neuron_snapshot_job jobs[NEURON_DUMP_JOBS];
@@ -83,6 +93,7 @@ struct neuron_snapshot {
 	u64 regs[NEURON_GLOBAL_REGS];
 	struct neuron_snapshot_ctx contexts[NRN_MAX_CONTEXTS];
 	struct neuron_snapshot_queue queues[NRN_MAX_QUEUES];
+	struct neuron_core_view cores[NRN_MAX_CORES];
 	struct neuron_vm_range mappings[NEURON_DUMP_MAPPINGS];
 	/* @mapping_count: How many there are, or negative if they could not be looked at. */
 	int mapping_count;
@@ -142,6 +153,10 @@ static void neuron_snapshot_queue(struct neuron_snapshot_queue *to, struct neuro
 	to->used = true;
 	to->ctx = queue->ctx;
 	to->id = queue->id;
+	to->mode = neuron_queue_mode_name(queue);
+	to->timeout_ms = jiffies_to_msecs(queue->timeout);
+	to->coalesce_count = queue->coalesce_count;
+	to->coalesce_usecs = queue->coalesce_usecs;
 
 	spin_lock_irq(&queue->irq_lock);
 	to->marked = queue->marked;
@@ -150,6 +165,11 @@ static void neuron_snapshot_queue(struct neuron_snapshot_queue *to, struct neuro
 	to->completed = queue->completed;
 	to->head = queue->head;
 	to->tail = queue->tail;
+	to->announced = queue->announced;
+	to->seqno = neuron_queue_retired_locked(queue);
+	to->failed = queue->failed;
+	to->fault_job = queue->fault_seqno;
+	to->fault = queue->fault;
 	neuron_snapshot_jobs(to, queue);
 	neuron_snapshot_packets(to, queue, neuron_rd64(queue->ndev, NRN_REG_QUEUE_HEAD(queue->hw)));
 	spin_unlock_irq(&queue->irq_lock);
@@ -193,6 +213,14 @@ static void neuron_snapshot_events(struct neuron_snapshot *snap, struct neuron_d
 		snap->events[i] = *neuron_events_record(ndev, tail - snap->event_count + i);
 }
 
+static void neuron_snapshot_cores(struct neuron_snapshot *snap, struct neuron_device *ndev)
+{
+	u32 core;
+
+	for (core = 0; core < ndev->info.cores; core++)
+		neuron_core_read(ndev, core, &snap->cores[core]);
+}
+
 /**
  * neuron_coredump_take() - record the state of the device
  * @ndev: Device that can be talked to; reset_sem is held for writing.
@@ -219,6 +247,7 @@ void neuron_coredump_take(struct neuron_device *ndev, const char *why, u32 ctx, 
 	neuron_regs_read(ndev, neuron_global_regs, NEURON_GLOBAL_REGS, 0, snap->regs);
 	neuron_snapshot_contexts(snap, ndev);
 	neuron_snapshot_queues(snap, ndev);
+	neuron_snapshot_cores(snap, ndev);
 	neuron_snapshot_events(snap, ndev);
 	snap->mapping_count = vm ? neuron_vm_list(vm, snap->mappings, NEURON_DUMP_MAPPINGS) : 0;
 	queue_work(system_unbound_wq, &ndev->coredump.work);
@@ -260,6 +289,18 @@ static void neuron_dump_packet(struct drm_printer *p, u64 index,
 	drm_puts(p, "\n");
 }
 
+static void neuron_dump_event(struct drm_printer *p, const char *name,
+			      const struct nrn_event_record *rec)
+{
+	drm_printf(p, "%s: %s %s context %u queue %u unit %s core %u ring %u write %u", name,
+		   nrn_event_name(le16_to_cpu(rec->kind)), nrn_fault_name(le16_to_cpu(rec->code)),
+		   le16_to_cpu(rec->ctx), le16_to_cpu(rec->queue), nrn_unit_name(rec->unit),
+		   rec->core, rec->ring, rec->write);
+	drm_printf(p, " pc %u packet %llu va %#llx info %#llx time %llu\n", le32_to_cpu(rec->pc),
+		   le64_to_cpu(rec->packet), le64_to_cpu(rec->va), le64_to_cpu(rec->info),
+		   le64_to_cpu(rec->time_ns));
+}
+
 static void neuron_dump_queue(struct drm_printer *p, u32 hw,
 			      const struct neuron_snapshot_queue *queue)
 {
@@ -268,8 +309,17 @@ static void neuron_dump_queue(struct drm_printer *p, u32 hw,
 	drm_printf(p, "\n[queue %u]\n", hw);
 	drm_printf(p, "context: %u\nid: %u\nstate: %s%s\n", queue->ctx, queue->id,
 		   neuron_queue_state_name(queue->state), queue->marked ? ", stopped" : "");
+	drm_printf(p, "mode: %s\n", queue->mode);
+	drm_printf(p, "coalesce: %u %u\n", queue->coalesce_count, queue->coalesce_usecs);
+	drm_printf(p, "timeout: %u\n", queue->timeout_ms);
+	drm_printf(p, "failed: %llu\n", queue->failed);
 	drm_printf(p, "submitted: %llu\ncompleted: %llu\n", queue->submitted, queue->completed);
 	drm_printf(p, "head: %llu\ntail: %llu\n", queue->head, queue->tail);
+	drm_printf(p, "announced: %llu\nseqno: %llu\n", queue->announced, queue->seqno);
+	if (queue->fault.code) {
+		drm_printf(p, "fault job: %llu\n", queue->fault_job);
+		neuron_dump_event(p, "fault", &queue->fault);
+	}
 	neuron_regs_print(p, neuron_queue_regs, NEURON_QUEUE_REGS, queue->regs);
 
 	drm_printf(p, "jobs: %u\n", queue->job_count);
@@ -296,25 +346,17 @@ static void neuron_dump_mappings(struct drm_printer *p, const struct neuron_snap
 	drm_printf(p, "mappings: %d\n", snap->mapping_count);
 	for (i = 0; i < min(snap->mapping_count, NEURON_DUMP_MAPPINGS); i++) {
 		map = &snap->mappings[i];
-		drm_printf(p, "%#llx +%#llx %s %s\n", map->va, map->size, map->hbm ? "hbm" : "host",
+		drm_printf(p, "%#llx +%#llx %s %s", map->va, map->size, map->hbm ? "hbm" : "host",
 			   map->read_only ? "ro" : "rw");
+		drm_printf(p, " buffer=%llu offset=%#llx pid=%d comm=%s\n", map->buffer,
+			   map->offset, map->pid, map->comm);
 	}
-}
-
-static void neuron_dump_event(struct drm_printer *p, u32 index, const struct nrn_event_record *rec)
-{
-	drm_printf(p, "event %u: %s %s context %u queue %u unit %s core %u ring %u write %u", index,
-		   nrn_event_name(le16_to_cpu(rec->kind)), nrn_fault_name(le16_to_cpu(rec->code)),
-		   le16_to_cpu(rec->ctx), le16_to_cpu(rec->queue), nrn_unit_name(rec->unit),
-		   rec->core, rec->ring, rec->write);
-	drm_printf(p, " pc %u packet %llu va %#llx info %#llx time %llu\n", le32_to_cpu(rec->pc),
-		   le64_to_cpu(rec->packet), le64_to_cpu(rec->va), le64_to_cpu(rec->info),
-		   le64_to_cpu(rec->time_ns));
 }
 
 static void neuron_dump(struct drm_printer *p, struct neuron_device *ndev,
 			const struct neuron_snapshot *snap)
 {
+	char name[24];
 	u32 i;
 
 	neuron_dump_header(p, ndev, snap);
@@ -334,11 +376,17 @@ static void neuron_dump(struct drm_printer *p, struct neuron_device *ndev,
 		if (snap->queues[i].used)
 			neuron_dump_queue(p, i, &snap->queues[i]);
 
+	for (i = 0; i < ndev->info.cores; i++)
+		neuron_core_print(p, i, &snap->cores[i]);
+
 	neuron_dump_mappings(p, snap);
 
 	drm_puts(p, "\n[events]\n");
-	for (i = 0; i < snap->event_count; i++)
-		neuron_dump_event(p, snap->event_tail - snap->event_count + i, &snap->events[i]);
+	for (i = 0; i < snap->event_count; i++) {
+		snprintf(name, sizeof(name), "event %u",
+			 snap->event_tail - snap->event_count + i);
+		neuron_dump_event(p, name, &snap->events[i]);
+	}
 	drm_puts(p, "\n[end]\n");
 }
 
