@@ -12,9 +12,9 @@
 
 #include <neuron/command_list.hpp>
 
-#include "../support/files.hpp"
 #include "commands.hpp"
 #include "decode.hpp"
+#include "explain/coredump_file.hpp"
 #include "system.hpp"
 #include "terminal.hpp"
 
@@ -183,38 +183,6 @@ Outcome<void> show_queue(const Global &global, const Options &options) {
 
 // ---- rings
 
-struct DumpFile {
-    std::string name;
-    std::string text;
-};
-
-constexpr std::string_view dump_magic = "neuron_accel coredump ";
-
-Outcome<DumpFile> find_dump(const Options &options) {
-    if (!options.file.empty()) {
-        const auto bytes = neuron::support::read_file(options.file);
-        if (!bytes)
-            return tl::unexpected(input_error(bytes.error()));
-        std::string text(reinterpret_cast<const char *>(bytes->data()), bytes->size());
-        if (!text.starts_with(dump_magic))
-            return tl::unexpected(usage_error(fmt::format("{}: not a coredump of neuron_accel", options.file)));
-        return DumpFile{options.file, std::move(text)};
-    }
-    const auto entries = sys::list("/sys/class/devcoredump");
-    for (const std::string &entry : entries) {
-        const std::string name = "/sys/class/devcoredump/" + entry + "/data";
-        if (auto text = sys::read(name); text && text->starts_with(dump_magic))
-            return DumpFile{name, std::move(*text)};
-    }
-    const bool blind = geteuid() != 0 && entries.size() > 1; // there is always one entry, "disabled"
-    if (blind)
-        return tl::unexpected(with_hint({Exit::failed, "permission_denied", "only root can read coredumps", {}, {}},
-                                        "run as root, e.g. with sudo"));
-    return tl::unexpected(with_hint({Exit::failed, "not_found", "there is no coredump of the device", {}, {}},
-                                    "time-outs and resets leave one for five minutes, faults if coredump_on_fault of "
-                                    "the device is 1; --file reads a saved one"));
-}
-
 // "packet 17 COPY: 0200000000000000 ...": the bytes, in the order of memory.
 std::optional<neuron::Packet> packet_of(const std::string &line) {
     std::string hex = line.substr(line.find(':') + 1);
@@ -236,7 +204,7 @@ public:
     explicit RingDump(const Options &options) : options_(options) {}
 
     Outcome<void> run(const Global &global) {
-        const auto dump = find_dump(options_);
+        const auto dump = explain::find_coredump(options_.file);
         if (!dump)
             return tl::unexpected(dump.error());
         for (const std::string &line : sys::lines(dump->text))

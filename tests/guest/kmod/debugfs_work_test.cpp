@@ -87,7 +87,8 @@ void what_a_fault_has_halted_is_shown(void **) {
     program.add(Engine::ACT, spec::InsnNop{.header = sync(spec::WaitOp::GE, 7, 1)}).add(Engine::ACT, spec::InsnEnd{});
     assert_int_equal(file.run(queue.queue_id, job_of(program.launch(file, 1, {}))), -EIO);
     const auto text = slurp(debugfs("cores"));
-    assert_non_null(std::strstr(text.c_str(), "engine ACT: state=HALTED pc=0 retired=0 transfers=0 wait=GE semaphore=7 value=1 is=0"));
+    assert_non_null(std::strstr(
+        text.c_str(), "engine ACT: state=HALTED pc=0 retired=0 transfers=0 wait=GE semaphore=7 value=1 is=0"));
     const auto line = records_with("queues", "ctx", context_of(file).context).at(0);
     assert_string_equal(line.text("fault").c_str(), "DEADLOCK");
     assert_string_equal(line.text("fault_unit").c_str(), "ACT");
@@ -108,8 +109,8 @@ struct Piece {
 std::vector<Piece> pieces() {
     std::vector<Piece> out;
     for (const Record &record : records("dma"))
-        out.push_back({std::stoull(record.words.at(0), nullptr, 0), std::stoull(record.words.at(1).substr(1), nullptr, 0),
-                       record.number("phys"), record});
+        out.push_back({std::stoull(record.words.at(0), nullptr, 0),
+                       std::stoull(record.words.at(1).substr(1), nullptr, 0), record.number("phys"), record});
     return out;
 }
 
@@ -239,12 +240,9 @@ void submissions_without_room_are_told(void **) {
 
 int main() {
     const CMUnitTest tests[] = {
-        cmocka_unit_test(cores_show_who_waits_and_who_runs),
-        cmocka_unit_test(what_a_fault_has_halted_is_shown),
-        cmocka_unit_test(buffers_have_names_everywhere),
-        cmocka_unit_test(memory_of_the_driver_is_told),
-        cmocka_unit_test(submissions_that_wait_are_told),
-        cmocka_unit_test(submissions_without_room_are_told),
+        cmocka_unit_test(cores_show_who_waits_and_who_runs), cmocka_unit_test(what_a_fault_has_halted_is_shown),
+        cmocka_unit_test(buffers_have_names_everywhere),     cmocka_unit_test(memory_of_the_driver_is_told),
+        cmocka_unit_test(submissions_that_wait_are_told),    cmocka_unit_test(submissions_without_room_are_told),
     };
     return cmocka_run_group_tests_name("kmod debugfs of work", tests, nullptr, nullptr);
 }
