@@ -27,6 +27,13 @@ T unpacked(const neuron::InstructionBytes &bytes) {
     return spec::unpack<T>(std::span(bytes).template first<T::BYTES>());
 }
 
+// The disassembler aligns columns.
+std::string one_blank(std::string text) {
+    const auto both_blank = [](char a, char b) { return a == ' ' && b == ' '; };
+    text.erase(std::unique(text.begin(), text.end(), both_blank), text.end());
+    return text;
+}
+
 Outcome<ProgramView> assembled(const std::string &path, const std::vector<std::string> &definitions) {
     const auto bytes = neuron::support::read_file(path);
     if (!bytes)
@@ -89,7 +96,8 @@ std::string ProgramView::place(spec::Engine engine, std::uint32_t pc) const {
         out += text + ", ";
     if (const std::uint32_t at = line(engine, pc); at != 0)
         out += fmt::format("line {} of ", at);
-    const std::string text = assembler::instruction_text(bytes_of(image_, engine, pc), image_, engine);
+    const std::string text =
+        one_blank(assembler::instruction_text(bytes_of(image_, engine, pc), image_, engine));
     return out + fmt::format("{}: {})", name_, text.empty() ? "no instruction" : text);
 }
 
