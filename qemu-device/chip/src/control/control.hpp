@@ -142,6 +142,7 @@ private:
     std::optional<std::uint32_t> config_error_locked(std::uint32_t index) const;
     void fault_locked(std::uint32_t index, const FaultInfo &info);
     void post_locked(std::uint32_t index, const FaultInfo &info);
+    void stop_busy_time_locked(QueueControl &queue);
     void rest_locked(std::uint32_t index);
     PowerModel::Work work_locked(std::uint64_t now_ns) const;
     /// Before the load of the chip changes.
