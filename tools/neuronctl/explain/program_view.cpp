@@ -96,8 +96,7 @@ std::string ProgramView::place(spec::Engine engine, std::uint32_t pc) const {
         out += text + ", ";
     if (const std::uint32_t at = line(engine, pc); at != 0)
         out += fmt::format("line {} of ", at);
-    const std::string text =
-        one_blank(assembler::instruction_text(bytes_of(image_, engine, pc), image_, engine));
+    const std::string text = one_blank(assembler::instruction_text(bytes_of(image_, engine, pc), image_, engine));
     return out + fmt::format("{}: {})", name_, text.empty() ? "no instruction" : text);
 }
 
