@@ -8,6 +8,7 @@
  * distributions move things between versions.
  */
 
+#include <linux/dma-fence.h>
 #include <linux/hrtimer.h>
 #include <linux/io_uring/cmd.h>
 #include <linux/mm.h>
@@ -64,6 +65,25 @@ static inline bool vma_is_cow_mapping(const struct vm_area_struct *vma)
 #define dma_fence_init64 dma_fence_init
 #else
 #define NEURON_FENCE_SEQNO64
+#endif
+
+/*
+ * neuron_fence_driver(), neuron_fence_timeline(): whose fence it is. Names go with their module, so
+ * later kernels ask for RCU.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+static inline const char *neuron_fence_driver(struct dma_fence *fence)
+{
+	return fence->ops->get_driver_name(fence);
+}
+
+static inline const char *neuron_fence_timeline(struct dma_fence *fence)
+{
+	return fence->ops->get_timeline_name(fence);
+}
+#else
+#define neuron_fence_driver(fence)   ((__force const char *)dma_fence_driver_name(fence))
+#define neuron_fence_timeline(fence) ((__force const char *)dma_fence_timeline_name(fence))
 #endif
 
 /* Timers get their function at their birth. */

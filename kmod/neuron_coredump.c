@@ -10,6 +10,7 @@
 #include <drm/drm_print.h>
 
 #include "neuron_coredump.h"
+#include "neuron_cores.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
 #include "neuron_queue.h"
@@ -62,6 +63,7 @@ struct neuron_snapshot {
 	u64 regs[NEURON_GLOBAL_REGS];
 	struct neuron_snapshot_ctx contexts[NRN_MAX_CONTEXTS];
 	struct neuron_snapshot_queue queues[NRN_MAX_QUEUES];
+	struct neuron_core_view cores[NRN_MAX_CORES];
 	struct neuron_vm_range mappings[NEURON_DUMP_MAPPINGS];
 	/* @mapping_count: How many there are, or negative if they could not be looked at. */
 	int mapping_count;
@@ -125,6 +127,14 @@ static void neuron_snapshot_events(struct neuron_snapshot *snap, struct neuron_d
 		snap->events[i] = *neuron_events_record(ndev, tail - snap->event_count + i);
 }
 
+static void neuron_snapshot_cores(struct neuron_snapshot *snap, struct neuron_device *ndev)
+{
+	u32 core;
+
+	for (core = 0; core < ndev->info.cores; core++)
+		neuron_core_read(ndev, core, &snap->cores[core]);
+}
+
 /**
  * neuron_coredump_take() - record the state of the device
  * @ndev: Device that can be talked to; reset_sem is held for writing.
@@ -151,6 +161,7 @@ void neuron_coredump_take(struct neuron_device *ndev, const char *why, u32 ctx, 
 	neuron_regs_read(ndev, neuron_global_regs, NEURON_GLOBAL_REGS, 0, snap->regs);
 	neuron_snapshot_contexts(snap, ndev);
 	neuron_snapshot_queues(snap, ndev);
+	neuron_snapshot_cores(snap, ndev);
 	neuron_snapshot_events(snap, ndev);
 	snap->mapping_count = vm ? neuron_vm_list(vm, snap->mappings, NEURON_DUMP_MAPPINGS) : 0;
 	queue_work(system_unbound_wq, &ndev->coredump.work);
@@ -205,25 +216,17 @@ static void neuron_dump_mappings(struct drm_printer *p, const struct neuron_snap
 	drm_printf(p, "mappings: %d\n", snap->mapping_count);
 	for (i = 0; i < min(snap->mapping_count, NEURON_DUMP_MAPPINGS); i++) {
 		map = &snap->mappings[i];
-		drm_printf(p, "%#llx +%#llx %s %s\n", map->va, map->size, map->hbm ? "hbm" : "host",
+		drm_printf(p, "%#llx +%#llx %s %s", map->va, map->size, map->hbm ? "hbm" : "host",
 			   map->read_only ? "ro" : "rw");
+		drm_printf(p, " buffer=%llu offset=%#llx pid=%d comm=%s\n", map->buffer,
+			   map->offset, map->pid, map->comm);
 	}
-}
-
-static void neuron_dump_event(struct drm_printer *p, u32 index, const struct nrn_event_record *rec)
-{
-	drm_printf(p, "event %u: %s %s context %u queue %u unit %s core %u ring %u write %u", index,
-		   nrn_event_name(le16_to_cpu(rec->kind)), nrn_fault_name(le16_to_cpu(rec->code)),
-		   le16_to_cpu(rec->ctx), le16_to_cpu(rec->queue), nrn_unit_name(rec->unit),
-		   rec->core, rec->ring, rec->write);
-	drm_printf(p, " pc %u packet %llu va %#llx info %#llx time %llu\n", le32_to_cpu(rec->pc),
-		   le64_to_cpu(rec->packet), le64_to_cpu(rec->va), le64_to_cpu(rec->info),
-		   le64_to_cpu(rec->time_ns));
 }
 
 static void neuron_dump(struct drm_printer *p, struct neuron_device *ndev,
 			const struct neuron_snapshot *snap)
 {
+	char name[24];
 	u32 i;
 
 	neuron_dump_header(p, ndev, snap);
@@ -243,11 +246,17 @@ static void neuron_dump(struct drm_printer *p, struct neuron_device *ndev,
 		if (snap->queues[i].used)
 			neuron_dump_queue(p, i, &snap->queues[i]);
 
+	for (i = 0; i < ndev->info.cores; i++)
+		neuron_core_print(p, i, &snap->cores[i]);
+
 	neuron_dump_mappings(p, snap);
 
 	drm_puts(p, "\n[events]\n");
-	for (i = 0; i < snap->event_count; i++)
-		neuron_dump_event(p, snap->event_tail - snap->event_count + i, &snap->events[i]);
+	for (i = 0; i < snap->event_count; i++) {
+		snprintf(name, sizeof(name), "event %u",
+			 snap->event_tail - snap->event_count + i);
+		neuron_event_print(p, name, &snap->events[i]);
+	}
 	drm_puts(p, "\n[end]\n");
 }
 

@@ -64,11 +64,14 @@ static int neuron_debugfs_show(struct seq_file *m,
 
 NEURON_DEBUGFS_FILE(buffers);
 NEURON_DEBUGFS_FILE(clients);
+NEURON_DEBUGFS_FILE(cores);
 NEURON_DEBUGFS_FILE(device);
+NEURON_DEBUGFS_FILE(dma);
 NEURON_DEBUGFS_FILE(hbm);
 NEURON_DEBUGFS_FILE(queues);
 NEURON_DEBUGFS_FILE(registers);
 NEURON_DEBUGFS_FILE(rings);
+NEURON_DEBUGFS_FILE(stalls);
 NEURON_DEBUGFS_FILE(vm);
 
 static const struct {
@@ -77,11 +80,14 @@ static const struct {
 } neuron_debugfs_files[] = {
 	{ "buffers", &neuron_debugfs_buffers_fops },
 	{ "clients", &neuron_debugfs_clients_fops },
+	{ "cores", &neuron_debugfs_cores_fops },
 	{ "device", &neuron_debugfs_device_fops },
+	{ "dma", &neuron_debugfs_dma_fops },
 	{ "hbm", &neuron_debugfs_hbm_fops },
 	{ "queues", &neuron_debugfs_queues_fops },
 	{ "registers", &neuron_debugfs_registers_fops },
 	{ "rings", &neuron_debugfs_rings_fops },
+	{ "stalls", &neuron_debugfs_stalls_fops },
 	{ "vm", &neuron_debugfs_vm_fops },
 };
 

@@ -60,9 +60,10 @@ struct neuron_queue;
  *           drm_device.event_lock     files that listen to events, and their events
  *           neuron_ras.lock           error counters
  *     neuron_device.bo_list_lock      list of all buffers
+ *     neuron_device.stalls_lock       who waits in a submission
  *     neuron_device.users (xa_lock)   users and what is charged to them
  *
- * Nothing is taken inside the last two.
+ * Nothing is taken inside the last three.
  *
  * Fences complete through the interrupt handlers, the event thread and the watchdog. They take
  * reset_sem and what is below it. So while one of these locks is held, no memory may be allocated,
@@ -204,6 +205,10 @@ struct neuron_device {
 	/* @user_limits: What each may have at most; written by the administrator at any time. */
 	u64 user_limits[NEURON_RESOURCES];
 
+	/* @stalls_lock: Protects @stalls, &struct neuron_stall of who waits in a submission. */
+	spinlock_t stalls_lock;
+	struct list_head stalls;
+
 	/* @files_lock: Protects @files. */
 	struct mutex files_lock;
 	struct list_head files;
@@ -217,6 +222,9 @@ struct neuron_device {
 	struct mutex bo_list_lock;
 	/* @bo_list: All buffers that somebody has, or has had, a handle to. */
 	struct list_head bo_list;
+
+	/* @bo_serial: Buffers that there have been. */
+	atomic64_t bo_serial;
 
 	/* @bos_lock: Protects @bos and the DMA mappings of the buffers in it. */
 	struct mutex bos_lock;

@@ -428,6 +428,8 @@ static int neuron_init_software(struct neuron_device *ndev)
 	init_rwsem(&ndev->reset_sem);
 	init_completion(&ndev->quiesced);
 	spin_lock_init(&ndev->queues_lock);
+	spin_lock_init(&ndev->stalls_lock);
+	INIT_LIST_HEAD(&ndev->stalls);
 	INIT_LIST_HEAD(&ndev->files);
 	INIT_LIST_HEAD(&ndev->bos);
 	INIT_LIST_HEAD(&ndev->bo_list);

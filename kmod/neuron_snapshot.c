@@ -82,10 +82,19 @@ void neuron_queue_snapshot_locked(struct neuron_queue_snapshot *to, struct neuro
 	to->id = queue->id;
 	to->ring_log2 = queue->ring_log2;
 	to->state = queue->state;
+	to->mode = neuron_queue_mode_name(queue);
+	to->timeout_ms = jiffies_to_msecs(queue->timeout);
+	to->coalesce_count = queue->coalesce_count;
+	to->coalesce_usecs = queue->coalesce_usecs;
 	to->submitted = queue->submitted;
 	to->completed = queue->completed;
 	to->head = queue->user ? queue->completed : queue->head;
 	to->tail = queue->user ? queue->submitted : queue->tail;
+	to->announced = queue->announced;
+	to->seqno = neuron_queue_retired_locked(queue);
+	to->failed = queue->failed;
+	to->fault_job = queue->fault_seqno;
+	to->fault = queue->fault;
 	to->at = neuron_ring_is_possible(queue->ring_log2, hw_head, to->tail) ? hw_head : to->head;
 	neuron_snapshot_jobs(to, queue);
 	neuron_snapshot_packets(to, queue, before);
@@ -179,13 +188,40 @@ int neuron_queue_snapshot_user(struct neuron_queue_snapshot *to, struct neuron_d
 	return ret;
 }
 
+/**
+ * neuron_event_print() - a line for an event record
+ * @p: Where to.
+ * @name: What the line begins with.
+ * @rec: Record, as the device has written it.
+ */
+void neuron_event_print(struct drm_printer *p, const char *name,
+			const struct nrn_event_record *rec)
+{
+	drm_printf(p, "%s: %s %s context %u queue %u unit %s core %u ring %u write %u", name,
+		   nrn_event_name(le16_to_cpu(rec->kind)), nrn_fault_name(le16_to_cpu(rec->code)),
+		   le16_to_cpu(rec->ctx), le16_to_cpu(rec->queue), nrn_unit_name(rec->unit),
+		   rec->core, rec->ring, rec->write);
+	drm_printf(p, " pc %u packet %llu va %#llx info %#llx time %llu\n", le32_to_cpu(rec->pc),
+		   le64_to_cpu(rec->packet), le64_to_cpu(rec->va), le64_to_cpu(rec->info),
+		   le64_to_cpu(rec->time_ns));
+}
+
 /* Whose it is, how it is, and how far. */
 void neuron_queue_snapshot_print(struct drm_printer *p, const struct neuron_queue_snapshot *snap)
 {
 	drm_printf(p, "context: %u\nid: %u\nstate: %s%s\n", snap->ctx, snap->id,
 		   neuron_queue_state_name(snap->state), snap->marked ? ", stopped" : "");
+	drm_printf(p, "mode: %s\n", snap->mode);
+	drm_printf(p, "coalesce: %u %u\n", snap->coalesce_count, snap->coalesce_usecs);
+	drm_printf(p, "timeout: %u\n", snap->timeout_ms);
+	drm_printf(p, "failed: %llu\n", snap->failed);
 	drm_printf(p, "submitted: %llu\ncompleted: %llu\n", snap->submitted, snap->completed);
 	drm_printf(p, "head: %llu\ntail: %llu\n", snap->head, snap->tail);
+	drm_printf(p, "announced: %llu\nseqno: %llu\n", snap->announced, snap->seqno);
+	if (snap->fault.code) {
+		drm_printf(p, "fault job: %llu\n", snap->fault_job);
+		neuron_event_print(p, "fault", &snap->fault);
+	}
 }
 
 static void neuron_snapshot_print_packet(struct drm_printer *p, u64 index,

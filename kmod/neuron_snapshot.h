@@ -30,11 +30,22 @@ struct neuron_queue_snapshot {
 	u32 id;
 	u32 ring_log2;
 	enum drm_neuron_queue_state state;
+	const char *mode;
+	u32 timeout_ms;
+	u32 coalesce_count;
+	u32 coalesce_usecs;
 	u64 submitted;
 	u64 completed;
 	/* @head, @tail: Packets, as far as the driver has seen them retired and knows of them. */
 	u64 head;
 	u64 tail;
+	/* @announced: Packets that the doorbell told of. @seqno: Those that the device wrote back. */
+	u64 announced;
+	u64 seqno;
+	/* @failed: The job that the queue was stopped in. @fault_job: That of @fault. */
+	u64 failed;
+	u64 fault_job;
+	struct nrn_event_record fault;
 	/* @at: The packet that the device is at. */
 	u64 at;
 	/* @jobs: The oldest jobs in flight, of @job_count. */
@@ -55,5 +66,7 @@ int neuron_queue_snapshot_user(struct neuron_queue_snapshot *to, struct neuron_d
 void neuron_queue_snapshot_print(struct drm_printer *p, const struct neuron_queue_snapshot *snap);
 void neuron_queue_snapshot_print_work(struct drm_printer *p,
 				      const struct neuron_queue_snapshot *snap);
+void neuron_event_print(struct drm_printer *p, const char *name,
+			const struct nrn_event_record *rec);
 
 #endif /* __NEURON_SNAPSHOT_H__ */

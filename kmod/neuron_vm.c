@@ -376,6 +376,7 @@ int neuron_vm_map_own(struct neuron_file *nfile, struct neuron_own_mapping *own,
 {
 	int ret;
 
+	own->sgt = sgt;
 	own->write = write;
 	mutex_lock(&nfile->vm.lock);
 	ret = neuron_vm_map_own_locked(nfile, own, sgt, bytes);
@@ -408,6 +409,22 @@ void neuron_vm_unmap_own(struct neuron_file *nfile, struct neuron_own_mapping *o
 	mutex_unlock(&vm->lock);
 }
 
+static void neuron_vm_range_fill(struct neuron_vm_range *range, const struct neuron_mapping *map)
+{
+	const struct neuron_bo *bo = map->bo;
+
+	*range = (struct neuron_vm_range){
+		.va = map->node.start,
+		.size = map->node.size,
+		.hbm = bo->placement == DRM_NEURON_PLACE_HBM,
+		.read_only = map->read_only,
+		.buffer = bo->serial,
+		.offset = map->bo_offset,
+		.pid = bo->pid,
+	};
+	memcpy(range->comm, bo->comm, sizeof(range->comm));
+}
+
 /**
  * neuron_vm_list() - what is mapped, for a coredump
  * @vm: Address space.
@@ -430,12 +447,7 @@ int neuron_vm_list(struct neuron_vm *vm, struct neuron_vm_range *ranges, u32 max
 	drm_mm_for_each_node(node, &vm->mm) {
 		map = container_of(node, struct neuron_mapping, node);
 		if (count < max)
-			ranges[count] = (struct neuron_vm_range){
-				.va = node->start,
-				.size = node->size,
-				.hbm = map->bo->placement == DRM_NEURON_PLACE_HBM,
-				.read_only = map->read_only,
-			};
+			neuron_vm_range_fill(&ranges[count], map);
 		count++;
 	}
 	mutex_unlock(&vm->lock);

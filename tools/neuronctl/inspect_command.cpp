@@ -12,6 +12,7 @@
 
 #include "commands.hpp"
 #include "decode.hpp"
+#include "explain/coredump_file.hpp"
 #include "system.hpp"
 #include "terminal.hpp"
 

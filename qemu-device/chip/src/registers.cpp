@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "registers.hpp"
 
+#include "core/core.hpp"
+
 namespace neuron::chip {
 
 namespace {
@@ -116,6 +118,8 @@ void Registers::serialize(Archive &archive) {
 // ---- reads ----------------------------------------------------------------------------------------------------------
 
 std::uint64_t Registers::load(const spec::RegisterRef &where) {
+    if (where.desc->offset >= spec::BLOCK_CORE_OFFSET)
+        return load_core(where);
     if (where.desc->offset >= spec::BLOCK_QUEUE_OFFSET)
         return load_queue(where);
     if (where.desc->offset >= spec::BLOCK_CTX_OFFSET)
@@ -182,6 +186,26 @@ std::uint64_t Registers::load_queue(const spec::RegisterRef &where) {
     case reg::QUEUE_CORE_NS(0): return control_.queue_core_ns(index);
     case reg::QUEUE_PROGRESS(0): return control_.queue(index).progress.load(std::memory_order_relaxed);
     default: return where.desc->reset;
+    }
+}
+
+// These blocks are the last ones, and can only be read.
+std::uint64_t Registers::load_core(const spec::RegisterRef &where) const {
+    const bool semaphore = where.desc->offset == reg::SEMAPHORE_VALUE(0);
+    const bool whole = where.desc->offset == reg::CORE_STATUS(0);
+    const std::uint32_t per_core = whole ? 1 : semaphore ? spec::SEMAPHORES : spec::ENGINE_COUNT;
+    if (where.index / per_core >= cores_.size())
+        return 0;
+    const Core &core = cores_[where.index / per_core];
+    const auto engine = static_cast<spec::Engine>(where.index % per_core);
+    switch (where.desc->offset) {
+    case reg::CORE_STATUS(0): return core.status();
+    case reg::SEMAPHORE_VALUE(0): return core.semaphore(static_cast<std::uint8_t>(where.index % per_core));
+    case reg::ENGINE_STATUS(0): return core.engine_status(engine);
+    case reg::ENGINE_PC(0): return core.engine_pc(engine);
+    case reg::ENGINE_WAIT_VALUE(0): return core.engine_wait_value(engine);
+    case reg::ENGINE_RETIRED(0): return core.engine_retired(engine);
+    default: return 0;
     }
 }
 

@@ -12,23 +12,27 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <mutex>
 
 namespace neuron::chip {
+
+class Core;
 
 /// BAR REGS and BAR DOORBELLS. The contract's register table says what exists, how wide it is and who may write; here is
 /// only what each register does. Any thread; never waits for an engine, never calls back.
 class Registers {
 public:
     Registers(const ChipInfo &info, Executor &executor, Control &control, EventRing &events, Coalescer &coalescer,
-              Scrubber &scrubber, const DeviceClock &clock, std::function<void()> reset)
+              Scrubber &scrubber, const std::deque<Core> &cores, const DeviceClock &clock, std::function<void()> reset)
         : info_(info),
           executor_(executor),
           control_(control),
           events_(events),
           coalescer_(coalescer),
           scrubber_(scrubber),
+          cores_(cores),
           clock_(clock),
           reset_(std::move(reset)) {}
 
@@ -43,6 +47,7 @@ private:
     std::uint64_t load(const spec::RegisterRef &where);
     std::uint64_t load_context(const spec::RegisterRef &where);
     std::uint64_t load_queue(const spec::RegisterRef &where);
+    std::uint64_t load_core(const spec::RegisterRef &where) const;
     /// These return false when the register may not be written in the present state.
     bool store(const spec::RegisterRef &where, std::uint64_t value);
     bool store_context(const spec::RegisterRef &where, std::uint64_t value);
@@ -58,6 +63,7 @@ private:
     EventRing &events_;
     Coalescer &coalescer_;
     Scrubber &scrubber_;
+    const std::deque<Core> &cores_;
     const DeviceClock &clock_;
     const std::function<void()> reset_;
     std::atomic<std::uint32_t> bad_{0}; ///< BAD_REGISTER

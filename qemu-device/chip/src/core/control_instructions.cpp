@@ -220,7 +220,7 @@ Sequencer::Executed Sequencer::core_barrier(Launch &launch, const spec::InsnCore
     }
     const spec::InstructionHeader take{.wait_op = spec::WaitOp::TAKE, .wait_sem = insn.sem, .wait_value = others};
     watch_.waiting(take);
-    const bool met = settle(core_.sync().wait(engine_, take, pc_));
+    const bool met = settle(core_.sync().wait(engine_, take, pc()));
     barrier_told_ = !met;
     if (met)
         watch_.waited(take);
@@ -228,7 +228,7 @@ Sequencer::Executed Sequencer::core_barrier(Launch &launch, const spec::InsnCore
 }
 
 Sequencer::Executed Sequencer::drain() {
-    if (!settle(core_.sync().drain(engine_, pc_)))
+    if (!settle(core_.sync().drain(engine_, pc())))
         return Flow::PARK;
     watch_.drained();
     return Flow::NEXT;

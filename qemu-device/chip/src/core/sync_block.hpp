@@ -72,19 +72,35 @@ public:
     /// The lowest engine that waits in vain, if any does.
     std::optional<Waiter> first_waiter() const;
 
+    /// What registers show of a sequencer.
+    struct View {
+        bool waits;      ///< now, or when it was halted
+        bool drain;      ///< for transfers, not for a semaphore
+        spec::WaitOp op; ///< NONE unless it waits for a semaphore
+        std::uint8_t semaphore;
+        std::uint32_t value;
+        std::uint32_t transfers;
+    };
+    View view(spec::Engine engine) const;
+    std::uint32_t semaphore(std::uint8_t index) const;
+
     /// Nobody is at work.
     void clear();
     /// Semaphores and waits. Reading, what else there is follows from who is at work: the sequencers of `engines` (bits),
-    /// and transfers.
-    void serialize(Archive &archive, std::uint32_t engines, const Transfers &in_flight, Census &census);
+    /// and transfers. `census` of nullptr: nobody is.
+    void serialize(Archive &archive, std::uint32_t engines, const Transfers &in_flight, Census *census);
     /// How the census counts this core.
-    bool ended() const { return ended_; }
+    bool ended() const {
+        const std::lock_guard lock(mutex_);
+        return ended_;
+    }
     bool active() const { return active_; }
 
 private:
     struct Wait {
         bool active = false;
-        bool drain = false; ///< for transfers, not for a semaphore
+        bool halted = false; ///< it was active when the sequencer was halted
+        bool drain = false;  ///< for transfers, not for a semaphore
         spec::WaitOp op{};
         std::uint8_t semaphore = 0;
         std::uint32_t value = 0;

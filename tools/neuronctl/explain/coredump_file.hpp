@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file
+ * Where coredumps are: in files, or in the kernel.
+ */
+#pragma once
+
+#include <string>
+
+#include "../report.hpp"
+
+namespace neuronctl::explain {
+
+struct DumpText {
+    std::string name; ///< Of the file.
+    std::string text;
+};
+
+/** That file, or if it is empty the coredump of a device that the kernel holds. */
+Outcome<DumpText> find_coredump(const std::string &file);
+
+} // namespace neuronctl::explain
