@@ -14,6 +14,7 @@
 #include "neuron_irq.h"
 #include "neuron_job.h"
 #include "neuron_queue.h"
+#include "neuron_recorder.h"
 #include "neuron_regs.h"
 #include "neuron_reset.h"
 #include "neuron_ring.h"
@@ -90,6 +91,9 @@ struct neuron_snapshot {
 	struct nrn_event_record events[NEURON_DUMP_EVENTS];
 	u32 event_count;
 	u32 event_tail;
+	/* @records: The newest of the flight recorder. */
+	struct neuron_raw_record records[NEURON_RECORDER_NEWEST];
+	u32 record_count;
 };
 
 /* The ring may be gone already, and the device may say anything. */
@@ -220,6 +224,7 @@ void neuron_coredump_take(struct neuron_device *ndev, const char *why, u32 ctx, 
 	neuron_snapshot_contexts(snap, ndev);
 	neuron_snapshot_queues(snap, ndev);
 	neuron_snapshot_events(snap, ndev);
+	snap->record_count = neuron_recorder_newest(ndev, snap->records, NEURON_RECORDER_NEWEST);
 	snap->mapping_count = vm ? neuron_vm_list(vm, snap->mappings, NEURON_DUMP_MAPPINGS) : 0;
 	queue_work(system_unbound_wq, &ndev->coredump.work);
 }
@@ -339,6 +344,8 @@ static void neuron_dump(struct drm_printer *p, struct neuron_device *ndev,
 	drm_puts(p, "\n[events]\n");
 	for (i = 0; i < snap->event_count; i++)
 		neuron_dump_event(p, snap->event_tail - snap->event_count + i, &snap->events[i]);
+	drm_puts(p, "\n[recorder]\n");
+	neuron_recorder_print(p, snap->records, snap->record_count);
 	drm_puts(p, "\n[end]\n");
 }
 

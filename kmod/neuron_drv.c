@@ -559,6 +559,9 @@ static int neuron_probe_device(struct neuron_device *ndev)
 	if (ret)
 		return ret;
 	neuron_users_set_defaults(ndev);
+	ret = neuron_recorder_init(ndev);
+	if (ret)
+		return ret;
 	return neuron_hbm_init(ndev);
 }
 

@@ -28,7 +28,7 @@ extern "C" {
 
 /** Version of this interface; neuron_chip_create() refuses another major. */
 #define NEURON_CHIP_ABI_MAJOR 1
-#define NEURON_CHIP_ABI_MINOR 2
+#define NEURON_CHIP_ABI_MINOR 3
 
 struct neuron_chip;
 
@@ -101,7 +101,15 @@ struct neuron_chip_config {
      * creation fails if the host lacks it, or while another chip runs with another one.
      */
     const char *simd;
+    /**
+     * Records that the flight recorder holds: a power of two from 64 to 1048576; 0: 65536. A record has 64 bytes.
+     * NEURON_CHIP_RECORDER_OFF: there is no recorder. Since minor 3.
+     */
+    uint32_t recorder_records;
 };
+
+/** For @ref neuron_chip_config::recorder_records. */
+#define NEURON_CHIP_RECORDER_OFF UINT32_MAX
 
 /**
  * Create a chip. @p ops is copied; @p opaque must outlive the chip.
@@ -187,6 +195,15 @@ int neuron_chip_set_test_fault(struct neuron_chip *chip, uint32_t faults);
  */
 void neuron_chip_pause(struct neuron_chip *chip);
 void neuron_chip_resume(struct neuron_chip *chip);
+
+/**
+ * Read records of the flight recorder (spec/recorder.toml), as they are in host memory after REC_OP_DUMP. Records from number
+ * *@p first on are written one after the other to @p records, as many as are there and fit into @p size bytes; *@p first becomes
+ * the number to go on with. Records that are not there any more are skipped: each one says its own number. Nothing waits.
+ *
+ * @return how many; 0: there is none from *@p first on. Since minor 3.
+ */
+size_t neuron_chip_read_records(struct neuron_chip *chip, uint64_t *first, void *records, size_t size);
 
 /** Take or give exactly @p size bytes of a stream. Returns 0, or a negative errno. */
 typedef int (*neuron_chip_write_fn)(void *opaque, const void *data, size_t size);

@@ -7,6 +7,8 @@
 #include "control/control.hpp"
 #include "control/events.hpp"
 #include "control/scrubber.hpp"
+#include "recorder/commands.hpp"
+#include "recorder/recorder.hpp"
 
 #include <neuron/spec.hpp>
 
@@ -22,13 +24,16 @@ namespace neuron::chip {
 class Registers {
 public:
     Registers(const ChipInfo &info, Executor &executor, Control &control, EventRing &events, Coalescer &coalescer,
-              Scrubber &scrubber, const DeviceClock &clock, std::function<void()> reset)
+              Scrubber &scrubber, Recorder &recorder, RecorderCommands &commands, const DeviceClock &clock,
+              std::function<void()> reset)
         : info_(info),
           executor_(executor),
           control_(control),
           events_(events),
           coalescer_(coalescer),
           scrubber_(scrubber),
+          recorder_(recorder),
+          commands_(commands),
           clock_(clock),
           reset_(std::move(reset)) {}
 
@@ -41,10 +46,12 @@ public:
 
 private:
     std::uint64_t load(const spec::RegisterRef &where);
+    std::uint64_t load_recorder(const spec::RegisterRef &where);
     std::uint64_t load_context(const spec::RegisterRef &where);
     std::uint64_t load_queue(const spec::RegisterRef &where);
     /// These return false when the register may not be written in the present state.
     bool store(const spec::RegisterRef &where, std::uint64_t value);
+    bool store_recorder(const spec::RegisterRef &where, std::uint64_t value);
     bool store_context(const spec::RegisterRef &where, std::uint64_t value);
     bool store_queue(const spec::RegisterRef &where, std::uint64_t value);
     void reset_locked();
@@ -58,6 +65,8 @@ private:
     EventRing &events_;
     Coalescer &coalescer_;
     Scrubber &scrubber_;
+    Recorder &recorder_;
+    RecorderCommands &commands_;
     const DeviceClock &clock_;
     const std::function<void()> reset_;
     std::atomic<std::uint32_t> bad_{0}; ///< BAD_REGISTER

@@ -6,7 +6,7 @@
 namespace neuron::chip {
 
 namespace {
-constexpr std::uint32_t EVENT_VECTOR = 0;
+constexpr std::uint8_t EVENT_VECTOR = 0;
 constexpr std::uint32_t MAX_LOG2 = 31; ///< free-running 32-bit indices cannot tell full from empty beyond it
 } // namespace
 
@@ -60,8 +60,11 @@ Step EventRing::step() {
         return Step::MORE;
     ++(written ? regs_.tail : regs_.lost);
     lock.unlock();
-    if (written)
+    if (written) {
+        if (recorder_.on())
+            recorder_.add(spec::RecordInterrupt{.head = {.code = EVENT_VECTOR}}, spec::RecordKind::INTERRUPT);
         interrupts_.raise(epoch, EVENT_VECTOR);
+    }
     return Step::MORE;
 }
 

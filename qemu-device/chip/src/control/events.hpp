@@ -3,6 +3,7 @@
 
 #include "../exec/executor.hpp"
 #include "../host.hpp"
+#include "../recorder/recorder.hpp"
 
 #include <neuron/spec.hpp>
 
@@ -17,8 +18,13 @@ namespace neuron::chip {
 class EventRing final : public Unit {
 public:
     /// `drained` is woken whenever a record has left; a reset waits for that.
-    EventRing(const Host &host, InterruptGate &interrupts, Executor &executor, Unit &drained)
-        : Unit(Priority::CONTROL), host_(host), interrupts_(interrupts), executor_(executor), drained_(drained) {}
+    EventRing(const Host &host, InterruptGate &interrupts, Executor &executor, Unit &drained, Recorder &recorder)
+        : Unit(Priority::CONTROL),
+          host_(host),
+          interrupts_(interrupts),
+          executor_(executor),
+          drained_(drained),
+          recorder_(recorder) {}
 
     /// Queues a record. Any thread, any lock of the control plane may be held: nothing is called back from here.
     void post(const spec::EventRecord &record);
@@ -55,6 +61,7 @@ private:
     InterruptGate &interrupts_;
     Executor &executor_;
     Unit &drained_;
+    Recorder &recorder_;
 
     mutable std::mutex mutex_;                           ///< guards all below; innermost but for the executor's
     std::array<spec::EventRecord, MAX_PENDING> pending_; ///< fixed: a fault must not need memory
