@@ -314,6 +314,21 @@ size_t neuron_chip_read_records(struct neuron_chip *chip, uint64_t *first, void 
     return chip->chip->recorder().read(*first, ~0ULL, {static_cast<std::byte *>(records), size});
 }
 
+int neuron_chip_blame(struct neuron_chip *chip, uint32_t ctx, uint64_t va, void *record, char *text, size_t text_size) {
+    if (ctx >= spec::MAX_CONTEXTS)
+        return -EINVAL;
+    return guarded(
+        chip,
+        [&] {
+            const auto found = chip->chip->book().blame(ctx, va, chip->chip->recorder().now_ns());
+            std::ranges::copy(spec::packed(found), static_cast<std::byte *>(record));
+            if (text_size != 0)
+                std::snprintf(text, text_size, "%s", neuron::chip::describe(found).c_str());
+            return 0;
+        },
+        -ENOMEM);
+}
+
 uint64_t neuron_chip_run(struct neuron_chip *chip, uint64_t max_steps) {
     return guarded(chip, [&] { return chip->chip->executor().run(max_steps); });
 }

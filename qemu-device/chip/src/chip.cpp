@@ -39,16 +39,18 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
       executor_(make_executor(info, host_)),
       clock_(*executor_),
       recorder_(clock_, info.recorder_records),
+      channel_(host_, recorder_, book_),
       reset_unit_(services_, *hbm_, cores_),
-      events_(host_, interrupts_, *executor_, reset_unit_, recorder_),
+      events_(host_, interrupts_, *executor_, reset_unit_, recorder_, book_),
       scrubber_(*hbm_, *executor_, reset_unit_),
-      commands_(recorder_, host_, *executor_, reset_unit_),
+      commands_(recorder_, book_, host_, *executor_, reset_unit_),
       coalescer_(interrupts_, *executor_, recorder_),
-      control_(*spec::find_profile(info.profile), *hbm_, host_, *executor_, events_, coalescer_, clock_, recorder_),
+      control_(*spec::find_profile(info.profile), *hbm_, host_, *executor_, events_, coalescer_, clock_, recorder_,
+               book_),
       hazards_(info.hazards ? std::make_unique<hazard::Monitor>(info.cores, info.sbuf_bytes) : nullptr),
       services_{host_, *executor_, control_, interrupts_, coalescer_, clock_, recorder_, hazards_.get()},
       pool_(*executor_, cores_, spec::MAX_QUEUES),
-      registers_(info_, *executor_, control_, events_, coalescer_, scrubber_, recorder_, commands_, clock_,
+      registers_(info_, *executor_, control_, events_, coalescer_, scrubber_, recorder_, commands_, channel_, clock_,
                  [this] { reset(); }) {
     reset_unit_.attach(events_, scrubber_, commands_);
     control_.attach_reset(reset_unit_);
@@ -70,6 +72,7 @@ void Chip::reset() {
     // The reset unit may be done as soon as begin_reset() lets go of its lock: nothing of before may start then.
     scrubber_.reset();
     commands_.reset();
+    channel_.reset();
     control_.begin_reset();
     clock_.reset();
     recorder_.record(true);

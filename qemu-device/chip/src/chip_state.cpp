@@ -145,6 +145,8 @@ void Chip::clear() {
     events_.reset();
     scrubber_.reset();
     commands_.reset();
+    channel_.reset();
+    book_.clear();
     coalescer_.reset();
     control_.clear();
     hbm_->zero(0, hbm_->bytes());
@@ -194,9 +196,11 @@ void Chip::serialize_all(Archive &archive) {
         events_.serialize(archive);
         scrubber_.serialize(archive);
         commands_.serialize(archive);
+        channel_.serialize(archive);
         reset_unit_.serialize(archive);
     });
     recorder_.serialize(archive);
+    book_.serialize(archive);
     control_.serialize(archive, info_.cores);
     coalescer_.serialize(archive);
     archive.sections(

@@ -65,6 +65,14 @@ void Registers::write(std::uint64_t offset, std::uint64_t value, unsigned size) 
     }
     if (Unit *const rung = store_sized(where, value, size); rung != nullptr)
         executor_.lend_thread(*rung);
+    else if (where.desc->offset == reg::REC_DEBUG_TAIL)
+        take_debug_records(static_cast<std::uint32_t>(value));
+}
+
+// On the caller's thread, without the lock: it reads host memory, and is done when the write is.
+void Registers::take_debug_records(std::uint32_t tail) {
+    if (recorder_.capacity() != 0 && control_.ready() && !channel_.take(tail))
+        count_bad();
 }
 
 Unit *Registers::store_sized(const spec::RegisterRef &where, std::uint64_t value, unsigned size) {
@@ -167,6 +175,10 @@ std::uint64_t Registers::load_recorder(const spec::RegisterRef &where) {
     case reg::REC_CMD_FIRST: return commands_.registers().first;
     case reg::REC_CMD_COUNT: return commands_.registers().count;
     case reg::REC_CMD_DONE: return commands_.registers().done;
+    case reg::REC_DEBUG_HEAD: return channel_.registers().head;
+    case reg::REC_DEBUG_RING: return channel_.registers().ring;
+    case reg::REC_DEBUG_LOG2: return channel_.registers().log2;
+    case reg::REC_DEBUG_BAD: return channel_.registers().bad;
     case reg::REC_CMD: {
         const auto command = commands_.registers();
         return field::REC_CMD_OP.set(command.op) | field::REC_CMD_BUSY.set(command.busy) |
@@ -240,6 +252,9 @@ bool Registers::store_recorder(const spec::RegisterRef &where, std::uint64_t val
     case reg::REC_CMD_ADDR: return commands_.set_addr(value);
     case reg::REC_CMD_FIRST: return commands_.set_first(value);
     case reg::REC_CMD_COUNT: return commands_.set_count(static_cast<std::uint32_t>(value));
+    case reg::REC_DEBUG_RING: return channel_.set_ring(value);
+    case reg::REC_DEBUG_LOG2: return channel_.set_log2(static_cast<std::uint32_t>(value));
+    case reg::REC_DEBUG_TAIL: return true; // see take_debug_records()
     case reg::REC_CMD: return commands_.start(field::REC_CMD_OP.get(static_cast<std::uint32_t>(value)));
     default: return false;
     }

@@ -8,6 +8,7 @@
 #include "control/events.hpp"
 #include "control/scrubber.hpp"
 #include "recorder/commands.hpp"
+#include "recorder/debug_channel.hpp"
 #include "recorder/recorder.hpp"
 
 #include <neuron/spec.hpp>
@@ -20,12 +21,12 @@
 namespace neuron::chip {
 
 /// BAR REGS and BAR DOORBELLS. The contract's register table says what exists, how wide it is and who may write; here is
-/// only what each register does. Any thread; never waits for an engine, never calls back.
+/// only what each register does. Any thread; never waits for an engine, never calls back but for debug records.
 class Registers {
 public:
     Registers(const ChipInfo &info, Executor &executor, Control &control, EventRing &events, Coalescer &coalescer,
-              Scrubber &scrubber, Recorder &recorder, RecorderCommands &commands, const DeviceClock &clock,
-              std::function<void()> reset)
+              Scrubber &scrubber, Recorder &recorder, RecorderCommands &commands, DebugChannel &channel,
+              const DeviceClock &clock, std::function<void()> reset)
         : info_(info),
           executor_(executor),
           control_(control),
@@ -34,6 +35,7 @@ public:
           scrubber_(scrubber),
           recorder_(recorder),
           commands_(commands),
+          channel_(channel),
           clock_(clock),
           reset_(std::move(reset)) {}
 
@@ -57,6 +59,7 @@ private:
     void reset_locked();
     /// store() with the lock held, for a write of this size. Return: the unit whose doorbell it was, if any.
     Unit *store_sized(const spec::RegisterRef &where, std::uint64_t value, unsigned size);
+    void take_debug_records(std::uint32_t tail);
     void count_bad() { bad_.fetch_add(1, std::memory_order_relaxed); }
 
     const ChipInfo &info_;
@@ -67,6 +70,7 @@ private:
     Scrubber &scrubber_;
     Recorder &recorder_;
     RecorderCommands &commands_;
+    DebugChannel &channel_;
     const DeviceClock &clock_;
     const std::function<void()> reset_;
     std::atomic<std::uint32_t> bad_{0}; ///< BAD_REGISTER

@@ -9,7 +9,7 @@ namespace field = spec::field;
 using spec::QueueState;
 
 Control::Control(const spec::ProfileDesc &profile, const Hbm &hbm, const Host &host, Executor &executor,
-                 EventRing &events, Coalescer &coalescer, const DeviceClock &clock, Recorder &recorder)
+                 EventRing &events, Coalescer &coalescer, const DeviceClock &clock, Recorder &recorder, Book &book)
     : profile_(profile),
       hbm_(hbm),
       executor_(executor),
@@ -17,6 +17,7 @@ Control::Control(const spec::ProfileDesc &profile, const Hbm &hbm, const Host &h
       coalescer_(coalescer),
       clock_(clock),
       recorder_(recorder),
+      book_(book),
       power_(profile) {
     for (std::uint32_t i = 0; i < spec::MAX_CONTEXTS; ++i)
         contexts_.emplace_back(hbm, host).slots.fill(NO_QUEUE);
@@ -414,6 +415,8 @@ void Control::post_locked(std::uint32_t index, const FaultInfo &info) {
     const QueueControl &queue = queues_[index];
     const std::uint64_t now = clock_.now_ns();
     record_fault_locked(index, info, now);
+    if (blamable(info.code, info.va) && recorder_.capacity() != 0)
+        book_.blame_fault(queue.active.ctx(), info.va, now);
     events_.post({.kind = spec::Event::FAULT,
                   .code = info.code,
                   .ctx = static_cast<std::uint16_t>(queue.active.ctx()),

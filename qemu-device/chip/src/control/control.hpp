@@ -5,6 +5,7 @@
 #include "../clock.hpp"
 #include "../exec/executor.hpp"
 #include "../mmu/address_space.hpp"
+#include "../recorder/book.hpp"
 #include "../recorder/recorder.hpp"
 #include "coalescer.hpp"
 #include "events.hpp"
@@ -29,7 +30,7 @@ namespace neuron::chip {
 class Control {
 public:
     Control(const spec::ProfileDesc &profile, const Hbm &hbm, const Host &host, Executor &executor, EventRing &events,
-            Coalescer &coalescer, const DeviceClock &clock, Recorder &recorder);
+            Coalescer &coalescer, const DeviceClock &clock, Recorder &recorder, Book &book);
 
     /// Which unit runs queue `index`, and whom to wake when a queue has come to rest. Once, before any access.
     void attach(std::uint32_t index, Unit &unit) { units_[index] = &unit; }
@@ -159,6 +160,7 @@ private:
     Coalescer &coalescer_;
     const DeviceClock &clock_;
     Recorder &recorder_;
+    Book &book_;
     std::array<Unit *, spec::MAX_QUEUES> units_{};
     Unit *reset_unit_ = nullptr;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "commands.hpp"
 
+#include <algorithm>
+
 namespace neuron::chip {
 
 RecorderCommands::Registers RecorderCommands::registers() const {
@@ -33,7 +35,14 @@ bool RecorderCommands::set_count(std::uint32_t value) {
 }
 
 bool RecorderCommands::valid_locked() const {
-    return regs_.addr % Recorder::BYTES == 0 && static_cast<spec::RecOp>(regs_.op) == spec::RecOp::DUMP;
+    if (regs_.addr % Recorder::BYTES != 0)
+        return false;
+    switch (static_cast<spec::RecOp>(regs_.op)) {
+    case spec::RecOp::DUMP: return true;
+    case spec::RecOp::BLAME: return regs_.count < spec::MAX_CONTEXTS && regs_.first >> spec::MMU_VA_BITS == 0;
+    case spec::RecOp::LAST_FAULT: return regs_.count < spec::MAX_CONTEXTS;
+    }
+    return false;
 }
 
 bool RecorderCommands::start(std::uint32_t op) {
@@ -70,19 +79,32 @@ void RecorderCommands::finish_locked(bool error) {
     regs_.error = error;
 }
 
+RecorderCommands::Piece RecorderCommands::next(const Registers &regs, std::uint64_t &at, std::uint64_t end) {
+    const auto op = static_cast<spec::RecOp>(regs.op);
+    if (op == spec::RecOp::DUMP) {
+        const std::size_t count = recorder_.read(at, end, buffer_);
+        return {count, count * Recorder::BYTES, count < CHUNK_RECORDS};
+    }
+    const spec::BlameRecord blame = op == spec::RecOp::BLAME ? book_.blame(regs.count, regs.first, recorder_.now_ns())
+                                                             : book_.last_fault(regs.count);
+    std::ranges::copy(spec::packed(blame), buffer_.begin());
+    return {1, spec::BlameRecord::BYTES, true};
+}
+
 Step RecorderCommands::step() {
     std::unique_lock lock(mutex_);
     if (!regs_.busy)
         return Step::BLOCKED;
     const std::uint64_t resets = resets_;
-    const std::uint64_t to = regs_.addr + std::uint64_t{regs_.done} * Recorder::BYTES;
+    const Registers regs = regs_;
+    const std::uint64_t to = regs.addr + std::uint64_t{regs.done} * Recorder::BYTES;
     std::uint64_t at = at_;
     const std::uint64_t end = end_;
     writing_ = true;
     lock.unlock();
 
-    const std::size_t count = recorder_.read(at, end, buffer_);
-    const bool written = count == 0 || host_.write(to, std::span(buffer_).first(count * Recorder::BYTES));
+    const Piece piece = next(regs, at, end);
+    const bool written = piece.bytes == 0 || host_.write(to, std::span(buffer_).first(piece.bytes));
 
     lock.lock();
     writing_ = false;
@@ -90,9 +112,9 @@ Step RecorderCommands::step() {
     if (resets != resets_)
         return Step::BLOCKED;
     if (written)
-        regs_.done += static_cast<std::uint32_t>(count);
+        regs_.done += static_cast<std::uint32_t>(piece.records);
     at_ = at;
-    if (!written || count < CHUNK_RECORDS)
+    if (!written || piece.last)
         finish_locked(!written);
     return regs_.busy ? Step::MORE : Step::BLOCKED;
 }
@@ -111,6 +133,7 @@ void RecorderCommands::serialize(Archive &archive) {
     archive.number("CMD_DONE", regs_.done);
     archive.flag("command busy", regs_.busy);
     archive.flag("command error", regs_.error);
+    archive.require(!regs_.busy || valid_locked(), "command busy", "is set, but the command is none");
     archive.number("next record", at_);
     archive.number("end of records", end_);
 }

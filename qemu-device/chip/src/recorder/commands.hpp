@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../exec/executor.hpp"
+#include "book.hpp"
 #include "recorder.hpp"
 
 #include <cstdint>
@@ -14,8 +15,13 @@ namespace neuron::chip {
 class RecorderCommands final : public Unit {
 public:
     /// `drained` is woken when a write to host memory has ended; a reset waits for that.
-    RecorderCommands(const Recorder &recorder, const Host &host, Executor &executor, Unit &drained)
-        : Unit(Priority::CONTROL), recorder_(recorder), host_(host), executor_(executor), drained_(drained) {}
+    RecorderCommands(const Recorder &recorder, const Book &book, const Host &host, Executor &executor, Unit &drained)
+        : Unit(Priority::CONTROL),
+          recorder_(recorder),
+          book_(book),
+          host_(host),
+          executor_(executor),
+          drained_(drained) {}
 
     struct Registers {
         std::uint64_t addr = 0;
@@ -46,9 +52,17 @@ private:
     static constexpr std::size_t CHUNK_RECORDS = 256;
 
     bool valid_locked() const;
+    /// What an operation writes next, into buffer_; `at` moves on. Returns how many records, and of how many bytes.
+    struct Piece {
+        std::size_t records;
+        std::size_t bytes;
+        bool last;
+    };
+    Piece next(const Registers &regs, std::uint64_t &at, std::uint64_t end);
     void finish_locked(bool error);
 
     const Recorder &recorder_;
+    const Book &book_;
     const Host &host_;
     Executor &executor_;
     Unit &drained_;
