@@ -63,6 +63,7 @@ static int neuron_debugfs_show(struct seq_file *m,
 	}										\
 	DEFINE_SHOW_ATTRIBUTE(neuron_debugfs_##name)
 
+NEURON_DEBUGFS_FILE(blame);
 NEURON_DEBUGFS_FILE(buffers);
 NEURON_DEBUGFS_FILE(clients);
 NEURON_DEBUGFS_FILE(device);
@@ -75,6 +76,7 @@ static const struct {
 	const char *name;
 	const struct file_operations *fops;
 } neuron_debugfs_files[] = {
+	{ "blame", &neuron_debugfs_blame_fops },
 	{ "buffers", &neuron_debugfs_buffers_fops },
 	{ "clients", &neuron_debugfs_clients_fops },
 	{ "device", &neuron_debugfs_device_fops },

@@ -16,6 +16,7 @@
 #include <drm/drm_device.h>
 #include <drm/drm_file.h>
 
+#include "neuron_debug.h"
 #include "neuron_dma.h"
 #include "neuron_coredump.h"
 #include "neuron_fail.h"
@@ -52,6 +53,7 @@ struct neuron_queue;
  *                                     tear; write: the reset
  *         neuron_events.lock          consumer of the event ring
  *         neuron_recorder.lock        commands of the flight recorder
+ *         neuron_debug.lock           producer of the debug channel
  *         neuron_queue.stop_lock      ownership of a hardware queue and of a ring
  *           neuron_device.queues_lock table of hardware queues
  *           neuron_usage.lock         queues of one file, and the time that they have used
@@ -191,6 +193,7 @@ struct neuron_device {
 	struct neuron_ras ras;
 	struct neuron_coredump coredump;
 	struct neuron_recorder recorder;
+	struct neuron_debug debug;
 	struct neuron_fails fails;
 	/* @listeners: Files that want events; under drm_device.event_lock. */
 	struct list_head listeners;

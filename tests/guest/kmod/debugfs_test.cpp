@@ -22,7 +22,8 @@ using namespace kmod;
 
 namespace {
 
-const std::vector<std::string> FILES{"buffers", "clients", "device", "hbm", "queues", "registers", "vm", "vm_walk"};
+const std::vector<std::string> FILES{"blame",  "buffers",  "clients",   "device", "hbm",
+                                     "queues", "recorder", "registers", "vm",     "vm_walk"};
 constexpr std::uint64_t LARGE = 2 << 20;
 
 /// The file's only record.
