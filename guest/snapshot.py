@@ -19,6 +19,7 @@ import time
 
 RECIPE = 1  # changes with what a snapshot is, besides what its key is made of
 KEEP = 6  # newest ones that stay in the cache
+DESCRIBE_SECONDS = 10  # for the monitor's answers
 
 
 class Failure(Exception):
@@ -114,6 +115,13 @@ class Host:
                 raise Failure(f"{name}: {status.get('error-desc', 'failed')}")
             self.monitor.hear()  # the next event: the status has changed
 
+    def describe(self):
+        """What the machine does, for a person who has to find out why it does not answer."""
+        self.monitor.end = time.monotonic() + DESCRIBE_SECONDS
+        words = ("info status", "info registers -a", "info lapic", "info irq", "info chardev", "info qtree")
+        found = [f"(qemu) {word}\n" + self.command("human-monitor-command", **{"command-line": word}) for word in words]
+        return "\n".join(found).replace("\r", "")
+
     def wait_for_end(self):
         """Until the guest says that it has left its results, or QEMU ends by itself."""
         with contextlib.suppress(Ended):
@@ -189,7 +197,7 @@ class Snapshot:
         os.utime(self.path)  # used just now
         return [*ram_words(size, self.ram, True), "-incoming", "defer"]
 
-    def wake(self, host, qemu):
+    def wake(self, host, qemu, out):
         """Lets that machine go on, at the present time and with random bytes of its own."""
         try:
             host.begin(qemu)
@@ -200,7 +208,10 @@ class Snapshot:
         try:
             host.expect("now")
         except Failure as failure:
-            raise Failure(f"the guest does not wake up: {failure}") from None
+            seen = os.path.join(out, "machine.log")
+            with contextlib.suppress(Failure), open(seen, "w", encoding="utf-8") as file:
+                file.write(host.describe())
+            raise Failure(f"the guest does not wake up: {failure}; what the machine was doing is in {seen}") from None
         now = time.time_ns()
         host.port.say(f"{now // 10**9} {now % 10**9} {secrets.token_hex(32)}")
 

@@ -132,6 +132,33 @@ def _timeout(folder):
     contains(result.stderr, "[guest] error: the time ran out")
 
 
+# guest/run, but that it never says the word that the guest waits for.
+SILENT = """
+import runpy, sys
+sys.path.insert(0, sys.argv[1])
+import snapshot
+say = snapshot.Lines.say
+snapshot.Lines.say = lambda self, line: None if line == "wake" else say(self, line)
+sys.argv = ["guest/run", *sys.argv[2:]]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@case("of a guest that does not wake up it is told what the machine was doing")
+def _asleep(folder):
+    (folder / "a").mkdir()
+    command = ["/usr/bin/python3", "-B", "-c", SILENT, str(TOP / "guest"), *words("true", out=folder / "a", options=["--timeout", "8"])[1:]]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT, cwd=TOP)
+    equal(result.returncode, 125)
+    contains(result.stderr, f"[guest] error: --snapshot: the guest does not wake up: the time ran out; what the machine was doing is in {folder}/a/machine.log")
+    machine = (folder / "a/machine.log").read_text()
+    contains(machine, "VM status: running")
+    contains(machine, "CPU#1")
+    contains(machine, "dev: neuron")
+    good("true", out=folder / "a")
+    equal((folder / "a/machine.log").exists(), False)
+
+
 @case("a guest that ends by itself has no verdict")
 def _ends(folder):
     result = run("busybox", "poweroff", "-f", out=folder / "a")

@@ -122,6 +122,21 @@ void the_stamp_is_there_before_the_seqno(void **state) {
     assert_int_equal(missing, 0);
 }
 
+void busy_time_stands_still_once_the_completion_is_known(void **state) {
+    Stamped s(mode_of(state));
+    std::uint64_t at_seqno = 0;
+    s.m.host.on_dma = [&](std::uint64_t bus, std::size_t, bool write) {
+        if (write && bus == s.queue.seqno_bus())
+            at_seqno = s.m.r64(reg::QUEUE_BUSY_NS(2));
+    };
+    for (std::uint64_t before = 0; before < 3; ++before) {
+        const std::uint64_t start = s.m.r64(reg::QUEUE_BUSY_NS(2));
+        s.queue.run(spec::PacketNop{});
+        assert_true(at_seqno > start);
+        assert_int_equal(s.m.r64(reg::QUEUE_BUSY_NS(2)), at_seqno);
+    }
+}
+
 void without_an_address_nothing_is_written(void **state) {
     Machine m(mode_of(state));
     Context ctx(m, 0);
@@ -346,6 +361,7 @@ int main() {
         cmocka_unit_test(nor_when_it_comes_while_another_ends),
         IN_BOTH_MODES(a_stamp_covers_the_packets_without_a_seqno),
         IN_BOTH_MODES(the_stamp_is_there_before_the_seqno),
+        IN_BOTH_MODES(busy_time_stands_still_once_the_completion_is_known),
         IN_BOTH_MODES(without_an_address_nothing_is_written),
         IN_BOTH_MODES(a_user_queue_is_stamped_through_the_page_table),
         IN_BOTH_MODES(a_stamp_that_the_bus_refuses_is_a_fault),

@@ -271,14 +271,17 @@ void Control::record_queue_locked(std::uint32_t index) const {
 
 // ---- work -----------------------------------------------------------------------------------------------------------
 
+void Control::stop_busy_time_locked(QueueControl &queue) {
+    const std::uint64_t now = clock_.now_ns();
+    queue.busy_time.set_rate(now, 0);
+    update_power_locked(now);
+}
+
 // A queue has nothing in flight any more.
 void Control::rest_locked(std::uint32_t index) {
     QueueControl &queue = queues_[index];
-    if (std::exchange(queue.busy, false)) {
-        const std::uint64_t now = clock_.now_ns();
-        queue.busy_time.set_rate(now, 0);
-        update_power_locked(now);
-    }
+    if (std::exchange(queue.busy, false) && queue.busy_time.rate() != 0)
+        stop_busy_time_locked(queue);
     queue.abort.store(false, std::memory_order_release);
     if (!ready_)
         executor_.wake(*reset_unit_);
@@ -292,7 +295,8 @@ std::optional<Control::Work> Control::next_work(std::uint32_t index) {
         return std::nullopt;
     }
     Work work{queue.head, queue.tail, contexts_[queue.active.ctx()].space.generation(), 0};
-    if (!std::exchange(queue.busy, true)) {
+    queue.busy = true;
+    if (queue.busy_time.rate() == 0) {
         work.begun_ns = clock_.now_ns();
         queue.busy_time.set_rate(work.begun_ns, 1);
         update_power_locked(work.begun_ns);
@@ -307,8 +311,11 @@ std::optional<Control::Retired> Control::retire(std::uint32_t index) {
         return std::nullopt;
     queue.made_progress();
     const bool more = ++queue.head != queue.tail;
-    if (!more)
+    if (!more) {
         queue.state = QueueState::IDLE;
+        // Before anybody learns of the completion: what is read from then on stays.
+        stop_busy_time_locked(queue);
+    }
     return Retired{queue.head, more};
 }
 

@@ -145,6 +145,7 @@ private:
     std::optional<std::uint32_t> config_error_locked(std::uint32_t index) const;
     void fault_locked(std::uint32_t index, const FaultInfo &info);
     void post_locked(std::uint32_t index, const FaultInfo &info);
+    void stop_busy_time_locked(QueueControl &queue);
     void rest_locked(std::uint32_t index);
     void record_fault_locked(std::uint32_t index, const FaultInfo &info, std::uint64_t now_ns) const;
     void record_queue_locked(std::uint32_t index) const;
