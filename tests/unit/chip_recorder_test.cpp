@@ -267,7 +267,7 @@ void the_newest_records_stay(void **state) {
 // Every word of a record says who wrote it and which one it is.
 void no_record_is_torn(void **) {
     constexpr unsigned WRITERS = 3;
-    constexpr std::uint64_t EACH = 40'000;
+    constexpr std::uint64_t EACH = 200'000;
     const neuron_chip_host_ops ops = FakeHost::ops();
     const neuron::chip::Host host(ops, nullptr);
     const neuron::chip::ThreadedExecutor executor(1);
@@ -286,7 +286,10 @@ void no_record_is_torn(void **) {
         });
     std::uint64_t seen = 0;
     Bytes some(16 * Raw{}.size());
-    for (std::uint64_t at = 0; left != 0 || at < recorder.written();) {
+    // Always the oldest ones, which are the next to be overwritten.
+    for (bool last = false; !last;) {
+        last = left == 0; // once more when all is written
+        std::uint64_t at = 0;
         const std::size_t count = recorder.read(at, ~0ULL, some);
         for (std::size_t i = 0; i < count; ++i) {
             const auto record = spec::unpack<spec::RecordFault>(std::span(some).subspan(i * 64).first<64>());
