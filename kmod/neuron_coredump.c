@@ -14,6 +14,7 @@
 #include "neuron_hw.h"
 #include "neuron_irq.h"
 #include "neuron_queue.h"
+#include "neuron_recorder.h"
 #include "neuron_regs.h"
 #include "neuron_reset.h"
 #include "neuron_snapshot.h"
@@ -71,6 +72,9 @@ struct neuron_snapshot {
 	struct nrn_event_record events[NEURON_DUMP_EVENTS];
 	u32 event_count;
 	u32 event_tail;
+	/* @records: The newest of the flight recorder. */
+	struct neuron_raw_record records[NEURON_RECORDER_NEWEST];
+	u32 record_count;
 };
 
 static void neuron_snapshot_queue(struct neuron_snapshot_queue *to, struct neuron_queue *queue)
@@ -163,6 +167,7 @@ void neuron_coredump_take(struct neuron_device *ndev, const char *why, u32 ctx, 
 	neuron_snapshot_queues(snap, ndev);
 	neuron_snapshot_cores(snap, ndev);
 	neuron_snapshot_events(snap, ndev);
+	snap->record_count = neuron_recorder_newest(ndev, snap->records, NEURON_RECORDER_NEWEST);
 	snap->mapping_count = vm ? neuron_vm_list(vm, snap->mappings, NEURON_DUMP_MAPPINGS) : 0;
 	queue_work(system_unbound_wq, &ndev->coredump.work);
 }
@@ -257,6 +262,8 @@ static void neuron_dump(struct drm_printer *p, struct neuron_device *ndev,
 			 snap->event_tail - snap->event_count + i);
 		neuron_event_print(p, name, &snap->events[i]);
 	}
+	drm_puts(p, "\n[recorder]\n");
+	neuron_recorder_print(p, snap->records, snap->record_count);
 	drm_puts(p, "\n[end]\n");
 }
 

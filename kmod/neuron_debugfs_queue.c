@@ -127,6 +127,11 @@ static void neuron_debugfs_print_all_regs(struct drm_printer *p, struct neuron_d
 	drm_puts(p, "[device]\n");
 	neuron_regs_show(p, ndev, neuron_global_regs, NEURON_GLOBAL_REGS, 0);
 
+	if (ndev->recorder.capacity) {
+		drm_puts(p, "\n[recorder]\n");
+		neuron_regs_show(p, ndev, neuron_rec_regs, NEURON_REC_REGS, 0);
+	}
+
 	for (ctx = 0; ctx < ndev->info.contexts; ctx++) {
 		if (!ndev->ctx_root[ctx])
 			continue;

@@ -16,11 +16,13 @@
 #include <drm/drm_device.h>
 #include <drm/drm_file.h>
 
+#include "neuron_debug.h"
 #include "neuron_dma.h"
 #include "neuron_coredump.h"
 #include "neuron_fail.h"
 #include "neuron_hbm.h"
 #include "neuron_ras.h"
+#include "neuron_recorder.h"
 #include "neuron_spec.h"
 #include "neuron_usage.h"
 #include "neuron_user.h"
@@ -50,6 +52,8 @@ struct neuron_queue;
  *       neuron_device.reset_sem       read: a dialogue with the hardware that a reset must not
  *                                     tear; write: the reset
  *         neuron_events.lock          consumer of the event ring
+ *         neuron_recorder.lock        commands of the flight recorder
+ *         neuron_debug.lock           producer of the debug channel
  *         neuron_queue.stop_lock      ownership of a hardware queue and of a ring
  *           neuron_device.queues_lock table of hardware queues
  *           neuron_usage.lock         queues of one file, and the time that they have used
@@ -189,6 +193,8 @@ struct neuron_device {
 
 	struct neuron_ras ras;
 	struct neuron_coredump coredump;
+	struct neuron_recorder recorder;
+	struct neuron_debug debug;
 	struct neuron_fails fails;
 	/* @listeners: Files that want events; under drm_device.event_lock. */
 	struct list_head listeners;

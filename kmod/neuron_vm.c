@@ -214,6 +214,7 @@ static int neuron_vm_map_bo(struct neuron_file *nfile, struct neuron_bo *bo,
 		drm_gem_object_get(&bo->shmem.base);
 		atomic_inc(&bo->bindings);
 		args->va = map->node.start;
+		neuron_debug_tell_bind(nfile, map);
 		trace_neuron_map(nfile->ctx, map->node.start, map->node.size, bo->placement,
 				 map->read_only);
 	}
@@ -274,6 +275,7 @@ static int neuron_vm_unmap(struct neuron_file *nfile, const struct drm_neuron_vm
 	} else {
 		trace_neuron_unmap(nfile->ctx, map->node.start, map->node.size, map->bo->placement,
 				   map->read_only);
+		neuron_debug_tell_unbind(nfile, map);
 		neuron_vm_unmap_locked(nfile, &map->node);
 		neuron_mapping_free(map);
 	}

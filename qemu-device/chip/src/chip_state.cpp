@@ -127,7 +127,7 @@ private:
 } // namespace
 
 std::vector<Unit *> Chip::units() {
-    std::vector<Unit *> all{&reset_unit_, &events_, &scrubber_, &coalescer_};
+    std::vector<Unit *> all{&reset_unit_, &events_, &scrubber_, &commands_, &coalescer_};
     for (Queue &queue : queues_)
         all.push_back(&queue);
     for (Core &core : cores_)
@@ -144,10 +144,14 @@ void Chip::clear() {
     pool_.clear();
     events_.reset();
     scrubber_.reset();
+    commands_.reset();
+    channel_.reset();
+    book_.clear();
     coalescer_.reset();
     control_.clear();
     hbm_->zero(0, hbm_->bytes());
     clock_.reset();
+    recorder_.clear();
 }
 
 void Chip::serialize(Archive &archive) {
@@ -191,8 +195,12 @@ void Chip::serialize_all(Archive &archive) {
         registers_.serialize(archive);
         events_.serialize(archive);
         scrubber_.serialize(archive);
+        commands_.serialize(archive);
+        channel_.serialize(archive);
         reset_unit_.serialize(archive);
     });
+    recorder_.serialize(archive);
+    book_.serialize(archive);
     control_.serialize(archive, info_.cores);
     coalescer_.serialize(archive);
     archive.sections(

@@ -13,6 +13,7 @@ class DeviceClock;
 class Executor;
 class Host;
 class InterruptGate;
+class Recorder;
 
 /// What every unit of a chip may use. All members outlive the units.
 struct Services {
@@ -22,6 +23,7 @@ struct Services {
     InterruptGate &interrupts;
     Coalescer &coalescer;
     const DeviceClock &clock;
+    Recorder &recorder;
     hazard::Monitor *hazards; ///< nullptr: nobody looks
 };
 

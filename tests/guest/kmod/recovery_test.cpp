@@ -432,6 +432,7 @@ void coredump_tells_of_a_hang(void **) {
     char mapping[64];
     std::snprintf(mapping, sizeof(mapping), "^0x%llx \\+0x3000 host ro$", static_cast<unsigned long long>(va));
     has("^neuron_accel coredump 1$");
+    has("^record [0-9]+ DOORBELL:( [0-9a-f]{16}){8}$");
     has("^reason: a job has timed out$");
     has("^context: " + std::to_string(context_of(file).context) + "$");
     has("^contract: device [0-9]+\\.[0-9]+ driver [0-9]+\\.[0-9]+$");

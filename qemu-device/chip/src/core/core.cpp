@@ -122,11 +122,12 @@ void Core::wake(std::uint32_t engines) {
             services_.executor.wake(sequencers_[i]);
 }
 
-bool Core::signal(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value) {
-    std::uint32_t engines = 0;
-    const bool done = sync_.update_from_outside(op, semaphore, value, engines);
-    wake(engines);
-    return done;
+std::optional<std::uint32_t> Core::signal(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value) {
+    SyncBlock::Changed changed;
+    if (!sync_.update_from_outside(op, semaphore, value, changed))
+        return std::nullopt;
+    wake(changed.wake);
+    return changed.value;
 }
 
 void Core::sequencer_done(spec::Engine engine, bool aborted) {

@@ -82,8 +82,8 @@ public:
     SyncBlock &sync() { return sync_; }
     void wake(std::uint32_t engines);
     /// Changes a semaphore on behalf of an instruction or transfer that has not ended yet, of any core of the launch, and
-    /// wakes who waited for it. False: it would leave its range, nothing has changed.
-    [[nodiscard]] bool signal(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value);
+    /// wakes who waited for it. Returns its value; nothing: it would leave its range, and has not changed.
+    [[nodiscard]] std::optional<std::uint32_t> signal(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value);
 
     // ---- for the units of the core ----
     TensorEngine &tensor_engine() { return tensor_engine_; }

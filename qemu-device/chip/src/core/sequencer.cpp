@@ -18,17 +18,16 @@ using spec::Opcode;
 
 namespace {
 
-spec::Unit unit_of(spec::Engine engine) {
-    static_assert(spec::raw(spec::Unit::SP) - spec::raw(spec::Unit::PE) == spec::raw(spec::Engine::SP));
-    return static_cast<spec::Unit>(spec::raw(spec::Unit::PE) + spec::raw(engine));
-}
-
 FaultInfo info_of(const ExecFault &fault) { return {.code = fault.code, .info = fault.info}; }
 
 } // namespace
 
 Sequencer::Sequencer(Services &services, Core &core, spec::Engine engine)
-    : services_(services), core_(core), engine_(engine), watch_(services.hazards, core.index(), engine) {}
+    : services_(services),
+      core_(core),
+      engine_(engine),
+      watch_(services.hazards, core.index(), engine),
+      log_(services.recorder, unit_of(engine), core.index()) {}
 
 void Sequencer::start(const Launch &launch) {
     bind(launch);
@@ -128,9 +127,17 @@ bool Sequencer::settle(const SyncBlock::WaitOutcome &outcome) {
     return outcome.ready;
 }
 
+bool Sequencer::take(const spec::InstructionHeader &header) {
+    const auto outcome = core_.sync().wait(engine_, header, pc());
+    if (outcome.ready && header.wait_op == spec::WaitOp::TAKE)
+        log_.changed(core_.launch(), pc(), spec::RecordChange::TAKE, header.wait_value,
+                     {core_.index(), header.wait_sem, outcome.left});
+    return settle(outcome);
+}
+
 Step Sequencer::wait(const spec::InstructionHeader &header) {
     watch_.waiting(header);
-    waited_ = settle(core_.sync().wait(engine_, header, pc()));
+    waited_ = take(header);
     if (waited_)
         watch_.waited(header);
     if ((tracing_ || looks_for_nan_) && waited_)
@@ -147,11 +154,13 @@ Step Sequencer::advance(Launch &launch, const spec::InstructionHeader &header, F
         if (const auto traced = trace(launch, header.opcode); !traced)
             return fault(traced.error());
     if (!is_dma(header.opcode)) { // the ring updates when the data has arrived
-        std::uint32_t wake = 0;
+        SyncBlock::Changed changed;
         watch_.updating(core_.index(), header.update_op, header.update_sem, header.update_value);
-        if (!core_.sync().update(header.update_op, header.update_sem, header.update_value, wake))
+        if (!core_.sync().update(header.update_op, header.update_sem, header.update_value, changed))
             return fault({.code = spec::Fault::SEMAPHORE, .info = header.update_sem});
-        core_.wake(wake);
+        log_.updated(launch, pc(), header.update_op, header.update_value,
+                     {core_.index(), header.update_sem, changed.value});
+        core_.wake(changed.wake);
     }
     if (flow == Flow::END)
         return finish(false);

@@ -8,6 +8,7 @@
 #include "compute/exec_fault.hpp"
 #include "hazard_watch.hpp"
 #include "instruction_cache.hpp"
+#include "semaphore_log.hpp"
 #include "sync_block.hpp"
 
 #include <neuron/spec.hpp>
@@ -94,6 +95,8 @@ private:
     void go_to(std::uint32_t pc) { pc_.store(pc, std::memory_order_relaxed); }
 
     Step wait(const spec::InstructionHeader &header);
+    /// Tries the wait of `header`, or of what stands for one. Whether it is over.
+    bool take(const spec::InstructionHeader &header);
     /// Wakes and reports what follows from a wait. Whether it is over.
     bool settle(const SyncBlock::WaitOutcome &outcome);
     Step advance(Launch &launch, const spec::InstructionHeader &header, Flow flow);
@@ -121,6 +124,7 @@ private:
 
     // Only start() and step() touch what follows.
     SequencerWatch watch_;
+    SemaphoreLog log_;
     InstructionCache cache_;
     std::array<std::uint32_t, spec::SEQ_REGISTERS> regs_{};
     EngineState state_;

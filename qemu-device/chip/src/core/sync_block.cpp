@@ -99,6 +99,7 @@ SyncBlock::WaitOutcome SyncBlock::wait(spec::Engine engine, const spec::Instruct
     if (outcome.ready && header.wait_op == WaitOp::TAKE) {
         // What is left may be just what an EQ waits for.
         semaphores_[header.wait_sem] -= header.wait_value;
+        outcome.left = semaphores_[header.wait_sem];
         outcome.wake = wakeable_locked(header.wait_sem, header.wait_sem);
     }
     return outcome;
@@ -109,7 +110,7 @@ SyncBlock::WaitOutcome SyncBlock::drain(spec::Engine engine, std::uint32_t pc) {
     return park_locked(spec::raw(engine), {.active = true, .drain = true, .pc = pc});
 }
 
-bool SyncBlock::update_locked(UpdateOp op, std::uint8_t index, std::uint32_t value, std::uint32_t &wake) {
+bool SyncBlock::update_locked(UpdateOp op, std::uint8_t index, std::uint32_t value, Changed &changed) {
     std::uint32_t &semaphore = semaphores_[index];
     switch (op) {
     case UpdateOp::NONE: return true;
@@ -125,22 +126,22 @@ bool SyncBlock::update_locked(UpdateOp op, std::uint8_t index, std::uint32_t val
         break;
     case UpdateOp::SET: semaphore = value; break;
     }
-    wake |= wakeable_locked(index, index);
+    changed = {.wake = wakeable_locked(index, index), .value = semaphore};
     return true;
 }
 
-bool SyncBlock::update(UpdateOp op, std::uint8_t semaphore, std::uint32_t value, std::uint32_t &wake) {
+bool SyncBlock::update(UpdateOp op, std::uint8_t semaphore, std::uint32_t value, Changed &changed) {
     if (op == UpdateOp::NONE)
         return true;
     const std::lock_guard lock(mutex_);
-    return update_locked(op, semaphore, value, wake);
+    return update_locked(op, semaphore, value, changed);
 }
 
-bool SyncBlock::update_from_outside(UpdateOp op, std::uint8_t semaphore, std::uint32_t value, std::uint32_t &wake) {
+bool SyncBlock::update_from_outside(UpdateOp op, std::uint8_t semaphore, std::uint32_t value, Changed &changed) {
     if (op == UpdateOp::NONE)
         return true;
     const std::lock_guard lock(mutex_);
-    if (!update_locked(op, semaphore, value, wake))
+    if (!update_locked(op, semaphore, value, changed))
         return false;
     settle_locked(false); // no deadlock: the caller's core is active
     return true;

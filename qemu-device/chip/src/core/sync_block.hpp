@@ -36,19 +36,25 @@ public:
         bool ready;             ///< otherwise the sequencer parks, and somebody will name it in a `wake`
         bool deadlock = false;  ///< with it the last active core of the launch has come to rest
         std::uint32_t wake = 0; ///< who can go on now because a TAKE took
+        std::uint32_t left = 0; ///< what it has left of the semaphore
     };
     /// Tries the wait of an instruction; TAKE takes.
     WaitOutcome wait(spec::Engine engine, const spec::InstructionHeader &header, std::uint32_t pc);
     /// Waits until no transfer of `engine` is in flight.
     WaitOutcome drain(spec::Engine engine, std::uint32_t pc);
 
+    /// What has become of a semaphore.
+    struct Changed {
+        std::uint32_t wake = 0;  ///< who can go on now
+        std::uint32_t value = 0; ///< of the semaphore
+    };
     /// A change by an instruction or transfer of this core. False: the semaphore would leave its range, nothing has
-    /// changed. Adds to `wake` who can go on now.
-    [[nodiscard]] bool update(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value, std::uint32_t &wake);
+    /// changed.
+    [[nodiscard]] bool update(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value, Changed &changed);
     /// The same by an instruction or transfer of another core, which is active until the call has returned. Harmless if
     /// this core has ended.
     [[nodiscard]] bool update_from_outside(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value,
-                                           std::uint32_t &wake);
+                                           Changed &changed);
     /// Semaphores `first` to `first + count - 1`, which exist, become 0 in one step. Returns who can go on now.
     std::uint32_t clear(std::uint32_t first, std::uint32_t count);
 
@@ -114,7 +120,7 @@ private:
     /// Bits of the sequencers that wait on semaphores `first` to `last` and can go on.
     std::uint32_t wakeable_locked(std::uint32_t first, std::uint32_t last) const;
     WaitOutcome park_locked(std::size_t engine, const Wait &wait);
-    bool update_locked(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value, std::uint32_t &wake);
+    bool update_locked(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value, Changed &changed);
     /// Tells the census what has become of this core.
     Verdict settle_locked(bool aborted);
 
