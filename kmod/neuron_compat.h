@@ -8,7 +8,6 @@
  * distributions move things between versions.
  */
 
-#include <linux/dma-fence.h>
 #include <linux/hrtimer.h>
 #include <linux/io_uring/cmd.h>
 #include <linux/mm.h>
@@ -72,15 +71,8 @@ static inline bool vma_is_cow_mapping(const struct vm_area_struct *vma)
  * later kernels ask for RCU.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
-static inline const char *neuron_fence_driver(struct dma_fence *fence)
-{
-	return fence->ops->get_driver_name(fence);
-}
-
-static inline const char *neuron_fence_timeline(struct dma_fence *fence)
-{
-	return fence->ops->get_timeline_name(fence);
-}
+#define neuron_fence_driver(fence)   ((fence)->ops->get_driver_name(fence))
+#define neuron_fence_timeline(fence) ((fence)->ops->get_timeline_name(fence))
 #else
 #define neuron_fence_driver(fence)   ((__force const char *)dma_fence_driver_name(fence))
 #define neuron_fence_timeline(fence) ((__force const char *)dma_fence_timeline_name(fence))
