@@ -39,7 +39,7 @@ struct neuron_queue_snapshot {
 	/* @head, @tail: Packets, as far as the driver has seen them retired and knows of them. */
 	u64 head;
 	u64 tail;
-	/* @announced: Packets that the doorbell told of. @seqno: Those that the device wrote back. */
+	/* @announced, @seqno: Packets that the doorbell told of; that the device wrote back. */
 	u64 announced;
 	u64 seqno;
 	/* @failed: The job that the queue was stopped in. @fault_job: That of @fault. */

@@ -50,8 +50,8 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
       hazards_(info.hazards ? std::make_unique<hazard::Monitor>(info.cores, info.sbuf_bytes) : nullptr),
       services_{host_, *executor_, control_, interrupts_, coalescer_, clock_, recorder_, hazards_.get()},
       pool_(*executor_, cores_, spec::MAX_QUEUES),
-      registers_(info_, *executor_, control_, events_, coalescer_, scrubber_, cores_, recorder_, commands_, channel_, clock_,
-                 [this] { reset(); }) {
+      registers_(info_, *executor_, control_, events_, coalescer_, scrubber_, cores_, recorder_, commands_, channel_,
+                 clock_, [this] { reset(); }) {
     reset_unit_.attach(events_, scrubber_, commands_);
     control_.attach_reset(reset_unit_);
     for (std::uint32_t i = 0; i < info.cores; ++i)
