@@ -311,8 +311,7 @@ void add_numbers(CLI::App &group, const CommandLine &line) {
     command->add_option("VALUE", reg->value, "Its value")->required();
     command->footer(R"(
 Examples:
-  neuronctl decode register QUEUE[3].STATUS 0x503
-  neuronctl decode register 0x2001c 0x503)");
+  neuronctl decode register QUEUE[3].STATUS 0x503)");
     const auto pte = std::make_shared<Options>();
     command = add_verb(group, line, "pte", "Decode a page table entry", pte, decode_pte);
     command->add_option("VALUE", pte->value, "The entry")->required();
