@@ -170,24 +170,22 @@ void neuron_debugfs_print_registers(struct drm_printer *p, struct neuron_device 
 	up_read(&ndev->reset_sem);
 }
 
-static void neuron_debugfs_print_used_cores(struct drm_printer *p, struct neuron_device *ndev)
-{
-	struct neuron_core_view *view;
-	u32 core;
-
-	view = kmalloc(sizeof(*view), GFP_KERNEL);
-	for (core = 0; view && core < ndev->info.cores; core++) {
-		neuron_core_read(ndev, core, view);
-		neuron_core_print(p, core, view);
-	}
-	kfree(view);
-}
-
 /* A section per core that a launch was on. */
 void neuron_debugfs_print_cores(struct drm_printer *p, struct neuron_device *ndev)
 {
+	/* Not under reset_sem, which fences wait for, and reclaim for those. */
+	struct neuron_core_view *view = kmalloc(sizeof(*view), GFP_KERNEL);
+	u32 core;
+
+	if (!view)
+		return;
 	down_read(&ndev->reset_sem);
-	if (neuron_debugfs_registers_answer(p, ndev))
-		neuron_debugfs_print_used_cores(p, ndev);
+	if (neuron_debugfs_registers_answer(p, ndev)) {
+		for (core = 0; core < ndev->info.cores; core++) {
+			neuron_core_read(ndev, core, view);
+			neuron_core_print(p, core, view);
+		}
+	}
 	up_read(&ndev->reset_sem);
+	kfree(view);
 }
