@@ -165,7 +165,7 @@ std::optional<PacketLine> packet_line(std::string_view line) {
     const Json fields = packet_json(std::span<const std::byte, spec::PACKET_BYTES>(bytes->data(), bytes->size()));
     const Json opcode = fields.value("opcode", Json());
     return PacketLine{*index, opcode.is_string() ? opcode.get<std::string>() : std::string(), packet_text(fields),
-                      fields.value("core_mask", 0U)};
+                      fields.value("core_mask", 0U), fields};
 }
 
 std::optional<std::vector<std::byte>> bytes_of_hex(std::string_view text) {

@@ -5,13 +5,13 @@
 #include <memory>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <neuron/command_list.hpp>
 
 #include "../support/files.hpp"
 #include "commands.hpp"
 #include "decode.hpp"
+#include "explain/coredump_file.hpp"
 #include "system.hpp"
 
 namespace neuronctl {
@@ -24,10 +24,7 @@ struct Options {
     bool live = false;
 };
 
-struct Source {
-    std::string name;
-    std::string text;
-};
+using Source = explain::DumpText;
 
 constexpr std::string_view dump_magic = "neuron_accel coredump ";
 constexpr std::string_view live_magic = "neuron_accel rings ";
@@ -41,23 +38,6 @@ Outcome<Source> saved(const std::string &file) {
         return tl::unexpected(
             usage_error(fmt::format("{}: not a coredump of neuron_accel, nor its rings of debugfs", file)));
     return Source{file, std::move(text)};
-}
-
-Outcome<Source> coredump() {
-    const auto entries = sys::list("/sys/class/devcoredump");
-    for (const std::string &entry : entries) {
-        const std::string name = "/sys/class/devcoredump/" + entry + "/data";
-        if (auto text = sys::read(name); text && text->starts_with(dump_magic))
-            return Source{name, std::move(*text)};
-    }
-    const bool blind = geteuid() != 0 && entries.size() > 1; // there is always one entry, "disabled"
-    if (blind)
-        return tl::unexpected(with_hint({Exit::failed, "permission_denied", "only root can read coredumps", {}, {}},
-                                        "run as root, e.g. with sudo"));
-    return tl::unexpected(
-        with_hint({Exit::failed, "not_found", "there is no coredump of the device", {}, {}},
-                  "time-outs and resets leave one for five minutes, faults if coredump_on_fault of the device is 1; "
-                  "--file reads a saved one, --live the queues as they are now"));
 }
 
 Outcome<Source> live(const std::string &device) {
@@ -78,23 +58,9 @@ Outcome<Source> find(const Options &options) {
         return tl::unexpected(usage_error("--device is for --live: a coredump says itself whose it is"));
     if (options.live && !options.file.empty())
         return tl::unexpected(usage_error("--live and --file: one of the two"));
-    return options.live ? live(options.device) : !options.file.empty() ? saved(options.file) : coredump();
-}
-
-// "packet 17 COPY: 0200000000000000 ...": the bytes, in the order of memory.
-std::optional<neuron::Packet> packet_of(const std::string &line) {
-    std::string hex = line.substr(line.find(':') + 1);
-    std::erase(hex, ' ');
-    neuron::Packet out{};
-    if (hex.size() != 2 * out.size())
-        return std::nullopt;
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        const auto value = sys::number("0x" + hex.substr(2 * i, 2));
-        if (!value)
-            return std::nullopt;
-        out[i] = static_cast<std::byte>(*value);
-    }
-    return out;
+    return options.live            ? live(options.device)
+           : !options.file.empty() ? saved(options.file)
+                                   : explain::kernel_coredump(", --live the queues as they are now");
 }
 
 /** Takes the sections of queues out of a text. */
@@ -144,14 +110,12 @@ private:
     }
 
     void packet(const std::string &line) {
-        const auto index = sys::number(line.substr(7, line.find(' ', 7) - 7));
-        const auto bytes = packet_of(line);
-        if (!index || !bytes)
+        const auto found = packet_line(line);
+        if (!found)
             return;
-        const Json fields = packet_json(*bytes);
-        const bool current = *index == head_;
-        queues_.back()["packets"].push_back({{"index", *index}, {"current", current}, {"packet", fields}});
-        text_ += fmt::format("{} {:>6}  {}\n", current ? "  >" : "   ", *index, packet_text(fields));
+        const bool current = found->index == head_;
+        queues_.back()["packets"].push_back({{"index", found->index}, {"current", current}, {"packet", found->fields}});
+        text_ += fmt::format("{} {:>6}  {}\n", current ? "  >" : "   ", found->index, found->text);
     }
 
     std::optional<std::uint32_t> only_;
