@@ -239,16 +239,25 @@ void switches_resets_and_errors_have_records(void **state) {
 
 // ---- the ring ------------------------------------------------------------------------------------------------------
 
-void the_newest_records_stay(void **state) {
+Mode small_recorder(void **state) {
     Mode mode = mode_of(state);
     mode.recorder_records = 64;
-    Bench b(mode);
+    return mode;
+}
+
+/// More than a small recorder holds.
+void write_many_records(Bench &b) {
     for (int i = 0; i < 10; ++i) {
         for (int j = 0; j < 16; ++j)
             b.queue.push(spec::PacketNop{});
         b.queue.ring();
         b.m.settle();
     }
+}
+
+void the_newest_records_stay(void **state) {
+    Bench b(small_recorder(state));
+    write_many_records(b);
     const std::uint64_t written = b.m.r64(reg::REC_WRITTEN);
     const auto all = records(b.m.chip);
     assert_int_equal(b.m.r32(reg::REC_CAPACITY), 64);
@@ -394,15 +403,8 @@ void a_dump_writes_records_to_memory(void **state) {
 }
 
 void a_dump_tells_what_was_overwritten(void **state) {
-    Mode mode = mode_of(state);
-    mode.recorder_records = 64;
-    Bench b(mode);
-    for (int i = 0; i < 10; ++i) {
-        for (int j = 0; j < 16; ++j)
-            b.queue.push(spec::PacketNop{});
-        b.queue.ring();
-        b.m.settle();
-    }
+    Bench b(small_recorder(state));
+    write_many_records(b);
     const std::uint64_t written = b.m.r64(reg::REC_WRITTEN);
     const std::uint64_t bus = b.m.host.alloc(200 * 64);
     const Dump all = dump(b.m, bus, written - 70, 70);
