@@ -9,7 +9,7 @@ namespace neuron {
 namespace detail {
 
 BufferState::~BufferState() {
-    const Stopwatch watch(context->counters.map_ns);
+    const Stopwatch watch(context->counters.map_ns, "free buffer");
     if (va != 0) {
         context->addresses->remove(va, destroyer); // before another buffer may get the addresses
         context->backend->unbind(va, info.size);
@@ -60,7 +60,7 @@ Result<Buffer> Buffer::create(const Context &context, std::uint64_t size, const 
     const auto &owner = context.state();
     if (auto checked = detail::check_options(owner->device->info(), size, options); !checked)
         return detail::forward_error(checked);
-    const detail::Stopwatch watch(owner->counters.map_ns);
+    const detail::Stopwatch watch(owner->counters.map_ns, "make buffer");
     const auto bo = owner->backend->bo_create({size, options});
     if (!bo)
         return tl::unexpected(bo.error());
@@ -73,7 +73,7 @@ Result<Buffer> Buffer::create(const Context &context, std::uint64_t size, const 
 Result<Buffer> Buffer::import_fd(const Context &context, int fd, const ImportOptions &options,
                                  const std::source_location &where) {
     const auto &owner = context.state();
-    const detail::Stopwatch watch(owner->counters.map_ns);
+    const detail::Stopwatch watch(owner->counters.map_ns, "import buffer");
     const auto bo = owner->backend->bo_import(fd);
     if (!bo)
         return tl::unexpected(bo.error());

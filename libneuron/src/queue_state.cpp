@@ -67,7 +67,7 @@ Result<Job> QueueState::submit(JobSpan jobs, const std::source_location &where) 
         return forward_error(good);
     Submitted submitted;
     {
-        const Stopwatch watch(context->counters.submit_ns);
+        const Stopwatch watch(context->counters.submit_ns, "submit");
         submitted = port_->submit(jobs);
     }
     return accept(jobs, std::move(submitted), where);
@@ -104,6 +104,7 @@ Result<Job> QueueState::submit(std::span<const Packet> packets, const SubmitOpti
             take_over().and_then([&] { return check_packets(job); }).and_then([&] { return check_points(options); });
         !good)
         return forward_error(good);
+    const TraceSpan span("submit");
     const auto started = Clock::now();
     for (const TimelinePoint &point : options.wait) {
         if (auto waited = point.timeline->wait_promised(point.value, Deadline::max()); !waited)
@@ -134,7 +135,7 @@ Result<Job> QueueState::accept(JobSpan jobs, Submitted submitted, const std::sou
 }
 
 Result<std::optional<JobStatus>> QueueState::status_of(std::uint64_t job, Deadline deadline) {
-    const Stopwatch watch(context->counters.wait_ns);
+    const Stopwatch watch(context->counters.wait_ns, "wait");
     context->counters.wait_calls.fetch_add(1, std::memory_order_relaxed);
     return port_->wait(job, deadline);
 }

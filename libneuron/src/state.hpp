@@ -9,13 +9,14 @@
 
 #include "address_map.hpp"
 #include "backend.hpp"
+#include "trace_marker.hpp"
 
 namespace neuron::detail {
 
-/** Adds the time from construction to destruction to a counter. */
+/** Adds the time from construction to destruction to a counter, and shows it as a span of that name in a trace. */
 class Stopwatch {
 public:
-    explicit Stopwatch(std::atomic<std::uint64_t> &total) : total_(total), start_(Clock::now()) {}
+    Stopwatch(std::atomic<std::uint64_t> &total, const char *name) : span_(name), total_(total), start_(Clock::now()) {}
     ~Stopwatch() {
         const auto passed = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start_);
         total_.fetch_add(static_cast<std::uint64_t>(passed.count()), std::memory_order_relaxed);
@@ -24,6 +25,7 @@ public:
     Stopwatch &operator=(const Stopwatch &) = delete;
 
 private:
+    TraceSpan span_;
     std::atomic<std::uint64_t> &total_;
     Clock::time_point start_;
 };

@@ -91,7 +91,7 @@ Result<void> staged_read(QueueState &queue, const Buffer &buffer, std::uint64_t 
 
 Result<void> write_buffer(QueueState &queue, const Buffer &buffer, std::uint64_t offset,
                           std::span<const std::byte> bytes) {
-    const Stopwatch watch(queue.context->counters.write_ns);
+    const Stopwatch watch(queue.context->counters.write_ns, "write");
     if (auto good = check_range(queue, buffer, offset, bytes.size()); !good || bytes.empty())
         return good;
     if (reached_by_cpu(buffer)) {
@@ -107,7 +107,7 @@ Result<void> write_buffer(QueueState &queue, const Buffer &buffer, std::uint64_t
 }
 
 Result<void> read_buffer(QueueState &queue, const Buffer &buffer, std::uint64_t offset, std::span<std::byte> bytes) {
-    const Stopwatch watch(queue.context->counters.read_ns);
+    const Stopwatch watch(queue.context->counters.read_ns, "read");
     if (auto good = check_range(queue, buffer, offset, bytes.size()); !good || bytes.empty())
         return good;
     if (reached_by_cpu(buffer)) {

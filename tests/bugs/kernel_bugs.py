@@ -31,7 +31,7 @@ refused("tile-at-a-wrong-partition", "odd_partition", "48 partitions begin at pa
 runs("deadlock", "circle", "Two engines wait for each other.", cause="DEADLOCK.*semaphore 5", job=r"packet 0 \(LAUNCH\)", place=r"ACT instruction 1 \(circle: nop wait s5>=1")
 runs("semaphore-that-nobody-raises", "never_signalled", "The `then` of a transfer was forgotten.", *X, cause="DEADLOCK.*semaphore 3", job=r"packet 0 \(LAUNCH\)",
      place=r"ACT instruction 0 \(never_signalled: nop wait s3>=1")
-runs("endless-loop", "endless", "The counter of a loop is never raised.", cause="made no progress|not done in time|--timeout|time", job="job|launch")
+runs("endless-loop", "endless", "The counter of a loop is never raised.", cause=r"no end after 2000 ms \(--timeout\): the kernel goes on", job="job 2")
 runs("store-past-the-tensor", "store_past_end", "The second half of a tensor does not begin there.", *Y, cause="PAGE_(NOT_MAPPED|READ_ONLY).*writing address", job=r"packet 0 \(LAUNCH\)",
      buffer="0 bytes behind buffer 'Y' that ends at", place=r"SP instruction 1 \(store_past_end: dma_store")
 runs("load-from-nowhere", "load_unmapped", "An offset is far behind the tensor.", *X, cause="PAGE_NOT_MAPPED.*reading address", job=r"packet 0 \(LAUNCH\)", place=r"SP instruction 1 \(load_unmapped: dma_load",

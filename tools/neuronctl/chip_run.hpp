@@ -45,6 +45,8 @@ public:
     Outcome<ChipTrace> trace();
 
     const neuron::DeviceInfo &device() const { return device_; }
+    /** Number of the launch that was waited for last and has not ended; 0: none. */
+    std::uint64_t job() const { return job_ ? job_->number : 0; }
     neuron::Stats stats() const { return context_->stats(); }
     std::string_view path() const { return queue_->path(); }
 

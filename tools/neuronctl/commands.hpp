@@ -38,6 +38,7 @@ void add_explain(const CommandLine &line);
 void add_addr(const CommandLine &line);
 /** decode register, packet, pte, instruction, struct, log */
 void add_decode(const CommandLine &line);
+void add_trace(const CommandLine &line);
 void add_doctor(const CommandLine &line);
 void add_reset(const CommandLine &line);
 void add_validate(const CommandLine &line);

@@ -180,8 +180,11 @@ private:
         if (interrupted())
             return tl::unexpected(interruption());
         if (done && !*done && time_left().count() == 0)
-            done = tl::unexpected(Failure{
-                Exit::failed, std::string(neuron::name(neuron::ErrorCode::timeout)), "the kernel goes on", {}, {}});
+            done = tl::unexpected(Failure{Exit::failed,
+                                          std::string(neuron::name(neuron::ErrorCode::timeout)),
+                                          fmt::format("the kernel goes on, as job {}", chip.job()),
+                                          {},
+                                          {}});
         if (done) {
             all = all && *done;
             return {};
