@@ -9,7 +9,7 @@
  *
  * Threading: every function may be called from any thread, concurrently, unless it says otherwise. Callbacks come from
  * the chip's worker threads, in stepped mode from inside neuron_chip_run() and neuron_chip_quiesce(); a register or
- * doorbell access calls back nothing but @ref neuron_chip_host_ops::kick. The chip holds none of its locks while it calls
+ * doorbell access calls back nothing but @ref neuron_chip_host_ops::kick, and @ref neuron_chip_host_ops::log for a fault plan. The chip holds none of its locks while it calls
  * back, except where a callback's comment says otherwise.
  *
  * Errors: the library never throws across this interface and never ends the process. What a guest does wrong becomes a
@@ -28,7 +28,7 @@ extern "C" {
 
 /** Version of this interface; neuron_chip_create() refuses another major. */
 #define NEURON_CHIP_ABI_MAJOR 1
-#define NEURON_CHIP_ABI_MINOR 2
+#define NEURON_CHIP_ABI_MINOR 3
 
 struct neuron_chip;
 
@@ -177,6 +177,23 @@ enum neuron_chip_test_fault {
  * @return 0; -EINVAL: an unknown flag. Since minor 1.
  */
 int neuron_chip_set_test_fault(struct neuron_chip *chip, uint32_t faults);
+
+/**
+ * Do wrong from now on what a fault plan says, and no more what the one before said; an empty @p text: nothing. The language is that
+ * of spec/plan.toml. With the same plan, seed and order of events the same goes wrong. No reset changes it, and each fault that is
+ * made is a line of the log. A chip with a plan is not saved.
+ *
+ * @return 0; -EINVAL with a message in @p error that names the rule and the word, and the plan of before stays. Since minor 3.
+ */
+int neuron_chip_set_fault_plan(struct neuron_chip *chip, const char *text, char *error, size_t error_size);
+
+/**
+ * A line for each rule of the plan: how many events it has matched, how many faults it has made, its text. At most @p size - 1
+ * bytes and a 0 are written.
+ *
+ * @return the length of the whole text, without the 0. Since minor 3.
+ */
+size_t neuron_chip_fault_report(struct neuron_chip *chip, char *text, size_t size);
 
 /**
  * Stop all work where it is, until neuron_chip_resume(): at the end of the steps that are being taken, so within a chunk of

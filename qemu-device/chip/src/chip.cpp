@@ -33,7 +33,9 @@ tl::expected<std::unique_ptr<Chip>, CreateError> Chip::create(const ChipInfo &in
 
 Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, std::unique_ptr<Hbm> hbm)
     : info_(info),
-      host_(ops, opaque),
+      faults_([this](const std::string &line) { host_.log(NEURON_CHIP_LOG_INFO, line); }, [this] { wake_queues(); },
+              !info.stepped),
+      host_(ops, opaque, faults_),
       interrupts_(host_),
       hbm_(std::move(hbm)),
       executor_(make_executor(info, host_)),
@@ -44,9 +46,9 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
       coalescer_(interrupts_, *executor_),
       control_(*spec::find_profile(info.profile), *hbm_, host_, *executor_, events_, coalescer_, clock_),
       hazards_(info.hazards ? std::make_unique<hazard::Monitor>(info.cores, info.sbuf_bytes) : nullptr),
-      services_{host_, *executor_, control_, interrupts_, coalescer_, clock_, hazards_.get()},
+      services_{host_, *executor_, control_, interrupts_, coalescer_, clock_, faults_, hazards_.get()},
       pool_(*executor_, cores_, spec::MAX_QUEUES),
-      registers_(info_, *executor_, control_, events_, coalescer_, scrubber_, clock_, [this] { reset(); }) {
+      registers_(info_, *executor_, control_, events_, coalescer_, scrubber_, clock_, faults_, [this] { reset(); }) {
     reset_unit_.attach(events_, scrubber_);
     control_.attach_reset(reset_unit_);
     for (std::uint32_t i = 0; i < info.cores; ++i)
@@ -55,7 +57,28 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
         control_.attach(i, queues_.emplace_back(services_, pool_, cores_, i));
 }
 
-Chip::~Chip() { executor_->stop(); }
+Chip::~Chip() {
+    faults_.wake_sleepers();
+    executor_->stop();
+}
+
+void Chip::wake_queues() {
+    for (Queue &queue : queues_)
+        executor_->wake(queue);
+}
+
+std::string Chip::set_fault_plan(std::string_view text) {
+    auto plan = plan::parse(text);
+    if (!plan)
+        return plan.error();
+    for (const plan::Rule &rule : plan->rules) {
+        const bool ecc = rule.action == spec::PlanAction::ECC_CORRECTED || rule.action == spec::PlanAction::ECC_UNCORRECTED;
+        if (ecc && !hbm_->contains(rule.argument, 1))
+            return fmt::format("fault plan: '{}': byte 0x{:x} is outside HBM", rule.text, rule.argument);
+    }
+    faults_.set(std::move(*plan));
+    return {};
+}
 
 int Chip::inject_ecc(std::uint64_t offset, bool uncorrectable) {
     if (!hbm_->contains(offset, 1))
@@ -70,6 +93,7 @@ void Chip::reset() {
     clock_.reset();
     // After this no interrupt of before can go out; one that is on its way has arrived.
     interrupts_.close_epoch();
+    faults_.forget_held();
     executor_->wake(reset_unit_);
 }
 

@@ -153,6 +153,8 @@ void Chip::clear() {
 void Chip::serialize(Archive &archive) {
     if (hazards_ != nullptr)
         throw StateError(ENOTSUP, "hazards: what hazard detection has seen is not saved");
+    if (faults_.active())
+        throw StateError(ENOTSUP, "fault plan: a chip with one is not saved");
     if (!archive.loading()) {
         serialize_all(archive);
         return;

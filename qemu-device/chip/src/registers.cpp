@@ -34,6 +34,13 @@ spec::RegisterRef find(std::uint64_t offset, unsigned size) {
 } // namespace
 
 std::uint64_t Registers::read(std::uint64_t offset, unsigned size) {
+    const std::uint64_t value = read_register(offset, size);
+    if (faults_.active() && faults_.ask(spec::PlanEvent::REG_READ, offset))
+        return size < 2 * HALF ? (1ULL << 8 * size) - 1 : ~0ULL;
+    return value;
+}
+
+std::uint64_t Registers::read_register(std::uint64_t offset, unsigned size) {
     const spec::RegisterRef where = find(offset, size);
     if (!width_legal(where, offset, size)) {
         count_bad();
@@ -63,6 +70,13 @@ void Registers::write(std::uint64_t offset, std::uint64_t value, unsigned size) 
         count_bad();
         return;
     }
+    if (faults_.active() && where.desc->offset == reg::QUEUE_DOORBELL(0))
+        ring_by_plan(where.index, [=, this] { write_register(where, value, size); });
+    else
+        write_register(where, value, size);
+}
+
+void Registers::write_register(const spec::RegisterRef &where, std::uint64_t value, unsigned size) {
     if (Unit *const rung = store_sized(where, value, size); rung != nullptr)
         executor_.lend_thread(*rung);
 }
@@ -84,6 +98,29 @@ Unit *Registers::store_sized(const spec::RegisterRef &where, std::uint64_t value
 }
 
 void Registers::doorbell(std::uint64_t offset, std::uint64_t value, unsigned size) {
+    const auto queue = faults_.active() ? control_.queue_at(offset) : std::nullopt;
+    if (queue)
+        ring_by_plan(*queue, [=, this] { ring(offset, value, size); });
+    else
+        ring(offset, value, size);
+}
+
+void Registers::ring_by_plan(std::uint32_t queue, const std::function<void()> &ring) {
+    const auto verdict = faults_.ask(spec::PlanEvent::DOORBELL, queue);
+    const auto action = verdict ? verdict->action : spec::PlanAction{};
+    if (action == spec::PlanAction::DROP)
+        return;
+    if (action == spec::PlanAction::REORDER) {
+        faults_.hold(spec::PlanEvent::DOORBELL, ring);
+        return;
+    }
+    ring();
+    if (action == spec::PlanAction::DUPLICATE)
+        ring();
+    faults_.happened(spec::PlanEvent::DOORBELL);
+}
+
+void Registers::ring(std::uint64_t offset, std::uint64_t value, unsigned size) {
     const std::uint64_t ctx = offset / spec::PAGE_SIZE;
     const std::uint64_t at = offset % spec::PAGE_SIZE;
     const bool legal = size == HALF && at % spec::DOORBELL_STRIDE == 0 && ctx < spec::MAX_CONTEXTS;

@@ -7,6 +7,7 @@
 #include "control/control.hpp"
 #include "control/events.hpp"
 #include "control/scrubber.hpp"
+#include "plan/injector.hpp"
 
 #include <neuron/spec.hpp>
 
@@ -22,7 +23,7 @@ namespace neuron::chip {
 class Registers {
 public:
     Registers(const ChipInfo &info, Executor &executor, Control &control, EventRing &events, Coalescer &coalescer,
-              Scrubber &scrubber, const DeviceClock &clock, std::function<void()> reset)
+              Scrubber &scrubber, const DeviceClock &clock, plan::Injector &faults, std::function<void()> reset)
         : info_(info),
           executor_(executor),
           control_(control),
@@ -30,6 +31,7 @@ public:
           coalescer_(coalescer),
           scrubber_(scrubber),
           clock_(clock),
+          faults_(faults),
           reset_(std::move(reset)) {}
 
     std::uint64_t read(std::uint64_t offset, unsigned size);
@@ -40,6 +42,11 @@ public:
     void serialize(Archive &archive);
 
 private:
+    std::uint64_t read_register(std::uint64_t offset, unsigned size);
+    void ring(std::uint64_t offset, std::uint64_t value, unsigned size);
+    void write_register(const spec::RegisterRef &where, std::uint64_t value, unsigned size);
+    /// What a fault plan makes of a doorbell of the queue.
+    void ring_by_plan(std::uint32_t queue, const std::function<void()> &ring);
     std::uint64_t load(const spec::RegisterRef &where);
     std::uint64_t load_context(const spec::RegisterRef &where);
     std::uint64_t load_queue(const spec::RegisterRef &where);
@@ -59,6 +66,7 @@ private:
     Coalescer &coalescer_;
     Scrubber &scrubber_;
     const DeviceClock &clock_;
+    plan::Injector &faults_;
     const std::function<void()> reset_;
     std::atomic<std::uint32_t> bad_{0}; ///< BAD_REGISTER
 

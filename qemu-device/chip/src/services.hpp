@@ -7,6 +7,10 @@ namespace hazard {
 class Monitor;
 }
 
+namespace plan {
+class Injector;
+}
+
 class Coalescer;
 class Control;
 class DeviceClock;
@@ -22,6 +26,7 @@ struct Services {
     InterruptGate &interrupts;
     Coalescer &coalescer;
     const DeviceClock &clock;
+    plan::Injector &faults;
     hazard::Monitor *hazards; ///< nullptr: nobody looks
 };
 
