@@ -66,6 +66,20 @@ static inline bool vma_is_cow_mapping(const struct vm_area_struct *vma)
 #define NEURON_FENCE_SEQNO64
 #endif
 
+/*
+ * neuron_fence_driver(), neuron_fence_timeline(): whose fence it is. Names go with their module, so
+ * later kernels ask for RCU.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#define neuron_fence_driver(fence) \
+	({ struct dma_fence *__fence = (fence); __fence->ops->get_driver_name(__fence); })
+#define neuron_fence_timeline(fence) \
+	({ struct dma_fence *__fence = (fence); __fence->ops->get_timeline_name(__fence); })
+#else
+#define neuron_fence_driver(fence)   ((__force const char *)dma_fence_driver_name(fence))
+#define neuron_fence_timeline(fence) ((__force const char *)dma_fence_timeline_name(fence))
+#endif
+
 /* Timers get their function at their birth. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 static inline void hrtimer_setup(struct hrtimer *timer,

@@ -10,13 +10,14 @@
 #include <drm/drm_print.h>
 
 #include "neuron_coredump.h"
+#include "neuron_cores.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
-#include "neuron_job.h"
 #include "neuron_queue.h"
+#include "neuron_recorder.h"
 #include "neuron_regs.h"
 #include "neuron_reset.h"
-#include "neuron_ring.h"
+#include "neuron_snapshot.h"
 
 /**
  * DOC: Device coredump
@@ -34,34 +35,14 @@
 #define NEURON_DUMP_PACKETS  8
 /* Packets before the one that the queue is at. */
 #define NEURON_DUMP_BEFORE   2
-#define NEURON_DUMP_JOBS     16
 #define NEURON_DUMP_MAPPINGS 1024
 #define NEURON_DUMP_EVENTS   16
 
-struct neuron_snapshot_job {
-	u64 seqno;
-	u64 first;
-	u64 end;
-};
-
 struct neuron_snapshot_queue {
 	bool used;
-	bool marked;
-	u32 ctx;
-	u32 id;
-	u32 state;
-	u64 submitted;
-	u64 completed;
-	u64 head;
-	u64 tail;
 	u64 regs[NEURON_QUEUE_REGS];
-	/* @jobs: The oldest jobs in flight, of @job_count. */
-	struct neuron_snapshot_job jobs[NEURON_DUMP_JOBS];
-	u32 job_count;
-	/* @packets: Packets of the ring from @first_packet on. */
+	struct neuron_queue_snapshot queue;
 	struct neuron_raw_packet packets[NEURON_DUMP_PACKETS];
-	u64 first_packet;
-	u32 packet_count;
 };
 
 struct neuron_snapshot_ctx {
@@ -83,6 +64,7 @@ struct neuron_snapshot {
 	u64 regs[NEURON_GLOBAL_REGS];
 	struct neuron_snapshot_ctx contexts[NRN_MAX_CONTEXTS];
 	struct neuron_snapshot_queue queues[NRN_MAX_QUEUES];
+	struct neuron_core_view cores[NRN_MAX_CORES];
 	struct neuron_vm_range mappings[NEURON_DUMP_MAPPINGS];
 	/* @mapping_count: How many there are, or negative if they could not be looked at. */
 	int mapping_count;
@@ -90,68 +72,24 @@ struct neuron_snapshot {
 	struct nrn_event_record events[NEURON_DUMP_EVENTS];
 	u32 event_count;
 	u32 event_tail;
+	/* @records: The newest of the flight recorder. */
+	struct neuron_raw_record records[NEURON_RECORDER_NEWEST];
+	u32 record_count;
 };
-
-/* The ring may be gone already, and the device may say anything. */
-static void neuron_snapshot_packets(struct neuron_snapshot_queue *to, struct neuron_queue *queue,
-				    u64 hw_head)
-{
-	u32 log2 = queue->ring_log2;
-	u64 tail = queue->tail;
-	u64 at = neuron_ring_is_possible(log2, hw_head, tail) ? hw_head : queue->head;
-
-	lockdep_assert_held(&queue->irq_lock);
-
-	to->packet_count = 0;
-	if (!queue->ring)
-		return;
-
-	to->first_packet = neuron_ring_window(log2, tail, at, NEURON_DUMP_BEFORE);
-	while (to->packet_count < NEURON_DUMP_PACKETS &&
-	       to->first_packet + to->packet_count < tail) {
-		to->packets[to->packet_count] =
-			queue->ring[neuron_ring_entry(log2, to->first_packet + to->packet_count)];
-		to->packet_count++;
-	}
-}
-
-static void neuron_snapshot_jobs(struct neuron_snapshot_queue *to, struct neuron_queue *queue)
-{
-	struct neuron_snapshot_job *entry;
-	struct neuron_job *job;
-
-	lockdep_assert_held(&queue->irq_lock);
-
-	to->job_count = 0;
-	list_for_each_entry(job, &queue->jobs, link) {
-		if (to->job_count < NEURON_DUMP_JOBS) {
-			entry = &to->jobs[to->job_count];
-			entry->seqno = job->fence.seqno;
-			entry->first = job->first;
-			entry->end = job->end;
-		}
-		to->job_count++;
-	}
-}
 
 static void neuron_snapshot_queue(struct neuron_snapshot_queue *to, struct neuron_queue *queue)
 {
 	u32 base = queue->hw * NRN_BLOCK_QUEUE_STRIDE;
+	u64 head;
 
 	neuron_regs_read(queue->ndev, neuron_queue_regs, NEURON_QUEUE_REGS, base, to->regs);
 	to->used = true;
-	to->ctx = queue->ctx;
-	to->id = queue->id;
+	to->queue.packets = to->packets;
+	to->queue.packet_room = NEURON_DUMP_PACKETS;
 
 	spin_lock_irq(&queue->irq_lock);
-	to->marked = queue->marked;
-	to->state = queue->state;
-	to->submitted = queue->submitted;
-	to->completed = queue->completed;
-	to->head = queue->head;
-	to->tail = queue->tail;
-	neuron_snapshot_jobs(to, queue);
-	neuron_snapshot_packets(to, queue, neuron_rd64(queue->ndev, NRN_REG_QUEUE_HEAD(queue->hw)));
+	head = neuron_rd64(queue->ndev, NRN_REG_QUEUE_HEAD(queue->hw));
+	neuron_queue_snapshot_locked(&to->queue, queue, head, NEURON_DUMP_BEFORE);
 	spin_unlock_irq(&queue->irq_lock);
 }
 
@@ -193,6 +131,14 @@ static void neuron_snapshot_events(struct neuron_snapshot *snap, struct neuron_d
 		snap->events[i] = *neuron_events_record(ndev, tail - snap->event_count + i);
 }
 
+static void neuron_snapshot_cores(struct neuron_snapshot *snap, struct neuron_device *ndev)
+{
+	u32 core;
+
+	for (core = 0; core < ndev->info.cores; core++)
+		neuron_core_read(ndev, core, &snap->cores[core]);
+}
+
 /**
  * neuron_coredump_take() - record the state of the device
  * @ndev: Device that can be talked to; reset_sem is held for writing.
@@ -219,7 +165,9 @@ void neuron_coredump_take(struct neuron_device *ndev, const char *why, u32 ctx, 
 	neuron_regs_read(ndev, neuron_global_regs, NEURON_GLOBAL_REGS, 0, snap->regs);
 	neuron_snapshot_contexts(snap, ndev);
 	neuron_snapshot_queues(snap, ndev);
+	neuron_snapshot_cores(snap, ndev);
 	neuron_snapshot_events(snap, ndev);
+	snap->record_count = neuron_recorder_newest(ndev, snap->records, NEURON_RECORDER_NEWEST);
 	snap->mapping_count = vm ? neuron_vm_list(vm, snap->mappings, NEURON_DUMP_MAPPINGS) : 0;
 	queue_work(system_unbound_wq, &ndev->coredump.work);
 }
@@ -248,36 +196,13 @@ static void neuron_dump_header(struct drm_printer *p, struct neuron_device *ndev
 	drm_printf(p, "resets: %d\n", snap->resets);
 }
 
-static void neuron_dump_packet(struct drm_printer *p, u64 index,
-			       const struct neuron_raw_packet *packet)
-{
-	const u8 *bytes = (const u8 *)packet;
-	u32 i;
-
-	drm_printf(p, "packet %llu %s:", index, nrn_packet_op_name(packet->header.opcode));
-	for (i = 0; i < sizeof(*packet); i += 8)
-		drm_printf(p, " %8phN", bytes + i);
-	drm_puts(p, "\n");
-}
-
 static void neuron_dump_queue(struct drm_printer *p, u32 hw,
 			      const struct neuron_snapshot_queue *queue)
 {
-	u32 i;
-
 	drm_printf(p, "\n[queue %u]\n", hw);
-	drm_printf(p, "context: %u\nid: %u\nstate: %s%s\n", queue->ctx, queue->id,
-		   neuron_queue_state_name(queue->state), queue->marked ? ", stopped" : "");
-	drm_printf(p, "submitted: %llu\ncompleted: %llu\n", queue->submitted, queue->completed);
-	drm_printf(p, "head: %llu\ntail: %llu\n", queue->head, queue->tail);
+	neuron_queue_snapshot_print(p, &queue->queue);
 	neuron_regs_print(p, neuron_queue_regs, NEURON_QUEUE_REGS, queue->regs);
-
-	drm_printf(p, "jobs: %u\n", queue->job_count);
-	for (i = 0; i < min(queue->job_count, NEURON_DUMP_JOBS); i++)
-		drm_printf(p, "job %llu: packets %llu to %llu\n", queue->jobs[i].seqno,
-			   queue->jobs[i].first, queue->jobs[i].end - 1);
-	for (i = 0; i < queue->packet_count; i++)
-		neuron_dump_packet(p, queue->first_packet + i, &queue->packets[i]);
+	neuron_queue_snapshot_print_work(p, &queue->queue);
 }
 
 static void neuron_dump_mappings(struct drm_printer *p, const struct neuron_snapshot *snap)
@@ -296,25 +221,17 @@ static void neuron_dump_mappings(struct drm_printer *p, const struct neuron_snap
 	drm_printf(p, "mappings: %d\n", snap->mapping_count);
 	for (i = 0; i < min(snap->mapping_count, NEURON_DUMP_MAPPINGS); i++) {
 		map = &snap->mappings[i];
-		drm_printf(p, "%#llx +%#llx %s %s\n", map->va, map->size, map->hbm ? "hbm" : "host",
+		drm_printf(p, "%#llx +%#llx %s %s", map->va, map->size, map->hbm ? "hbm" : "host",
 			   map->read_only ? "ro" : "rw");
+		drm_printf(p, " buffer=%llu offset=%#llx pid=%d comm=%s\n", map->buffer,
+			   map->offset, map->pid, map->comm);
 	}
-}
-
-static void neuron_dump_event(struct drm_printer *p, u32 index, const struct nrn_event_record *rec)
-{
-	drm_printf(p, "event %u: %s %s context %u queue %u unit %s core %u ring %u write %u", index,
-		   nrn_event_name(le16_to_cpu(rec->kind)), nrn_fault_name(le16_to_cpu(rec->code)),
-		   le16_to_cpu(rec->ctx), le16_to_cpu(rec->queue), nrn_unit_name(rec->unit),
-		   rec->core, rec->ring, rec->write);
-	drm_printf(p, " pc %u packet %llu va %#llx info %#llx time %llu\n", le32_to_cpu(rec->pc),
-		   le64_to_cpu(rec->packet), le64_to_cpu(rec->va), le64_to_cpu(rec->info),
-		   le64_to_cpu(rec->time_ns));
 }
 
 static void neuron_dump(struct drm_printer *p, struct neuron_device *ndev,
 			const struct neuron_snapshot *snap)
 {
+	char name[24];
 	u32 i;
 
 	neuron_dump_header(p, ndev, snap);
@@ -334,11 +251,19 @@ static void neuron_dump(struct drm_printer *p, struct neuron_device *ndev,
 		if (snap->queues[i].used)
 			neuron_dump_queue(p, i, &snap->queues[i]);
 
+	for (i = 0; i < ndev->info.cores; i++)
+		neuron_core_print(p, i, &snap->cores[i]);
+
 	neuron_dump_mappings(p, snap);
 
 	drm_puts(p, "\n[events]\n");
-	for (i = 0; i < snap->event_count; i++)
-		neuron_dump_event(p, snap->event_tail - snap->event_count + i, &snap->events[i]);
+	for (i = 0; i < snap->event_count; i++) {
+		snprintf(name, sizeof(name), "event %u",
+			 snap->event_tail - snap->event_count + i);
+		neuron_event_print(p, name, &snap->events[i]);
+	}
+	drm_puts(p, "\n[recorder]\n");
+	neuron_recorder_print(p, snap->records, snap->record_count);
 	drm_puts(p, "\n[end]\n");
 }
 

@@ -9,6 +9,7 @@
 #include "neuron_debugfs.h"
 #include "neuron_fail.h"
 #include "neuron_hw.h"
+#include "neuron_recorder.h"
 #include "neuron_sysfs.h"
 
 /**
@@ -62,24 +63,34 @@ static int neuron_debugfs_show(struct seq_file *m,
 	}										\
 	DEFINE_SHOW_ATTRIBUTE(neuron_debugfs_##name)
 
+NEURON_DEBUGFS_FILE(blame);
 NEURON_DEBUGFS_FILE(buffers);
 NEURON_DEBUGFS_FILE(clients);
+NEURON_DEBUGFS_FILE(cores);
 NEURON_DEBUGFS_FILE(device);
+NEURON_DEBUGFS_FILE(dma);
 NEURON_DEBUGFS_FILE(hbm);
 NEURON_DEBUGFS_FILE(queues);
 NEURON_DEBUGFS_FILE(registers);
+NEURON_DEBUGFS_FILE(rings);
+NEURON_DEBUGFS_FILE(stalls);
 NEURON_DEBUGFS_FILE(vm);
 
 static const struct {
 	const char *name;
 	const struct file_operations *fops;
 } neuron_debugfs_files[] = {
+	{ "blame", &neuron_debugfs_blame_fops },
 	{ "buffers", &neuron_debugfs_buffers_fops },
 	{ "clients", &neuron_debugfs_clients_fops },
+	{ "cores", &neuron_debugfs_cores_fops },
 	{ "device", &neuron_debugfs_device_fops },
+	{ "dma", &neuron_debugfs_dma_fops },
 	{ "hbm", &neuron_debugfs_hbm_fops },
 	{ "queues", &neuron_debugfs_queues_fops },
 	{ "registers", &neuron_debugfs_registers_fops },
+	{ "rings", &neuron_debugfs_rings_fops },
+	{ "stalls", &neuron_debugfs_stalls_fops },
 	{ "vm", &neuron_debugfs_vm_fops },
 };
 
@@ -92,5 +103,6 @@ void neuron_debugfs_init(struct neuron_device *ndev)
 		debugfs_create_file(neuron_debugfs_files[i].name, 0400, folder, ndev,
 				    neuron_debugfs_files[i].fops);
 	neuron_debugfs_add_vm_walk(ndev, folder);
+	neuron_recorder_add_file(ndev, folder);
 	neuron_fail_add_files(ndev, folder);
 }

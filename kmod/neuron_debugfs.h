@@ -21,9 +21,13 @@ static inline void neuron_debugfs_init(struct neuron_device *ndev)
 void neuron_debugfs_print_buffers(struct drm_printer *p, struct neuron_device *ndev);
 void neuron_debugfs_print_clients(struct drm_printer *p, struct neuron_device *ndev);
 void neuron_debugfs_print_client(struct drm_printer *p, struct neuron_file *nfile);
+void neuron_debugfs_print_cores(struct drm_printer *p, struct neuron_device *ndev);
+void neuron_debugfs_print_dma(struct drm_printer *p, struct neuron_device *ndev);
 void neuron_debugfs_print_hbm(struct drm_printer *p, struct neuron_device *ndev);
 void neuron_debugfs_print_queues(struct drm_printer *p, struct neuron_device *ndev);
 void neuron_debugfs_print_registers(struct drm_printer *p, struct neuron_device *ndev);
+void neuron_debugfs_print_rings(struct drm_printer *p, struct neuron_device *ndev);
+void neuron_debugfs_print_stalls(struct drm_printer *p, struct neuron_device *ndev);
 void neuron_debugfs_print_vm(struct drm_printer *p, struct neuron_device *ndev);
 
 /* neuron_debugfs_vm.c */

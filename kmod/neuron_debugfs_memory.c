@@ -46,7 +46,7 @@ static void neuron_debugfs_print_buffer(struct drm_printer *p, struct neuron_dev
 {
 	const struct drm_gem_object *obj = &bo->shmem.base;
 
-	drm_printf(p, "%s size=%#zx", neuron_bo_kind(bo), obj->size);
+	drm_printf(p, "%s buffer=%llu size=%#zx", neuron_bo_kind(bo), bo->serial, obj->size);
 	neuron_debugfs_print_bank(p, ndev, bo);
 	drm_printf(p, " handles=%u refs=%u bindings=%d pins=%d", READ_ONCE(obj->handle_count),
 		   kref_read(&obj->refcount), atomic_read(&bo->bindings), atomic_read(&bo->pins));
@@ -78,8 +78,10 @@ void neuron_debugfs_print_buffers(struct drm_printer *p, struct neuron_device *n
 struct neuron_hbm_range {
 	u64 start;
 	u64 end;
-	/* @bo: Only a name, to tell buffers apart; NULL while it is scrubbed. */
-	const void *bo;
+	/* @buffer: Serial of the buffer, 0 while it is scrubbed. */
+	u64 buffer;
+	/* @offset: Of the range in the buffer. */
+	u64 offset;
 	u64 client;
 	pid_t pid;
 	char comm[TASK_COMM_LEN];
@@ -99,14 +101,18 @@ static void neuron_hbm_map_add(struct neuron_hbm_map *map, struct neuron_device 
 {
 	struct drm_buddy_block *block;
 	struct neuron_hbm_range *range;
+	u64 offset = 0, size;
 
 	list_for_each_entry(block, blocks, link) {
+		size = drm_buddy_block_size(&ndev->hbm.mm.buddy, block);
+		offset += size;
 		if (map->count++ >= map->room)
 			continue; /* only counted */
 		range = &map->ranges[map->count - 1];
 		range->start = drm_buddy_block_offset(block);
-		range->end = range->start + drm_buddy_block_size(&ndev->hbm.mm.buddy, block);
-		range->bo = bo;
+		range->end = range->start + size;
+		range->buffer = bo ? bo->serial : 0;
+		range->offset = offset - size;
 		if (!bo)
 			continue;
 		range->client = bo->client;
@@ -160,17 +166,27 @@ static void neuron_hbm_print_range(struct drm_printer *p, u64 start, u64 end,
 	drm_printf(p, "%#012llx +%#llx ", start, end - start);
 	if (!range)
 		drm_puts(p, "free\n");
-	else if (!range->bo)
+	else if (!range->buffer)
 		drm_puts(p, "scrubbing\n");
 	else
-		drm_printf(p, "used client=%llu pid=%d comm=%s\n", range->client, range->pid,
-			   range->comm);
+		drm_printf(p, "used buffer=%llu offset=%#llx client=%llu pid=%d comm=%s\n",
+			   range->buffer, range->offset + (start - range->start), range->client,
+			   range->pid, range->comm);
+}
+
+/* Whether the next range is the same buffer's, from the next byte on. */
+static bool neuron_hbm_range_goes_on(const struct neuron_hbm_range *range)
+{
+	u64 size = range->end - range->start;
+
+	return range[1].buffer == range->buffer && range[1].start == range->end &&
+	       (!range->buffer || range[1].offset == range->offset + size);
 }
 
 static void neuron_hbm_print_bank(struct drm_printer *p, const struct neuron_hbm_map *map,
 				  u64 start, u64 end)
 {
-	const struct neuron_hbm_range *range, *last = map->ranges + map->count;
+	const struct neuron_hbm_range *range, *first, *last = map->ranges + map->count;
 	u64 at = start, to;
 
 	for (range = map->ranges; range < last; range++) {
@@ -180,11 +196,12 @@ static void neuron_hbm_print_bank(struct drm_printer *p, const struct neuron_hbm
 			neuron_hbm_print_range(p, at, range->start, NULL);
 		at = max(at, range->start);
 		/* Pieces of one buffer that follow each other are one range. */
+		first = range;
 		to = range->end;
-		while (range + 1 < last && range[1].bo == range->bo && range[1].start == to)
+		while (range + 1 < last && neuron_hbm_range_goes_on(range))
 			to = (++range)->end;
 		to = min(to, end);
-		neuron_hbm_print_range(p, at, to, range);
+		neuron_hbm_print_range(p, at, to, first);
 		at = to;
 	}
 	if (at < end)

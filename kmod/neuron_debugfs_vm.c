@@ -111,10 +111,10 @@ static void neuron_vm_print_locked(struct drm_printer *p, struct neuron_vm *vm)
 	drm_mm_for_each_node(node, &vm->mm) {
 		map = to_neuron_mapping(node);
 		neuron_vm_print_range(p, vm, node);
-		drm_printf(p, " %s %s offset=%#llx pins=%u client=%llu\n",
+		drm_printf(p, " %s %s buffer=%llu offset=%#llx pins=%u client=%llu\n",
 			   map->bo->placement == DRM_NEURON_PLACE_HBM ? "hbm" : "host",
-			   map->read_only ? "ro" : "rw", map->bo_offset, map->pins,
-			   map->bo->client);
+			   map->read_only ? "ro" : "rw", map->bo->serial, map->bo_offset,
+			   map->pins, map->bo->client);
 	}
 	drm_mm_for_each_node(node, &vm->own_mm) {
 		own = container_of(node, struct neuron_own_mapping, node);

@@ -16,11 +16,13 @@
 #include <drm/drm_device.h>
 #include <drm/drm_file.h>
 
+#include "neuron_debug.h"
 #include "neuron_dma.h"
 #include "neuron_coredump.h"
 #include "neuron_fail.h"
 #include "neuron_hbm.h"
 #include "neuron_ras.h"
+#include "neuron_recorder.h"
 #include "neuron_spec.h"
 #include "neuron_usage.h"
 #include "neuron_user.h"
@@ -50,6 +52,8 @@ struct neuron_queue;
  *       neuron_device.reset_sem       read: a dialogue with the hardware that a reset must not
  *                                     tear; write: the reset
  *         neuron_events.lock          consumer of the event ring
+ *         neuron_recorder.lock        commands of the flight recorder
+ *         neuron_debug.lock           producer of the debug channel
  *         neuron_queue.stop_lock      ownership of a hardware queue and of a ring
  *           neuron_device.queues_lock table of hardware queues
  *           neuron_usage.lock         queues of one file, and the time that they have used
@@ -60,9 +64,10 @@ struct neuron_queue;
  *           drm_device.event_lock     files that listen to events, and their events
  *           neuron_ras.lock           error counters
  *     neuron_device.bo_list_lock      list of all buffers
+ *     neuron_device.stalls_lock       who waits in a submission
  *     neuron_device.users (xa_lock)   users and what is charged to them
  *
- * Nothing is taken inside the last two.
+ * Nothing is taken inside the last three.
  *
  * Fences complete through the interrupt handlers, the event thread and the watchdog. They take
  * reset_sem and what is below it. So while one of these locks is held, no memory may be allocated,
@@ -188,6 +193,8 @@ struct neuron_device {
 
 	struct neuron_ras ras;
 	struct neuron_coredump coredump;
+	struct neuron_recorder recorder;
+	struct neuron_debug debug;
 	struct neuron_fails fails;
 	/* @listeners: Files that want events; under drm_device.event_lock. */
 	struct list_head listeners;
@@ -204,6 +211,10 @@ struct neuron_device {
 	/* @user_limits: What each may have at most; written by the administrator at any time. */
 	u64 user_limits[NEURON_RESOURCES];
 
+	/* @stalls_lock: Protects @stalls, &struct neuron_stall of who waits in a submission. */
+	spinlock_t stalls_lock;
+	struct list_head stalls;
+
 	/* @files_lock: Protects @files. */
 	struct mutex files_lock;
 	struct list_head files;
@@ -217,6 +228,9 @@ struct neuron_device {
 	struct mutex bo_list_lock;
 	/* @bo_list: All buffers that somebody has, or has had, a handle to. */
 	struct list_head bo_list;
+
+	/* @bo_serial: Buffers that there have been. */
+	atomic64_t bo_serial;
 
 	/* @bos_lock: Protects @bos and the DMA mappings of the buffers in it. */
 	struct mutex bos_lock;

@@ -164,6 +164,7 @@ static int neuron_file_start(struct neuron_file *nfile)
 	down_read(&ndev->reset_sem);
 	ndev->ctx_vm[ctx] = &nfile->vm;
 	ndev->ctx_root[ctx] = neuron_pgtable_root(&nfile->vm.pgt);
+	neuron_debug_tell_open(nfile);
 	neuron_hw_ctx_enable(ndev, ctx, ndev->ctx_root[ctx]);
 	up_read(&ndev->reset_sem);
 
@@ -428,6 +429,8 @@ static int neuron_init_software(struct neuron_device *ndev)
 	init_rwsem(&ndev->reset_sem);
 	init_completion(&ndev->quiesced);
 	spin_lock_init(&ndev->queues_lock);
+	spin_lock_init(&ndev->stalls_lock);
+	INIT_LIST_HEAD(&ndev->stalls);
 	INIT_LIST_HEAD(&ndev->files);
 	INIT_LIST_HEAD(&ndev->bos);
 	INIT_LIST_HEAD(&ndev->bo_list);
@@ -527,6 +530,8 @@ static int neuron_start_device(struct neuron_device *ndev)
 	if (ret)
 		goto err_clear_master;
 	neuron_events_start(ndev);
+	neuron_debug_start(ndev);
+	neuron_debug_tell_clear(ndev);
 	return 0;
 
 err_clear_master:
@@ -559,6 +564,9 @@ static int neuron_probe_device(struct neuron_device *ndev)
 	if (ret)
 		return ret;
 	neuron_users_set_defaults(ndev);
+	ret = neuron_recorder_init(ndev) ?: neuron_debug_init(ndev);
+	if (ret)
+		return ret;
 	return neuron_hbm_init(ndev);
 }
 

@@ -28,6 +28,7 @@ void neuron_bo_list_add(struct neuron_bo *bo, const struct drm_file *file)
 {
 	struct neuron_device *ndev = to_neuron_device(bo->shmem.base.dev);
 
+	bo->serial = atomic64_inc_return(&ndev->bo_serial);
 	bo->client = file ? file->client_id : 0;
 	bo->pid = task_tgid_nr(current);
 	get_task_comm(bo->comm, current->group_leader);

@@ -57,6 +57,8 @@ struct neuron_bo {
 	atomic_t pins;
 	/* @list_link: In neuron_device.bo_list. */
 	struct list_head list_link;
+	/* @serial: What debugfs and coredumps call it; never used again. */
+	u64 serial;
 	/* @client, @pid, @comm: Who has made it: the file, as in fdinfo, and the process. */
 	u64 client;
 	pid_t pid;

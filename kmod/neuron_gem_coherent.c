@@ -15,6 +15,7 @@
 #include <drm/neuron_accel.h>
 
 #include "neuron_compat.h"
+#include "neuron_debug.h"
 #include "neuron_device.h"
 #include "neuron_gem.h"
 #include "neuron_user.h"
@@ -400,6 +401,7 @@ static struct sg_table *neuron_coherent_bo_get_sg_table(struct drm_gem_object *o
 
 static const struct drm_gem_object_funcs neuron_coherent_bo_funcs = {
 	.free = neuron_coherent_bo_free,
+	.close = neuron_debug_tell_free,
 	.export = neuron_coherent_bo_export,
 	.pin = neuron_coherent_bo_pin,
 	.get_sg_table = neuron_coherent_bo_get_sg_table,

@@ -7,6 +7,7 @@
 #include <drm/neuron_accel.h>
 
 #include "neuron_compat.h"
+#include "neuron_debug.h"
 #include "neuron_device.h"
 #include "neuron_gem.h"
 #include "neuron_pm.h"
@@ -130,6 +131,7 @@ static void neuron_hbm_bo_free(struct drm_gem_object *obj)
 
 static const struct drm_gem_object_funcs neuron_hbm_bo_funcs = {
 	.free = neuron_hbm_bo_free,
+	.close = neuron_debug_tell_free,
 	.export = neuron_hbm_bo_export,
 	.mmap = neuron_hbm_bo_mmap,
 	.vm_ops = &neuron_hbm_vm_ops,

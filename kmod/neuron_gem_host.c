@@ -9,6 +9,7 @@
 #include <drm/neuron_accel.h>
 
 #include "neuron_bounce.h"
+#include "neuron_debug.h"
 #include "neuron_device.h"
 #include "neuron_gem.h"
 #include "neuron_prime.h"
@@ -205,6 +206,7 @@ static int neuron_host_bo_pin(struct drm_gem_object *obj)
 
 static const struct drm_gem_object_funcs neuron_host_bo_funcs = {
 	.free = neuron_host_bo_free,
+	.close = neuron_debug_tell_free,
 	.print_info = drm_gem_shmem_object_print_info,
 	.pin = neuron_host_bo_pin,
 	.unpin = drm_gem_shmem_object_unpin,

@@ -266,6 +266,24 @@ int neuron_hw_tlb_flush(struct neuron_device *ndev, u32 ctx)
 				   0, neuron_hw_stop_us(ndev));
 }
 
+/* A command of the flight recorder, which writes to @to. */
+int neuron_hw_rec_command(struct neuron_device *ndev, u32 op, dma_addr_t to, u64 first, u32 count)
+{
+	int ret;
+
+	lockdep_assert_held(&ndev->reset_sem);
+	lockdep_assert_held(&ndev->recorder.lock);
+
+	neuron_wr64(ndev, NRN_REG_REC_CMD_ADDR, to);
+	neuron_wr64(ndev, NRN_REG_REC_CMD_FIRST, first);
+	neuron_wr32(ndev, NRN_REG_REC_CMD_COUNT, count);
+	neuron_wr32(ndev, NRN_REG_REC_CMD, FIELD_PREP(NRN_REC_CMD_OP, op));
+	ret = neuron_poll(ndev, NRN_REG_REC_CMD, NRN_REC_CMD_BUSY, 0, neuron_hw_stop_us(ndev));
+	if (!ret && neuron_rd32(ndev, NRN_REG_REC_CMD) & NRN_REC_CMD_ERROR)
+		ret = -EIO;
+	return ret;
+}
+
 static u32 neuron_hw_queue_cfg(u32 hw, const struct neuron_queue_regs *regs)
 {
 	u32 cfg = FIELD_PREP(NRN_QUEUE_CFG_CTX, regs->ctx) |

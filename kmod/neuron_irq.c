@@ -27,13 +27,17 @@
 static_assert(NEURON_EVENTS >= 2 * NRN_MAX_QUEUES);
 static_assert(sizeof(struct nrn_event_record) == 64);
 
+size_t neuron_events_bytes(void)
+{
+	return NEURON_EVENTS * sizeof(struct nrn_event_record);
+}
+
 int neuron_events_alloc(struct neuron_device *ndev)
 {
 	struct neuron_events *events = &ndev->events;
 
-	events->ring = dma_alloc_coherent(neuron_dma_dev(ndev),
-					  NEURON_EVENTS * sizeof(*events->ring), &events->dma,
-					  GFP_KERNEL);
+	events->ring = dma_alloc_coherent(neuron_dma_dev(ndev), neuron_events_bytes(),
+					  &events->dma, GFP_KERNEL);
 	return events->ring ? 0 : -ENOMEM;
 }
 
@@ -41,8 +45,7 @@ void neuron_events_free(struct neuron_device *ndev)
 {
 	struct neuron_events *events = &ndev->events;
 
-	dma_free_coherent(neuron_dma_dev(ndev), NEURON_EVENTS * sizeof(*events->ring), events->ring,
-			  events->dma);
+	dma_free_coherent(neuron_dma_dev(ndev), neuron_events_bytes(), events->ring, events->dma);
 	events->ring = NULL;
 }
 

@@ -14,6 +14,7 @@ void neuron_irq_fini(struct neuron_device *ndev);
 void neuron_vector_add(struct neuron_queue *queue);
 void neuron_vector_remove(struct neuron_queue *queue);
 
+size_t neuron_events_bytes(void);
 int neuron_events_alloc(struct neuron_device *ndev);
 void neuron_events_free(struct neuron_device *ndev);
 void neuron_events_start(struct neuron_device *ndev);

@@ -297,6 +297,27 @@ unsigned int neuron_pgtable_walk(const struct neuron_pgtable *pgt, u64 va,
 	}
 }
 
+static void neuron_pt_for_each(const struct neuron_pt *pt, unsigned int level,
+			       void (*fn)(void *arg, dma_addr_t table, unsigned int level),
+			       void *arg)
+{
+	unsigned int i;
+
+	fn(arg, pt->dma, level);
+	for (i = 0; level && i < NEURON_PT_ENTRIES; i++)
+		if (pt->children[i])
+			neuron_pt_for_each(pt->children[i], level - 1, fn, arg);
+}
+
+/* Calls @fn for each table that the device can reach: those that wait to be freed are not told. */
+void neuron_pgtable_for_each(const struct neuron_pgtable *pgt,
+			     void (*fn)(void *arg, dma_addr_t table, unsigned int level),
+			     void *arg)
+{
+	neuron_pt_for_each(pgt->root, NEURON_PT_TOP, fn, arg);
+}
+EXPORT_SYMBOL_IF_KUNIT(neuron_pgtable_for_each);
+
 /* How many translations of each size there are in a range of whole mappings; adds to both. */
 void neuron_pgtable_count(const struct neuron_pgtable *pgt, u64 va, u64 size,
 			  unsigned long *pages, unsigned long *large_pages)

@@ -58,6 +58,9 @@ void neuron_pgtable_free_unlinked(struct neuron_pgtable *pgt);
 
 unsigned int neuron_pgtable_walk(const struct neuron_pgtable *pgt, u64 va,
 				 struct neuron_pt_step *steps);
+void neuron_pgtable_for_each(const struct neuron_pgtable *pgt,
+			     void (*fn)(void *arg, dma_addr_t table, unsigned int level),
+			     void *arg);
 void neuron_pgtable_count(const struct neuron_pgtable *pgt, u64 va, u64 size,
 			  unsigned long *pages, unsigned long *large_pages);
 

@@ -11,6 +11,7 @@
 #include <drm/neuron_accel.h>
 
 #include "neuron_bounce.h"
+#include "neuron_debug.h"
 #include "neuron_device.h"
 #include "neuron_gem.h"
 #include "neuron_prime.h"
@@ -81,6 +82,7 @@ static void neuron_import_bo_free(struct drm_gem_object *obj)
 
 static const struct drm_gem_object_funcs neuron_import_bo_funcs = {
 	.free = neuron_import_bo_free,
+	.close = neuron_debug_tell_free,
 	.mmap = neuron_import_bo_mmap,
 };
 

@@ -221,6 +221,7 @@ void neuron_queue_unpin(struct neuron_queue *queue);
 
 /* neuron_queue_ioctl.c */
 void neuron_queue_fill_limits(struct neuron_file *nfile, struct drm_neuron_query_queues *info);
+const char *neuron_queue_mode_name(const struct neuron_queue *queue);
 const char *neuron_queue_state_name(enum drm_neuron_queue_state state);
 int neuron_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 int neuron_queue_destroy_ioctl(struct drm_device *drm, void *data, struct drm_file *file);

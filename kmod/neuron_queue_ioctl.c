@@ -27,6 +27,13 @@ void neuron_queue_fill_limits(struct neuron_file *nfile, struct drm_neuron_query
 	info->queues_user_max = neuron_user_limit(ndev, nfile->user, NEURON_QUEUES);
 }
 
+const char *neuron_queue_mode_name(const struct neuron_queue *queue)
+{
+	if (queue->user)
+		return "user";
+	return queue->polled ? "polled" : "kernel";
+}
+
 const char *neuron_queue_state_name(enum drm_neuron_queue_state state)
 {
 	switch (state) {

@@ -7,6 +7,7 @@
 #include "neuron_hw.h"
 #include "neuron_job.h"
 #include "neuron_queue.h"
+#include "neuron_stall.h"
 #include "neuron_tdr.h"
 #include "neuron_trace.h"
 
@@ -114,6 +115,7 @@ static int neuron_queue_error(struct neuron_queue *queue)
  */
 int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock)
 {
+	struct neuron_stall stall;
 	int ret;
 
 	lockdep_assert_held(&queue->lock);
@@ -123,7 +125,9 @@ int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock)
 	if (!neuron_queue_admits(queue, count)) {
 		if (nonblock)
 			return -EAGAIN;
+		neuron_stall_begin(&stall, queue, NULL, count);
 		ret = neuron_queue_wait_event(queue, neuron_queue_admits, count, KTIME_MAX);
+		neuron_stall_end(&stall);
 		if (ret)
 			return ret;
 	}

@@ -12,6 +12,10 @@ const struct neuron_reg_desc neuron_global_regs[NEURON_GLOBAL_REGS] = {
 	NRN_REGISTERS_GLOBAL(NEURON_REG_DESC)
 };
 
+const struct neuron_reg_desc neuron_rec_regs[NEURON_REC_REGS] = {
+	NRN_REGISTERS_REC(NEURON_REG_DESC)
+};
+
 const struct neuron_reg_desc neuron_ctx_regs[NEURON_CTX_REGS] = {
 	NRN_REGISTERS_CTX(NEURON_REG_DESC)
 };

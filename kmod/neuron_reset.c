@@ -132,6 +132,7 @@ void neuron_device_restart(struct neuron_device *ndev, int error)
 	} else {
 		neuron_ras_restart(ndev);
 		neuron_events_start(ndev);
+		neuron_debug_start(ndev);
 		for (ctx = 0; ctx < ndev->info.contexts; ctx++)
 			if (ndev->ctx_root[ctx])
 				neuron_hw_ctx_enable(ndev, ctx, ndev->ctx_root[ctx]);

@@ -17,6 +17,7 @@
 #include "neuron_job.h"
 #include "neuron_plug.h"
 #include "neuron_queue.h"
+#include "neuron_stall.h"
 #include "neuron_submit.h"
 #include "neuron_trace.h"
 #include "neuron_uring.h"
@@ -212,6 +213,7 @@ void neuron_submit_cleanup(struct neuron_submission *sub)
 /* Wait for the points to wait for. */
 int neuron_submit_wait(struct neuron_submission *sub)
 {
+	struct neuron_stall stall;
 	long ret;
 	u32 i;
 
@@ -220,7 +222,9 @@ int neuron_submit_wait(struct neuron_submission *sub)
 			continue;
 		if (sub->nonblock)
 			return -EAGAIN;
+		neuron_stall_begin(&stall, sub->queue, sub->in[i], sub->count);
 		ret = dma_fence_wait(sub->in[i], true);
+		neuron_stall_end(&stall);
 		if (ret)
 			return ret;
 	}

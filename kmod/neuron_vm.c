@@ -214,6 +214,7 @@ static int neuron_vm_map_bo(struct neuron_file *nfile, struct neuron_bo *bo,
 		drm_gem_object_get(&bo->shmem.base);
 		atomic_inc(&bo->bindings);
 		args->va = map->node.start;
+		neuron_debug_tell_bind(nfile, map);
 		trace_neuron_map(nfile->ctx, map->node.start, map->node.size, bo->placement,
 				 map->read_only);
 	}
@@ -274,6 +275,7 @@ static int neuron_vm_unmap(struct neuron_file *nfile, const struct drm_neuron_vm
 	} else {
 		trace_neuron_unmap(nfile->ctx, map->node.start, map->node.size, map->bo->placement,
 				   map->read_only);
+		neuron_debug_tell_unbind(nfile, map);
 		neuron_vm_unmap_locked(nfile, &map->node);
 		neuron_mapping_free(map);
 	}
@@ -376,6 +378,7 @@ int neuron_vm_map_own(struct neuron_file *nfile, struct neuron_own_mapping *own,
 {
 	int ret;
 
+	own->sgt = sgt;
 	own->write = write;
 	mutex_lock(&nfile->vm.lock);
 	ret = neuron_vm_map_own_locked(nfile, own, sgt, bytes);
@@ -408,6 +411,22 @@ void neuron_vm_unmap_own(struct neuron_file *nfile, struct neuron_own_mapping *o
 	mutex_unlock(&vm->lock);
 }
 
+static void neuron_vm_range_fill(struct neuron_vm_range *range, const struct neuron_mapping *map)
+{
+	const struct neuron_bo *bo = map->bo;
+
+	*range = (struct neuron_vm_range){
+		.va = map->node.start,
+		.size = map->node.size,
+		.hbm = bo->placement == DRM_NEURON_PLACE_HBM,
+		.read_only = map->read_only,
+		.buffer = bo->serial,
+		.offset = map->bo_offset,
+		.pid = bo->pid,
+	};
+	memcpy(range->comm, bo->comm, sizeof(range->comm));
+}
+
 /**
  * neuron_vm_list() - what is mapped, for a coredump
  * @vm: Address space.
@@ -430,12 +449,7 @@ int neuron_vm_list(struct neuron_vm *vm, struct neuron_vm_range *ranges, u32 max
 	drm_mm_for_each_node(node, &vm->mm) {
 		map = container_of(node, struct neuron_mapping, node);
 		if (count < max)
-			ranges[count] = (struct neuron_vm_range){
-				.va = node->start,
-				.size = node->size,
-				.hbm = map->bo->placement == DRM_NEURON_PLACE_HBM,
-				.read_only = map->read_only,
-			};
+			neuron_vm_range_fill(&ranges[count], map);
 		count++;
 	}
 	mutex_unlock(&vm->lock);

@@ -3,6 +3,7 @@
 #define __NEURON_VM_H__
 
 #include <linux/mutex.h>
+#include <linux/sched.h>
 
 #include <drm/drm_mm.h>
 
@@ -53,6 +54,7 @@ static inline struct neuron_mapping *to_neuron_mapping(struct drm_mm_node *node)
  */
 struct neuron_own_mapping {
 	struct drm_mm_node node;
+	struct sg_table *sgt;
 	bool write;
 };
 
@@ -64,6 +66,11 @@ struct neuron_vm_range {
 	u64 size;
 	bool hbm;
 	bool read_only;
+	/* @buffer: Its serial, @offset: of the first byte in it, and who has made it. */
+	u64 buffer;
+	u64 offset;
+	pid_t pid;
+	char comm[TASK_COMM_LEN];
 };
 
 int neuron_vm_list(struct neuron_vm *vm, struct neuron_vm_range *ranges, u32 max);

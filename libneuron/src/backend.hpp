@@ -50,8 +50,6 @@ using neuron::QueueStatus;
 /** How a job ended: 0, or a positive errno: EIO faulted, ECANCELED, ETIME, ENODEV. */
 using JobStatus = int;
 
-enum class DmaDirection : std::uint8_t { to_context, to_process };
-
 /** Jobs to submit at once. */
 using JobSpan = std::span<const std::span<const Packet>>;
 
@@ -104,15 +102,7 @@ public:
     /** Waits for a job. Empty: not done by the deadline; one in the past polls. */
     virtual Result<std::optional<JobStatus>> wait(std::uint64_t job, Deadline deadline) = 0;
 
-    /**
-     * Copies between memory of the process, just as it is, and the context, as a job of its own after all others, and waits
-     * for its end. Empty: this queue or this memory does not do, there was no job, and the caller copies otherwise.
-     */
-    virtual Result<std::optional<JobStatus>> dma(std::span<const std::byte>, std::uint64_t, DmaDirection) {
-        return std::nullopt;
-    }
-
-    /** The same as wait() for any thread. */
+    /** The same for any thread. */
     virtual Result<std::optional<JobStatus>> wait_shared(std::uint64_t job, Deadline deadline) = 0;
 
     virtual Result<QueueStatus> query() = 0;

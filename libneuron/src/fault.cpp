@@ -11,10 +11,10 @@
 namespace neuron {
 namespace {
 
-// The contract documents a code as "Text; info holds the thing." - people want the text here, the thing follows decoded.
+// The contract documents a code as "Text; what the record holds." - people want the text here, the thing follows decoded.
 std::string_view doc_without_info(spec::Fault code) {
     std::string_view doc = spec::describe(code);
-    if (const auto info = doc.find("; info holds"); info != std::string_view::npos)
+    if (const auto info = doc.find("; "); info != std::string_view::npos)
         doc = doc.substr(0, info);
     while (doc.ends_with('.'))
         doc.remove_suffix(1);

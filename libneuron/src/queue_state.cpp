@@ -115,23 +115,6 @@ Result<Job> QueueState::submit(std::span<const Packet> packets, const SubmitOpti
     return accept(job, std::move(submitted));
 }
 
-// It is a job of one COPY, as far as the library counts.
-Result<bool> QueueState::dma(std::span<const std::byte> memory, std::uint64_t va, DmaDirection direction) {
-    if (auto mine = take_over(); !mine)
-        return forward_error(mine);
-    const auto status = port_->dma(memory, va, direction);
-    if (!status)
-        return tl::unexpected(status.error());
-    if (!*status)
-        return false;
-    const Packet packet = spec::packed(spec::PacketCopy{});
-    const std::span<const Packet> packets(&packet, 1);
-    if (auto job = accept({&packets, 1}, {}); !job || **status == 0)
-        return job ? Result<bool>(true) : forward_error(job);
-    context->counters.faults.fetch_add(1, std::memory_order_relaxed);
-    return tl::unexpected(job_error(*port_, last_job_, **status, &history_, *context->addresses));
-}
-
 /** Counts what the backend has accepted. */
 Result<Job> QueueState::accept(JobSpan jobs, Submitted submitted) {
     Counters &counters = context->counters;

@@ -24,8 +24,6 @@ public:
     /** @return The last job. */
     Result<Job> submit(JobSpan jobs);
     Result<Job> submit(std::span<const Packet> packets, const SubmitOptions &options);
-    /** Copies by the device between memory of the process and the context, and waits. @return false if it has to be done otherwise */
-    Result<bool> dma(std::span<const std::byte> memory, std::uint64_t va, DmaDirection direction);
     Result<void> wait(Job job, Deadline deadline);
     Result<void> wait_idle(Deadline deadline);
     Result<bool> done(Job job);

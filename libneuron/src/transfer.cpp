@@ -10,12 +10,6 @@
 namespace neuron::detail {
 namespace {
 
-// From here on the device moves the bytes by itself: to pin pages costs less than to copy once more. A MiB is faster by far
-// the other way, behind a strict IOMMU (docs/performance.md).
-constexpr std::uint64_t dma_from = 16u << 20;
-// What one DMA job may have.
-constexpr std::uint64_t dma_most = 1u << 30;
-
 constexpr std::uint64_t half_bytes = QueueState::staging_bytes / 2;
 
 Result<void> check_range(const QueueState &queue, const Buffer &buffer, std::uint64_t offset, std::uint64_t bytes) {
@@ -43,19 +37,9 @@ Result<void> wait_if_any(QueueState &queue, std::uint64_t job) {
     return job != 0 ? queue.wait(Job{job}, Deadline::max()) : Result<void>{};
 }
 
-/** @return false if nothing was done, and staging must do */
-Result<bool> direct(QueueState &queue, const Buffer &buffer, std::uint64_t offset, std::span<const std::byte> bytes,
-                    DmaDirection direction) {
-    if (bytes.size() < dma_from || bytes.size() > dma_most)
-        return false;
-    return queue.dma(bytes, buffer.va() + offset, direction);
-}
-
 // The halves of the staging buffer take turns: the CPU works on one while the device works on the other.
 Result<void> staged_write(QueueState &queue, const Buffer &buffer, std::uint64_t offset,
                           std::span<const std::byte> bytes) {
-    if (auto done = direct(queue, buffer, offset, bytes, DmaDirection::to_context); !done || *done)
-        return done ? Result<void>() : forward_error(done);
     const auto staging = queue.staging();
     if (!staging)
         return tl::unexpected(staging.error());
@@ -77,8 +61,6 @@ Result<void> staged_write(QueueState &queue, const Buffer &buffer, std::uint64_t
 }
 
 Result<void> staged_read(QueueState &queue, const Buffer &buffer, std::uint64_t offset, std::span<std::byte> bytes) {
-    if (auto done = direct(queue, buffer, offset, bytes, DmaDirection::to_process); !done || *done)
-        return done ? Result<void>() : forward_error(done);
     const auto staging = queue.staging();
     if (!staging)
         return tl::unexpected(staging.error());

@@ -196,6 +196,7 @@ static const struct {
     { "simd", "simd" },
     { "stepped", "stepped" },
     { "hazards", "hazards" },
+    { "recorder_records", "recorder" },
 };
 
 void neuron_config_error(Error **errp, int err, const char *message)
@@ -232,6 +233,7 @@ static bool neuron_create_chip(NeuronState *s, Error **errp)
         .seed = s->seed,
         .hazards = s->hazards,
         .simd = s->simd,
+        .recorder_records = s->recorder ? s->recorder : NEURON_CHIP_RECORDER_OFF,
     };
     char message[256] = "";
     sigset_t all, old;
@@ -433,6 +435,7 @@ static const Property neuron_properties[] = {
     DEFINE_PROP_UINT64("seed", NeuronState, seed, 0),
     DEFINE_PROP_BOOL("hazards", NeuronState, hazards, false),
     DEFINE_PROP_STRING("simd", NeuronState, simd),
+    DEFINE_PROP_UINT32("recorder", NeuronState, recorder, 65536),
 };
 
 /* What -device neuron,help says. */
@@ -450,6 +453,7 @@ static void neuron_describe_properties(ObjectClass *oc)
         { "stepped", "Deterministic single-threaded mode" },
         { "seed", "Seed of the order of work in stepped mode" },
         { "simd", "Instruction set of the host that the engines run on" },
+        { "recorder", "Records of the flight recorder, a power of two (0: none)" },
         { "hazards", "Fault on accesses to on-chip memory that no semaphore orders" },
     };
 
@@ -480,6 +484,7 @@ static void neuron_class_init(ObjectClass *oc, void *data)
     device_class_set_props(dc, neuron_properties);
     neuron_describe_properties(oc);
     neuron_test_class_init(oc);
+    neuron_recorder_class_init(oc);
 }
 
 static const TypeInfo neuron_types[] = {

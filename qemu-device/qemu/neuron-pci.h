@@ -6,7 +6,8 @@
  * neuron-pci.c is its PCIe function: config space, BARs, properties, reset,
  * power, unplug. neuron-host.c is what the chip calls: DMA, interrupts, log.
  * neuron-test.c is what makes it misbehave, for tests of drivers.
- * neuron-migrate.c is what is saved of it.
+ * neuron-migrate.c is what is saved of it. neuron-recorder.c writes what it did to
+ * a file.
  */
 #ifndef HW_MISC_NEURON_PCI_H
 #define HW_MISC_NEURON_PCI_H
@@ -50,6 +51,7 @@ struct NeuronState {
     bool stepped;
     bool hazards;
     char *simd;
+    uint32_t recorder;
     uint64_t seed;
 
     /*
@@ -118,5 +120,8 @@ void neuron_migrate_class_init(DeviceClass *dc);
 
 /* The properties that can be set while the device runs. */
 void neuron_test_class_init(ObjectClass *oc);
+
+/* The property that writes the flight recorder to a file. */
+void neuron_recorder_class_init(ObjectClass *oc);
 
 #endif /* HW_MISC_NEURON_PCI_H */

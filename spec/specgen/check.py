@@ -47,8 +47,22 @@ def check(spec: Spec) -> None:
     _device(spec, problems)
     _bars(spec, problems)
     check_isa.check(spec, problems)
+    _records(spec, problems)
     _profiles(spec, problems)
     problems.stop_if_any()
+
+
+def _records(spec: Spec, problems: Problems) -> None:
+    """A kind of the flight recorder is a struct of one size that begins with the head."""
+    kinds = spec.enum("record_kind")
+    size = next((s.size for s in spec.structs if s.name == "record_reset"), 0)
+    for value in kinds.values if kinds else []:
+        name = f"record_{value.name.lower()}"
+        struct = next((s for s in spec.structs if s.name == name), None)
+        if struct is None:
+            problems.add("recorder.toml", f"enum record_kind, value {value.name}", f"there is no struct {name}")
+        elif struct.size != size or struct.members[0].type != "record_head" or struct.members[0].offset != 0:
+            problems.add("recorder.toml", f"struct {name}", f"is not {size} bytes that begin with a record_head")
 
 
 def _needed(spec: Spec, problems: Problems) -> None:

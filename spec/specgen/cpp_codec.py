@@ -68,12 +68,13 @@ def _loop(m: Member, line: str) -> list[str]:
     return [f"    for (std::size_t i = 0; i < {m.array}; ++i)", f"        {line}"]
 
 
-def _pair(name: str, head_store: list[str], head_load: list[str], members: list[Member]) -> str:
+# Bytes that no member covers are zero. `size` is None where a header comes first.
+def _pair(name: str, size: int | None, head_store: list[str], head_load: list[str], members: list[Member]) -> str:
     used = [m for m in members if not m.reserved]
-    lines = [
-        f"void pack(const {name} &value, std::span<std::byte, {name}::BYTES> out) {{",
-        "    std::ranges::fill(out, std::byte{0});",
-    ] + head_store
+    lines = [f"void pack(const {name} &value, std::span<std::byte, {name}::BYTES> out) {{"]
+    if sum(m.size for m in used) != size:
+        lines += ["    std::ranges::fill(out, std::byte{0});"]
+    lines += head_store
     for m in used:
         lines += _store(m)
     lines += [
@@ -88,13 +89,14 @@ def _pair(name: str, head_store: list[str], head_load: list[str], members: list[
 
 
 def definitions(spec: Spec) -> str:
-    out = [_pair(camel(s.name), [], [], s.members) for s in structs(spec)]
+    out = [_pair(camel(s.name), s.size, [], [], s.members) for s in structs(spec)]
     header = spec.packet_header.size
     for p in spec.packets:
         name = f"Packet{camel(p.name)}"
         out.append(
             _pair(
                 name,
+                None,
                 [f"    pack(PacketHeader{{{name}::OPCODE, value.flags}}, out.first<{header}>());"],
                 [f"    value.flags = unpack<PacketHeader>(in.first<{header}>()).flags;"],
                 p.members,
@@ -106,6 +108,7 @@ def definitions(spec: Spec) -> str:
         out.append(
             _pair(
                 name,
+                None,
                 [
                     "    InstructionHeader header = value.header;",
                     f"    header.opcode = {name}::OPCODE;",

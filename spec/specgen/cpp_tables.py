@@ -36,6 +36,7 @@ def tables(spec: Spec) -> str:
     parts += [_operands(i, spec) for i in spec.instructions if i.operands]
     parts.append(_array("InsnDesc", "INSTRUCTIONS", [_instruction(i, spec) for i in spec.instructions]))
     parts += _registers(spec)
+    parts += _words(spec)
     parts.append(
         _array(
             "ProfileDesc",
@@ -201,3 +202,13 @@ def _registers(spec: Spec) -> list[str]:
                 f"{_enum_pointer(r.enum)}, {fields}}}"
             )
     return parts + [_array("RegisterDesc", "REGISTERS", rows)]
+
+
+def _words(spec: Spec) -> list[str]:
+    parts, rows = [], []
+    for s in spec.structs:
+        if s.bitfields:
+            fields = f"FIELDS_{s.name.upper()}_WORD"
+            parts.append(_array("RegisterFieldDesc", fields, [_register_field(f) for f in s.bitfields]))
+            rows.append(f"{{{c_string(s.name)}, {s.size}, {c_string(s.doc)}, {fields}}}")
+    return parts + [_array("WordDesc", "WORDS", rows)]

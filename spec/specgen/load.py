@@ -32,7 +32,16 @@ from .model import (
     Value,
 )
 
-FILES = ("device.toml", "registers.toml", "mmu.toml", "packets.toml", "faults.toml", "object.toml", "plan.toml")
+FILES = (
+    "device.toml",
+    "registers.toml",
+    "mmu.toml",
+    "packets.toml",
+    "faults.toml",
+    "recorder.toml",
+    "object.toml",
+    "plan.toml",
+)
 ISA_BASE = "isa/base.toml"
 
 # What each file may hold at its top level.
@@ -42,6 +51,7 @@ TOP_KEYS = {
     "mmu.toml": {"mmu", "struct", "constant"},
     "packets.toml": {"packet_bytes", "enum", "header", "packet", "struct", "constant"},
     "faults.toml": {"enum", "struct", "constant"},
+    "recorder.toml": {"enum", "struct", "constant"},
     "object.toml": {"enum", "struct", "constant", "string"},
     "plan.toml": {"enum"},
 }
@@ -502,7 +512,15 @@ class _Loader:
                         block.file,
                         True,
                     )
+        self.flag_members()
         self.enum_widths()
+
+    def flag_members(self) -> None:
+        """A member of a struct whose enum has flags holds any sum of them."""
+        flags = {e.name for e in self.spec.enums if e.flags}
+        for member in (m for s in self.spec.structs for m in s.members):
+            if member.enum in flags:
+                member.kind = "flags"
 
     def enum_widths(self) -> None:
         """An enum is as wide as the widest member that holds it, so that an unknown value survives a round trip."""

@@ -31,6 +31,9 @@ def benches(folder):
           | {("copy", direction, size) for direction in directions for size in (4096, 16384)})
     equal((rows["latency", "direct", None]["times"]["count"], rows["throughput", "direct", None]["times"]["count"]), (100, 10))
     assert all(row["times"]["count"] == 3 and row["bytes_per_second"] > 0 for row in answer["results"] if row["bench"] == "copy")
+    equal((answer["priority"], answer["polled"]), ("normal", False))
+    answer = good(folder, "--json", "bench", *SIM, *QUICK, "latency", "--polled", "--priority", "high").json
+    equal((answer["priority"], answer["polled"], len(answer["results"])), ("high", True, 1))
     out = good(folder, "bench", *SIM, *QUICK, "latency").out
     contains(out, "jobs/s")
     assert "copy" not in out, out
@@ -50,7 +53,7 @@ def plots(folder):
 def wrong(folder):
     for words, part in ((("nonsense",), "BENCH"), (("--path", "pigeon"), "--path"), (("--jobs", "0"), "--jobs"),
                         (("--batch", "257"), "--batch"), (("--repeat", "0"), "--repeat"), (("--min", "0"), "--min 0: expected bytes"),
-                        (("--max", "1K"), "--max 1K: expected bytes, not less than --min 4K"), (("--max", "x"), "--max x"),
+                        (("--max", "1K"), "--max 1K: expected bytes, not less than --min 4K"), (("--max", "x"), "--max x"), (("--priority", "urgent"), "--priority"), (("--polled=maybe",), "--polled"),
                         (("--backend", "gpu"), "unknown backend")):
         bad(folder, 2, part, "bench", *SIM[:0 if "--backend" in words else None], *words)
 
@@ -71,7 +74,8 @@ def lines(folder):
     for line in out:
         schema.validate(json.loads(line))
     assert json.loads(out[0])["time_ns"] < json.loads(out[2])["time_ns"]
-    bad(folder, 2, "--count", "monitor", "--count", "x")
+    for text in ("x", "-1"):
+        bad(folder, 2, "--count", "monitor", "--count", text)
     bad(folder, 2, "--listen", "monitor", "--listen", "70000")
 
 

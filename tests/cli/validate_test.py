@@ -14,7 +14,7 @@ from neuronctl import NEURONCTL, bad, ctl, good
 from tap import case, contains, equal, main
 
 SIM = ("--backend", "sim", "--sim-hbm", "1G")
-ONLY_ON_DEVICES = {"submit-uring", "submit-ioctl", "submit-doorbell", "interrupts"}
+ONLY_ON_DEVICES = {"submit-uring", "submit-ioctl", "submit-doorbell", "interrupts", "reset"}
 SINCE_V3 = {"barrier", "send"}
 
 
@@ -45,6 +45,7 @@ def chosen(folder):
     contains(good(folder, "validate", "--list").out, "semaphores")
     bad(folder, 2, "TEST", "validate", *SIM, "nonsense")
     bad(folder, 2, "unknown backend", "validate", "--backend", "gpu")
+    bad(folder, 2, "--backend null does no work, so there is nothing that 'validate' could verify", "validate", "--backend", "null")
 
 
 @case("a test that fails is named, the others go on, and the exit code is 3")

@@ -3,7 +3,10 @@
 #include "support/neuron.hpp"
 #include "support/suite.hpp"
 
+#include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <unistd.h>
 
 using namespace neuron;
 using namespace neuron::test;
@@ -58,7 +61,39 @@ void an_absurd_number_of_threads_is_refused(void **) { expect_refused("threads",
 void stepped_that_is_no_switch_is_refused(void **) { expect_refused("stepped", "stepped=perhaps"); }
 void simd_that_nobody_has_is_refused(void **) { expect_refused("simd", "simd=mmx"); }
 void hazards_that_is_no_switch_is_refused(void **) { expect_refused("hazards", "hazards=perhaps"); }
+void a_recorder_of_an_odd_size_is_refused(void **) { expect_refused("recorder", "recorder=100"); }
+void a_recorder_that_is_too_large_is_refused(void **) { expect_refused("recorder", "recorder=2097152"); }
 void a_seed_that_is_no_number_is_refused(void **) { expect_refused("seed", "seed=x"); }
+
+void the_recorder_has_the_size_that_was_asked_for(void **) {
+    for (const std::uint32_t records : {0U, 64U, 65536U}) {
+        const Neuron device = Neuron::boot("recorder=" + std::to_string(records));
+        assert_int_equal(device.reg32(spec::reg::REC_CAPACITY), records);
+        Machine::stop_all();
+    }
+}
+
+std::string refused_file(const Neuron &device, const std::string &path) {
+    return device.machine().qmp_error(
+        "qom-set", {{"path", "/machine/peripheral/n0"}, {"property", "recorder-file"}, {"value", path}});
+}
+
+void the_recorder_is_written_to_a_file(void **) {
+    const auto path = std::filesystem::temp_directory_path() / ("neuron-recorder." + std::to_string(::getpid()));
+    {
+        const Neuron device = Neuron::boot("id=n0");
+        device.machine().set_property("n0", "recorder-file", path.string());
+        const std::uint64_t written = device.reg64(spec::reg::REC_WRITTEN);
+        assert_true(written > 0);
+        assert_int_equal(std::filesystem::file_size(path), written * spec::RecordReset::BYTES);
+        std::filesystem::remove(path);
+        assert_true(refused_file(device, "/nonexistent/file").find("/nonexistent/file") != std::string::npos);
+    }
+    Machine::stop_all();
+    const Neuron without = Neuron::boot("id=n0,recorder=0");
+    assert_true(refused_file(without, path.string()).find("has no recorder") != std::string::npos);
+    assert_false(std::filesystem::exists(path));
+}
 
 void a_refused_hotplug_leaves_the_machine_alive(void **) {
     const auto machine = Machine::start({"-device", "pcie-root-port,id=rp0"});
@@ -87,7 +122,11 @@ int main() {
         device_test(stepped_that_is_no_switch_is_refused),
         device_test(hazards_that_is_no_switch_is_refused),
         device_test(simd_that_nobody_has_is_refused),
+        device_test(a_recorder_of_an_odd_size_is_refused),
+        device_test(a_recorder_that_is_too_large_is_refused),
+        device_test(the_recorder_has_the_size_that_was_asked_for),
         device_test(a_seed_that_is_no_number_is_refused),
+        device_test(the_recorder_is_written_to_a_file),
         device_test(a_refused_hotplug_leaves_the_machine_alive),
     };
     return run_suite("device properties", tests);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Jobs, transfers, waits and faults, by each way into the backend.
-#include <algorithm>
 #include <array>
 #include <fstream>
 #include <optional>
@@ -36,40 +35,6 @@ void hbm_buffer_keeps_what_was_written(void **state) {
     std::vector<std::byte> back(data.size());
     must(rig.queue.read(buffer, 7, back));
     assert_true(back == data);
-}
-
-constexpr std::size_t large = (16 << 20) + 5; // the least that is not staged where that can be avoided, and odd
-
-// Large spans are jobs of another kind on some ways: they have numbers as others do.
-void large_transfers_are_counted_among_jobs(void **state) {
-    Rig rig(state);
-    const auto data = pattern(large);
-    const Buffer buffer = must(Buffer::create(rig.context, data.size(), hbm));
-    must(rig.queue.submit_batch(std::vector<CommandList>(20, CommandList{}.nop().nop())));
-    must(rig.queue.write(buffer, 0, data));
-    assert_true(read_back(rig.queue, buffer, data.size()) == data);
-    const Job last = must(rig.queue.submit(CommandList{}.nop()));
-    must(rig.queue.wait(last, patience));
-    const auto status = must(rig.queue.status());
-    assert_int_equal(status.submitted, last.number);
-    assert_int_equal(status.completed, last.number);
-    assert_int_equal(rig.context.stats().jobs, last.number);
-    must(rig.queue.times(last));
-    must_fail(rig.queue.run(CommandList{}.fence(8, 1), patience), ErrorCode::device_fault, "FENCE");
-    must_fail(rig.queue.write(buffer, 0, data), ErrorCode::canceled, "");
-}
-
-// A driver does not pin its own memory: such spans take the staging buffer.
-void memory_of_buffers_is_written_from_and_read_to(void **state) {
-    Rig rig(state);
-    const auto data = pattern(large);
-    const Buffer far = must(Buffer::create(rig.context, data.size(), hbm));
-    const Buffer from = must(Buffer::create(rig.context, data.size()));
-    const Buffer to = must(Buffer::create(rig.context, data.size()));
-    std::ranges::copy(data, must(from.map()).begin());
-    must(rig.queue.write(far, 0, must(from.map())));
-    must(rig.queue.read(far, 0, must(to.map())));
-    assert_true(std::ranges::equal(must(to.map()).first(data.size()), data));
 }
 
 void mappable_hbm_is_shared_with_the_device(void **state) {
@@ -423,8 +388,6 @@ int main(int argc, char **argv) {
         return cases.run("hal_queue");
     }
     ALL(hbm_buffer_keeps_what_was_written);
-    ALL(large_transfers_are_counted_among_jobs);
-    ALL(memory_of_buffers_is_written_from_and_read_to);
     ALL(mappable_hbm_is_shared_with_the_device);
     ALL(many_jobs_in_flight_all_end);
     ALL(fault_names_job_packet_and_address);

@@ -144,6 +144,20 @@ MISTAKES = [
         'name = "addr", offset = 0, type = "struct stream_ref"',
         "struct stream_ref: contains itself",
     ),
+    (
+        "a kind of record without a struct",
+        "recorder.toml",
+        'name = "record_reset"',
+        'name = "record_restart"',
+        "enum record_kind, value RESET: there is no struct record_reset",
+    ),
+    (
+        "a record of an odd size",
+        "recorder.toml",
+        'name = "record_doorbell"\nsize = 64',
+        'name = "record_doorbell"\nsize = 72',
+        "struct record_doorbell: is not 64 bytes that begin with a record_head",
+    ),
     # --- what the generator relies on
     (
         "a needed constant is gone",

@@ -147,9 +147,10 @@ struct Mode {
     std::uint32_t threads = 3;
     std::uint32_t cores = 2;
     std::uint64_t hbm_bytes = 64 * MiB;
-    const char *profile = nullptr; ///< of the chip; nullptr: the default
-    const char *simd = nullptr;    ///< of the chip
-    bool hazards = false;          ///< of the chip
+    const char *profile = nullptr;      ///< of the chip; nullptr: the default
+    const char *simd = nullptr;         ///< of the chip
+    bool hazards = false;               ///< of the chip
+    std::uint32_t recorder_records = 0; ///< of the chip; 0: the default
 };
 inline const Mode THREADED{};
 inline const Mode STEPPED{.stepped = true};
@@ -190,6 +191,7 @@ public:
         config.seed = mode.seed;
         config.simd = mode.simd;
         config.hazards = mode.hazards;
+        config.recorder_records = mode.recorder_records;
         const neuron_chip_host_ops ops = FakeHost::ops();
         char error[256];
         neuron_chip *made = nullptr;

@@ -56,6 +56,9 @@ void build_app(CLI::App &app, Global &global, Action &action) {
     add_validate(line);
     add_bench(line);
     add_dma(line);
+    add_explain(line);
+    add_addr(line);
+    add_decode(line);
     add_inspect(line);
     add_monitor(line);
 }

@@ -30,6 +30,8 @@ struct Options {
     std::uint32_t jobs = 1000;
     std::uint32_t batch = 64;
     std::uint32_t repeat = 10;
+    std::string priority = "normal";
+    bool polled = false;
 };
 
 /** One line of the result. */
@@ -57,12 +59,11 @@ public:
 
     Outcome<void> run() {
         Outcome<void> done;
-        // All paths are the same on the simulated chip.
+        // Without a driver all paths are the same.
         const std::vector<std::string> all = {"uring", "ioctl", "doorbell"};
-        const bool simulated = plan_.device.backend == "sim";
-        const auto &paths = !plan_.options.paths.empty() ? plan_.options.paths
-                            : simulated                  ? std::vector<std::string>{"auto"}
-                                                         : all;
+        const auto &paths = !plan_.options.paths.empty()      ? plan_.options.paths
+                            : plan_.device.backend != "accel" ? std::vector<std::string>{"auto"}
+                                                              : all;
         for (const std::string &path : paths) {
             if (done && wanted("latency"))
                 done = latency(path);
@@ -84,7 +85,9 @@ private:
     }
 
     Outcome<Session> open(const std::string &path) {
-        auto session = Session::open(plan_.device, {.path = submit_path(path)});
+        auto session = Session::open(
+            plan_.device,
+            {.path = submit_path(path), .priority = priority(plan_.options.priority), .polled = plan_.options.polled});
         if (session)
             device_ = session->device.info();
         return session;
@@ -279,6 +282,8 @@ Outcome<void> bench(const Global &global, const Options &options) {
                   {"jobs", options.jobs},
                   {"batch", options.batch},
                   {"repeat", options.repeat},
+                  {"priority", options.priority},
+                  {"polled", options.polled},
                   {"results", rows_json(measurement.rows())}},
                  fmt::format("{}\n{}", device_line(measurement.device()), rows_text(measurement.rows())));
     return {};
@@ -297,6 +302,11 @@ void add_bench(const CommandLine &line) {
         ->allow_extra_args(false)
         ->take_all()
         ->group("Bench");
+    command->add_option("--priority", options->priority, "Of the queues; high needs CAP_SYS_NICE")
+        ->check(CLI::IsMember(priority_names()))
+        ->capture_default_str()
+        ->group("Bench");
+    command->add_flag("--polled", options->polled, "No interrupts: whoever waits looks for itself")->group("Bench");
     command->add_option("--jobs", options->jobs, "Jobs that are measured")
         ->check(CLI::Range(1U, 100'000'000U))
         ->capture_default_str()
@@ -325,6 +335,8 @@ void add_bench(const CommandLine &line) {
 Examples:
   neuronctl bench
   neuronctl bench latency --path uring --path ioctl --jobs 10000
+  neuronctl bench latency --polled --priority high
+  neuronctl bench --backend null                 what the library itself costs
   neuronctl bench copy --min 1K --max 64M --plot copies.svg
   neuronctl --json bench throughput --batch 128
 

@@ -33,6 +33,11 @@ void add_dma(const CommandLine &line);
 void add_monitor(const CommandLine &line);
 /** queue, ring, bo, vm */
 void add_inspect(const CommandLine &line);
+void add_ring(const CommandLine &line);
+void add_explain(const CommandLine &line);
+void add_addr(const CommandLine &line);
+/** decode register, packet, pte, instruction, struct, log */
+void add_decode(const CommandLine &line);
 void add_doctor(const CommandLine &line);
 void add_reset(const CommandLine &line);
 void add_validate(const CommandLine &line);

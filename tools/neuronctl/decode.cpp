@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "system.hpp"
+
 namespace neuronctl {
 namespace {
 
@@ -38,12 +40,43 @@ Json signed_value(const spec::FieldDesc &field, std::uint64_t value) {
     return static_cast<std::int64_t>(value << shift) >> shift;
 }
 
+std::string chars(std::span<const std::byte> bytes) {
+    std::string out;
+    for (const std::byte byte : bytes) {
+        if (byte == std::byte{0})
+            break;
+        const auto c = std::to_integer<unsigned char>(byte);
+        out += std::isprint(c) != 0 ? static_cast<char>(c) : '?';
+    }
+    return out;
+}
+
+Json element_value(const spec::FieldDesc &field, std::span<const std::byte> bytes, std::size_t at) {
+    if (field.type == spec::FieldType::STRUCT)
+        return struct_json(*field.struct_desc, bytes.subspan(at, field.size));
+    return signed_value(field, element(bytes, at, field.size));
+}
+
+Json operand_value(const spec::OperandDesc &operand, std::span<const std::byte> bytes) {
+    if (operand.struct_desc != nullptr)
+        return struct_json(*operand.struct_desc, bytes.subspan(operand.offset, operand.size));
+    if (operand.count == 1)
+        return named(operand.enum_desc, element(bytes, operand.offset, operand.size));
+    Json out = Json::array();
+    const std::uint32_t size = operand.size / operand.count;
+    for (std::uint32_t i = 0; i < operand.count; ++i)
+        out.push_back(element(bytes, operand.offset + i * size, size));
+    return out;
+}
+
 Json field_value(const spec::FieldDesc &field, std::span<const std::byte> bytes) {
+    if (field.type == spec::FieldType::CHAR)
+        return chars(bytes.subspan(field.offset, std::size_t{field.size} * field.count));
     if (!field.is_array)
-        return signed_value(field, element(bytes, field.offset, field.size));
+        return element_value(field, bytes, field.offset);
     Json out = Json::array();
     for (std::uint32_t i = 0; i < field.count; ++i)
-        out.push_back(signed_value(field, element(bytes, field.offset + i * field.size, field.size)));
+        out.push_back(element_value(field, bytes, field.offset + std::size_t{i} * field.size));
     return out;
 }
 
@@ -87,18 +120,78 @@ std::string packet_text(const Json &packet) {
     return out;
 }
 
+Json word_json(std::span<const spec::RegisterFieldDesc> fields, std::uint64_t value) {
+    Json out = Json::object();
+    for (const spec::RegisterFieldDesc &field : fields) {
+        const std::uint64_t mask = field.bits == 64 ? ~0ULL : (1ULL << field.bits) - 1;
+        out[std::string(field.name)] = named(field.enum_desc, value >> field.lsb & mask);
+    }
+    return out;
+}
+
+Json struct_json(const spec::StructDesc &desc, std::span<const std::byte> bytes) {
+    Json out = Json::object();
+    for (const spec::FieldDesc &field : desc.fields)
+        if (!field.is_reserved)
+            out[std::string(field.name)] = field_value(field, bytes);
+    return out;
+}
+
+Json instruction_json(std::span<const std::byte, spec::INSTRUCTION_BYTES> bytes) {
+    Json out = Json::object();
+    const auto opcode = static_cast<spec::Opcode>(bytes[0]);
+    const spec::InsnDesc *desc = spec::find_instruction(opcode);
+    if (desc == nullptr)
+        return out;
+    out["opcode"] = desc->name;
+    for (const spec::FieldDesc &field : spec::struct_desc<spec::InstructionHeader>().fields)
+        if (!field.is_reserved && field.name != "opcode")
+            out[std::string(field.name)] = field_value(field, bytes);
+    for (const spec::OperandDesc &operand : desc->operands)
+        out[std::string(operand.name)] = operand_value(operand, bytes);
+    return out;
+}
+
+std::optional<PacketLine> packet_line(std::string_view line) {
+    constexpr std::string_view prefix = "packet ";
+    const std::size_t colon = line.find(": ");
+    if (!line.starts_with(prefix) || colon == std::string_view::npos)
+        return std::nullopt;
+    const std::string_view head = line.substr(prefix.size(), colon - prefix.size());
+    const auto index = sys::number(head.substr(0, head.find(' ')));
+    const auto bytes = bytes_of_hex(line.substr(colon + 2));
+    if (!index || !bytes || bytes->size() != spec::PACKET_BYTES)
+        return std::nullopt;
+    const Json fields = packet_json(std::span<const std::byte, spec::PACKET_BYTES>(bytes->data(), bytes->size()));
+    const Json opcode = fields.value("opcode", Json());
+    return PacketLine{*index, opcode.is_string() ? opcode.get<std::string>() : std::string(), packet_text(fields),
+                      fields.value("core_mask", 0U), fields};
+}
+
+std::optional<std::vector<std::byte>> bytes_of_hex(std::string_view text) {
+    std::string digits;
+    for (const char c : text.starts_with("0x") ? text.substr(2) : text)
+        if (std::isspace(static_cast<unsigned char>(c)) == 0)
+            digits += c;
+    if (digits.size() % 2 != 0)
+        return std::nullopt;
+    std::vector<std::byte> out;
+    for (std::size_t i = 0; i < digits.size(); i += 2) {
+        const auto value = sys::number("0x" + digits.substr(i, 2));
+        if (!value)
+            return std::nullopt;
+        out.push_back(static_cast<std::byte>(*value));
+    }
+    return out;
+}
+
 Json register_fields(std::string_view block, std::string_view name, std::uint64_t value) {
     for (const spec::RegisterDesc &desc : spec::registers()) {
         if (!same_name(desc.block, block) || !same_name(desc.name, name))
             continue;
         if (desc.fields.empty())
             return desc.enum_desc != nullptr ? named(desc.enum_desc, value) : Json();
-        Json out = Json::object();
-        for (const spec::RegisterFieldDesc &field : desc.fields) {
-            const std::uint64_t mask = field.bits == 64 ? ~0ULL : (1ULL << field.bits) - 1;
-            out[std::string(field.name)] = named(field.enum_desc, value >> field.lsb & mask);
-        }
-        return out;
+        return word_json(desc.fields, value);
     }
     return {};
 }

@@ -61,8 +61,10 @@ void DeviceChoice::add_several_to(CLI::App &command) {
 void DeviceChoice::add_common_to(CLI::App &command) {
     command_ = &command;
     command
-        .add_option("--backend", backend_,
-                    "accel: the kernel driver's device; sim: a chip in this process, without driver or root")
+        .add_option(
+            "--backend", backend_,
+            "accel: the kernel driver's device; sim: a chip in this process, without driver or root; null: none, jobs "
+            "are taken and nothing is done")
         ->type_name(choice_type(fmt::format("{}", fmt::join(neuron::Device::backends(), ", "))))
         ->capture_default_str()
         ->group("Device");
@@ -92,8 +94,9 @@ Outcome<neuron::DeviceOptions> DeviceChoice::options() const {
         return tl::unexpected(
             usage_error(fmt::format("unknown backend '{}'; there is {}", backend_, fmt::join(known, ", "))));
     const bool sim = backend_ == "sim";
-    if (sim && command_->count("--device") != 0)
-        return tl::unexpected(usage_error("--device is for --backend accel; the sim backend has no node"));
+    if (backend_ != "accel" && command_->count("--device") != 0)
+        return tl::unexpected(
+            usage_error(fmt::format("--device is for --backend accel; the {} backend has no node", backend_)));
     for (const CLI::Option *option : command_->get_options())
         if (!sim && option->count() != 0 && option->get_name().starts_with("--sim-"))
             return tl::unexpected(usage_error(fmt::format("{} needs --backend sim", option->get_name())));
@@ -106,6 +109,14 @@ Outcome<neuron::DeviceOptions> DeviceChoice::options() const {
     if (!sim_.profile.empty() && neuron::spec::find_profile(sim_.profile) == nullptr)
         return tl::unexpected(
             usage_error(fmt::format("unknown profile '{}'; there are {}", sim_.profile, profile_names())));
+    return out;
+}
+
+Outcome<neuron::DeviceOptions> DeviceChoice::working() const {
+    auto out = options();
+    if (out && out->backend == "null")
+        return tl::unexpected(usage_error(fmt::format(
+            "--backend null does no work, so there is nothing that '{}' could verify", command_->get_name())));
     return out;
 }
 

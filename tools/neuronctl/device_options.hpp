@@ -27,6 +27,8 @@ public:
 
     /** Checks what belongs together. Opens nothing. */
     Outcome<neuron::DeviceOptions> options() const;
+    /** The same for commands that look at the work: a backend that does none is a usage error. */
+    Outcome<neuron::DeviceOptions> working() const;
     /** The same for several devices, at least one. */
     Outcome<std::vector<neuron::DeviceOptions>> several() const;
 

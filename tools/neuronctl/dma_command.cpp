@@ -102,7 +102,7 @@ Outcome<Copy> copy_of(const Options &options) {
 }
 
 Outcome<void> copy(const Global &global, const Options &options) {
-    const auto device = options.device.options();
+    const auto device = options.device.working();
     if (!device)
         return tl::unexpected(device.error());
     const auto plan = copy_of(options);
@@ -167,7 +167,7 @@ Outcome<std::uint64_t> value_option(const std::string &text) {
 }
 
 Outcome<void> fill(const Global &global, const Options &options) {
-    const auto device = options.device.options();
+    const auto device = options.device.working();
     if (!device)
         return tl::unexpected(device.error());
     const auto place = place_option("--to", options.to);
@@ -344,7 +344,7 @@ private:
 };
 
 Outcome<void> test(const Global &global, const Options &options) {
-    const auto device = options.device.options();
+    const auto device = options.device.working();
     if (!device)
         return tl::unexpected(device.error());
     const auto most = size_option("--max", options.most, false);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// neuronctl queue, ring, bo, vm: what debugfs and coredumps tell, by the contract's names.
+// neuronctl queue, bo, vm: what debugfs tells, by the contract's names.
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -10,11 +10,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <neuron/command_list.hpp>
-
-#include "../support/files.hpp"
 #include "commands.hpp"
 #include "decode.hpp"
+#include "explain/coredump_file.hpp"
 #include "system.hpp"
 #include "terminal.hpp"
 
@@ -24,11 +22,9 @@ namespace {
 struct Options {
     std::string device;
     std::uint32_t queue = 0;
-    std::optional<std::uint32_t> only_queue;
     std::optional<std::uint32_t> context;
     std::uint32_t walk_context = 0;
     std::string address;
-    std::string file;
 };
 
 using Fields = std::map<std::string, std::string>;
@@ -180,122 +176,6 @@ Outcome<void> show_queue(const Global &global, const Options &options) {
     print_result(global, "queue show", {{"address", *address}, {"queue", json}}, table(rows, "<<<"));
     return {};
 }
-
-// ---- rings
-
-struct DumpFile {
-    std::string name;
-    std::string text;
-};
-
-constexpr std::string_view dump_magic = "neuron_accel coredump ";
-
-Outcome<DumpFile> find_dump(const Options &options) {
-    if (!options.file.empty()) {
-        const auto bytes = neuron::support::read_file(options.file);
-        if (!bytes)
-            return tl::unexpected(input_error(bytes.error()));
-        std::string text(reinterpret_cast<const char *>(bytes->data()), bytes->size());
-        if (!text.starts_with(dump_magic))
-            return tl::unexpected(usage_error(fmt::format("{}: not a coredump of neuron_accel", options.file)));
-        return DumpFile{options.file, std::move(text)};
-    }
-    const auto entries = sys::list("/sys/class/devcoredump");
-    for (const std::string &entry : entries) {
-        const std::string name = "/sys/class/devcoredump/" + entry + "/data";
-        if (auto text = sys::read(name); text && text->starts_with(dump_magic))
-            return DumpFile{name, std::move(*text)};
-    }
-    const bool blind = geteuid() != 0 && entries.size() > 1; // there is always one entry, "disabled"
-    if (blind)
-        return tl::unexpected(with_hint({Exit::failed, "permission_denied", "only root can read coredumps", {}, {}},
-                                        "run as root, e.g. with sudo"));
-    return tl::unexpected(with_hint({Exit::failed, "not_found", "there is no coredump of the device", {}, {}},
-                                    "time-outs and resets leave one for five minutes, faults if coredump_on_fault of "
-                                    "the device is 1; --file reads a saved one"));
-}
-
-// "packet 17 COPY: 0200000000000000 ...": the bytes, in the order of memory.
-std::optional<neuron::Packet> packet_of(const std::string &line) {
-    std::string hex = line.substr(line.find(':') + 1);
-    std::erase(hex, ' ');
-    neuron::Packet out{};
-    if (hex.size() != 2 * out.size())
-        return std::nullopt;
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        const auto value = sys::number("0x" + hex.substr(2 * i, 2));
-        if (!value)
-            return std::nullopt;
-        out[i] = static_cast<std::byte>(*value);
-    }
-    return out;
-}
-
-class RingDump {
-public:
-    explicit RingDump(const Options &options) : options_(options) {}
-
-    Outcome<void> run(const Global &global) {
-        const auto dump = find_dump(options_);
-        if (!dump)
-            return tl::unexpected(dump.error());
-        for (const std::string &line : sys::lines(dump->text))
-            take(line);
-        if (options_.only_queue && queues_.empty())
-            return tl::unexpected(usage_error(fmt::format("{} has no queue {}", dump->name, *options_.only_queue)));
-        print_result(global, "ring dump", {{"file", dump->name}, {"reason", reason_}, {"queues", queues_}},
-                     fmt::format("{}: {}\n{}", dump->name, reason_, text_));
-        return {};
-    }
-
-private:
-    void take(const std::string &line) {
-        if (line.starts_with("reason: "))
-            reason_ = line.substr(std::strlen("reason: "));
-        else if (line.starts_with("[queue "))
-            begin(sys::number(line.substr(7, line.size() - 8)).value_or(0));
-        else if (line.starts_with('['))
-            inside_ = false;
-        else if (!inside_)
-            return;
-        else if (line.starts_with("packet "))
-            packet(line);
-        else if (line.starts_with("job "))
-            text_ += fmt::format("  {}\n", line);
-        else if (line.starts_with("HEAD: "))
-            head_ = sys::number(line.substr(6)).value_or(0);
-        else if (line.starts_with("state: ")) {
-            queues_.back()["state"] = line.substr(7);
-            text_ += fmt::format("queue {}: {}\n", queues_.back()["queue"].dump(), line.substr(7));
-        }
-    }
-
-    void begin(std::uint64_t queue) {
-        inside_ = !options_.only_queue || *options_.only_queue == queue;
-        if (inside_)
-            queues_.push_back({{"queue", queue}, {"state", ""}, {"packets", Json::array()}});
-    }
-
-    void packet(const std::string &line) {
-        const auto index = sys::number(line.substr(7, line.find(' ', 7) - 7));
-        const auto bytes = packet_of(line);
-        if (!index || !bytes)
-            return;
-        const Json fields = packet_json(*bytes);
-        const bool current = *index == head_;
-        queues_.back()["packets"].push_back({{"index", *index}, {"current", current}, {"packet", fields}});
-        text_ += fmt::format("{} {:>6}  {}\n", current ? "  >" : "   ", *index, packet_text(fields));
-    }
-
-    const Options &options_;
-    std::string reason_;
-    std::string text_;
-    Json queues_ = Json::array();
-    bool inside_ = false;
-    std::uint64_t head_ = 0;
-};
-
-Outcome<void> dump_ring(const Global &global, const Options &options) { return RingDump(options).run(global); }
 
 // ---- buffers
 
@@ -460,13 +340,11 @@ Outcome<void> walk(const Global &global, const Options &options) {
 using Work = Outcome<void> (*)(const Global &, const Options &);
 
 CLI::App *add_verb(CLI::App &group, const CommandLine &line, const std::string &verb, const std::string &help,
-                   const std::shared_ptr<Options> &options, Work work, bool device = true) {
+                   const std::shared_ptr<Options> &options, Work work) {
     CLI::App *command = group.add_subcommand(verb, help);
-    if (device)
-        command
-            ->add_option("--device", options->device,
-                         "accel1, /dev/accel/accel1 or a bus address; default: the only one")
-            ->type_name("DEVICE");
+    command
+        ->add_option("--device", options->device, "accel1, /dev/accel/accel1 or a bus address; default: the only one")
+        ->type_name("DEVICE");
     command->callback([=] { line.action = [=] { return work(line.global, *options); }; });
     return command;
 }
@@ -485,24 +363,6 @@ Examples:
     show->footer(R"(
 Examples:
   neuronctl queue show 0)");
-}
-
-void add_ring(const CommandLine &line) {
-    CLI::App *group = line.app.add_subcommand("ring", "Look at the packets of a queue that has failed (root)");
-    group->require_subcommand(1);
-    const auto options = std::make_shared<Options>();
-    CLI::App *dump = add_verb(*group, line, "dump", "Decode the packets around the one that hangs, from a coredump",
-                              options, dump_ring, false);
-    dump->add_option("--file", options->file, "Saved coredump; default: the one that the kernel holds")
-        ->type_name("FILE");
-    dump->add_option("--queue", options->only_queue, "Only this hardware queue");
-    dump->footer(R"(
-Examples:
-  neuronctl ring dump
-  neuronctl ring dump --file dump.txt --queue 3
-
-The packet that the queue is at is marked. The driver records rings when a job times out and before its resets; for
-faults set coredump_on_fault of the device to 1.)");
 }
 
 void add_bo(const CommandLine &line) {

@@ -51,13 +51,17 @@ Outcome<std::vector<std::byte>> LoadedKernel::read(Session &session, std::string
     return out;
 }
 
-Outcome<void> LoadedKernel::run(Session &session, std::uint32_t core_mask) const {
+Outcome<neuron::Job> LoadedKernel::start(Session &session, std::uint32_t core_mask) const {
     std::vector<neuron::Argument> arguments;
     for (const neuron::Buffer &buffer : buffers_)
         arguments.push_back(neuron::Argument::tensor(buffer));
-    const auto job = program_.launch(session.queue, arguments, core_mask);
+    return on_device(program_.launch(session.queue, arguments, core_mask));
+}
+
+Outcome<void> LoadedKernel::run(Session &session, std::uint32_t core_mask) const {
+    const auto job = start(session, core_mask);
     if (!job)
-        return tl::unexpected(device_error(job.error()));
+        return tl::unexpected(job.error());
     return finish(session.queue, *job);
 }
 

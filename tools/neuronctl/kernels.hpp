@@ -30,6 +30,9 @@ public:
     Outcome<void> write(Session &session, std::string_view param, std::span<const std::byte> bytes) const;
     Outcome<std::vector<std::byte>> read(Session &session, std::string_view param) const;
 
+    /** Launches. The kernel must outlive the job. */
+    Outcome<neuron::Job> start(Session &session, std::uint32_t core_mask) const;
+
     /** Launches and waits. */
     Outcome<void> run(Session &session, std::uint32_t core_mask) const;
 

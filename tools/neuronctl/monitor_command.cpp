@@ -221,7 +221,10 @@ processes. Nothing is asked of the device, which may go on sleeping.)");
     const auto options = std::make_shared<Options>();
     command = line.app.add_subcommand("monitor", "Print samples as lines of JSON, or answer Prometheus");
     add_interval(*command, *options);
-    command->add_option("--count", options->count, "Samples; 0: until Ctrl-C")->capture_default_str();
+    command->add_option("--count", options->count, "Samples; 0: until Ctrl-C")
+        ->type_name("NUMBER")
+        ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 53)) // else -1 would be a number, too
+        ->capture_default_str();
     CLI::Option *port =
         command->add_option("--listen", options->port, "Answer http://127.0.0.1:PORT/metrics instead; 0: any free port")
             ->type_name("PORT")

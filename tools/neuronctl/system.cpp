@@ -8,7 +8,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 
 #include <fcntl.h>
@@ -31,10 +30,12 @@ std::optional<std::string> read(std::string_view absolute) {
     std::ifstream file(path(absolute), std::ios::binary);
     if (!file)
         return std::nullopt;
-    std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    // A file of sysfs may be there and refuse to be read.
-    if (file.bad())
+    // A file of sysfs may be there and refuse to be read, which the buffer of a stream throws, and an inserter only notes.
+    std::ostringstream copy;
+    copy << file.rdbuf();
+    if (copy.bad())
         return std::nullopt;
+    std::string text = copy.str();
     if (text.ends_with('\n'))
         text.pop_back();
     return text;

@@ -56,5 +56,7 @@ std::span<const SelfTest> engine_tests();
 std::span<const SelfTest> core_tests();
 std::span<const SelfTest> queue_tests();
 std::span<const SelfTest> failure_tests();
+std::span<const SelfTest> recovery_tests();
+std::span<const SelfTest> pair_tests();
 
 } // namespace neuronctl

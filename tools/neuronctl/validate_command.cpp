@@ -29,8 +29,8 @@ Failure wrong_answer(std::string message) { return {Exit::mismatch, "mismatch", 
 std::span<const SelfTest> self_tests() {
     static const std::vector<SelfTest> all = [] {
         std::vector<SelfTest> out;
-        for (const auto tests :
-             {device_tests(), transfer_tests(), engine_tests(), core_tests(), queue_tests(), failure_tests()})
+        for (const auto tests : {device_tests(), transfer_tests(), engine_tests(), core_tests(), queue_tests(),
+                                 pair_tests(), failure_tests(), recovery_tests()})
             out.insert(out.end(), tests.begin(), tests.end());
         return out;
     }();
@@ -143,7 +143,7 @@ Outcome<void> summary(const Global &global, const Bench &bench, const std::vecto
 Outcome<void> validate(const Global &global, const Options &options) {
     if (options.list)
         return list_tests(global);
-    const auto device_options = options.device.options();
+    const auto device_options = options.device.working();
     if (!device_options)
         return tl::unexpected(device_options.error());
     auto device = DeviceChoice::open(*device_options);
@@ -191,7 +191,8 @@ Examples:
   neuronctl --json validate | jq '.tests[] | {name, figures}'
 
 Each test has a context of its own, and leaves nothing behind. A test that cannot be tried here is skipped, and says
-why. One that fails does not end the others; the exit code is 3 then.)");
+why. One that fails does not end the others; the exit code is 3 then. 'reset' needs root, and is not tried while other
+processes have the device open.)");
     command->callback([options, line] { line.action = [options, line] { return validate(line.global, *options); }; });
 }
 

@@ -169,20 +169,33 @@ typedef enum neuron_log_level {
 /** Receives one line without a newline, from any thread and with locks held: it must not call the library. */
 typedef void (*neuron_log_callback)(void *user, neuron_log_level level, const char *message);
 
+/** Stepped chips of this process that run in turns: whoever waits for one of them runs them all. */
+typedef struct neuron_sim_group neuron_sim_group;
+
 /** How to open a device. */
 struct neuron_device_options {
     size_t size;
-    const char *backend;     /**< "accel", the default, or "sim": a chip in this process. */
-    const char *node;        /**< accel: "accel1", a path or a bus address; NULL for the first usable one. */
-    neuron_log_callback log; /**< NULL: nothing is logged. */
-    void *log_user;          /**< First argument of log. */
-    const char *sim_profile; /**< sim: "trn2"; NULL for the default. */
-    uint64_t sim_hbm_bytes;  /**< sim: HBM capacity. */
-    uint32_t sim_cores;      /**< sim: NeuronCores. */
-    uint32_t sim_threads;    /**< sim: worker threads. */
-    uint64_t sim_seed;       /**< sim: seed of the stepped order. */
-    uint32_t sim_stepped;    /**< sim: 1: one thread, in an order that only the seed decides. */
-    uint32_t sim_hazards;    /**< sim: 1: unordered accesses to on-chip memory are faults. */
+    const char *backend;               /**< "accel", the default, "sim": a chip in this process, or "null": none. */
+    const char *node;                  /**< accel: "accel1", a path or a bus address; NULL for the first usable one. */
+    neuron_log_callback log;           /**< NULL: nothing is logged. */
+    void *log_user;                    /**< First argument of log. */
+    const char *sim_profile;           /**< sim: "trn2"; NULL for the default. */
+    uint64_t sim_hbm_bytes;            /**< sim: HBM capacity. */
+    uint32_t sim_cores;                /**< sim: NeuronCores. */
+    uint32_t sim_threads;              /**< sim: worker threads. */
+    uint64_t sim_seed;                 /**< sim: seed of the stepped order. */
+    uint32_t sim_stepped;              /**< sim: 1: one thread, in an order that only the seed decides. */
+    uint32_t sim_hazards;              /**< sim: 1: unordered accesses to on-chip memory are faults. */
+    const neuron_sim_group *sim_group; /**< sim, stepped: the group that the chip belongs to. */
+    uint64_t sim_aperture_bytes;       /**< sim: HBM that the CPU can map; a power of two. */
+    const char *sim_simd;              /**< sim: "avx512", "avx2" or "scalar"; NULL: the host's best. */
+};
+
+/** NeuronCores that share a stack of HBM and run one kernel together. */
+struct neuron_logical_core {
+    size_t size;
+    uint32_t core_mask; /**< For neuron_program_launch(). */
+    uint32_t bank;      /**< Their HBM stack, counted from 1: for the options of buffers and programs. */
 };
 
 /** Facts about a device. */
@@ -267,6 +280,56 @@ NEURON_C_API neuron_status neuron_device_get_info(const neuron_device *device, s
                                                   neuron_error **error);
 
 /**
+ * Tells how many NeuronCores a logical core has unless somebody says otherwise: those of an HBM stack.
+ * @param device The device.
+ * @return 2 for trn2 and trn3, 1 before; 0 for NULL.
+ * Threading: any thread.
+ */
+NEURON_C_API uint32_t neuron_device_default_lnc(const neuron_device *device);
+
+/**
+ * Counts the logical cores of a device.
+ * @param device The device.
+ * @param lnc NeuronCores of each: 1, or what neuron_device_default_lnc() says; 0 for the latter.
+ * @param count Receives how many there are.
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_UNSUPPORTED for another lnc; NEURON_INVALID_ARGUMENT.
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_device_logical_core_count(const neuron_device *device, uint32_t lnc, uint32_t *count,
+                                                            neuron_error **error);
+
+/**
+ * Describes a logical core: what to launch on, and where to put tensors.
+ * @param device The device.
+ * @param index From 0.
+ * @param lnc As for neuron_device_logical_core_count().
+ * @param core Receives the logical core; its size must be set.
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_INVALID_ARGUMENT if the device has not so many; NEURON_UNSUPPORTED for another lnc.
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_device_get_logical_core(const neuron_device *device, uint32_t index, uint32_t lnc,
+                                                          struct neuron_logical_core *core, neuron_error **error);
+
+/**
+ * Makes a group for stepped chips, which are opened with it afterwards.
+ * @param seed What their turns depend on, besides the calls of this process.
+ * @param group Receives the group. Give it back with neuron_sim_group_destroy().
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_INVALID_ARGUMENT.
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_sim_group_create(uint64_t seed, neuron_sim_group **group, neuron_error **error);
+
+/**
+ * Gives a group back. It stays as long as chips of it do.
+ * @param group May be NULL.
+ * Threading: any thread, when nobody uses it.
+ */
+NEURON_C_API void neuron_sim_group_destroy(neuron_sim_group *group);
+
+/**
  * Closes a device, when nothing made from it is left.
  * @param device May be NULL.
  * Threading: any thread, when nobody uses it.
@@ -294,6 +357,29 @@ struct neuron_context_stats {
     uint64_t submit_calls;  /**< Times the backend was entered to submit. */
     uint64_t wait_calls;    /**< Times the backend was entered to wait. */
     uint64_t faults;        /**< Jobs that ended in an error. */
+};
+
+/** What a device event is. */
+typedef enum neuron_event_kind {
+    NEURON_EVENT_FAULT =
+        0, /**< A fault or the watchdog has stopped a queue of the context. Comes before its jobs end. */
+    NEURON_EVENT_RESET = 1, /**< The device was reset: HBM is zero, all queues are lost. */
+    NEURON_EVENT_RAS = 2,   /**< HBM has met an error. */
+} neuron_event_kind;
+
+/** What has happened to a device, or to the queues of a context. */
+struct neuron_device_event {
+    size_t size;
+    uint32_t kind;        /**< A neuron_event_kind. */
+    uint32_t queue;       /**< fault: the id of the queue in struct neuron_queue_status. */
+    uint64_t job;         /**< fault: its job; with NEURON_SUBMIT_DOORBELL the number of its packet, from 1. */
+    uint32_t code;        /**< fault: an enum fault, 0 for the watchdog. ras: 0 if the error was corrected. */
+    uint32_t has_address; /**< 1: address is known. */
+    uint64_t address;     /**< fault: in the context. ras: byte of HBM. */
+    uint64_t info;        /**< fault: more, by code. reset: how many there have been. */
+    uint64_t time_ns;     /**< CLOCK_MONOTONIC when it became known. */
+    uint32_t dropped;     /**< Events before this one that nobody had read in time. */
+    uint32_t reserved;
 };
 
 /**
@@ -332,6 +418,29 @@ NEURON_C_API neuron_status neuron_context_get_stats(const neuron_context *contex
                                                     neuron_error **error);
 
 /**
+ * Makes a file that poll() calls readable while there are device events. What happened before the first call is not told.
+ * @param context The context.
+ * @param fd Receives the file, which the caller closes and does not read from; -1 if there is an error.
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_INVALID_ARGUMENT; NEURON_IO.
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_context_events_fd(const neuron_context *context, int *fd, neuron_error **error);
+
+/**
+ * Takes the oldest device event. Does not wait. There are none before neuron_context_events_fd() was called. Call it until there is none: the
+ * file may not be readable any more while the library has events.
+ * @param context The context.
+ * @param event Receives the event; its size must be set. As it was if there is none.
+ * @param found Receives whether there was one.
+ * @param error May be NULL.
+ * @return NEURON_OK, also if there is none; NEURON_INVALID_ARGUMENT; NEURON_IO.
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_context_next_event(neuron_context *context, struct neuron_device_event *event,
+                                                     bool *found, neuron_error **error);
+
+/**
  * Ends a context, when no buffer and no queue of it is left.
  * @param context May be NULL.
  * Threading: any thread, when nobody uses it.
@@ -348,7 +457,15 @@ typedef enum neuron_submit_path {
     NEURON_SUBMIT_AUTOMATIC = 0, /**< What works best. */
     NEURON_SUBMIT_URING = 1,     /**< io_uring, or an error. */
     NEURON_SUBMIT_IOCTL = 2,     /**< The ioctls. */
+    NEURON_SUBMIT_DOORBELL = 3,  /**< Ring and doorbell in the process: no system call, and no fences. */
 } neuron_submit_path;
+
+/** Who goes first where queues compete; strict. */
+typedef enum neuron_priority {
+    NEURON_PRIORITY_NORMAL = 0,
+    NEURON_PRIORITY_LOW = 1,  /**< After all others. */
+    NEURON_PRIORITY_HIGH = 2, /**< Before all others. With accel it needs CAP_SYS_NICE. */
+} neuron_priority;
 
 /** How to make a queue. */
 struct neuron_queue_options {
@@ -356,11 +473,71 @@ struct neuron_queue_options {
     uint32_t ring_log2;      /**< log2 of the ring size in packets. A job has at most half a ring of packets. */
     uint32_t path;           /**< A neuron_submit_path. */
     uint64_t job_timeout_ms; /**< A job that makes no progress for this long is stopped. */
+    uint32_t priority;       /**< A neuron_priority. */
+    uint32_t polled;         /**< 1: no interrupts; who waits looks for itself. */
+    uint32_t coalesce_jobs;  /**< Interrupts of so many jobs are held back, with coalesce_usecs. */
+    uint32_t coalesce_usecs; /**< But none of them longer than this. */
+    uint32_t sqpoll;         /**< 1, io_uring only: a thread of the kernel takes the jobs. */
+    uint32_t sqpoll_idle_ms; /**< That thread sleeps when it had none for so long; 50 if 0. */
+};
+
+/** Condition of a queue. */
+typedef enum neuron_queue_state {
+    NEURON_QUEUE_OK = 0,        /**< Takes jobs. */
+    NEURON_QUEUE_FAULTED = 1,   /**< Stopped by a fault of one of its jobs. */
+    NEURON_QUEUE_TIMED_OUT = 2, /**< Stopped because a job made no progress. */
+    NEURON_QUEUE_CANCELED = 3,  /**< Stopped because of another queue of the context. */
+    NEURON_QUEUE_LOST = 4,      /**< The device was reset or is gone. */
+} neuron_queue_state;
+
+/** A queue as of now. */
+struct neuron_queue_status {
+    size_t size;
+    uint32_t id;           /**< What struct neuron_device_event calls it. */
+    uint32_t state;        /**< A neuron_queue_state. */
+    uint32_t priority;     /**< A neuron_priority. */
+    uint32_t ring_packets; /**< Packets of the ring. */
+    uint64_t submitted;    /**< Newest job. */
+    uint64_t completed;    /**< Newest job that has ended, well or not. */
+    uint64_t busy_ns;      /**< For how long it had work in the device and did not wait for cores. */
+    uint64_t core_ns;      /**< The same for NeuronCores, those of a job added up. */
+};
+
+/** When a job ran, by the clock of the device. */
+struct neuron_job_times {
+    size_t size;
+    uint64_t start_ns; /**< Its first packet was taken up. */
+    uint64_t end_ns;   /**< Its last packet had retired. */
 };
 
 /** A packet as it lies in the ring. The flags byte must be 0. */
 struct neuron_packet {
     uint8_t bytes[64];
+};
+
+/** The packets of a job among several. */
+struct neuron_packet_list {
+    const struct neuron_packet *packets;
+    size_t count;
+};
+
+/** Points of which each signals once, after all before it; see neuron_timeline_create(). */
+typedef struct neuron_timeline neuron_timeline;
+
+/** A point of a timeline. */
+struct neuron_timeline_point {
+    const neuron_timeline *timeline;
+    uint64_t value; /**< From 1. */
+};
+
+/** What a job has to do with timelines of the queue's context. */
+struct neuron_submit_options {
+    size_t size;
+    const struct neuron_timeline_point
+        *wait; /**< The job enters the queue after these; each must be promised by a job. */
+    size_t wait_count;
+    const struct neuron_timeline_point *signal; /**< These signal when the job has ended, well or not. */
+    size_t signal_count;                        /**< At most 256; none with NEURON_SUBMIT_DOORBELL. */
 };
 
 /**
@@ -390,6 +567,35 @@ NEURON_C_API neuron_status neuron_queue_create(const neuron_context *context,
  */
 NEURON_C_API neuron_status neuron_queue_submit(neuron_queue *queue, const struct neuron_packet *packets, size_t count,
                                                uint64_t *job, neuron_error **error);
+
+/**
+ * Submits one job that waits for and signals points of timelines.
+ * @param queue The queue.
+ * @param packets They run in order; copied.
+ * @param count So many.
+ * @param options NULL: none; then it is neuron_queue_submit().
+ * @param job Receives the job's number, counted from 1; may be NULL.
+ * @param error May be NULL.
+ * @return As neuron_queue_submit(); NEURON_INVALID_ARGUMENT for a timeline of another context, and for a point that nobody has
+ *         promised; NEURON_UNSUPPORTED if the queue's jobs cannot signal.
+ * Threading: the queue's thread.
+ */
+NEURON_C_API neuron_status neuron_queue_submit_sync(neuron_queue *queue, const struct neuron_packet *packets,
+                                                    size_t count, const struct neuron_submit_options *options,
+                                                    uint64_t *job, neuron_error **error);
+
+/**
+ * Submits several jobs with as few system calls as the path allows.
+ * @param queue The queue.
+ * @param jobs Their packets; copied.
+ * @param count So many jobs.
+ * @param job Receives the number of the last one; the others have those before it. May be NULL.
+ * @param error May be NULL.
+ * @return As neuron_queue_submit(). On an error some of the jobs may have been accepted: neuron_queue_wait_idle() waits for them.
+ * Threading: the queue's thread.
+ */
+NEURON_C_API neuron_status neuron_queue_submit_batch(neuron_queue *queue, const struct neuron_packet_list *jobs,
+                                                     size_t count, uint64_t *job, neuron_error **error);
 
 /**
  * Waits until a job is done.
@@ -425,6 +631,30 @@ NEURON_C_API neuron_status neuron_queue_wait_idle(neuron_queue *queue, int64_t t
 NEURON_C_API neuron_status neuron_queue_done(neuron_queue *queue, uint64_t job, bool *done, neuron_error **error);
 
 /**
+ * Tells when a job ran. It is known for as many jobs back as the ring has packets.
+ * @param queue The queue.
+ * @param job The job's number.
+ * @param times Receives the times; its size must be set.
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_TIMEOUT if it has not ended; NEURON_NOT_FOUND if it did not run to its end or is too far back;
+ *         NEURON_INVALID_ARGUMENT if there is no such job.
+ * Threading: the queue's thread.
+ */
+NEURON_C_API neuron_status neuron_queue_get_times(const neuron_queue *queue, uint64_t job,
+                                                  struct neuron_job_times *times, neuron_error **error);
+
+/**
+ * Tells how a queue is.
+ * @param queue The queue.
+ * @param status Receives its condition; its size must be set.
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_INVALID_ARGUMENT; NEURON_NO_DEVICE.
+ * Threading: the queue's thread.
+ */
+NEURON_C_API neuron_status neuron_queue_get_status(const neuron_queue *queue, struct neuron_queue_status *status,
+                                                   neuron_error **error);
+
+/**
  * Names the way that jobs take into the kernel.
  * @param queue The queue.
  * @return "uring", "ioctl", "direct" and the like; "" for NULL. Valid for ever.
@@ -438,6 +668,13 @@ NEURON_C_API const char *neuron_queue_path(const neuron_queue *queue);
  * Threading: the queue's thread.
  */
 NEURON_C_API void neuron_queue_destroy(neuron_queue *queue);
+
+/**
+ * Makes a packet that does nothing.
+ * @param packet Receives the packet.
+ * Threading: any thread.
+ */
+NEURON_C_API void neuron_packet_nop(struct neuron_packet *packet);
 
 /**
  * Makes a packet that copies bytes; any alignment, no overlap.
@@ -468,6 +705,172 @@ NEURON_C_API void neuron_packet_fill(struct neuron_packet *packet, uint64_t dst,
  */
 NEURON_C_API void neuron_packet_fence(struct neuron_packet *packet, uint64_t addr, uint64_t value);
 
+/* ==== neuron_event: the end of a job, for other threads and for event loops ==== */
+
+/** The completion of one job. It outlives the queue. */
+typedef struct neuron_event neuron_event;
+
+/**
+ * Makes an event of a job, to hand to another thread.
+ * @param queue The queue.
+ * @param job The job's number.
+ * @param event Receives the event. Give it back with neuron_event_destroy().
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_INVALID_ARGUMENT if there is no such job.
+ * Threading: the queue's thread.
+ */
+NEURON_C_API neuron_status neuron_event_create(const neuron_queue *queue, uint64_t job, neuron_event **event,
+                                               neuron_error **error);
+
+/**
+ * Waits until the job is done.
+ * @param event The event.
+ * @param timeout_ns From now; 0 polls, less than 0 waits without limit.
+ * @param error May be NULL.
+ * @return As neuron_queue_wait(), with less detail: the packet's opcode is not known here.
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_event_wait(const neuron_event *event, int64_t timeout_ns, neuron_error **error);
+
+/**
+ * Asks whether the job has ended, well or not.
+ * @param event The event.
+ * @param done Receives the answer.
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_INVALID_ARGUMENT.
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_event_done(const neuron_event *event, bool *done, neuron_error **error);
+
+/**
+ * Tells when the job ran.
+ * @param event The event.
+ * @param times Receives the times; its size must be set.
+ * @param error May be NULL.
+ * @return As neuron_queue_get_times().
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_event_get_times(const neuron_event *event, struct neuron_job_times *times,
+                                                  neuron_error **error);
+
+/**
+ * Makes a file that poll() calls readable once the job has ended: an eventfd.
+ * @param event The event.
+ * @param fd Receives the file, which the caller closes; -1 if there is an error.
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_UNSUPPORTED for queues without fences (NEURON_SUBMIT_DOORBELL) or without interrupts (polled);
+ *         NEURON_INVALID_ARGUMENT.
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_event_fd(const neuron_event *event, int *fd, neuron_error **error);
+
+/**
+ * Gives an event back. The job goes on.
+ * @param event May be NULL.
+ * Threading: any thread, when nobody uses it.
+ */
+NEURON_C_API void neuron_event_destroy(neuron_event *event);
+
+/* ==== neuron_timeline: numbers that jobs, processes and devices wait for and signal ==== */
+
+/**
+ * Makes a timeline: points 1, 2, 3 and so on, of which each signals when the job that was submitted with it has ended, or by
+ * neuron_timeline_signal(). It belongs to the context; others import it.
+ * @param context The context.
+ * @param timeline Receives the timeline. Give it back with neuron_timeline_destroy().
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_INVALID_ARGUMENT; NEURON_OUT_OF_MEMORY.
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_timeline_create(const neuron_context *context, neuron_timeline **timeline,
+                                                  neuron_error **error);
+
+/**
+ * Takes the timeline of a queue, of which point N signals when job N has ended.
+ * @param queue The queue.
+ * @param timeline Receives the timeline. Give it back with neuron_timeline_destroy().
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_UNSUPPORTED with NEURON_SUBMIT_DOORBELL; NEURON_INVALID_ARGUMENT.
+ * Threading: the queue's thread.
+ */
+NEURON_C_API neuron_status neuron_timeline_of_queue(const neuron_queue *queue, neuron_timeline **timeline,
+                                                    neuron_error **error);
+
+/**
+ * Takes the timeline behind a file of neuron_timeline_export(), of whatever context, or with accel of whatever device or process.
+ * @param context The context that it is for.
+ * @param fd Stays the caller's, and may be closed afterwards.
+ * @param timeline Receives the timeline. Give it back with neuron_timeline_destroy().
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_INVALID_ARGUMENT if it is no open file, or none of a timeline; NEURON_NOT_FOUND (sim) if the timeline is gone.
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_timeline_import(const neuron_context *context, int fd, neuron_timeline **timeline,
+                                                  neuron_error **error);
+
+/**
+ * Makes a file that names a timeline. With accel it keeps it alive; with sim it is for this process only.
+ * @param timeline The timeline.
+ * @param fd Receives the file, which the caller closes; -1 if there is an error.
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_UNSUPPORTED where the backend cannot share it; NEURON_INVALID_ARGUMENT.
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_timeline_export(const neuron_timeline *timeline, int *fd, neuron_error **error);
+
+/**
+ * Tells the newest point that has signalled.
+ * @param timeline The timeline.
+ * @param value Receives the point; 0 if none has.
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_INVALID_ARGUMENT.
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_timeline_get_value(const neuron_timeline *timeline, uint64_t *value,
+                                                     neuron_error **error);
+
+/**
+ * Signals a point, which must be behind all others.
+ * @param timeline The timeline.
+ * @param value The point.
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_INVALID_ARGUMENT for point 0.
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_timeline_signal(const neuron_timeline *timeline, uint64_t value,
+                                                  neuron_error **error);
+
+/**
+ * Waits for a point, also for one that nobody has promised yet.
+ * @param timeline The timeline.
+ * @param value The point.
+ * @param timeout_ns From now; 0 polls, less than 0 waits without limit.
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_TIMEOUT if it does not signal in time; NEURON_INVALID_ARGUMENT.
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_timeline_wait(const neuron_timeline *timeline, uint64_t value, int64_t timeout_ns,
+                                                neuron_error **error);
+
+/**
+ * Makes a file that poll() calls readable once a point has signalled: an eventfd.
+ * @param timeline The timeline.
+ * @param value The point.
+ * @param fd Receives the file, which the caller closes; -1 if there is an error.
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_INVALID_ARGUMENT.
+ * Threading: any thread.
+ */
+NEURON_C_API neuron_status neuron_timeline_fd(const neuron_timeline *timeline, uint64_t value, int *fd,
+                                              neuron_error **error);
+
+/**
+ * Gives a timeline back. Jobs still signal it, and other contexts keep it.
+ * @param timeline May be NULL.
+ * Threading: any thread, when nobody uses it.
+ */
+NEURON_C_API void neuron_timeline_destroy(neuron_timeline *timeline);
+
 /* ==== neuron_buffer: memory that the device reaches ==== */
 
 /** A buffer, mapped in its context for as long as it lives. It reads as zero at first. */
@@ -488,6 +891,7 @@ struct neuron_buffer_options {
     uint32_t read_only; /**< 1: the device may not write it. */
     uint32_t shareable; /**< 1: neuron_buffer_export() may be called. */
     uint32_t reserved;
+    const char *label; /**< What errors call it; NULL for none. Copied. */
 };
 
 /** How to import a buffer. */

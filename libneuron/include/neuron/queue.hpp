@@ -47,7 +47,10 @@ enum class SubmitPath : std::uint8_t {
 struct QueueOptions {
     /** log2 of the ring size in packets; 0 for the default. A job may have at most half a ring of packets. */
     std::uint32_t ring_log2 = 0;
-    /** A job that makes no progress for this long is stopped, with ErrorCode::timeout. 0 for the driver's default. */
+    /**
+     * A job that makes no progress for this long is stopped, with ErrorCode::timeout, and so is one that takes 32 times as long
+     * altogether (accel: the device's job_timeouts). 0 for the driver's default.
+     */
     std::chrono::milliseconds job_timeout{0};
     SubmitPath path = SubmitPath::automatic;
     Priority priority = Priority::normal;

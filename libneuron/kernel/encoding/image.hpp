@@ -19,6 +19,8 @@ struct KernelImage {
     std::uint32_t cores = 0;      ///< That a launch must name, 0: any number.
     std::vector<KernelParam> params;
     std::array<std::vector<InstructionBytes>, KernelFile::engines> streams;
+    /** Lines of the source, by instruction; empty if it has none. A kernel file does not hold them. */
+    std::array<std::vector<std::uint32_t>, KernelFile::engines> lines;
     std::vector<KernelSymbol> symbols; ///< Labels, by engine and then by instruction.
 };
 

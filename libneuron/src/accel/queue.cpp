@@ -191,21 +191,6 @@ Result<std::shared_ptr<detail::TimelinePort>> QueueBase::timeline(const void *ow
     return Timeline::of_queue(fd_, syncobj_, owner);
 }
 
-// Memory that cannot be pinned, a limit of locked memory, a queue that has stopped: copying in the other way works, or says
-// what is wrong.
-Result<std::optional<detail::JobStatus>> QueueBase::dma_by_ioctl(std::span<const std::byte> memory, std::uint64_t va,
-                                                                 detail::DmaDirection direction) const {
-    drm_neuron_dma args{};
-    args.queue_id = id_;
-    args.flags = direction == detail::DmaDirection::to_process ? DRM_NEURON_DMA_FROM_DEVICE : 0;
-    args.ptr = reinterpret_cast<std::uintptr_t>(memory.data());
-    args.bytes = memory.size();
-    args.va = va;
-    if (call(*fd_, DRM_IOCTL_NEURON_DMA, args) != 0)
-        return std::nullopt;
-    return wait_by_ioctl(args.seqno, detail::Deadline::max());
-}
-
 int IoctlQueue::submit_one(std::span<const Packet> packets, std::span<const drm_neuron_sync> syncs) {
     drm_neuron_submit args{};
     args.queue_id = id();

@@ -59,8 +59,6 @@ protected:
     const Fd &fd() const noexcept { return *fd_; }
     std::uint32_t id() const noexcept { return id_; }
     Result<detail::QueueStatus> ask() const { return query_queue(*fd_, id_); }
-    Result<std::optional<detail::JobStatus>> dma_by_ioctl(std::span<const std::byte> memory, std::uint64_t va,
-                                                          detail::DmaDirection direction) const;
 
 private:
     /** What is known of a queue that is gone. */
@@ -97,10 +95,6 @@ public:
                                         std::span<const TimelinePoint> points) override;
     Result<std::optional<detail::JobStatus>> wait(std::uint64_t job, detail::Deadline deadline) override {
         return wait_shared(job, deadline);
-    }
-    Result<std::optional<detail::JobStatus>> dma(std::span<const std::byte> memory, std::uint64_t va,
-                                                 detail::DmaDirection direction) override {
-        return dma_by_ioctl(memory, va, direction);
     }
     bool thread_bound() const noexcept override { return false; }
     std::string_view path() const noexcept override { return "ioctl"; }

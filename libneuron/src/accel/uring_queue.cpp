@@ -260,19 +260,6 @@ Result<std::optional<JobStatus>> UringQueue::wait(std::uint64_t job, Deadline de
     }
 }
 
-// The jobs before it end first, so that none of them is still on its way into the driver and gets a later number.
-Result<std::optional<JobStatus>> UringQueue::dma(std::span<const std::byte> memory, std::uint64_t va,
-                                                 detail::DmaDirection direction) {
-    for (reap(); !flights_.empty(); reap()) {
-        if (auto more = wait_completion(Deadline::max()); !more)
-            return tl::unexpected(more.error());
-    }
-    const auto status = dma_by_ioctl(memory, va, direction);
-    if (status && *status && (++last_job_, **status != 0))
-        failed_[last_job_] = **status;
-    return status;
-}
-
 // Called when all jobs are done: what their completions would say, the WAIT ioctl says as well.
 Result<void> UringQueue::change_thread() {
     auto ring = UringRing::create(fd(), options_);

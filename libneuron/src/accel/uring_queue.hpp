@@ -29,8 +29,6 @@ public:
         return submit({&packets, 1}, to_syncs(points));
     }
     Result<std::optional<detail::JobStatus>> wait(std::uint64_t job, detail::Deadline deadline) override;
-    Result<std::optional<detail::JobStatus>> dma(std::span<const std::byte> memory, std::uint64_t va,
-                                                 detail::DmaDirection direction) override;
     bool thread_bound() const noexcept override { return true; }
     Result<void> change_thread() override;
     std::string_view path() const noexcept override { return "uring"; }

@@ -20,6 +20,7 @@ neuron_status neuron_buffer_create(const neuron_context *context, uint64_t bytes
     more.mappable = own.mappable != 0;
     more.read_only = own.read_only != 0;
     more.shareable = own.shareable != 0;
+    more.label = own.label != nullptr ? own.label : "";
     return c::give(buffer, error, Buffer::create(context->value, bytes, more));
 }
 

@@ -25,6 +25,10 @@ DeviceOptions options_of(const neuron_device_options &in) {
     out.sim.seed = in.sim_seed;
     out.sim.stepped = in.sim_stepped != 0;
     out.sim.hazards = in.sim_hazards != 0;
+    out.sim.aperture_bytes = in.sim_aperture_bytes;
+    out.sim.simd = text_or(in.sim_simd, "");
+    if (in.sim_group != nullptr)
+        out.sim.group = in.sim_group->value;
     if (in.log != nullptr)
         out.log = [log = in.log, user = in.log_user](LogLevel level, std::string_view message) {
             log(user, static_cast<neuron_log_level>(level), std::string(message).c_str());
@@ -93,39 +97,38 @@ neuron_status neuron_device_get_info(const neuron_device *device, struct neuron_
                                                            : c::invalid(error, "info is NULL, or its size is not set");
 }
 
-void neuron_device_close(neuron_device *device) { delete device; }
-
-neuron_status neuron_context_create(const neuron_device *device, const struct neuron_context_options *options,
-                                    neuron_context **context, neuron_error **error) {
-    neuron_status status = NEURON_OK;
-    neuron_context_options own;
-    if (!c::clear(context) || device == nullptr)
-        return c::invalid(error, context == nullptr ? "context is NULL" : "device is NULL");
-    if (!c::take(own, options, "context options", status, error))
-        return status;
-    return c::give(context, error, Context::create(device->value));
+uint32_t neuron_device_default_lnc(const neuron_device *device) {
+    return device != nullptr ? default_lnc(device->value.info()) : 0;
 }
 
-neuron_status neuron_context_get_info(const neuron_context *context, struct neuron_device_info *info,
-                                      neuron_error **error) {
-    if (context == nullptr)
-        return c::invalid(error, "context is NULL");
-    const auto found = context->value.info();
+neuron_status neuron_device_logical_core_count(const neuron_device *device, uint32_t lnc, uint32_t *count,
+                                               neuron_error **error) {
+    if (!c::clear(count) || device == nullptr)
+        return c::invalid(error, count == nullptr ? "count is NULL" : "device is NULL");
+    const auto found = logical_core_count(device->value.info(), lnc);
     if (!found)
         return c::report(error, found.error());
-    return c::fill(info, c::info_of(*found)) ? c::good(error)
-                                             : c::invalid(error, "info is NULL, or its size is not set");
+    *count = *found;
+    return c::good(error);
 }
 
-neuron_status neuron_context_get_stats(const neuron_context *context, struct neuron_context_stats *stats,
-                                       neuron_error **error) {
-    if (context == nullptr)
-        return c::invalid(error, "context is NULL");
-    const Stats from = context->value.stats();
-    const struct neuron_context_stats out = {
-        0,          from.bytes_written, from.bytes_read, from.jobs, from.packets, from.submit_calls, from.wait_calls,
-        from.faults};
-    return c::fill(stats, out) ? c::good(error) : c::invalid(error, "stats is NULL, or its size is not set");
+neuron_status neuron_device_get_logical_core(const neuron_device *device, uint32_t index, uint32_t lnc,
+                                             struct neuron_logical_core *core, neuron_error **error) {
+    if (device == nullptr)
+        return c::invalid(error, "device is NULL");
+    const auto found = logical_core(device->value.info(), index, lnc);
+    if (!found)
+        return c::report(error, found.error());
+    return c::fill(core, neuron_logical_core{0, found->core_mask, found->bank + 1})
+               ? c::good(error)
+               : c::invalid(error, "core is NULL, or its size is not set");
 }
 
-void neuron_context_destroy(neuron_context *context) { delete context; }
+neuron_status neuron_sim_group_create(uint64_t seed, neuron_sim_group **group, neuron_error **error) {
+    return c::clear(group) ? c::give(group, error, Result<std::shared_ptr<SimGroup>>(make_sim_group(seed)))
+                           : c::invalid(error, "group is NULL");
+}
+
+void neuron_sim_group_destroy(neuron_sim_group *group) { delete group; }
+
+void neuron_device_close(neuron_device *device) { delete device; }

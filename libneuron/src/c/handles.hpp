@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <deque>
+#include <mutex>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -26,6 +28,20 @@ struct neuron_device {
 
 struct neuron_context {
     neuron::Context value;
+    std::mutex lock{};                        ///< Protects what follows.
+    std::deque<neuron::DeviceEvent> events{}; ///< Taken from the backend, and not yet by the caller.
+};
+
+struct neuron_sim_group {
+    std::shared_ptr<neuron::SimGroup> value;
+};
+
+struct neuron_event {
+    neuron::Event value;
+};
+
+struct neuron_timeline {
+    neuron::Timeline value;
 };
 
 struct neuron_queue {
@@ -60,6 +76,14 @@ inline neuron_status good(neuron_error **error) {
 
 /** A result without a value. */
 neuron_status finish(neuron_error **error, const Result<void> &result);
+
+/** A result that is a file, to the caller. */
+inline neuron_status give_fd(int *out, neuron_error **error, Result<Fd> file) {
+    if (!file)
+        return report(error, std::move(file.error()));
+    *out = file->release();
+    return good(error);
+}
 
 /** A result as a new handle of the caller's. */
 template<class Handle, class T>
@@ -115,6 +139,17 @@ bool fill(T *out, T value) {
     std::memset(static_cast<void *>(out), 0, size);
     std::memcpy(static_cast<void *>(out), &value, std::min(size, sizeof(T)));
     return true;
+}
+
+/** When a job ran, to a structure of the caller's. */
+inline neuron_status put_times(neuron_job_times *out, neuron_error **error, const Result<JobTimes> &times) {
+    if (out == nullptr || out->size < sizeof(out->size))
+        return invalid(error, "times is NULL, or its size is not set");
+    if (!times)
+        return report(error, times.error());
+    fill(out, neuron_job_times{0, static_cast<std::uint64_t>(times->start.count()),
+                               static_cast<std::uint64_t>(times->end.count())});
+    return good(error);
 }
 
 neuron_device_info info_of(const DeviceInfo &info);

@@ -23,6 +23,64 @@ void put_packet(neuron_packet *out, const T &packet) {
     std::memcpy(out->bytes, bytes.data(), bytes.size());
 }
 
+std::optional<Priority> priority_of(uint32_t priority) {
+    switch (priority) {
+    case NEURON_PRIORITY_NORMAL: return Priority::normal;
+    case NEURON_PRIORITY_LOW: return Priority::low;
+    case NEURON_PRIORITY_HIGH: return Priority::high;
+    default: return std::nullopt;
+    }
+}
+
+std::optional<SubmitPath> path_of(uint32_t path) {
+    switch (path) {
+    case NEURON_SUBMIT_AUTOMATIC: return SubmitPath::automatic;
+    case NEURON_SUBMIT_URING: return SubmitPath::uring;
+    case NEURON_SUBMIT_IOCTL: return SubmitPath::ioctl;
+    case NEURON_SUBMIT_DOORBELL: return SubmitPath::doorbell;
+    default: return std::nullopt;
+    }
+}
+
+uint32_t number_of(Priority priority) {
+    return priority == Priority::low    ? NEURON_PRIORITY_LOW
+           : priority == Priority::high ? NEURON_PRIORITY_HIGH
+                                        : NEURON_PRIORITY_NORMAL;
+}
+
+uint32_t number_of(QueueStatus::State state) {
+    switch (state) {
+    case QueueStatus::State::ok: return NEURON_QUEUE_OK;
+    case QueueStatus::State::faulted: return NEURON_QUEUE_FAULTED;
+    case QueueStatus::State::timed_out: return NEURON_QUEUE_TIMED_OUT;
+    case QueueStatus::State::canceled: return NEURON_QUEUE_CANCELED;
+    case QueueStatus::State::lost: return NEURON_QUEUE_LOST;
+    }
+    return NEURON_QUEUE_LOST;
+}
+
+CommandList list_of(const neuron_packet *packets, size_t count) {
+    CommandList out;
+    for (size_t i = 0; i < count; ++i) {
+        Packet packet;
+        std::memcpy(packet.data(), packets[i].bytes, packet.size());
+        out.add(packet);
+    }
+    return out;
+}
+
+// False: a point has no timeline, or there is no list of so many.
+bool take_points(std::vector<TimelinePoint> &out, const neuron_timeline_point *points, size_t count) {
+    if (points == nullptr && count != 0)
+        return false;
+    for (size_t i = 0; i < count; ++i) {
+        if (points[i].timeline == nullptr)
+            return false;
+        out.push_back(points[i].timeline->value.at(points[i].value));
+    }
+    return true;
+}
+
 } // namespace
 
 neuron_status neuron_queue_create(const neuron_context *context, const struct neuron_queue_options *options,
@@ -33,17 +91,26 @@ neuron_status neuron_queue_create(const neuron_context *context, const struct ne
         return c::invalid(error, queue == nullptr ? "queue is NULL" : "context is NULL");
     if (!c::take(own, options, "queue options", status, error))
         return status;
-    if (own.path > NEURON_SUBMIT_IOCTL)
+    const auto path = path_of(own.path);
+    const auto priority = priority_of(own.priority);
+    if (!path)
         return c::invalid(error, "queue options: there is no submit path " + std::to_string(own.path));
+    if (!priority)
+        return c::invalid(error, "queue options: there is no priority " + std::to_string(own.priority));
     if (own.job_timeout_ms > static_cast<uint64_t>(std::numeric_limits<std::int32_t>::max()))
         return c::invalid(error,
                           "queue options: a job timeout of " + std::to_string(own.job_timeout_ms) + " ms is too long");
     QueueOptions more;
     more.ring_log2 = own.ring_log2;
     more.job_timeout = std::chrono::milliseconds(own.job_timeout_ms);
-    more.path = own.path == NEURON_SUBMIT_URING   ? SubmitPath::uring
-                : own.path == NEURON_SUBMIT_IOCTL ? SubmitPath::ioctl
-                                                  : SubmitPath::automatic;
+    more.path = *path;
+    more.priority = *priority;
+    more.polled = own.polled != 0;
+    more.coalesce_jobs = own.coalesce_jobs;
+    more.coalesce_time = std::chrono::microseconds(own.coalesce_usecs);
+    more.sqpoll = own.sqpoll != 0;
+    if (own.sqpoll_idle_ms != 0)
+        more.sqpoll_idle = std::chrono::milliseconds(own.sqpoll_idle_ms);
     return c::give(queue, error, Queue::create(context->value, more));
 }
 
@@ -56,6 +123,39 @@ neuron_status neuron_queue_submit(neuron_queue *queue, const struct neuron_packe
     if (count != 0)
         std::memcpy(copies.data(), packets, count * sizeof(Packet));
     return put_job(job, error, queue->value.submit(copies));
+}
+
+neuron_status neuron_queue_submit_sync(neuron_queue *queue, const struct neuron_packet *packets, size_t count,
+                                       const struct neuron_submit_options *options, uint64_t *job,
+                                       neuron_error **error) {
+    neuron_status status = NEURON_OK;
+    neuron_submit_options own;
+    (void)c::clear(job);
+    if (queue == nullptr || (packets == nullptr && count != 0))
+        return c::invalid(error, queue == nullptr ? "queue is NULL" : "packets is NULL");
+    if (!c::take(own, options, "submit options", status, error))
+        return status;
+    SubmitOptions more;
+    if (!take_points(more.wait, own.wait, own.wait_count))
+        return c::invalid(error, "submit options: wait, or the timeline of a point of it, is NULL");
+    if (!take_points(more.signal, own.signal, own.signal_count))
+        return c::invalid(error, "submit options: signal, or the timeline of a point of it, is NULL");
+    return put_job(job, error, queue->value.submit(list_of(packets, count), more));
+}
+
+neuron_status neuron_queue_submit_batch(neuron_queue *queue, const struct neuron_packet_list *jobs, size_t count,
+                                        uint64_t *job, neuron_error **error) {
+    (void)c::clear(job);
+    if (queue == nullptr || (jobs == nullptr && count != 0))
+        return c::invalid(error, queue == nullptr ? "queue is NULL" : "jobs is NULL");
+    std::vector<CommandList> lists;
+    lists.reserve(count);
+    for (size_t i = 0; i < count; ++i) {
+        if (jobs[i].packets == nullptr && jobs[i].count != 0)
+            return c::invalid(error, "job " + std::to_string(i) + " of the batch: packets is NULL");
+        lists.push_back(list_of(jobs[i].packets, jobs[i].count));
+    }
+    return put_job(job, error, queue->value.submit_batch(lists));
 }
 
 neuron_status neuron_queue_wait(neuron_queue *queue, uint64_t job, int64_t timeout_ns, neuron_error **error) {
@@ -80,11 +180,39 @@ neuron_status neuron_queue_done(neuron_queue *queue, uint64_t job, bool *done, n
     return c::good(error);
 }
 
+neuron_status neuron_queue_get_times(const neuron_queue *queue, uint64_t job, struct neuron_job_times *times,
+                                     neuron_error **error) {
+    if (queue == nullptr)
+        return c::invalid(error, "queue is NULL");
+    return c::put_times(times, error, queue->value.times(Job{job}));
+}
+
+neuron_status neuron_queue_get_status(const neuron_queue *queue, struct neuron_queue_status *status,
+                                      neuron_error **error) {
+    if (queue == nullptr)
+        return c::invalid(error, "queue is NULL");
+    const auto found = queue->value.status();
+    if (!found)
+        return c::report(error, found.error());
+    neuron_queue_status out{};
+    out.id = found->id;
+    out.state = number_of(found->state);
+    out.priority = number_of(found->priority);
+    out.ring_packets = queue->value.ring_packets();
+    out.submitted = found->submitted;
+    out.completed = found->completed;
+    out.busy_ns = static_cast<uint64_t>(found->busy_time.count());
+    out.core_ns = static_cast<uint64_t>(found->core_time.count());
+    return c::fill(status, out) ? c::good(error) : c::invalid(error, "status is NULL, or its size is not set");
+}
+
 const char *neuron_queue_path(const neuron_queue *queue) {
     return queue != nullptr ? queue->value.path().data() : ""; // a literal
 }
 
 void neuron_queue_destroy(neuron_queue *queue) { delete queue; }
+
+void neuron_packet_nop(struct neuron_packet *packet) { put_packet(packet, spec::PacketNop{}); }
 
 void neuron_packet_copy(struct neuron_packet *packet, uint64_t dst, uint64_t src, uint64_t bytes) {
     spec::PacketCopy out{};

@@ -41,7 +41,8 @@ Queue::Queue(std::shared_ptr<Device> device, std::uint32_t context, const QueueO
       context_(context),
       options_(options),
       timeout_(options.job_timeout.count() != 0 ? options.job_timeout : default_timeout),
-      jobs_(ring_packets()) {}
+      jobs_(ring_packets()),
+      watchdog_(timeout_) {}
 
 Result<std::shared_ptr<detail::QueuePort>> Queue::create(std::shared_ptr<Device> device, std::uint32_t context,
                                                          const QueueOptions &options) {
@@ -172,7 +173,7 @@ void Queue::ring() {
 }
 
 std::optional<Error> Queue::submit_one(std::span<const Packet> packets) {
-    Watchdog watchdog;
+    const auto since = detail::Clock::now();
     for (;;) {
         const std::uint64_t seen = device_->chip().news();
         device_->service_events();
@@ -189,7 +190,7 @@ std::optional<Error> Queue::submit_one(std::span<const Packet> packets) {
             }
         }
         ring(); // what makes room
-        check_progress(watchdog);
+        check_progress(since);
         device_->chip().wait_news(seen, detail::deadline_after(interval()));
     }
 }
@@ -281,25 +282,24 @@ std::optional<JobStatus> Queue::status_of(std::uint64_t job) {
     return job == failed_job_ ? failed_status_ : ECANCELED;
 }
 
-// The driver's watchdog, run by whoever waits.
-void Queue::check_progress(Watchdog &watchdog) {
+// By whoever waits, since then: nobody who waits, nobody who minds.
+void Queue::check_progress(detail::Clock::time_point since) {
     Chip &chip = device_->chip();
-    const auto now = detail::Clock::now();
-    const std::uint64_t progress = chip.read64(reg::QUEUE_PROGRESS(*id_));
-    if (progress != watchdog.progress) {
-        watchdog = {progress, now};
-        return;
-    }
-    if (now - watchdog.since < timeout_)
-        return;
-    DeviceEvent event{.kind = DeviceEvent::Kind::fault, .queue = *id_ + 1, .time = now.time_since_epoch()};
+    DeviceEvent event{.kind = DeviceEvent::Kind::fault, .queue = *id_ + 1, .time = {}};
     {
         const std::lock_guard guard(lock_);
         update();
-        if (state_ != State::ok || jobs_.idle())
+        if (state_ != State::ok || closed_ || jobs_.idle())
             return;
-        stop(State::timed_out, ETIME, jobs_.done() + 1);
+        const std::uint32_t status = chip.read32(reg::QUEUE_STATUS(*id_));
         event.job = jobs_.done() + 1;
+        if (!watchdog_.hangs({.job = event.job,
+                              .progress = chip.read64(reg::QUEUE_PROGRESS(*id_)),
+                              .waits_for_cores = field::QUEUE_STATUS_WAITING.get(status) != 0},
+                             since))
+            return;
+        event.time = detail::Clock::now().time_since_epoch();
+        stop(State::timed_out, ETIME, event.job);
     }
     if (const auto sink = device_->sink_of(context_))
         sink->add(event);
@@ -307,15 +307,15 @@ void Queue::check_progress(Watchdog &watchdog) {
 }
 
 Result<std::optional<JobStatus>> Queue::wait_shared(std::uint64_t job, Deadline deadline) {
-    Watchdog watchdog;
+    const auto since = detail::Clock::now();
     for (;;) {
         const std::uint64_t seen = device_->chip().news();
         device_->service_events();
         if (const auto status = status_of(job))
             return status;
+        check_progress(since); // also at the end: many short waits are a long one
         if (deadline <= detail::Clock::now())
-            return std::nullopt;
-        check_progress(watchdog);
+            return status_of(job);
         device_->chip().wait_news(seen, std::min(deadline, detail::deadline_after(interval())));
     }
 }

@@ -8,6 +8,7 @@
 #include "../job_ledger.hpp"
 #include "device.hpp"
 #include "timeline.hpp"
+#include "watchdog.hpp"
 
 namespace neuron::sim {
 
@@ -40,12 +41,6 @@ public:
 private:
     using State = detail::QueueStatus::State;
 
-    /** Watches that a job moves. Each waiter has its own: nobody who waits, nobody who minds. */
-    struct Watchdog {
-        std::uint64_t progress = 0;
-        detail::Clock::time_point since = detail::Clock::now();
-    };
-
     Queue(std::shared_ptr<Device> device, std::uint32_t context, const QueueOptions &options);
     Result<void> start();
     Result<void> allocate();
@@ -57,7 +52,7 @@ private:
     void update();
     void notice_stop();
     std::uint64_t ended() const;
-    void check_progress(Watchdog &watchdog);
+    void check_progress(detail::Clock::time_point since);
     void stop(State state, detail::JobStatus first_status, std::uint64_t first_job);
     spec::QueueState hardware_state() const;
 
@@ -75,6 +70,7 @@ private:
     std::mutex lock_;        // protects all below
     detail::JobLedger jobs_; // those that were retired have ended well
     std::uint64_t rung_ = 0; // packets announced
+    Watchdog watchdog_;
     State state_ = State::ok;
     std::uint64_t failed_job_ = 0;        // once state_ is not ok: the first job that did not end well,
     detail::JobStatus failed_status_ = 0; // and how it ended; those after it were canceled

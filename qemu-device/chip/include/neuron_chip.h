@@ -9,7 +9,8 @@
  *
  * Threading: every function may be called from any thread, concurrently, unless it says otherwise. Callbacks come from
  * the chip's worker threads, in stepped mode from inside neuron_chip_run() and neuron_chip_quiesce(); a register or
- * doorbell access calls back nothing but @ref neuron_chip_host_ops::kick, and @ref neuron_chip_host_ops::log for a fault plan. The chip holds none of its locks while it calls
+ * doorbell access calls back nothing but @ref neuron_chip_host_ops::kick, and @ref neuron_chip_host_ops::log for a fault plan;
+ * a write of register REC.DEBUG_TAIL reads host memory. The chip holds none of its locks while it calls
  * back, except where a callback's comment says otherwise.
  *
  * Errors: the library never throws across this interface and never ends the process. What a guest does wrong becomes a
@@ -101,7 +102,15 @@ struct neuron_chip_config {
      * creation fails if the host lacks it, or while another chip runs with another one.
      */
     const char *simd;
+    /**
+     * Records that the flight recorder holds: a power of two from 64 to 1048576; 0: 65536. A record has 64 bytes.
+     * NEURON_CHIP_RECORDER_OFF: there is no recorder. Since minor 3.
+     */
+    uint32_t recorder_records;
 };
+
+/** For @ref neuron_chip_config::recorder_records. */
+#define NEURON_CHIP_RECORDER_OFF UINT32_MAX
 
 /**
  * Create a chip. @p ops is copied; @p opaque must outlive the chip.
@@ -204,6 +213,23 @@ size_t neuron_chip_fault_report(struct neuron_chip *chip, char *text, size_t siz
  */
 void neuron_chip_pause(struct neuron_chip *chip);
 void neuron_chip_resume(struct neuron_chip *chip);
+
+/**
+ * Read records of the flight recorder (spec/recorder.toml), as they are in host memory after REC_OP_DUMP. Records from number
+ * *@p first on are written one after the other to @p records, as many as are there and fit into @p size bytes; *@p first becomes
+ * the number to go on with. Records that are not there any more are skipped: each one says its own number. Nothing waits.
+ *
+ * @return how many; 0: there is none from *@p first on. Since minor 3.
+ */
+size_t neuron_chip_read_records(struct neuron_chip *chip, uint64_t *first, void *records, size_t size);
+
+/**
+ * Whose memory address @p va of context @p ctx is, or was, as far as a driver has told through the debug channel: a struct
+ * blame_record of 128 bytes in @p record, and the same as text (cut; always terminated when @p text_size is not 0).
+ *
+ * @return 0; -EINVAL: there is no such context. Since minor 3.
+ */
+int neuron_chip_blame(struct neuron_chip *chip, uint32_t ctx, uint64_t va, void *record, char *text, size_t text_size);
 
 /** Take or give exactly @p size bytes of a stream. Returns 0, or a negative errno. */
 typedef int (*neuron_chip_write_fn)(void *opaque, const void *data, size_t size);

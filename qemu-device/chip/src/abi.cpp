@@ -27,6 +27,7 @@ namespace {
 using neuron::chip::Archive;
 using neuron::chip::ChipInfo;
 using neuron::chip::CreateError;
+using neuron::chip::Recorder;
 using neuron::chip::StateError;
 namespace spec = neuron::spec;
 
@@ -79,6 +80,18 @@ Checked check_memory(const neuron_chip_config &config, const spec::ProfileDesc &
     return info;
 }
 
+tl::expected<std::uint32_t, CreateError> record_count(const neuron_chip_config &config) {
+    const std::uint32_t records = config.recorder_records;
+    if (records == 0)
+        return Recorder::DEFAULT_RECORDS;
+    if (records == NEURON_CHIP_RECORDER_OFF)
+        return 0;
+    if (!std::has_single_bit(records) || records < Recorder::MIN_RECORDS || records > Recorder::MAX_RECORDS)
+        return invalid(fmt::format("recorder_records: {} is not a power of two between {} and {}", records,
+                                   Recorder::MIN_RECORDS, Recorder::MAX_RECORDS));
+    return records;
+}
+
 Checked check_config(const neuron_chip_config &config) {
     if (config.abi_major != NEURON_CHIP_ABI_MAJOR)
         return invalid(fmt::format("abi_major: the host was built for {}, this library has {}", config.abi_major,
@@ -103,6 +116,10 @@ Checked check_config(const neuron_chip_config &config) {
     info.stepped = config.stepped;
     info.seed = config.seed;
     info.hazards = config.hazards;
+    const auto records = record_count(config);
+    if (!records)
+        return tl::unexpected(records.error());
+    info.recorder_records = *records;
     info.threads = config.stepped ? 0 : thread_count(config);
     return check_memory(config, *profile, info);
 }
@@ -316,6 +333,25 @@ int neuron_chip_load(struct neuron_chip *chip, neuron_chip_read_fn read, void *o
     Archive archive(Archive::Read(
         [=](std::span<std::byte> bytes) { check_io(read(opaque, bytes.data(), bytes.size()), "reading the stream"); }));
     return serialize(chip, archive, error, error_size);
+}
+
+size_t neuron_chip_read_records(struct neuron_chip *chip, uint64_t *first, void *records, size_t size) {
+    return chip->chip->recorder().read(*first, ~0ULL, {static_cast<std::byte *>(records), size});
+}
+
+int neuron_chip_blame(struct neuron_chip *chip, uint32_t ctx, uint64_t va, void *record, char *text, size_t text_size) {
+    if (ctx >= spec::MAX_CONTEXTS)
+        return -EINVAL;
+    return guarded(
+        chip,
+        [&] {
+            const auto found = chip->chip->book().blame(ctx, va, chip->chip->recorder().now_ns());
+            std::ranges::copy(spec::packed(found), static_cast<std::byte *>(record));
+            if (text_size != 0)
+                std::snprintf(text, text_size, "%s", neuron::chip::describe(found).c_str());
+            return 0;
+        },
+        -ENOMEM);
 }
 
 uint64_t neuron_chip_run(struct neuron_chip *chip, uint64_t max_steps) {

@@ -16,6 +16,10 @@
 #include "plan/injector.hpp"
 #include "host.hpp"
 #include "queue/queue.hpp"
+#include "recorder/book.hpp"
+#include "recorder/commands.hpp"
+#include "recorder/debug_channel.hpp"
+#include "recorder/recorder.hpp"
 #include "registers.hpp"
 #include "services.hpp"
 #include "state/archive.hpp"
@@ -56,6 +60,8 @@ public:
     void serialize(Archive &archive);
     const Host &host() const { return host_; }
     const ChipInfo &info() const { return info_; }
+    const Book &book() const { return book_; }
+    const Recorder &recorder() const { return recorder_; }
     std::byte *aperture() const { return hbm_->data(); }
 
 private:
@@ -81,9 +87,13 @@ private:
     std::unique_ptr<Hbm> hbm_;
     std::unique_ptr<Executor> executor_;
     DeviceClock clock_;
+    Recorder recorder_;
+    Book book_;
+    DebugChannel channel_;
     ResetUnit reset_unit_;
     EventRing events_;
     Scrubber scrubber_;
+    RecorderCommands commands_;
     Coalescer coalescer_;
     Control control_;
     std::unique_ptr<hazard::Monitor> hazards_;

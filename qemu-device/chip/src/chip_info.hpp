@@ -19,7 +19,8 @@ struct ChipInfo {
     unsigned threads = 0;         ///< workers; 0 in stepped mode
     bool stepped = false;
     std::uint64_t seed = 0;
-    bool hazards = false; ///< look for accesses that no semaphore orders
+    std::uint32_t recorder_records = 0; ///< of the flight recorder; 0: there is none
+    bool hazards = false;               ///< look for accesses that no semaphore orders
 };
 
 } // namespace neuron::chip

@@ -12,7 +12,7 @@ namespace neuron::chip {
 namespace {
 
 /// Changes with the stream. A stream of another one is refused.
-constexpr std::uint32_t STREAM_VERSION = 1;
+constexpr std::uint32_t STREAM_VERSION = 2;
 constexpr std::uint64_t STREAM_MAGIC = 0x4554'4154'534e'524e; // "NRNSTATE"
 
 constexpr std::size_t BLOCK = 4096;           ///< memory that is all zero is left out in such pieces
@@ -127,7 +127,7 @@ private:
 } // namespace
 
 std::vector<Unit *> Chip::units() {
-    std::vector<Unit *> all{&reset_unit_, &events_, &scrubber_, &coalescer_};
+    std::vector<Unit *> all{&reset_unit_, &events_, &scrubber_, &commands_, &coalescer_};
     for (Queue &queue : queues_)
         all.push_back(&queue);
     for (Core &core : cores_)
@@ -144,10 +144,14 @@ void Chip::clear() {
     pool_.clear();
     events_.reset();
     scrubber_.reset();
+    commands_.reset();
+    channel_.reset();
+    book_.clear();
     coalescer_.reset();
     control_.clear();
     hbm_->zero(0, hbm_->bytes());
     clock_.reset();
+    recorder_.clear();
 }
 
 void Chip::serialize(Archive &archive) {
@@ -193,8 +197,12 @@ void Chip::serialize_all(Archive &archive) {
         registers_.serialize(archive);
         events_.serialize(archive);
         scrubber_.serialize(archive);
+        commands_.serialize(archive);
+        channel_.serialize(archive);
         reset_unit_.serialize(archive);
     });
+    recorder_.serialize(archive);
+    book_.serialize(archive);
     control_.serialize(archive, info_.cores);
     coalescer_.serialize(archive);
     archive.sections(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "registers.hpp"
 
+#include "core/core.hpp"
+
 namespace neuron::chip {
 
 namespace {
@@ -79,6 +81,14 @@ void Registers::write(std::uint64_t offset, std::uint64_t value, unsigned size) 
 void Registers::write_register(const spec::RegisterRef &where, std::uint64_t value, unsigned size) {
     if (Unit *const rung = store_sized(where, value, size); rung != nullptr)
         executor_.lend_thread(*rung);
+    else if (where.desc->offset == reg::REC_DEBUG_TAIL)
+        take_debug_records(static_cast<std::uint32_t>(value));
+}
+
+// On the caller's thread, without the lock: it reads host memory, and is done when the write is.
+void Registers::take_debug_records(std::uint32_t tail) {
+    if (recorder_.capacity() != 0 && control_.ready() && !channel_.take(tail))
+        count_bad();
 }
 
 Unit *Registers::store_sized(const spec::RegisterRef &where, std::uint64_t value, unsigned size) {
@@ -153,10 +163,14 @@ void Registers::serialize(Archive &archive) {
 // ---- reads ----------------------------------------------------------------------------------------------------------
 
 std::uint64_t Registers::load(const spec::RegisterRef &where) {
+    if (where.desc->offset >= spec::BLOCK_CORE_OFFSET)
+        return load_core(where);
     if (where.desc->offset >= spec::BLOCK_QUEUE_OFFSET)
         return load_queue(where);
     if (where.desc->offset >= spec::BLOCK_CTX_OFFSET)
         return load_context(where);
+    if (where.desc->offset >= spec::BLOCK_REC_OFFSET)
+        return load_recorder(where);
     switch (where.desc->offset) {
     case reg::GLOBAL_VERSION: return spec::VERSION;
     case reg::GLOBAL_PROFILE: return spec::raw(info_.profile);
@@ -192,6 +206,29 @@ std::uint64_t Registers::load(const spec::RegisterRef &where) {
     }
 }
 
+std::uint64_t Registers::load_recorder(const spec::RegisterRef &where) {
+    switch (where.desc->offset) {
+    case reg::REC_WRITTEN: return recorder_.written();
+    case reg::REC_LOST: return recorder_.lost();
+    case reg::REC_CAPACITY: return recorder_.capacity();
+    case reg::REC_CTRL: return field::REC_CTRL_RECORD.set(recorder_.on());
+    case reg::REC_CMD_ADDR: return commands_.registers().addr;
+    case reg::REC_CMD_FIRST: return commands_.registers().first;
+    case reg::REC_CMD_COUNT: return commands_.registers().count;
+    case reg::REC_CMD_DONE: return commands_.registers().done;
+    case reg::REC_DEBUG_HEAD: return channel_.registers().head;
+    case reg::REC_DEBUG_RING: return channel_.registers().ring;
+    case reg::REC_DEBUG_LOG2: return channel_.registers().log2;
+    case reg::REC_DEBUG_BAD: return channel_.registers().bad;
+    case reg::REC_CMD: {
+        const auto command = commands_.registers();
+        return field::REC_CMD_OP.set(command.op) | field::REC_CMD_BUSY.set(command.busy) |
+               field::REC_CMD_ERROR.set(command.error);
+    }
+    default: return where.desc->reset;
+    }
+}
+
 std::uint64_t Registers::load_context(const spec::RegisterRef &where) {
     switch (where.desc->offset) {
     case reg::CTX_PT_ROOT(0): return control_.page_table(where.index);
@@ -222,6 +259,26 @@ std::uint64_t Registers::load_queue(const spec::RegisterRef &where) {
     }
 }
 
+// These blocks are the last ones, and can only be read.
+std::uint64_t Registers::load_core(const spec::RegisterRef &where) const {
+    const bool semaphore = where.desc->offset == reg::SEMAPHORE_VALUE(0);
+    const bool whole = where.desc->offset == reg::CORE_STATUS(0);
+    const std::uint32_t per_core = whole ? 1 : semaphore ? spec::SEMAPHORES : spec::ENGINE_COUNT;
+    if (where.index / per_core >= cores_.size())
+        return 0;
+    const Core &core = cores_[where.index / per_core];
+    const auto engine = static_cast<spec::Engine>(where.index % per_core);
+    switch (where.desc->offset) {
+    case reg::CORE_STATUS(0): return core.status();
+    case reg::SEMAPHORE_VALUE(0): return core.semaphore(static_cast<std::uint8_t>(where.index % per_core));
+    case reg::ENGINE_STATUS(0): return core.engine_status(engine);
+    case reg::ENGINE_PC(0): return core.engine_pc(engine);
+    case reg::ENGINE_WAIT_VALUE(0): return core.engine_wait_value(engine);
+    case reg::ENGINE_RETIRED(0): return core.engine_retired(engine);
+    default: return 0;
+    }
+}
+
 // ---- writes ---------------------------------------------------------------------------------------------------------
 
 bool Registers::store(const spec::RegisterRef &where, std::uint64_t value) {
@@ -237,6 +294,8 @@ bool Registers::store(const spec::RegisterRef &where, std::uint64_t value) {
         return store_queue(where, value);
     if (where.desc->offset >= spec::BLOCK_CTX_OFFSET)
         return store_context(where, value);
+    if (where.desc->offset >= spec::BLOCK_REC_OFFSET)
+        return recorder_.capacity() != 0 && store_recorder(where, value);
     switch (where.desc->offset) {
     case reg::GLOBAL_EVENT_RING_BASE: events_.set_base(value); return true;
     case reg::GLOBAL_EVENT_RING_LOG2: events_.set_log2(static_cast<std::uint32_t>(value)); return true;
@@ -248,13 +307,27 @@ bool Registers::store(const spec::RegisterRef &where, std::uint64_t value) {
     }
 }
 
+bool Registers::store_recorder(const spec::RegisterRef &where, std::uint64_t value) {
+    switch (where.desc->offset) {
+    case reg::REC_CTRL: recorder_.record((value & field::REC_CTRL_RECORD.mask) != 0); return true;
+    case reg::REC_CMD_ADDR: return commands_.set_addr(value);
+    case reg::REC_CMD_FIRST: return commands_.set_first(value);
+    case reg::REC_CMD_COUNT: return commands_.set_count(static_cast<std::uint32_t>(value));
+    case reg::REC_DEBUG_RING: return channel_.set_ring(value);
+    case reg::REC_DEBUG_LOG2: return channel_.set_log2(static_cast<std::uint32_t>(value));
+    case reg::REC_DEBUG_TAIL: return true; // see take_debug_records()
+    case reg::REC_CMD: return commands_.start(field::REC_CMD_OP.get(static_cast<std::uint32_t>(value)));
+    default: return false;
+    }
+}
+
 bool Registers::store_context(const spec::RegisterRef &where, std::uint64_t value) {
     switch (where.desc->offset) {
     case reg::CTX_PT_ROOT(0): return control_.set_page_table(where.index, value);
     case reg::CTX_CTRL(0): return control_.enable_context(where.index, (value & field::CTX_CTRL_ENABLE.mask) != 0);
     case reg::CTX_TLB_FLUSH(0):
         if (value & field::CTX_TLB_FLUSH_FLUSH.mask)
-            control_.space(where.index).flush();
+            control_.flush_context(where.index);
         return true;
     default: return false;
     }

@@ -8,28 +8,39 @@
 #include "control/events.hpp"
 #include "control/scrubber.hpp"
 #include "plan/injector.hpp"
+#include "recorder/commands.hpp"
+#include "recorder/debug_channel.hpp"
+#include "recorder/recorder.hpp"
 
 #include <neuron/spec.hpp>
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <mutex>
 
 namespace neuron::chip {
 
+class Core;
+
 /// BAR REGS and BAR DOORBELLS. The contract's register table says what exists, how wide it is and who may write; here is
-/// only what each register does. Any thread; never waits for an engine, never calls back.
+/// only what each register does. Any thread; never waits for an engine, never calls back but for debug records.
 class Registers {
 public:
     Registers(const ChipInfo &info, Executor &executor, Control &control, EventRing &events, Coalescer &coalescer,
-              Scrubber &scrubber, const DeviceClock &clock, plan::Injector &faults, std::function<void()> reset)
+              Scrubber &scrubber, const std::deque<Core> &cores, Recorder &recorder, RecorderCommands &commands,
+              DebugChannel &channel, const DeviceClock &clock, plan::Injector &faults, std::function<void()> reset)
         : info_(info),
           executor_(executor),
           control_(control),
           events_(events),
           coalescer_(coalescer),
           scrubber_(scrubber),
+          cores_(cores),
+          recorder_(recorder),
+          commands_(commands),
+          channel_(channel),
           clock_(clock),
           faults_(faults),
           reset_(std::move(reset)) {}
@@ -48,15 +59,19 @@ private:
     /// What a fault plan makes of a doorbell of the queue.
     void ring_by_plan(std::uint32_t queue, const std::function<void()> &ring);
     std::uint64_t load(const spec::RegisterRef &where);
+    std::uint64_t load_recorder(const spec::RegisterRef &where);
     std::uint64_t load_context(const spec::RegisterRef &where);
     std::uint64_t load_queue(const spec::RegisterRef &where);
+    std::uint64_t load_core(const spec::RegisterRef &where) const;
     /// These return false when the register may not be written in the present state.
     bool store(const spec::RegisterRef &where, std::uint64_t value);
+    bool store_recorder(const spec::RegisterRef &where, std::uint64_t value);
     bool store_context(const spec::RegisterRef &where, std::uint64_t value);
     bool store_queue(const spec::RegisterRef &where, std::uint64_t value);
     void reset_locked();
     /// store() with the lock held, for a write of this size. Return: the unit whose doorbell it was, if any.
     Unit *store_sized(const spec::RegisterRef &where, std::uint64_t value, unsigned size);
+    void take_debug_records(std::uint32_t tail);
     void count_bad() { bad_.fetch_add(1, std::memory_order_relaxed); }
 
     const ChipInfo &info_;
@@ -65,6 +80,10 @@ private:
     EventRing &events_;
     Coalescer &coalescer_;
     Scrubber &scrubber_;
+    const std::deque<Core> &cores_;
+    Recorder &recorder_;
+    RecorderCommands &commands_;
+    DebugChannel &channel_;
     const DeviceClock &clock_;
     plan::Injector &faults_;
     const std::function<void()> reset_;

@@ -17,6 +17,7 @@ class DeviceClock;
 class Executor;
 class Host;
 class InterruptGate;
+class Recorder;
 
 /// What every unit of a chip may use. All members outlive the units.
 struct Services {
@@ -26,6 +27,7 @@ struct Services {
     InterruptGate &interrupts;
     Coalescer &coalescer;
     const DeviceClock &clock;
+    Recorder &recorder;
     plan::Injector &faults;
     hazard::Monitor *hazards; ///< nullptr: nobody looks
 };

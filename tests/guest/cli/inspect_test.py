@@ -2,34 +2,17 @@
 # SPDX-License-Identifier: MIT
 """neuronctl on the real driver: doctor, validate, dma, and what looks inside: queue, ring, bo, vm, reset."""
 
-import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 
-from neuronctl import NEURONCTL, assemble, bad, ctl, good
+from endless import endless
+from neuronctl import assemble, bad, ctl, good
 from tap import case, contains, equal, main
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-
-
-@contextmanager
-def endless(folder: Path):
-    """A process whose job goes on for ever: gives its pid, once the job is in the device."""
-    kernel = assemble(folder, ".param X, out, u8, 8192\n.engine sp\nloop: jump loop\n", "endless")
-    process = subprocess.Popen([NEURONCTL, "run", "--timeout", "300", kernel, "--out", "X=x.npy"], cwd=folder,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        while not any(queue["submitted"] > queue["completed"] for queue in good(folder, "--json", "queue", "list").json["queues"]):
-            assert process.poll() is None, process.stderr.read()
-            time.sleep(0.02)
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @case("doctor finds the device ready, and says so")
@@ -67,10 +50,31 @@ def unhealthy(folder):
         knob.write_text(before)
 
 
-@case("every self test passes on the device, and all are tried")
+@case("every self test passes on the device, and all are tried but the one that needs a second device")
 def validates(folder):
     answer = good(folder, "--json", "validate").json
-    equal((answer["failed"], answer["skipped"]), (0, 0))
+    equal(({test["name"]: test.get("reason") for test in answer["tests"] if test["result"] != "pass"}, answer["failed"]),
+          ({"devices": "/dev/accel/accel0 is the only usable device here"}, 0))
+    figures = {test["name"]: {figure["name"]: figure["value"] for figure in test["figures"]} for test in answer["tests"]}
+    assert figures["watchdog"]["limit"] <= figures["watchdog"]["ended after"], figures["watchdog"]
+    assert figures["reset"]["reset"] > 0 and figures["cores"]["cores"] == answer["device"]["cores"], figures
+
+
+@case("the self test of a reset is not tried by others than root, nor while somebody else has the device open")
+def careful(folder):
+    folder.chmod(0o755)
+    node = Path("/dev/accel/accel0")
+    node.chmod(0o666)
+    try:
+        test, = good(folder, "--json", "validate", "reset", before=NOBODY).json["tests"]
+        equal((test["result"], test["reason"]), ("skip", "only root may reset the device"))
+    finally:
+        node.chmod(0o600)
+    with endless(folder) as process:
+        before = Path("/sys/class/accel/accel0/device/ras/resets").read_text()
+        test, = good(folder, "--json", "validate", "reset").json["tests"]
+        equal((test["result"], test["reason"]), ("skip", f"a reset would take the jobs of process {process.pid} (neuronctl)"))
+        equal((Path("/sys/class/accel/accel0/device/ras/resets").read_text(), process.poll()), (before, None))
 
 
 @case("dma copies, fills and tests in all directions")
@@ -156,6 +160,35 @@ def rings(folder):
         knob.write_text("0")
         for old in Path("/sys/class/devcoredump").glob("devcd*/data"):
             old.write_text("1")
+
+
+@case("ring dump --live shows the packet that a queue is at, by each way in, and what it shows can be saved")
+def live_rings(folder):
+    for path, mark in (("uring", "kernel"), ("doorbell", "user")):
+        with endless(folder, "--submit", path):
+            queue, = good(folder, "--json", "queue", "list").json["queues"]
+            equal(queue["mode"], mark)
+            answer = good(folder, "--json", "ring", "dump", "--live").json
+            ring, = answer["queues"]
+            equal((ring["queue"], ring["state"], answer["reason"]), (queue["queue"], "ok", "as they are now"))
+            current, = (entry for entry in ring["packets"] if entry["current"])
+            equal((current["index"], current["packet"]["opcode"], current["packet"]["core_mask"]), (queue["head"], "LAUNCH", 1))
+            contains(good(folder, "ring", "dump", "--live", "--queue", queue["queue"]).out, "LAUNCH")
+            (folder / "rings.txt").write_bytes(Path(answer["file"]).read_bytes())
+            equal(good(folder, "--json", "ring", "dump", "--file", "rings.txt").json["queues"], answer["queues"])
+            bad(folder, 1, "has no queue 99 at the moment", "ring", "dump", "--live", "--queue", "99")
+    contains(good(folder, "ring", "dump", "--live").out, "No queues.")
+
+
+@case("ring dump refuses sources that do not go together, and is root's")
+def ring_arguments(folder):
+    folder.chmod(0o755)
+    bad(folder, 2, "--live and --file: one of the two", "ring", "dump", "--live", "--file", "x")
+    bad(folder, 2, "--device is for --live", "ring", "dump", "--device", "accel0")
+    bad(folder, 1, "accel7: no such device", "ring", "dump", "--live", "--device", "accel7")
+    bad(folder, 2, "--queue", "ring", "dump", "--live", "--queue", "x")
+    bad(folder, 1, "only root can look inside", "ring", "dump", "--live", before=NOBODY)
+    good(folder, "ring", "dump", "--live", "--device", "accel0")
 
 
 @case("reset says what was lost, the job in flight ends, and the next one runs")

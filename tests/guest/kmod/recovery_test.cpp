@@ -429,9 +429,12 @@ void coredump_tells_of_a_hang(void **) {
             fail_msg("the coredump has no '%s':\n%s", pattern.c_str(), text.c_str());
         ::regfree(&regex);
     };
-    char mapping[64];
-    std::snprintf(mapping, sizeof(mapping), "^0x%llx \\+0x3000 host ro$", static_cast<unsigned long long>(va));
+    char mapping[128];
+    std::snprintf(mapping, sizeof(mapping),
+                  "^0x%llx \\+0x3000 host ro buffer=[0-9]+ offset=0x0 pid=%d comm=kmod_recovery",
+                  static_cast<unsigned long long>(va), ::getpid());
     has("^neuron_accel coredump 1$");
+    has("^record [0-9]+ DOORBELL:( [0-9a-f]{16}){8}$");
     has("^reason: a job has timed out$");
     has("^context: " + std::to_string(context_of(file).context) + "$");
     has("^contract: device [0-9]+\\.[0-9]+ driver [0-9]+\\.[0-9]+$");

@@ -47,6 +47,13 @@ def naming(folder):
     ring.must_check(folder, "compare", "x", "y")
 
 
+@case("validate copies from the HBM of one device to that of the other, whichever is asked")
+def validates(folder):
+    for node in NODES:
+        test, = good(folder, "--json", "validate", "devices", "--device", node["name"]).json["tests"]
+        equal((test["result"], test["figures"][0]["value"]), ("pass", 1 << 20))
+
+
 @case("a device that is named twice, or is not there, is refused")
 def wrong_devices(folder):
     ring = Ring(chips=2)

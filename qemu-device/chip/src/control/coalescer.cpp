@@ -29,13 +29,13 @@ void Coalescer::retired_coalescing(Line &line, std::uint64_t epoch, std::uint32_
     line.vector = vector;
     const std::uint32_t held = line.held.load(std::memory_order_relaxed) + 1;
     if (!more || !line.holds_back() || held >= line.count()) {
-        send_locked(line);
+        send_locked(line, held);
         return;
     }
     if (held == 1) {
         line.due_ns = executor_.now_ns() + line.usecs() * NS_PER_US;
         if (!arm_locked(line.due_ns)) {
-            send_locked(line);
+            send_locked(line, held);
             return;
         }
         ++holding_;
@@ -45,8 +45,8 @@ void Coalescer::retired_coalescing(Line &line, std::uint64_t epoch, std::uint32_
 
 void Coalescer::retired_last(Line &line) {
     const std::lock_guard lock(mutex_);
-    if (line.held.load(std::memory_order_relaxed) != 0)
-        send_locked(line);
+    if (const std::uint32_t held = line.held.load(std::memory_order_relaxed); held != 0)
+        send_locked(line, held);
 }
 
 void Coalescer::release(std::uint32_t queue) {
@@ -59,7 +59,12 @@ void Coalescer::drop(std::uint32_t queue) {
     drop_locked(lines_[queue]);
 }
 
-void Coalescer::send_locked(Line &line) {
+void Coalescer::send_locked(Line &line, std::uint32_t held) {
+    if (recorder_.on())
+        recorder_.add(
+            spec::RecordInterrupt{.head = {.queue = queue_of(line), .code = static_cast<std::uint8_t>(line.vector)},
+                                  .held = held},
+            spec::RecordKind::INTERRUPT);
     drop_locked(line);
     interrupts_.raise(line.epoch, line.vector);
 }
@@ -118,10 +123,11 @@ Step Coalescer::step() {
     std::uint64_t next = Timer::NEVER;
     armed_ns_ = Timer::NEVER;
     for (Line &line : lines_) {
-        if (line.held.load(std::memory_order_relaxed) == 0)
+        const std::uint32_t held = line.held.load(std::memory_order_relaxed);
+        if (held == 0)
             continue;
         if (line.due_ns <= now)
-            send_locked(line);
+            send_locked(line, held);
         else
             next = std::min(next, line.due_ns);
     }

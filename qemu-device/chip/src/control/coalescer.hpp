@@ -3,6 +3,7 @@
 
 #include "../exec/executor.hpp"
 #include "../host.hpp"
+#include "../recorder/recorder.hpp"
 
 #include <neuron/spec.hpp>
 
@@ -17,8 +18,8 @@ namespace neuron::chip {
 /// was held back goes out: none follows reset(), nor drop() once the queue's unit has called retired() for the last time.
 class Coalescer final : public Unit {
 public:
-    Coalescer(InterruptGate &interrupts, Executor &executor)
-        : Unit(Priority::CONTROL), interrupts_(interrupts), executor_(executor) {}
+    Coalescer(InterruptGate &interrupts, Executor &executor, Recorder &recorder)
+        : Unit(Priority::CONTROL), interrupts_(interrupts), executor_(executor), recorder_(recorder) {}
 
     // ---- registers ----
     std::uint32_t value(std::uint32_t queue) const { return lines_[queue].value.load(std::memory_order_relaxed); }
@@ -66,7 +67,9 @@ private:
 
     void retired_coalescing(Line &line, std::uint64_t epoch, std::uint32_t vector, bool more);
     void retired_last(Line &line);
-    void send_locked(Line &line);
+    std::uint8_t queue_of(const Line &line) const { return static_cast<std::uint8_t>(&line - lines_.data()); }
+    /// `held`: interrupts that it stands for.
+    void send_locked(Line &line, std::uint32_t held);
     void release_locked(Line &line);
     void drop_locked(Line &line);
     /// False: the host has no timer to spare.
@@ -74,6 +77,7 @@ private:
 
     InterruptGate &interrupts_;
     Executor &executor_;
+    Recorder &recorder_;
 
     std::mutex mutex_; ///< guards all below
     std::array<Line, spec::MAX_QUEUES> lines_;

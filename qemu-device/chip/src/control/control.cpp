@@ -9,13 +9,15 @@ namespace field = spec::field;
 using spec::QueueState;
 
 Control::Control(const spec::ProfileDesc &profile, const Hbm &hbm, const Host &host, Executor &executor,
-                 EventRing &events, Coalescer &coalescer, const DeviceClock &clock)
+                 EventRing &events, Coalescer &coalescer, const DeviceClock &clock, Recorder &recorder, Book &book)
     : profile_(profile),
       hbm_(hbm),
       executor_(executor),
       events_(events),
       coalescer_(coalescer),
       clock_(clock),
+      recorder_(recorder),
+      book_(book),
       power_(profile) {
     for (std::uint32_t i = 0; i < spec::MAX_CONTEXTS; ++i)
         contexts_.emplace_back(hbm, host).slots.fill(NO_QUEUE);
@@ -77,6 +79,7 @@ bool Control::enable_queue(std::uint32_t index, bool enable) {
         return true;
     if (!enable) {
         stop_locked(index, QueueState::DISABLED);
+        record_queue_locked(index);
         return true;
     }
     // Work of the last life must not run into the next one.
@@ -105,6 +108,7 @@ void Control::start_locked(std::uint32_t index) {
     queue.fault = spec::Fault::NONE;
     queue.head = queue.tail = 0;
     queue.busy_time = queue.core_time = {};
+    record_queue_locked(index);
     if (const auto wrong = config_error_locked(index)) {
         // Nothing ran, and the context may be the wrong one: its other queues go on.
         queue.state = QueueState::FAULTED;
@@ -178,6 +182,13 @@ Unit *Control::doorbell_locked(std::uint32_t index, std::uint32_t value) {
     }
     if (tail == queue.tail)
         return nullptr;
+    if (recorder_.on())
+        recorder_.add(spec::RecordDoorbell{.head = {.ctx = static_cast<std::uint8_t>(queue.active.ctx()),
+                                                    .queue = static_cast<std::uint8_t>(index),
+                                                    .packet = queue.head},
+                                           .old_tail = queue.tail,
+                                           .tail = tail},
+                      spec::RecordKind::DOORBELL);
     queue.tail = tail;
     queue.state = QueueState::RUNNING;
     return units_[index];
@@ -228,14 +239,44 @@ bool Control::enable_context(std::uint32_t ctx, bool enable) {
             return false;
         context.enabled = true;
         context.space.enable(context.root);
+        record_context(ctx, context.root, spec::raw(spec::RecordFlag::ON));
         return true;
     }
     context.enabled = false;
     context.space.disable();
+    record_context(ctx, context.root, 0);
     for (std::uint32_t i = 0; i < spec::MAX_QUEUES; ++i)
         if (queues_[i].runnable() && queues_[i].active.ctx() == ctx)
             stop_locked(i, QueueState::STOPPED);
     return true;
+}
+
+void Control::flush_context(std::uint32_t ctx) {
+    record_context(ctx, 0, spec::raw(spec::RecordFlag::FLUSH));
+    contexts_[ctx].space.flush();
+}
+
+void Control::record_context(std::uint32_t ctx, std::uint64_t root, std::uint8_t flags) const {
+    if (recorder_.on())
+        recorder_.add(
+            spec::RecordContext{.head = {.flags = flags, .ctx = static_cast<std::uint8_t>(ctx)}, .root = root},
+            spec::RecordKind::CONTEXT);
+}
+
+void Control::record_queue_locked(std::uint32_t index) const {
+    if (!recorder_.on())
+        return;
+    const QueueControl &queue = queues_[index];
+    const QueueConfig &config = queue.active;
+    recorder_.add(spec::RecordQueue{.head = {.flags = queue.enable ? spec::raw(spec::RecordFlag::ON) : std::uint8_t{0},
+                                             .ctx = static_cast<std::uint8_t>(config.ctx()),
+                                             .queue = static_cast<std::uint8_t>(index),
+                                             .packet = queue.head},
+                                    .ring = config.ring_base,
+                                    .seqno_addr = config.seqno_addr,
+                                    .ring_log2 = config.ring_log2,
+                                    .cfg = config.cfg},
+                  spec::RecordKind::QUEUE);
 }
 
 // ---- work -----------------------------------------------------------------------------------------------------------
@@ -367,8 +408,32 @@ void Control::fault_locked(std::uint32_t index, const FaultInfo &info) {
     post_locked(index, info);
 }
 
+void Control::record_fault_locked(std::uint32_t index, const FaultInfo &info, std::uint64_t now_ns) const {
+    const QueueControl &queue = queues_[index];
+    if (!recorder_.on())
+        return;
+    const std::uint8_t flags = info.write ? spec::raw(spec::RecordFlag::WRITE) : std::uint8_t{0};
+    recorder_.add(spec::RecordFault{.head = {.time_ns = now_ns,
+                                             .flags = flags,
+                                             .ctx = static_cast<std::uint8_t>(queue.active.ctx()),
+                                             .queue = static_cast<std::uint8_t>(index),
+                                             .unit = info.unit,
+                                             .core = info.core,
+                                             .ring = info.ring,
+                                             .code = static_cast<std::uint8_t>(info.code),
+                                             .packet = queue.head},
+                                    .va = info.va,
+                                    .info = info.info,
+                                    .pc = info.pc},
+                  spec::RecordKind::FAULT);
+}
+
 void Control::post_locked(std::uint32_t index, const FaultInfo &info) {
     const QueueControl &queue = queues_[index];
+    const std::uint64_t now = clock_.now_ns();
+    record_fault_locked(index, info, now);
+    if (blamable(info.code, info.va) && recorder_.capacity() != 0)
+        book_.blame_fault(queue.active.ctx(), info.va, now);
     events_.post({.kind = spec::Event::FAULT,
                   .code = info.code,
                   .ctx = static_cast<std::uint16_t>(queue.active.ctx()),
@@ -381,7 +446,7 @@ void Control::post_locked(std::uint32_t index, const FaultInfo &info) {
                   .packet = queue.head,
                   .va = info.va,
                   .info = info.info,
-                  .time_ns = clock_.now_ns()});
+                  .time_ns = now});
 }
 
 // ---- errors of HBM --------------------------------------------------------------------------------------------------
@@ -398,10 +463,11 @@ bool Control::hbm_error(std::uint64_t offset, bool uncorrectable) {
     if (uncorrectable)
         hbm_.errors().spoil(offset);
     ++(uncorrectable ? hbm_error_counts_.uncorrected : hbm_error_counts_.corrected);
-    events_.post({.kind = spec::Event::ECC,
-                  .code = uncorrectable ? spec::Fault::HBM_ECC : spec::Fault::NONE,
-                  .info = offset,
-                  .time_ns = clock_.now_ns()});
+    const spec::Fault code = uncorrectable ? spec::Fault::HBM_ECC : spec::Fault::NONE;
+    if (recorder_.on())
+        recorder_.add(spec::RecordEcc{.head = {.code = static_cast<std::uint8_t>(code)}, .hbm = offset},
+                      spec::RecordKind::ECC);
+    events_.post({.kind = spec::Event::ECC, .code = code, .info = offset, .time_ns = clock_.now_ns()});
     return true;
 }
 

@@ -5,6 +5,8 @@
 #include "../clock.hpp"
 #include "../exec/executor.hpp"
 #include "../mmu/address_space.hpp"
+#include "../recorder/book.hpp"
+#include "../recorder/recorder.hpp"
 #include "coalescer.hpp"
 #include "events.hpp"
 #include "fault_info.hpp"
@@ -28,7 +30,7 @@ namespace neuron::chip {
 class Control {
 public:
     Control(const spec::ProfileDesc &profile, const Hbm &hbm, const Host &host, Executor &executor, EventRing &events,
-            Coalescer &coalescer, const DeviceClock &clock);
+            Coalescer &coalescer, const DeviceClock &clock, Recorder &recorder, Book &book);
 
     /// Which unit runs queue `index`, and whom to wake when a queue has come to rest. Once, before any access.
     void attach(std::uint32_t index, Unit &unit) { units_[index] = &unit; }
@@ -50,6 +52,7 @@ public:
     bool set_page_table(std::uint32_t ctx, std::uint64_t root);
     bool enable_context(std::uint32_t ctx, bool enable);
     bool context_enabled(std::uint32_t ctx) const;
+    void flush_context(std::uint32_t ctx);
     std::uint32_t context_status(std::uint32_t ctx) const;
     AddressSpace &space(std::uint32_t ctx) { return contexts_[ctx].space; }
 
@@ -146,6 +149,9 @@ private:
     void post_locked(std::uint32_t index, const FaultInfo &info);
     void stop_busy_time_locked(QueueControl &queue);
     void rest_locked(std::uint32_t index);
+    void record_fault_locked(std::uint32_t index, const FaultInfo &info, std::uint64_t now_ns) const;
+    void record_queue_locked(std::uint32_t index) const;
+    void record_context(std::uint32_t ctx, std::uint64_t root, std::uint8_t flags) const;
     PowerModel::Work work_locked(std::uint64_t now_ns) const;
     /// Before the load of the chip changes.
     void update_power_locked(std::uint64_t now_ns);
@@ -156,6 +162,8 @@ private:
     EventRing &events_;
     Coalescer &coalescer_;
     const DeviceClock &clock_;
+    Recorder &recorder_;
+    Book &book_;
     std::array<Unit *, spec::MAX_QUEUES> units_{};
     Unit *reset_unit_ = nullptr;
 

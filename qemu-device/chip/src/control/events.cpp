@@ -6,7 +6,7 @@
 namespace neuron::chip {
 
 namespace {
-constexpr std::uint32_t EVENT_VECTOR = 0;
+constexpr std::uint8_t EVENT_VECTOR = 0;
 constexpr std::uint32_t MAX_LOG2 = 31; ///< free-running 32-bit indices cannot tell full from empty beyond it
 } // namespace
 
@@ -60,9 +60,20 @@ Step EventRing::step() {
         return Step::MORE;
     ++(written ? regs_.tail : regs_.lost);
     lock.unlock();
-    if (written)
+    if (written) {
+        if (recorder_.on())
+            recorder_.add(spec::RecordInterrupt{.head = {.code = EVENT_VECTOR}}, spec::RecordKind::INTERRUPT);
         interrupts_.raise(epoch, EVENT_VECTOR);
+    }
     return Step::MORE;
+}
+
+std::string EventRing::blame(const spec::EventRecord &record) const {
+    if (!blamable(record.code, record.va) || record.ctx >= spec::MAX_CONTEXTS)
+        return {};
+    const spec::BlameRecord found = book_.last_fault(record.ctx);
+    const bool known = found.relation != spec::BlameRelation::NOTHING && found.va == record.va;
+    return known ? ": " + describe(found) : std::string();
 }
 
 void EventRing::log(const spec::EventRecord &record) const noexcept {
@@ -74,10 +85,10 @@ void EventRing::log(const spec::EventRecord &record) const noexcept {
         else
             host_.log(NEURON_CHIP_LOG_INFO,
                       fmt::format("queue {} of context {} faulted: {} (unit {}, core {}, ring {}, pc {}, packet {}, va "
-                                  "{:#x}{}, info {:#x})",
+                                  "{:#x}{}, info {:#x}){}",
                                   record.queue, record.ctx, spec::name(record.code), spec::name(record.unit),
                                   record.core, record.ring, record.pc, record.packet, record.va,
-                                  record.write != 0 ? " write" : "", record.info));
+                                  record.write != 0 ? " write" : "", record.info, blame(record)));
     } catch (...) { // no memory for a line of text; the record itself needs none
     }
 }

@@ -3,6 +3,8 @@
 
 #include "../exec/executor.hpp"
 #include "../host.hpp"
+#include "../recorder/book.hpp"
+#include "../recorder/recorder.hpp"
 
 #include <neuron/spec.hpp>
 
@@ -10,6 +12,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <string>
 
 namespace neuron::chip {
 
@@ -17,8 +20,15 @@ namespace neuron::chip {
 class EventRing final : public Unit {
 public:
     /// `drained` is woken whenever a record has left; a reset waits for that.
-    EventRing(const Host &host, InterruptGate &interrupts, Executor &executor, Unit &drained)
-        : Unit(Priority::CONTROL), host_(host), interrupts_(interrupts), executor_(executor), drained_(drained) {}
+    EventRing(const Host &host, InterruptGate &interrupts, Executor &executor, Unit &drained, Recorder &recorder,
+              const Book &book)
+        : Unit(Priority::CONTROL),
+          host_(host),
+          interrupts_(interrupts),
+          executor_(executor),
+          drained_(drained),
+          recorder_(recorder),
+          book_(book) {}
 
     /// Queues a record. Any thread, any lock of the control plane may be held: nothing is called back from here.
     void post(const spec::EventRecord &record);
@@ -50,11 +60,15 @@ private:
 
     std::optional<std::uint64_t> next_address_locked() const;
     void log(const spec::EventRecord &record) const noexcept;
+    /// Whose memory the address of a fault is, if that is known.
+    std::string blame(const spec::EventRecord &record) const;
 
     const Host &host_;
     InterruptGate &interrupts_;
     Executor &executor_;
     Unit &drained_;
+    Recorder &recorder_;
+    const Book &book_;
 
     mutable std::mutex mutex_;                           ///< guards all below; innermost but for the executor's
     std::array<spec::EventRecord, MAX_PENDING> pending_; ///< fixed: a fault must not need memory

@@ -2,6 +2,7 @@
 #include "reset.hpp"
 
 #include "../core/core.hpp"
+#include "../recorder/commands.hpp"
 #include "control.hpp"
 #include "scrubber.hpp"
 
@@ -13,7 +14,8 @@ Step ResetUnit::step() {
     if (services_.control.ready())
         return Step::BLOCKED;
     const std::uint64_t resets = services_.control.resets();
-    if (services_.control.reset_sticks() || services_.control.draining() || events_->busy() || scrubber_->busy())
+    if (services_.control.reset_sticks() || services_.control.draining() || events_->busy() || scrubber_->busy() ||
+        commands_->busy())
         return Step::BLOCKED;
     // Nothing can start until finish_reset(), so nobody looks at these memories.
     if (resets != resets_) {

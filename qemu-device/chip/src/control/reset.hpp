@@ -12,6 +12,7 @@ namespace neuron::chip {
 
 class Core;
 class EventRing;
+class RecorderCommands;
 class Scrubber;
 
 /// The slow half of a reset: waits until all work of before has wound down, zeroes the memories, and declares the device
@@ -21,9 +22,10 @@ public:
     ResetUnit(Services &services, const Hbm &hbm, std::deque<Core> &cores)
         : Unit(Priority::CONTROL), services_(services), hbm_(hbm), cores_(cores) {}
     /// Once, before any access.
-    void attach(EventRing &events, Scrubber &scrubber) {
+    void attach(EventRing &events, Scrubber &scrubber, RecorderCommands &commands) {
         events_ = &events;
         scrubber_ = &scrubber;
+        commands_ = &commands;
     }
 
     void serialize(Archive &archive);
@@ -37,6 +39,7 @@ private:
     std::deque<Core> &cores_;
     EventRing *events_ = nullptr;
     Scrubber *scrubber_ = nullptr;
+    RecorderCommands *commands_ = nullptr;
 
     // Only step() touches what follows.
     std::uint64_t resets_ = 0; ///< the reset that is being carried out

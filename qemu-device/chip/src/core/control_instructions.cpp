@@ -123,7 +123,10 @@ Sequencer::Executed Sequencer::control(Launch &launch, Raw raw, Opcode opcode) {
     case Opcode::SEM_CLEAR: {
         const auto insn = spec::unpack<spec::InsnSemClear>(raw);
         watch_.clearing(insn.first, insn.count);
-        core_.wake(core_.sync().clear(insn.first, insn.count));
+        const std::uint32_t wake = core_.sync().clear(insn.first, insn.count);
+        log_.changed(launch, pc(), spec::RecordChange::CLEAR, insn.count,
+                     {core_.index(), static_cast<std::uint8_t>(insn.first), 0});
+        core_.wake(wake);
         return Flow::NEXT;
     }
     case Opcode::SEM_REMOTE: return sem_remote(launch, spec::unpack<spec::InsnSemRemote>(raw));
@@ -202,8 +205,10 @@ Sequencer::Executed Sequencer::sem_remote(Launch &launch, const spec::InsnSemRem
         return illegal_operand(offset);
     Core &target = launch.core_of_rank(rank);
     watch_.updating(target.index(), insn.op, insn.sem, insn.value);
-    if (!target.signal(insn.op, insn.sem, insn.value))
+    const auto value = target.signal(insn.op, insn.sem, insn.value);
+    if (!value)
         return tl::unexpected(FaultInfo{.code = spec::Fault::SEMAPHORE, .info = insn.sem});
+    log_.updated(launch, pc(), insn.op, insn.value, {target.index(), insn.sem, *value});
     return Flow::NEXT;
 }
 
@@ -215,12 +220,14 @@ Sequencer::Executed Sequencer::core_barrier(Launch &launch, const spec::InsnCore
         if (barrier_told_ || core == &core_)
             continue;
         watch_.updating(core->index(), spec::UpdateOp::ADD, insn.sem, 1);
-        if (!core->signal(spec::UpdateOp::ADD, insn.sem, 1))
+        const auto value = core->signal(spec::UpdateOp::ADD, insn.sem, 1);
+        if (!value)
             return tl::unexpected(FaultInfo{.code = spec::Fault::SEMAPHORE, .info = insn.sem});
+        log_.updated(launch, pc(), spec::UpdateOp::ADD, 1, {core->index(), insn.sem, *value});
     }
     const spec::InstructionHeader take{.wait_op = spec::WaitOp::TAKE, .wait_sem = insn.sem, .wait_value = others};
     watch_.waiting(take);
-    const bool met = settle(core_.sync().wait(engine_, take, pc_));
+    const bool met = this->take(take);
     barrier_told_ = !met;
     if (met)
         watch_.waited(take);
@@ -228,7 +235,7 @@ Sequencer::Executed Sequencer::core_barrier(Launch &launch, const spec::InsnCore
 }
 
 Sequencer::Executed Sequencer::drain() {
-    if (!settle(core_.sync().drain(engine_, pc_)))
+    if (!settle(core_.sync().drain(engine_, pc())))
         return Flow::PARK;
     watch_.drained();
     return Flow::NEXT;

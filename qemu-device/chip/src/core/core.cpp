@@ -9,6 +9,13 @@ namespace neuron::chip {
 
 using Verdict = SyncBlock::Verdict;
 
+std::uint32_t engines_of(const spec::ProgramHeader &program) {
+    std::uint32_t engines = 0;
+    for (std::size_t i = 0; i < ENGINES; ++i)
+        engines |= program.streams[i].count != 0 ? 1U << i : 0U;
+    return engines;
+}
+
 Core::Core(Services &services, std::uint8_t index, const ChipInfo &info)
     : services_(services), index_(index), version_(info.core_version), memory_(info.sbuf_bytes) {
     const std::uint32_t max_row = std::max(memory_.bytes(spec::Space::SBUF), memory_.bytes(spec::Space::PSUM));
@@ -31,14 +38,15 @@ void Core::prepare(const Launch &launch) {
 
 void Core::arm(Launch &launch) {
     launch_ = &launch;
-    engines_ = 0;
+    queue_ = launch.queue_index;
+    const std::uint32_t engines = engines_of(launch.program);
+    engines_ = engines;
+    sync_.start(engines, launch.census);
     for (std::size_t i = 0; i < ENGINES; ++i)
-        if (launch.program.streams[i].count != 0)
-            engines_ |= 1U << i;
-    sync_.start(engines_, launch.census);
-    for (std::size_t i = 0; i < ENGINES; ++i)
-        if ((engines_ >> i & 1) != 0)
+        if ((engines >> i & 1) != 0)
             sequencers_[i].start(launch);
+        else
+            sequencers_[i].leave_out();
 }
 
 void Core::run() {
@@ -48,6 +56,32 @@ void Core::run() {
         wake(engines_);
     else if (launch_->census.end(true, false) == Verdict::OVER)
         services_.executor.wake(waiter);
+}
+
+std::uint32_t Core::status() const {
+    namespace field = spec::field;
+    const std::uint32_t queue = queue_;
+    if (queue == NO_QUEUE)
+        return 0;
+    return field::CORE_STATUS_USED.set(1) | field::CORE_STATUS_BUSY.set(busy() ? 1 : 0) |
+           field::CORE_STATUS_QUEUE.set(queue);
+}
+
+std::uint32_t Core::engine_status(spec::Engine engine) const {
+    using spec::EngineState;
+    namespace field = spec::field;
+    if ((engines_ >> spec::raw(engine) & 1) == 0)
+        return 0;
+    const Sequencer::View sequencer = sequencers_[spec::raw(engine)].view();
+    const SyncBlock::View sync = sync_.view(engine);
+    EngineState state = EngineState::RUNNING;
+    if (!sequencer.at_work)
+        state = sequencer.halted ? EngineState::HALTED : EngineState::ENDED;
+    else if (sync.waits)
+        state = sync.drain ? EngineState::DRAINING : EngineState::WAITING;
+    return field::ENGINE_STATUS_STATE.set(spec::raw(state)) | field::ENGINE_STATUS_WAIT_OP.set(spec::raw(sync.op)) |
+           field::ENGINE_STATUS_SEMAPHORE.set(sync.semaphore) |
+           field::ENGINE_STATUS_TRANSFERS.set(std::min(sync.transfers, 0xffffU));
 }
 
 void Core::wake_all() {
@@ -73,6 +107,11 @@ void Core::lend_priority(Priority priority) {
 
 void Core::scrub() {
     owner_ = {};
+    queue_ = NO_QUEUE;
+    engines_ = 0;
+    sync_.clear();
+    for (Sequencer &sequencer : sequencers_)
+        sequencer.clear();
     memory_.clear();
     tensor_engine_.reset();
 }
@@ -83,11 +122,12 @@ void Core::wake(std::uint32_t engines) {
             services_.executor.wake(sequencers_[i]);
 }
 
-bool Core::signal(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value) {
-    std::uint32_t engines = 0;
-    const bool done = sync_.update_from_outside(op, semaphore, value, engines);
-    wake(engines);
-    return done;
+std::optional<std::uint32_t> Core::signal(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value) {
+    SyncBlock::Changed changed;
+    if (!sync_.update_from_outside(op, semaphore, value, changed))
+        return std::nullopt;
+    wake(changed.wake);
+    return changed.value;
 }
 
 void Core::sequencer_done(spec::Engine engine, bool aborted) {

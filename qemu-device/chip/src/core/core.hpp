@@ -12,10 +12,14 @@
 
 #include <neuron/spec.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 
 namespace neuron::chip {
+
+/// Bits by engine: those that the program has instructions for.
+std::uint32_t engines_of(const spec::ProgramHeader &program);
 
 /// A NeuronCore: five sequencers, DMA rings, semaphores, SBUF and PSUM. Belongs to one launch at a time (CorePool sees to
 /// that); all that is not a unit is called by the queue of that launch.
@@ -36,6 +40,14 @@ public:
     void arm(Launch &launch);
     /// Lets the sequencers run. The core counts itself off launch.census when it is done.
     void run();
+    /// Registers of the blocks CORE and ENGINE, and a semaphore. Any thread, at any time.
+    std::uint32_t status() const;
+    std::uint32_t engine_status(spec::Engine engine) const;
+    std::uint32_t engine_pc(spec::Engine engine) const { return sequencers_[spec::raw(engine)].view().pc; }
+    std::uint64_t engine_retired(spec::Engine engine) const { return sequencers_[spec::raw(engine)].view().retired; }
+    std::uint32_t engine_wait_value(spec::Engine engine) const { return sync_.view(engine).value; }
+    std::uint32_t semaphore(std::uint8_t index) const { return sync_.semaphore(index); }
+
     /// The launch is aborted: lets every unit notice.
     void wake_all();
     /// See Executor; for all units of the core.
@@ -70,8 +82,8 @@ public:
     SyncBlock &sync() { return sync_; }
     void wake(std::uint32_t engines);
     /// Changes a semaphore on behalf of an instruction or transfer that has not ended yet, of any core of the launch, and
-    /// wakes who waited for it. False: it would leave its range, nothing has changed.
-    [[nodiscard]] bool signal(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value);
+    /// wakes who waited for it. Returns its value; nothing: it would leave its range, and has not changed.
+    [[nodiscard]] std::optional<std::uint32_t> signal(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value);
 
     // ---- for the units of the core ----
     TensorEngine &tensor_engine() { return tensor_engine_; }
@@ -85,6 +97,10 @@ public:
     void report_deadlock();
 
 private:
+    static constexpr std::uint32_t NO_QUEUE = ~0U;
+
+    bool busy() const { return !sync_.ended(); }
+    void serialize_last(Archive &archive);
     void end_transfers(const SyncBlock::Transfers &ended, bool aborted);
 
     TensorEngine tensor_engine_; ///< first, because it is aligned to a cache line
@@ -92,7 +108,8 @@ private:
     const std::uint8_t index_;
     const unsigned version_;
     Launch *launch_ = nullptr;
-    std::uint32_t engines_ = 0; ///< bits of those that the program uses
+    std::atomic<std::uint32_t> engines_{0};      ///< bits of those that the program uses
+    std::atomic<std::uint32_t> queue_{NO_QUEUE}; ///< of the launch, or of the last one
     CoreOwner owner_;
     SyncBlock sync_;
     CoreMemory memory_;

@@ -5,6 +5,7 @@
 #include "../control/control.hpp"
 #include "../memory/transfer.hpp"
 #include "core.hpp"
+#include "transfer_log.hpp"
 
 #include <utility>
 
@@ -15,7 +16,8 @@ DmaRing::DmaRing(Services &services, Core &core, std::uint8_t index, std::uint32
       core_(core),
       index_(index),
       transfer_(max_row_bytes),
-      watch_(services.hazards, core.index(), index) {}
+      watch_(services.hazards, core.index(), index),
+      log_(services.recorder, spec::Unit::DMA, core.index(), index) {}
 
 bool DmaRing::push(const DmaJob &job, const DmaSource &source) {
     {
@@ -55,19 +57,23 @@ Step DmaRing::step() {
             return Step::MORE;
         }
     auto complete = move(*job, launch);
-    launch.queue->moved(transfer_.take_moved());
+    const std::uint64_t moved = transfer_.take_moved();
+    moved_ += moved;
+    launch.queue->moved(moved);
     if (complete && *complete)
         if (const auto noted = notify(*job, launch); !noted)
             complete = tl::unexpected(noted.error());
-    if (!complete)
+    if (!complete) {
+        record(*job, launch, true);
         fault(*job, launch, complete.error());
-    else if (*complete)
+    } else if (*complete)
         finish(*job, launch);
     return Step::MORE;
 }
 
 std::optional<FaultInfo> DmaRing::begin(const DmaJob &job, const Launch &launch) {
     begun_ = true;
+    moved_ = 0;
     transfer_.begin(job);
     if (auto hazard = watch_.start(job, transfer_.rows(job)))
         return hazard;
@@ -96,6 +102,7 @@ MemoryResult<void> DmaRing::notify(const DmaJob &job, Launch &launch) {
 void DmaRing::finish(const DmaJob &job, Launch &launch) {
     // Before there is room for others in the line: they would take the job's place.
     const DmaJob done = job;
+    record(done, launch, false);
     pop();
     signal(done, launch);
     watch_.completed(done.engine);
@@ -122,15 +129,24 @@ void DmaRing::signal(const DmaJob &job, const Launch &launch) {
     };
     if (const auto &peer = job.peer; peer && peer->value != 0) {
         watch_.updating(peer->core->index(), spec::UpdateOp::ADD, peer->semaphore, peer->value);
-        if (!peer->core->signal(spec::UpdateOp::ADD, peer->semaphore, peer->value))
+        const auto value = peer->core->signal(spec::UpdateOp::ADD, peer->semaphore, peer->value);
+        if (!value)
             return out_of_range(peer->semaphore);
+        log_.updated(launch, job.pc, spec::UpdateOp::ADD, peer->value, {peer->core->index(), peer->semaphore, *value});
     }
     const spec::InstructionHeader &header = job.header;
-    std::uint32_t wake = 0;
+    SyncBlock::Changed changed;
     watch_.updating(core_.index(), header.update_op, header.update_sem, header.update_value);
-    if (!core_.sync().update(header.update_op, header.update_sem, header.update_value, wake))
+    if (!core_.sync().update(header.update_op, header.update_sem, header.update_value, changed))
         return out_of_range(header.update_sem);
-    core_.wake(wake);
+    log_.updated(launch, job.pc, header.update_op, header.update_value,
+                 {core_.index(), header.update_sem, changed.value});
+    core_.wake(changed.wake);
+}
+
+void DmaRing::record(const DmaJob &job, const Launch &launch, bool failed) {
+    if (services_.recorder.on())
+        record_transfer(services_.recorder, launch, job, {core_.index(), index_, moved_, failed});
 }
 
 void DmaRing::drop_all() {

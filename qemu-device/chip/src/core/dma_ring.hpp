@@ -7,6 +7,7 @@
 #include "dma_job.hpp"
 #include "dma_transfer.hpp"
 #include "hazard_watch.hpp"
+#include "semaphore_log.hpp"
 
 #include <neuron/spec.hpp>
 
@@ -51,6 +52,8 @@ private:
     /// Leaves a record of the transfer, if the launch traces them.
     MemoryResult<void> notify(const DmaJob &job, Launch &launch);
     void pop();
+    /// Tells the recorder of a transfer that has ended.
+    void record(const DmaJob &job, const Launch &launch, bool failed);
     void finish(const DmaJob &job, Launch &launch);
     /// What the cores hear of the end of a transfer.
     void signal(const DmaJob &job, const Launch &launch);
@@ -73,8 +76,10 @@ private:
     // Progress of the job in front; only step() touches it.
     DmaTransfer transfer_;
     RingWatch watch_;
+    SemaphoreLog log_;
     bool begun_ = false;
     std::uint64_t start_ns_ = 0;
+    std::uint64_t moved_ = 0; ///< bytes
 };
 
 } // namespace neuron::chip

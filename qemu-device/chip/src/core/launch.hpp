@@ -30,6 +30,7 @@ struct CoreOwner {
 /// done, but for the census and the notifier.
 struct Launch {
     std::uint32_t queue_index = 0;
+    std::uint64_t packet = 0; ///< index of the packet in its queue
     QueueControl *queue = nullptr;
     AddressSpace *space = nullptr;
     Unit *waiter = nullptr; ///< woken when the last core is done

@@ -18,26 +18,38 @@ using spec::Opcode;
 
 namespace {
 
-spec::Unit unit_of(spec::Engine engine) {
-    static_assert(spec::raw(spec::Unit::SP) - spec::raw(spec::Unit::PE) == spec::raw(spec::Engine::SP));
-    return static_cast<spec::Unit>(spec::raw(spec::Unit::PE) + spec::raw(engine));
-}
-
 FaultInfo info_of(const ExecFault &fault) { return {.code = fault.code, .info = fault.info}; }
 
 } // namespace
 
 Sequencer::Sequencer(Services &services, Core &core, spec::Engine engine)
-    : services_(services), core_(core), engine_(engine), watch_(services.hazards, core.index(), engine) {}
+    : services_(services),
+      core_(core),
+      engine_(engine),
+      watch_(services.hazards, core.index(), engine),
+      log_(services.recorder, unit_of(engine), core.index()) {}
 
 void Sequencer::start(const Launch &launch) {
     bind(launch);
     regs_.fill(0);
     state_ = {};
-    pc_ = 0;
+    leave_out();
     waited_ = false;
     barrier_told_ = false;
     active_.store(true, std::memory_order_release);
+}
+
+void Sequencer::leave_out() {
+    go_to(0);
+    retired_.store(0, std::memory_order_relaxed);
+    halted_.store(false, std::memory_order_relaxed);
+}
+
+Sequencer::View Sequencer::view() const {
+    return {.at_work = at_work(),
+            .halted = halted_.load(std::memory_order_relaxed),
+            .pc = pc(),
+            .retired = retired_.load(std::memory_order_relaxed)};
 }
 
 void Sequencer::bind(const Launch &launch) {
@@ -48,6 +60,14 @@ void Sequencer::bind(const Launch &launch) {
     looks_for_nan_ = launch.notifier.traces_numeric();
 }
 
+void Sequencer::serialize_view(Archive &archive) {
+    bool halted = halted_.load(std::memory_order_relaxed);
+    archive.number("pc", pc_);
+    archive.number("retired", retired_);
+    archive.flag("halted", halted);
+    halted_.store(halted, std::memory_order_relaxed);
+}
+
 // What was fetched is fetched again.
 void Sequencer::serialize(Archive &archive, const Launch &launch) {
     bool active = at_work();
@@ -56,7 +76,7 @@ void Sequencer::serialize(Archive &archive, const Launch &launch) {
         bind(launch);
     if (active) {
         archive.require(count_ != 0, "at work", "is set, but there is no stream");
-        archive.number("pc", pc_, 0, count_ != 0 ? count_ - 1 : 0);
+        archive.require(pc() < count_, "pc", "is outside the stream");
         archive.flag("waited", waited_);
         archive.flag("barrier told", barrier_told_);
         archive.number("start", start_ns_);
@@ -76,13 +96,13 @@ Step Sequencer::step() {
     Launch &launch = core_.launch();
     if (launch.aborted())
         return finish(true);
-    const auto entry = cache_.fetch(*launch.space, services_.host, pc_);
+    const auto entry = cache_.fetch(*launch.space, services_.host, pc());
     if (!entry)
         return fault(FaultInfo::of_memory(entry.error()));
     if (!entry->checked) {
         if (const auto good = check_instruction(engine_, core_.version(), entry->bytes); !good)
             return fault(info_of(good.error()));
-        cache_.set_checked(pc_);
+        cache_.set_checked(pc());
     }
     return execute(launch, entry->bytes);
 }
@@ -91,7 +111,7 @@ Step Sequencer::execute(Launch &launch, Raw raw) {
     const auto header = spec::unpack<spec::InstructionHeader>(raw.first<spec::InstructionHeader::BYTES>());
     if (!waited_ && wait(header) == Step::BLOCKED)
         return Step::BLOCKED;
-    next_pc_ = pc_ + 1;
+    next_pc_ = pc() + 1;
     const Executed executed = dispatch(launch, raw, header.opcode);
     if (!executed)
         return fault(executed.error());
@@ -107,9 +127,17 @@ bool Sequencer::settle(const SyncBlock::WaitOutcome &outcome) {
     return outcome.ready;
 }
 
+bool Sequencer::take(const spec::InstructionHeader &header) {
+    const auto outcome = core_.sync().wait(engine_, header, pc());
+    if (outcome.ready && header.wait_op == spec::WaitOp::TAKE)
+        log_.changed(core_.launch(), pc(), spec::RecordChange::TAKE, header.wait_value,
+                     {core_.index(), header.wait_sem, outcome.left});
+    return settle(outcome);
+}
+
 Step Sequencer::wait(const spec::InstructionHeader &header) {
     watch_.waiting(header);
-    waited_ = settle(core_.sync().wait(engine_, header, pc_));
+    waited_ = take(header);
     if (waited_)
         watch_.waited(header);
     if ((tracing_ || looks_for_nan_) && waited_)
@@ -120,27 +148,30 @@ Step Sequencer::wait(const spec::InstructionHeader &header) {
 // Trace, update, then on to the next instruction: who sees the update finds the record.
 Step Sequencer::advance(Launch &launch, const spec::InstructionHeader &header, Flow flow) {
     waited_ = false;
+    retired_.store(retired_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     launch.queue->made_progress();
     if (tracing_)
         if (const auto traced = trace(launch, header.opcode); !traced)
             return fault(traced.error());
     if (!is_dma(header.opcode)) { // the ring updates when the data has arrived
-        std::uint32_t wake = 0;
+        SyncBlock::Changed changed;
         watch_.updating(core_.index(), header.update_op, header.update_sem, header.update_value);
-        if (!core_.sync().update(header.update_op, header.update_sem, header.update_value, wake))
+        if (!core_.sync().update(header.update_op, header.update_sem, header.update_value, changed))
             return fault({.code = spec::Fault::SEMAPHORE, .info = header.update_sem});
-        core_.wake(wake);
+        log_.updated(launch, pc(), header.update_op, header.update_value,
+                     {core_.index(), header.update_sem, changed.value});
+        core_.wake(changed.wake);
     }
     if (flow == Flow::END)
         return finish(false);
     if (next_pc_ >= count_)
         return fault({.code = spec::Fault::PC_RANGE, .info = next_pc_});
-    pc_ = next_pc_;
+    go_to(next_pc_);
     return Step::MORE;
 }
 
 spec::Notification Sequencer::record(spec::NotificationKind kind, Opcode opcode) const {
-    return {.kind = kind, .core = core_.index(), .engine = engine_, .opcode = opcode, .pc = pc_};
+    return {.kind = kind, .core = core_.index(), .engine = engine_, .opcode = opcode, .pc = pc()};
 }
 
 Sequencer::Executed Sequencer::trace(Launch &launch, Opcode opcode) {
@@ -164,7 +195,7 @@ Sequencer::Executed Sequencer::append(Launch &launch, spec::Notification note) {
 Sequencer::Executed Sequencer::dispatch(Launch &launch, Raw raw, Opcode opcode) {
     if (is_dma(opcode)) // its tiles are the ring's business
         return issue_dma(launch, raw, opcode);
-    if (const auto hazard = watch_.access(context(), pc_, opcode, raw))
+    if (const auto hazard = watch_.access(context(), pc(), opcode, raw))
         return tl::unexpected(*hazard);
     if (opcode < Opcode::DMA_LOAD || (opcode > Opcode::DMA_REDUCE && opcode < Opcode::LDWEIGHTS))
         return control(launch, raw, opcode);
@@ -188,12 +219,12 @@ Sequencer::Executed Sequencer::compute(Launch &launch, Raw raw, Opcode opcode) {
 }
 
 Sequencer::Executed Sequencer::issue_dma(Launch &, Raw raw, Opcode opcode) {
-    const auto issued = make_transfer({.engine = engine_, .pc = pc_, .regs = regs_, .core = core_}, opcode, raw);
+    const auto issued = make_transfer({.engine = engine_, .pc = pc(), .regs = regs_, .core = core_}, opcode, raw);
     if (!issued)
         return tl::unexpected(info_of(issued.error()));
     // In flight before the ring has it: no look at the core may find it idle in between.
     core_.sync().dma_begin(engine_);
-    DmaSource source{.raw = {}, .regs = regs_, .engine = engine_, .pc = pc_};
+    DmaSource source{.raw = {}, .regs = regs_, .engine = engine_, .pc = pc()};
     std::ranges::copy(raw, source.raw.begin());
     if (core_.ring(issued->ring).push(issued->job, source))
         return Flow::NEXT;
@@ -202,6 +233,7 @@ Sequencer::Executed Sequencer::issue_dma(Launch &, Raw raw, Opcode opcode) {
 }
 
 Step Sequencer::finish(bool aborted) {
+    halted_.store(aborted, std::memory_order_relaxed);
     active_.store(false, std::memory_order_relaxed);
     // Last, for the launch may be over with it and this sequencer start another stream.
     core_.sequencer_done(engine_, aborted);
@@ -211,7 +243,7 @@ Step Sequencer::finish(bool aborted) {
 Step Sequencer::fault(FaultInfo info) {
     info.unit = unit_of(engine_);
     info.core = core_.index();
-    info.pc = pc_;
+    info.pc = pc();
     services_.control.fault(core_.launch().queue_index, info);
     return Step::MORE;
 }

@@ -8,6 +8,7 @@
 #include "compute/exec_fault.hpp"
 #include "hazard_watch.hpp"
 #include "instruction_cache.hpp"
+#include "semaphore_log.hpp"
 #include "sync_block.hpp"
 
 #include <neuron/spec.hpp>
@@ -31,12 +32,28 @@ public:
     /// afterwards.
     void start(const Launch &launch);
 
+    /// What registers show of it. Any thread.
+    struct View {
+        bool at_work;
+        bool halted;
+        std::uint32_t pc;
+        std::uint64_t retired;
+    };
+    View view() const;
+    /// The launch has no instructions for it.
+    void leave_out();
+
     /// Whether its stream has not ended.
     bool at_work() const { return active_.load(std::memory_order_acquire); }
     /// Reading: of a core of `launch`.
     void serialize(Archive &archive, const Launch &launch);
-    /// It is at rest, wherever it was.
-    void clear() { active_.store(false, std::memory_order_relaxed); }
+    /// What is left of it after a launch.
+    void serialize_view(Archive &archive);
+    /// It is at rest, wherever it was, and shows nothing.
+    void clear() {
+        active_.store(false, std::memory_order_relaxed);
+        leave_out();
+    }
 
     Step step() override;
     void failed() noexcept override;
@@ -74,8 +91,12 @@ private:
     Executed drain();
     Executed notify(Launch &launch, const spec::InsnNotify &insn);
     void set_register(std::uint8_t reg, std::uint32_t value);
+    std::uint32_t pc() const { return pc_.load(std::memory_order_relaxed); }
+    void go_to(std::uint32_t pc) { pc_.store(pc, std::memory_order_relaxed); }
 
     Step wait(const spec::InstructionHeader &header);
+    /// Tries the wait of `header`, or of what stands for one. Whether it is over.
+    bool take(const spec::InstructionHeader &header);
     /// Wakes and reports what follows from a wait. Whether it is over.
     bool settle(const SyncBlock::WaitOutcome &outcome);
     Step advance(Launch &launch, const spec::InstructionHeader &header, Flow flow);
@@ -96,12 +117,17 @@ private:
     /// Set by start(), cleared by the sequencer itself: a wake-up that comes too late finds it false and touches nothing.
     std::atomic<bool> active_{false};
 
+    // Only start() and step() write these; view() may read them at any time.
+    std::atomic<std::uint32_t> pc_{0};
+    std::atomic<std::uint64_t> retired_{0};
+    std::atomic<bool> halted_{false};
+
     // Only start() and step() touch what follows.
     SequencerWatch watch_;
+    SemaphoreLog log_;
     InstructionCache cache_;
     std::array<std::uint32_t, spec::SEQ_REGISTERS> regs_{};
     EngineState state_;
-    std::uint32_t pc_ = 0;
     std::uint32_t next_pc_ = 0;
     std::uint32_t count_ = 0;
     bool waited_ = false;       ///< the wait of the present instruction is over; TAKE must not take twice

@@ -99,6 +99,7 @@ SyncBlock::WaitOutcome SyncBlock::wait(spec::Engine engine, const spec::Instruct
     if (outcome.ready && header.wait_op == WaitOp::TAKE) {
         // What is left may be just what an EQ waits for.
         semaphores_[header.wait_sem] -= header.wait_value;
+        outcome.left = semaphores_[header.wait_sem];
         outcome.wake = wakeable_locked(header.wait_sem, header.wait_sem);
     }
     return outcome;
@@ -109,7 +110,7 @@ SyncBlock::WaitOutcome SyncBlock::drain(spec::Engine engine, std::uint32_t pc) {
     return park_locked(spec::raw(engine), {.active = true, .drain = true, .pc = pc});
 }
 
-bool SyncBlock::update_locked(UpdateOp op, std::uint8_t index, std::uint32_t value, std::uint32_t &wake) {
+bool SyncBlock::update_locked(UpdateOp op, std::uint8_t index, std::uint32_t value, Changed &changed) {
     std::uint32_t &semaphore = semaphores_[index];
     switch (op) {
     case UpdateOp::NONE: return true;
@@ -125,22 +126,22 @@ bool SyncBlock::update_locked(UpdateOp op, std::uint8_t index, std::uint32_t val
         break;
     case UpdateOp::SET: semaphore = value; break;
     }
-    wake |= wakeable_locked(index, index);
+    changed = {.wake = wakeable_locked(index, index), .value = semaphore};
     return true;
 }
 
-bool SyncBlock::update(UpdateOp op, std::uint8_t semaphore, std::uint32_t value, std::uint32_t &wake) {
+bool SyncBlock::update(UpdateOp op, std::uint8_t semaphore, std::uint32_t value, Changed &changed) {
     if (op == UpdateOp::NONE)
         return true;
     const std::lock_guard lock(mutex_);
-    return update_locked(op, semaphore, value, wake);
+    return update_locked(op, semaphore, value, changed);
 }
 
-bool SyncBlock::update_from_outside(UpdateOp op, std::uint8_t semaphore, std::uint32_t value, std::uint32_t &wake) {
+bool SyncBlock::update_from_outside(UpdateOp op, std::uint8_t semaphore, std::uint32_t value, Changed &changed) {
     if (op == UpdateOp::NONE)
         return true;
     const std::lock_guard lock(mutex_);
-    if (!update_locked(op, semaphore, value, wake))
+    if (!update_locked(op, semaphore, value, changed))
         return false;
     settle_locked(false); // no deadlock: the caller's core is active
     return true;
@@ -156,7 +157,9 @@ SyncBlock::Verdict SyncBlock::sequencer_done(spec::Engine engine, bool aborted) 
     const std::lock_guard lock(mutex_);
     const std::uint32_t self = 1U << spec::raw(engine);
     running_ &= ~self;
-    waits_[spec::raw(engine)].active = false;
+    Wait &wait = waits_[spec::raw(engine)];
+    wait.halted = wait.active && aborted;
+    wait.active = false;
     const Verdict verdict = settle_locked(aborted);
     if (verdict == Verdict::DEADLOCK)
         running_ |= self;
@@ -206,12 +209,13 @@ void SyncBlock::clear() {
     ended_ = true;
 }
 
-void SyncBlock::serialize(Archive &archive, std::uint32_t engines, const Transfers &in_flight, Census &census) {
+void SyncBlock::serialize(Archive &archive, std::uint32_t engines, const Transfers &in_flight, Census *census) {
     const std::lock_guard lock(mutex_);
     archive.array(semaphores_);
     for (std::size_t i = 0; i < ENGINES; ++i) {
         Wait &wait = waits_[i];
         archive.flag("waits", wait.active);
+        archive.flag("waited", wait.halted);
         archive.flag("drains", wait.drain);
         archive.choice("wait", wait.op);
         archive.number("semaphore", wait.semaphore);
@@ -221,12 +225,34 @@ void SyncBlock::serialize(Archive &archive, std::uint32_t engines, const Transfe
     }
     if (!archive.loading())
         return;
-    census_ = &census;
+    census_ = census;
     running_ = engines;
     in_flight_ = in_flight;
     dma_ = std::accumulate(in_flight.begin(), in_flight.end(), 0U);
     ended_ = running_ == 0 && dma_ == 0;
     active_ = !ended_ && !at_rest_locked();
+}
+
+SyncBlock::View SyncBlock::view(spec::Engine engine) const {
+    const std::lock_guard lock(mutex_);
+    const Wait &wait = waits_[spec::raw(engine)];
+    View out{.waits = wait.active ? !holds_locked(spec::raw(engine)) : wait.halted,
+             .drain = wait.drain,
+             .op = spec::WaitOp::NONE,
+             .semaphore = 0,
+             .value = 0,
+             .transfers = in_flight_[spec::raw(engine)]};
+    if (out.waits && !out.drain) {
+        out.op = wait.op;
+        out.semaphore = wait.semaphore;
+        out.value = wait.value;
+    }
+    return out;
+}
+
+std::uint32_t SyncBlock::semaphore(std::uint8_t index) const {
+    const std::lock_guard lock(mutex_);
+    return semaphores_[index];
 }
 
 std::optional<SyncBlock::Waiter> SyncBlock::first_waiter() const {

@@ -36,19 +36,25 @@ public:
         bool ready;             ///< otherwise the sequencer parks, and somebody will name it in a `wake`
         bool deadlock = false;  ///< with it the last active core of the launch has come to rest
         std::uint32_t wake = 0; ///< who can go on now because a TAKE took
+        std::uint32_t left = 0; ///< what it has left of the semaphore
     };
     /// Tries the wait of an instruction; TAKE takes.
     WaitOutcome wait(spec::Engine engine, const spec::InstructionHeader &header, std::uint32_t pc);
     /// Waits until no transfer of `engine` is in flight.
     WaitOutcome drain(spec::Engine engine, std::uint32_t pc);
 
+    /// What has become of a semaphore.
+    struct Changed {
+        std::uint32_t wake = 0;  ///< who can go on now
+        std::uint32_t value = 0; ///< of the semaphore
+    };
     /// A change by an instruction or transfer of this core. False: the semaphore would leave its range, nothing has
-    /// changed. Adds to `wake` who can go on now.
-    [[nodiscard]] bool update(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value, std::uint32_t &wake);
+    /// changed.
+    [[nodiscard]] bool update(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value, Changed &changed);
     /// The same by an instruction or transfer of another core, which is active until the call has returned. Harmless if
     /// this core has ended.
     [[nodiscard]] bool update_from_outside(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value,
-                                           std::uint32_t &wake);
+                                           Changed &changed);
     /// Semaphores `first` to `first + count - 1`, which exist, become 0 in one step. Returns who can go on now.
     std::uint32_t clear(std::uint32_t first, std::uint32_t count);
 
@@ -72,19 +78,35 @@ public:
     /// The lowest engine that waits in vain, if any does.
     std::optional<Waiter> first_waiter() const;
 
+    /// What registers show of a sequencer.
+    struct View {
+        bool waits;      ///< now, or when it was halted
+        bool drain;      ///< for transfers, not for a semaphore
+        spec::WaitOp op; ///< NONE unless it waits for a semaphore
+        std::uint8_t semaphore;
+        std::uint32_t value;
+        std::uint32_t transfers;
+    };
+    View view(spec::Engine engine) const;
+    std::uint32_t semaphore(std::uint8_t index) const;
+
     /// Nobody is at work.
     void clear();
     /// Semaphores and waits. Reading, what else there is follows from who is at work: the sequencers of `engines` (bits),
-    /// and transfers.
-    void serialize(Archive &archive, std::uint32_t engines, const Transfers &in_flight, Census &census);
+    /// and transfers. `census` of nullptr: nobody is.
+    void serialize(Archive &archive, std::uint32_t engines, const Transfers &in_flight, Census *census);
     /// How the census counts this core.
-    bool ended() const { return ended_; }
+    bool ended() const {
+        const std::lock_guard lock(mutex_);
+        return ended_;
+    }
     bool active() const { return active_; }
 
 private:
     struct Wait {
         bool active = false;
-        bool drain = false; ///< for transfers, not for a semaphore
+        bool halted = false; ///< it was active when the sequencer was halted
+        bool drain = false;  ///< for transfers, not for a semaphore
         spec::WaitOp op{};
         std::uint8_t semaphore = 0;
         std::uint32_t value = 0;
@@ -98,7 +120,7 @@ private:
     /// Bits of the sequencers that wait on semaphores `first` to `last` and can go on.
     std::uint32_t wakeable_locked(std::uint32_t first, std::uint32_t last) const;
     WaitOutcome park_locked(std::size_t engine, const Wait &wait);
-    bool update_locked(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value, std::uint32_t &wake);
+    bool update_locked(spec::UpdateOp op, std::uint8_t semaphore, std::uint32_t value, Changed &changed);
     /// Tells the census what has become of this core.
     Verdict settle_locked(bool aborted);
 

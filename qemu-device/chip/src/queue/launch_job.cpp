@@ -3,6 +3,7 @@
 
 #include "../core/core.hpp"
 #include "../hazard/monitor.hpp"
+#include "../recorder/recorder.hpp"
 #include "program_check.hpp"
 
 #include <bit>
@@ -62,6 +63,14 @@ void LaunchJob::start(PacketContext &context) {
     phase_ = Phase::RUN;
     launch_.census.start(launch_.core_count());
     launch_.notifier.start(packet_);
+    if (Recorder &recorder = context.services.recorder; recorder.on())
+        recorder.add(spec::RecordLaunch{.head = {.ctx = static_cast<std::uint8_t>(context.queue.active.ctx()),
+                                                 .queue = static_cast<std::uint8_t>(context.queue_index),
+                                                 .packet = context.packet},
+                                        .program = packet_.program,
+                                        .core_mask = packet_.core_mask},
+                     spec::RecordKind::LAUNCH);
+    launch_.packet = context.packet;
     for (Core *core : launch_.cores())
         core->arm(launch_);
     // From here on the launch may be over at any time, but not before its last core has been told to run.

@@ -23,6 +23,7 @@ struct PacketContext {
     Unit &self; ///< the queue, to be woken
     QueueControl &queue;
     std::uint32_t queue_index;
+    std::uint64_t packet; ///< index of this one
     AddressSpace &space;
     std::uint64_t generation;    ///< of the context
     std::span<std::byte> bounce; ///< CHUNK bytes

@@ -27,6 +27,7 @@ Queue::Queue(Services &services, CorePool &pool, std::deque<Core> &cores, std::u
       cores_(cores),
       index_(index),
       control_(services.control.queue(index)),
+      log_(services.recorder, control_, index),
       bounce_(std::make_unique_for_overwrite<std::byte[]>(CHUNK)) {}
 
 PacketContext Queue::context() {
@@ -36,6 +37,7 @@ PacketContext Queue::context() {
             .self = *this,
             .queue = control_,
             .queue_index = index_,
+            .packet = log_.packet(),
             .space = services_.control.space(control_.active.ctx()),
             .generation = generation_,
             .bounce = {bounce_.get(), CHUNK}};
@@ -71,7 +73,9 @@ Step Queue::idle() {
         services_.control.fault(index_, job.error());
         return Step::MORE;
     }
-    flags_ = spec::unpack<spec::PacketHeader>(std::span(raw).first<spec::PacketHeader::BYTES>()).flags;
+    const auto header = spec::unpack<spec::PacketHeader>(std::span(raw).first<spec::PacketHeader::BYTES>());
+    flags_ = header.flags;
+    log_.begin(header, work->head);
     job_.emplace(std::move(*job));
     if (services_.faults.active())
         spoil();
@@ -106,6 +110,7 @@ tl::expected<void, FaultInfo> Queue::fetch(const Control::Work &work) {
     }
     if (!done)
         return done;
+    log_.fetched();
     fetched_first_ = work.head;
     fetched_count_ = count;
     return {};
@@ -138,6 +143,8 @@ Step Queue::run() {
     if (*result == JobStep::DONE) {
         job_.reset();
         completing_ = true;
+    } else {
+        log_.goes_on(fetched_[taken_]);
     }
     return *result == JobStep::BLOCKED ? Step::BLOCKED : Step::MORE;
 }
@@ -150,6 +157,7 @@ Step Queue::complete() {
     completing_ = false;
     if (!retired)
         return Step::MORE;
+    log_.end(fetched_[taken_], services_.control.space(control_.active.ctx()), interrupt_flag());
     if (flags_ & spec::PacketFlag::SEQNO) {
         if (const auto done = write_back(*retired); !done) {
             services_.control.fault(index_, done.error(), true);
@@ -163,6 +171,13 @@ Step Queue::complete() {
             services_.coalescer.retired_silently(index_, retired->more);
     }
     return Step::MORE;
+}
+
+// What the recorder says of the packet's interrupt, before it goes out.
+std::uint8_t Queue::interrupt_flag() const {
+    if (!(flags_ & spec::PacketFlag::IRQ))
+        return 0;
+    return spec::raw(services_.coalescer.value(index_) == 0 ? spec::RecordFlag::IRQ : spec::RecordFlag::HELD);
 }
 
 tl::expected<void, FaultInfo> Queue::write_back(const Control::Retired &retired) {
@@ -204,6 +219,7 @@ Step Queue::wind_down() {
         PacketContext packet = context();
         if (auto *launch = std::get_if<LaunchJob>(&*job_); launch != nullptr && !launch->abandon(packet))
             return Step::BLOCKED;
+        log_.end(fetched_[taken_], packet.space, spec::raw(spec::RecordFlag::FAILED));
     }
     job_.reset();
     hung_by_ = 0;

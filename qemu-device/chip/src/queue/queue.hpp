@@ -3,6 +3,7 @@
 
 #include "decode.hpp"
 #include "packet_job.hpp"
+#include "packet_log.hpp"
 
 #include <array>
 #include <cstdint>
@@ -49,6 +50,7 @@ private:
     /// Writes the seqno, and before it the stamp, if any. A fault says which of them failed.
     tl::expected<void, FaultInfo> write_back(const Control::Retired &retired);
     MemoryResult<void> write_back_context(std::uint64_t stamp_at, const spec::Stamp &stamp, std::uint64_t seqno);
+    std::uint8_t interrupt_flag() const;
     bool stamps() const { return control_.active.stamp_addr != 0; }
     Step wind_down();
 
@@ -57,6 +59,7 @@ private:
     std::deque<Core> &cores_;
     const std::uint32_t index_;
     QueueControl &control_;
+    PacketLog log_;
 
     // Only step() touches what follows.
     std::array<RawPacket, FETCH_AHEAD> fetched_;

@@ -17,6 +17,7 @@ void Queue::serialize(Archive &archive) {
     archive.number("flags", flags_);
     archive.number("generation", generation_);
     archive.flag("completing", completing_);
+    log_.serialize(archive);
     bool stamped = stamp_start_.has_value();
     std::uint64_t stamp = stamp_start_.value_or(0);
     archive.flag("has a stamp", stamped);

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+#include <linux/dma-mapping.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+#include <drm/neuron_accel.h>
+
+#include "neuron_debug.h"
+#include "neuron_gem.h"
+#include "neuron_hw.h"
+#include "neuron_recorder.h"
+#include "neuron_spec_names.h"
+
+/**
+ * DOC: Debug channel
+ *
+ * The driver tells the device which buffer and process a mapping belongs to, so that it can say
+ * whose memory the address of a fault is or was. A mapping is told after it can be used, and that
+ * it goes before it does: whatever fails later finds that the device knows.
+ *
+ * The device keeps what it is told across a reset. What cannot be told, since the device is cut
+ * off, it does not know.
+ */
+
+#define NEURON_DEBUG_LOG2 6
+#define NEURON_DEBUG_RECORDS BIT(NEURON_DEBUG_LOG2)
+
+static bool neuron_debug_is_full(struct neuron_device *ndev)
+{
+	struct neuron_debug *debug = &ndev->debug;
+
+	if (debug->tail - debug->head < NEURON_DEBUG_RECORDS)
+		return false;
+	debug->head = neuron_rd32(ndev, NRN_REG_REC_DEBUG_HEAD);
+	return debug->tail - debug->head >= NEURON_DEBUG_RECORDS;
+}
+
+/* reset_sem is held. */
+static void neuron_debug_tell(struct neuron_device *ndev, const struct nrn_debug_record *rec)
+{
+	struct neuron_debug *debug = &ndev->debug;
+
+	lockdep_assert_held(&ndev->reset_sem);
+
+	if (!debug->ring || neuron_hw_is_cut_off(ndev))
+		return;
+
+	mutex_lock(&debug->lock);
+	if (!neuron_debug_is_full(ndev)) {
+		debug->ring[debug->tail++ % NEURON_DEBUG_RECORDS] = *rec;
+		/* The device sees the record before it hears of it: writel() orders. */
+		neuron_wr32(ndev, NRN_REG_REC_DEBUG_TAIL, debug->tail);
+	}
+	mutex_unlock(&debug->lock);
+}
+
+static struct nrn_debug_record neuron_debug_record(u16 kind, u32 ctx)
+{
+	return (struct nrn_debug_record){
+		.kind = cpu_to_le16(kind),
+		.ctx = cpu_to_le16(ctx),
+		.pid = cpu_to_le32(task_tgid_nr(current)),
+	};
+}
+
+/* A driver has come: what the one before has told is over. */
+void neuron_debug_tell_clear(struct neuron_device *ndev)
+{
+	struct nrn_debug_record rec = neuron_debug_record(NRN_DEBUG_KIND_CLEAR, 0);
+
+	down_read(&ndev->reset_sem);
+	neuron_debug_tell(ndev, &rec);
+	up_read(&ndev->reset_sem);
+}
+
+/* The file has got its context; reset_sem is held. */
+void neuron_debug_tell_open(struct neuron_file *nfile)
+{
+	struct nrn_debug_record rec = neuron_debug_record(NRN_DEBUG_KIND_OPEN, nfile->ctx);
+
+	get_task_comm(rec.comm, current);
+	neuron_debug_tell(nfile->ndev, &rec);
+}
+
+static void neuron_debug_tell_mapping(struct neuron_file *nfile, u16 kind,
+				      const struct neuron_mapping *map)
+{
+	struct nrn_debug_record rec = neuron_debug_record(kind, nfile->ctx);
+	struct neuron_device *ndev = nfile->ndev;
+
+	lockdep_assert_held(&nfile->vm.lock);
+
+	rec.flags = cpu_to_le32((map->read_only ? 0 : NRN_DEBUG_FLAG_WRITE) |
+				(map->bo->placement == DRM_NEURON_PLACE_HBM ?
+					 NRN_DEBUG_FLAG_HBM : 0));
+	rec.buffer = cpu_to_le64(map->bo->serial);
+	rec.va = cpu_to_le64(map->node.start);
+	rec.bytes = cpu_to_le64(map->node.size);
+	rec.offset = cpu_to_le64(map->bo_offset);
+	down_read(&ndev->reset_sem);
+	neuron_debug_tell(ndev, &rec);
+	up_read(&ndev->reset_sem);
+}
+
+void neuron_debug_tell_bind(struct neuron_file *nfile, const struct neuron_mapping *map)
+{
+	neuron_debug_tell_mapping(nfile, NRN_DEBUG_KIND_BIND, map);
+}
+
+void neuron_debug_tell_unbind(struct neuron_file *nfile, const struct neuron_mapping *map)
+{
+	neuron_debug_tell_mapping(nfile, NRN_DEBUG_KIND_UNBIND, map);
+}
+
+/* &drm_gem_object_funcs.close: the file has given up the buffer. */
+void neuron_debug_tell_free(struct drm_gem_object *obj, struct drm_file *file)
+{
+	struct neuron_device *ndev = to_neuron_device(obj->dev);
+	struct neuron_file *nfile = file->driver_priv;
+	struct nrn_debug_record rec;
+	int idx;
+
+	if (!nfile || !drm_dev_enter(&ndev->drm, &idx))
+		return;
+	rec = neuron_debug_record(NRN_DEBUG_KIND_FREE, nfile->ctx);
+	rec.buffer = cpu_to_le64(to_neuron_bo(obj)->serial);
+	down_read(&ndev->reset_sem);
+	neuron_debug_tell(ndev, &rec);
+	up_read(&ndev->reset_sem);
+	drm_dev_exit(idx);
+}
+
+/**
+ * neuron_debug_last_fault() - whose memory the last fault of a context met
+ * @ndev: Device; reset_sem is held, and the device is not cut off.
+ * @ctx: Context.
+ * @blame: Gets what the device says.
+ *
+ * Return: 0 or a negative errno; -EOPNOTSUPP: the device has no recorder.
+ */
+int neuron_debug_last_fault(struct neuron_device *ndev, u32 ctx, struct nrn_blame_record *blame)
+{
+	struct neuron_recorder *rec = &ndev->recorder;
+	int ret;
+
+	lockdep_assert_held(&ndev->reset_sem);
+
+	if (!rec->capacity)
+		return -EOPNOTSUPP;
+
+	mutex_lock(&rec->lock);
+	ret = neuron_hw_rec_command(ndev, NRN_REC_OP_LAST_FAULT, rec->dma, 0, ctx);
+	if (!ret)
+		memcpy(blame, rec->buffer, sizeof(*blame));
+	mutex_unlock(&rec->lock);
+	return ret;
+}
+
+static void neuron_debugfs_print_blame_of(struct drm_printer *p, u32 ctx,
+					  const struct nrn_blame_record *blame)
+{
+	drm_printf(p, "ctx=%u va=%#llx %s buffer=%llu start=%#llx bytes=%#llx distance=%llu", ctx,
+		   le64_to_cpu(blame->va), nrn_blame_relation_name(le16_to_cpu(blame->relation)),
+		   le64_to_cpu(blame->buffer), le64_to_cpu(blame->start),
+		   le64_to_cpu(blame->bytes), le64_to_cpu(blame->distance));
+	drm_printf(p, " pid=%u earlier_ns=%lld\n", le32_to_cpu(blame->pid),
+		   le64_to_cpu(blame->now_ns) - le64_to_cpu(blame->time_ns));
+}
+
+/* One line per open file whose context has faulted at an address. */
+void neuron_debugfs_print_blame(struct drm_printer *p, struct neuron_device *ndev)
+{
+	struct nrn_blame_record blame;
+	struct neuron_file *nfile;
+
+	mutex_lock(&ndev->files_lock);
+	list_for_each_entry(nfile, &ndev->files, link) {
+		down_read(&ndev->reset_sem);
+		if (!nfile->closing && !neuron_hw_is_cut_off(ndev) &&
+		    !neuron_debug_last_fault(ndev, nfile->ctx, &blame) && blame.va)
+			neuron_debugfs_print_blame_of(p, nfile->ctx, &blame);
+		up_read(&ndev->reset_sem);
+	}
+	mutex_unlock(&ndev->files_lock);
+}
+
+/* After every reset; reset_sem is held for writing, or the device is not in use yet. */
+void neuron_debug_start(struct neuron_device *ndev)
+{
+	struct neuron_debug *debug = &ndev->debug;
+
+	if (!debug->ring)
+		return;
+	debug->head = 0;
+	debug->tail = 0;
+	neuron_wr32(ndev, NRN_REG_REC_DEBUG_LOG2, NEURON_DEBUG_LOG2);
+	neuron_wr64(ndev, NRN_REG_REC_DEBUG_RING, debug->dma);
+}
+
+/* After neuron_recorder_init(): the channel comes with the recorder. */
+int neuron_debug_init(struct neuron_device *ndev)
+{
+	struct neuron_debug *debug = &ndev->debug;
+	int ret;
+
+	ret = drmm_mutex_init(&ndev->drm, &debug->lock);
+	if (ret || !ndev->recorder.capacity)
+		return ret;
+
+	debug->ring = dmam_alloc_coherent(neuron_dma_dev(ndev),
+					  NEURON_DEBUG_RECORDS * sizeof(*debug->ring),
+					  &debug->dma, GFP_KERNEL);
+	return debug->ring ? 0 : -ENOMEM;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+#ifndef __NEURON_DEBUG_H__
+#define __NEURON_DEBUG_H__
+
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+#include "neuron_spec.h"
+
+struct drm_gem_object;
+struct drm_file;
+struct drm_printer;
+struct neuron_bo;
+struct neuron_device;
+struct neuron_file;
+struct neuron_mapping;
+
+/*
+ * struct neuron_debug: the debug channel
+ */
+struct neuron_debug {
+	/* @lock: Who tells; inside reset_sem. */
+	struct mutex lock;
+	/* @ring: Records; NULL: the device does not listen. */
+	struct nrn_debug_record *ring;
+	dma_addr_t dma;
+	u32 head;
+	u32 tail;
+};
+
+int neuron_debug_init(struct neuron_device *ndev);
+void neuron_debug_start(struct neuron_device *ndev);
+void neuron_debug_tell_clear(struct neuron_device *ndev);
+void neuron_debug_tell_open(struct neuron_file *nfile);
+void neuron_debug_tell_bind(struct neuron_file *nfile, const struct neuron_mapping *map);
+void neuron_debug_tell_unbind(struct neuron_file *nfile, const struct neuron_mapping *map);
+void neuron_debug_tell_free(struct drm_gem_object *obj, struct drm_file *file);
+int neuron_debug_last_fault(struct neuron_device *ndev, u32 ctx, struct nrn_blame_record *blame);
+void neuron_debugfs_print_blame(struct drm_printer *p, struct neuron_device *ndev);
+
+#endif /* __NEURON_DEBUG_H__ */

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+#include "book.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <iterator>
+
+namespace neuron::chip {
+
+using spec::BlameRelation;
+using spec::DebugKind;
+
+namespace {
+
+constexpr std::uint64_t VA_END = 1ULL << spec::MMU_VA_BITS;
+
+/// What fits of a text, with a zero at its end.
+template<class To, class From>
+To cut(const From &from) {
+    To to{};
+    std::copy_n(from.begin(), std::min(to.size() - 1, from.size()), to.begin());
+    return to;
+}
+
+template<class Text>
+std::string_view text_of(const Text &text) {
+    const auto end = std::ranges::find(text, '\0');
+    return {text.data(), static_cast<std::size_t>(end - text.begin())};
+}
+
+bool range_makes_sense(const spec::DebugRecord &record) {
+    return record.bytes != 0 && record.va < VA_END && record.bytes <= VA_END - record.va;
+}
+
+} // namespace
+
+// ---- what is told ---------------------------------------------------------------------------------------------------
+
+void Book::open(Page &page, const spec::DebugRecord &record) {
+    page = {};
+    page.pid = record.pid;
+    page.comm = cut<Comm>(record.comm);
+}
+
+void Book::remember(Page &page, Range range) {
+    if (page.past.size() == MAX_PAST)
+        page.past.pop_front();
+    page.past.push_back(range);
+}
+
+bool Book::bind(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns) {
+    const auto next = page.live.lower_bound(record.va);
+    if (next != page.live.end() && next->first - record.va < record.bytes)
+        return false;
+    if (next != page.live.begin() && std::prev(next)->second.has(record.va))
+        return false;
+    if (page.live.size() == MAX_LIVE)
+        page.live.erase(std::ranges::min_element(page.live, {}, [](const auto &at) { return at.second.time_ns; }));
+    page.live.emplace(record.va, Range{.start = record.va,
+                                       .bytes = record.bytes,
+                                       .buffer = record.buffer,
+                                       .time_ns = now_ns,
+                                       .pid = record.pid,
+                                       .freed = false,
+                                       .label = cut<Label>(record.label)});
+    return true;
+}
+
+bool Book::unbind(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns) {
+    const auto at = page.live.find(record.va);
+    if (at == page.live.end() || at->second.bytes != record.bytes)
+        return false;
+    Range range = at->second;
+    page.live.erase(at);
+    range.time_ns = now_ns;
+    range.pid = record.pid;
+    remember(page, range);
+    return true;
+}
+
+void Book::free(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns) {
+    for (Range &range : page.past)
+        if (range.buffer == record.buffer && !range.freed) {
+            range.freed = true;
+            range.time_ns = now_ns;
+            range.pid = record.pid;
+        }
+}
+
+void Book::label(Page &page, const spec::DebugRecord &record) {
+    const Label label = cut<Label>(record.label);
+    for (auto &[start, range] : page.live)
+        if (range.buffer == record.buffer)
+            range.label = label;
+    for (Range &range : page.past)
+        if (range.buffer == record.buffer)
+            range.label = label;
+}
+
+bool Book::tell(const spec::DebugRecord &record, std::uint64_t now_ns) {
+    const std::lock_guard lock(mutex_);
+    if (record.kind == DebugKind::CLEAR) {
+        clear_locked();
+        return true;
+    }
+    if (record.ctx >= spec::MAX_CONTEXTS)
+        return false;
+    Page &page = pages_[record.ctx];
+    switch (record.kind) {
+    case DebugKind::CLEAR: return true;
+    case DebugKind::OPEN: open(page, record); return true;
+    case DebugKind::BIND: return range_makes_sense(record) && bind(page, record, now_ns);
+    case DebugKind::UNBIND: return range_makes_sense(record) && unbind(page, record, now_ns);
+    case DebugKind::FREE: free(page, record, now_ns); return true;
+    case DebugKind::LABEL: label(page, record); return true;
+    }
+    return false;
+}
+
+// ---- what is asked --------------------------------------------------------------------------------------------------
+
+namespace {
+
+template<class Range>
+spec::BlameRecord about(const Range &range, BlameRelation relation, std::uint64_t distance) {
+    return {.relation = relation,
+            .pid = range.pid,
+            .buffer = range.buffer,
+            .start = range.start,
+            .bytes = range.bytes,
+            .distance = distance,
+            .time_ns = range.time_ns,
+            .label = range.label};
+}
+
+} // namespace
+
+// What is bound there; else what was there last; else the nearest that is bound.
+spec::BlameRecord Book::blame_page(const Page &page, std::uint64_t va) {
+    const auto above = page.live.upper_bound(va);
+    const Range *const below = above != page.live.begin() ? &std::prev(above)->second : nullptr;
+    if (below != nullptr && below->has(va))
+        return about(*below, BlameRelation::INSIDE, va - below->start);
+    const auto was = std::find_if(page.past.rbegin(), page.past.rend(), [&](const Range &r) { return r.has(va); });
+    if (was != page.past.rend())
+        return about(*was, was->freed ? BlameRelation::FREED : BlameRelation::UNBOUND, va - was->start);
+    const std::uint64_t after = below != nullptr ? va - (below->start + below->bytes) : ~0ULL;
+    const std::uint64_t before = above != page.live.end() ? above->first - va : ~0ULL;
+    if (below != nullptr && after <= before)
+        return about(*below, BlameRelation::AFTER, after);
+    if (above != page.live.end())
+        return about(above->second, BlameRelation::BEFORE, before);
+    return {};
+}
+
+spec::BlameRecord Book::blame(std::uint32_t ctx, std::uint64_t va, std::uint64_t now_ns) const {
+    const std::lock_guard lock(mutex_);
+    spec::BlameRecord found = blame_page(pages_[ctx], va);
+    found.ctx = static_cast<std::uint16_t>(ctx);
+    found.va = va;
+    found.now_ns = now_ns;
+    found.comm = pages_[ctx].comm;
+    return found;
+}
+
+spec::BlameRecord Book::blame_fault(std::uint32_t ctx, std::uint64_t va, std::uint64_t now_ns) {
+    const spec::BlameRecord found = blame(ctx, va, now_ns);
+    const std::lock_guard lock(mutex_);
+    pages_[ctx].last_fault = found;
+    return found;
+}
+
+spec::BlameRecord Book::last_fault(std::uint32_t ctx) const {
+    const std::lock_guard lock(mutex_);
+    spec::BlameRecord found = pages_[ctx].last_fault;
+    found.ctx = static_cast<std::uint16_t>(ctx);
+    return found;
+}
+
+std::string describe(const spec::BlameRecord &blame) {
+    const std::string_view label = text_of(blame.label);
+    const std::string name =
+        label.empty() ? fmt::format("buffer #{}", blame.buffer) : fmt::format("buffer '{}' (#{})", label, blame.buffer);
+    const std::string where = fmt::format("{} at [{:#x}, {:#x})", name, blame.start, blame.start + blame.bytes);
+    // The clock starts anew with a reset, what is bound stays.
+    const std::string when = blame.time_ns > blame.now_ns
+                                 ? fmt::format("before the last reset by pid {}", blame.pid)
+                                 : fmt::format("{:.3f} ms earlier by pid {}",
+                                               static_cast<double>(blame.now_ns - blame.time_ns) / 1e6, blame.pid);
+    switch (blame.relation) {
+    case BlameRelation::NOTHING: return "no buffer is known there";
+    case BlameRelation::INSIDE: return fmt::format("byte {} of {}, bound {}", blame.distance, where, when);
+    case BlameRelation::AFTER: return fmt::format("{} bytes past the end of {}, bound {}", blame.distance, where, when);
+    case BlameRelation::BEFORE: return fmt::format("{} bytes before {}, bound {}", blame.distance, where, when);
+    case BlameRelation::UNBOUND: return fmt::format("byte {} of {}, unbound {}", blame.distance, where, when);
+    case BlameRelation::FREED: return fmt::format("byte {} of {}, freed {}", blame.distance, where, when);
+    }
+    return "no buffer is known there";
+}
+
+// ---- state ----------------------------------------------------------------------------------------------------------
+
+void Book::clear_locked() {
+    for (Page &page : pages_)
+        page = {};
+}
+
+void Book::clear() {
+    const std::lock_guard lock(mutex_);
+    clear_locked();
+}
+
+void Book::Range::serialize(Archive &archive) {
+    archive.number("start", start, 0, VA_END - 1);
+    archive.number("bytes", bytes, 1, VA_END - start);
+    archive.number("buffer", buffer);
+    archive.number("time", time_ns);
+    archive.number("pid", pid);
+    archive.flag("freed", freed);
+    archive.bytes(std::as_writable_bytes(std::span(label)));
+    archive.require(label.back() == '\0', "label", "has no end");
+}
+
+void Book::serialize_page(Archive &archive, Page &page) {
+    archive.number("pid", page.pid);
+    archive.bytes(std::as_writable_bytes(std::span(page.comm)));
+    archive.require(page.comm.back() == '\0', "comm", "has no end");
+    auto raw = spec::packed(page.last_fault);
+    archive.bytes(raw);
+    auto live = static_cast<std::uint32_t>(page.live.size());
+    auto past = static_cast<std::uint32_t>(page.past.size());
+    archive.number("bound ranges", live, 0, MAX_LIVE);
+    archive.number("past ranges", past, 0, MAX_PAST);
+    if (!archive.loading()) {
+        for (auto &[start, range] : page.live)
+            range.serialize(archive);
+        for (Range &range : page.past)
+            range.serialize(archive);
+        return;
+    }
+    page.last_fault = spec::unpack<spec::BlameRecord>(raw);
+    page.last_fault.label.back() = page.last_fault.comm.back() = '\0';
+    std::uint64_t end = 0;
+    for (; live != 0; --live) {
+        Range range;
+        range.serialize(archive);
+        archive.require(range.start >= end, "start", "is not behind the range before");
+        end = range.start + range.bytes;
+        page.live.emplace(range.start, range);
+    }
+    for (; past != 0; --past) {
+        Range range;
+        range.serialize(archive);
+        page.past.push_back(range);
+    }
+}
+
+void Book::serialize(Archive &archive) {
+    const std::lock_guard lock(mutex_);
+    if (archive.loading())
+        clear_locked();
+    archive.sections(
+        "book", spec::MAX_CONTEXTS, [&](std::uint32_t i) { return !pages_[i].empty(); },
+        [&](std::uint32_t i) { serialize_page(archive, pages_[i]); });
+}
+
+} // namespace neuron::chip

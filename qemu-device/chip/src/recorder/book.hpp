@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// Whose memory an address is: what a driver has told through the debug channel.
+#pragma once
+
+#include "../state/archive.hpp"
+
+#include <neuron/spec.hpp>
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace neuron::chip {
+
+/// What is bound in each context, and what was lately. It knows of each context apart: what it says of one comes from
+/// records of that one alone. Bounded, whatever it is told. Any thread.
+class Book {
+public:
+    /// Ranges that are bound, and such that are not any more, of a context. What is more is forgotten, the oldest first.
+    static constexpr std::size_t MAX_LIVE = 4096;
+    static constexpr std::size_t MAX_PAST = 1024;
+
+    /// Takes up a record. False: it makes no sense; nothing has changed.
+    bool tell(const spec::DebugRecord &record, std::uint64_t now_ns);
+    /// Whose memory `va` of context `ctx` is or was, at `now_ns`.
+    spec::BlameRecord blame(std::uint32_t ctx, std::uint64_t va, std::uint64_t now_ns) const;
+    /// The same, kept as that of the last fault of the context.
+    spec::BlameRecord blame_fault(std::uint32_t ctx, std::uint64_t va, std::uint64_t now_ns);
+    spec::BlameRecord last_fault(std::uint32_t ctx) const;
+
+    void clear();
+    void serialize(Archive &archive);
+
+    using Label = decltype(spec::BlameRecord::label);
+    using Comm = decltype(spec::BlameRecord::comm);
+
+private:
+    /// A range of a context that shows a buffer, or has shown it.
+    struct Range {
+        std::uint64_t start = 0;
+        std::uint64_t bytes = 0;
+        std::uint64_t buffer = 0;
+        std::uint64_t time_ns = 0; ///< when it was bound, unbound, or its buffer freed
+        std::uint32_t pid = 0;     ///< who did that
+        bool freed = false;
+        Label label{};
+
+        bool has(std::uint64_t va) const { return va >= start && va - start < bytes; }
+        void serialize(Archive &archive);
+    };
+    struct Page {
+        std::uint32_t pid = 0;
+        Comm comm{};
+        std::map<std::uint64_t, Range> live; ///< by start; they do not overlap
+        std::deque<Range> past;              ///< oldest first
+        spec::BlameRecord last_fault{};
+
+        bool empty() const { return pid == 0 && live.empty() && past.empty(); }
+    };
+
+    static void open(Page &page, const spec::DebugRecord &record);
+    static bool bind(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns);
+    static bool unbind(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns);
+    static void free(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns);
+    static void label(Page &page, const spec::DebugRecord &record);
+    static void remember(Page &page, Range range);
+    static spec::BlameRecord blame_page(const Page &page, std::uint64_t va);
+    void clear_locked();
+    static void serialize_page(Archive &archive, Page &page);
+
+    mutable std::mutex mutex_; ///< guards all below; innermost
+    std::array<Page, spec::MAX_CONTEXTS> pages_;
+};
+
+/// Whether the address of such a fault is one of the context.
+inline bool blamable(spec::Fault code, std::uint64_t va) {
+    return va != 0 && code != spec::Fault::HAZARD_ORDER && code != spec::Fault::HAZARD_UNWRITTEN;
+}
+
+/// Facts for people: "4096 bytes past the end of buffer 'weights' (#7) at [0x…, 0x…), bound 1.200 ms earlier by pid 412".
+std::string describe(const spec::BlameRecord &blame);
+
+} // namespace neuron::chip

@@ -1,0 +1,302 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""neuronctl explain and addr on a device that really is in a state, and on the coredump of the same."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
+
+from neuronctl import bad, ctl, good
+from tap import BUILD, Skip, case, contains, equal, main
+
+STUCK = BUILD / "user/tests/guest/explain/stuck"
+DUMPS = Path("/sys/class/devcoredump")
+# See cli/device_test.py.
+NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
+CIRCLE = """
+    .engine act
+    nop
+    nop wait s5>=1 then s6+=1
+    end
+    .engine dve
+    nop wait s6>=1 then s5+=1
+    end
+"""
+
+
+def address() -> str:
+    path, = Path("/sys/bus/pci/drivers/neuron_accel").glob("*:*:*.*")
+    return path.name
+
+
+@contextlib.contextmanager
+def stuck(state: str):
+    """The device is in the state; gives what the program said of it, and its number."""
+    process = subprocess.Popen([STUCK, state], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        line = process.stdout.readline()
+        assert line, f"{state}: exit status {process.wait()}"
+        yield json.loads(line) | {"pid": process.pid}
+    finally:
+        process.stdin.close()
+        process.wait(timeout=60)
+
+
+def explained(folder: Path, want, *words: object) -> dict:
+    """The answer, once it is what is wanted: a state comes about while one looks."""
+    end = time.monotonic() + 30
+    while True:
+        answer = good(folder, "--json", "explain", *words).json
+        if want(answer) or time.monotonic() > end:
+            return answer
+
+
+def rules(answer: dict) -> list[str]:
+    return [finding["rule"] for finding in answer["findings"]]
+
+
+def finding(answer: dict, rule: str) -> dict:
+    for each in answer["findings"]:
+        if each["rule"] == rule:
+            return each
+    raise AssertionError(f"no {rule} in {answer}")
+
+
+def has(rule: str):
+    return lambda answer: rule in rules(answer)
+
+
+@contextlib.contextmanager
+def dumped_faults():
+    """Faults leave coredumps, and there is none yet."""
+    knob = Path(f"/sys/bus/pci/devices/{address()}/coredump_on_fault")
+    forget_dumps()
+    knob.write_text("1")
+    try:
+        yield
+    finally:
+        knob.write_text("0")
+        forget_dumps()
+
+
+def forget_dumps() -> None:
+    # A dump that was written to goes by itself, a moment later.
+    while old := list(DUMPS.glob("devcd*/data")):
+        for data in old:
+            with contextlib.suppress(OSError):
+                data.write_text("1")
+
+
+def await_dump() -> None:
+    while not list(DUMPS.glob("devcd*/data")):
+        time.sleep(0.02)
+
+
+@case("a device that nobody uses, and a queue with nothing to do")
+def idle(folder):
+    answer = explained(folder, has("sleeping"))
+    equal((answer["health"], rules(answer)), ("idle", ["sleeping", "no_queues"] if len(answer["findings"]) > 1 else ["sleeping"]))
+    with stuck("idle"):
+        answer = good(folder, "--json", "explain").json
+        equal((answer["source"], answer["device"], answer["device_state"]), ("live", address(), "ready"))
+        equal((answer["health"], rules(answer)), ("idle", ["idle"]))
+        contains(answer["sentence"], "has nothing to do: its 1 jobs are done")
+        contains(good(folder, "explain").out, "idle: queue ")
+
+
+@case("a launch in an endless loop, with its program and without")
+def loop(folder):
+    (folder / "spin.s").write_text(".engine sp\nloop: jump loop\n")
+    with stuck("loop"):
+        answer = explained(folder, has("loops"))
+        equal((answer["health"], rules(answer)), ("busy", ["loops"]))
+        contains(answer["sentence"], "a launch on core 0; the SP of core 0 goes round a loop at instruction 0: ")
+        answer = good(folder, "--json", "explain", "--kernel", "spin.s").json
+        equal((answer["health"], rules(answer)), ("stuck", ["endless_loop"]))
+        contains(answer["sentence"], "the SP of core 0 is in a loop without an end at instruction 0 (loop, line 2 of spin: jump loop)")
+        contains(good(folder, "explain", "--kernel", "spin.s").out, "stuck: queue ")
+        equal(good(folder, "--json", "explain", "--watch", "0").json["findings"][0]["rule"], "runs")
+
+
+@case("a queue that waits for cores is followed to who has them")
+def cores(folder):
+    with stuck("cores"):
+        answer = explained(folder, lambda answer: {"waits_for_cores", "loops"} <= set(rules(answer)))
+        waiter, holder = finding(answer, "waits_for_cores"), finding(answer, "loops")
+        contains(waiter["sentence"], f"waits for cores that queue {holder['queue']} has; queue {holder['queue']} is at packet 0")
+        equal([link["what"] for link in waiter["chain"]], [f"queue {waiter['queue']}", f"queue {holder['queue']}", "core 0 SP"])
+        contains(waiter["sentence"], "the SP of core 0 goes round a loop at instruction 0")
+        only = good(folder, "--json", "explain", "--queue", waiter["queue"]).json
+        equal(rules(only), ["waits_for_cores"])
+
+
+@case("a deadlock is told with its circle, and its coredump says the same")
+def deadlock(folder):
+    (folder / "circle.s").write_text(CIRCLE)
+    with dumped_faults(), stuck("deadlock"):
+        await_dump()
+        for words in ((), ("--dump",)):
+            answer = good(folder, "--json", "explain", "--kernel", "circle.s", *words).json
+            equal((answer["health"], rules(answer)), ("failed", ["deadlock"]))
+            contains(answer["sentence"], "job 1, packet 0: core 0 ACT instruction 1: DEADLOCK")
+            contains(answer["sentence"], "the ACT of core 0 waited at instruction 1 (line 4 of circle: nop wait s5>=1 then s6+=1) for semaphore 5 >= 1, it was 0")
+            contains(answer["sentence"], "a circle: the ")
+        live, dump = (good(folder, "--json", "explain", *words).json["findings"][0] for words in ((), ("--dump",)))
+        equal(dump, live)
+
+
+@case("a fault is told with its buffer, the sibling with it; its coredump says the same")
+def fault(folder):
+    with dumped_faults(), stuck("fault") as said:
+        await_dump()
+        answers = [good(folder, "--json", "explain", *words).json for words in ((), ("--dump",))]
+        for answer in answers:
+            equal((answer["health"], sorted(rules(answer))), ("failed", ["canceled", "fault"]))
+            sentence = finding(answer, "fault")["sentence"]
+            contains(sentence, f"PAGE_NOT_MAPPED: No valid page table entry covers the address, writing address {said['va']:#x} (64 bytes behind the end of buffer ")
+            contains(sentence, f"of stuck ({said['pid']})")
+            contains(finding(answer, "canceled")["sentence"], "of the same context had a fault; queue")
+        equal(finding(answers[0], "fault")["sentence"], finding(answers[1], "fault")["sentence"])
+        # The same address, asked for by itself.
+        for words in ((), ("--dump",)):
+            place = good(folder, "--json", "addr", hex(said["va"]), "--space", "context", *words).json
+            equal((place["found"], place["answers"][0]["below"]["distance"], place["answers"][0]["below"]["pid"]), (False, 64, said["pid"]))
+
+
+@case("a queue that the watchdog has stopped, and the coredump of before")
+def timeout(folder):
+    forget_dumps()
+    with stuck("timeout"):
+        answer = good(folder, "--json", "explain").json
+        equal((answer["health"], rules(answer)), ("failed", ["timed_out"]))
+        contains(answer["sentence"], "was stopped by the watchdog in job 1: it took too long for a time-out of 20 ms; the SP of core 0 was halted at instruction 0 after ")
+        await_dump()
+        dump = good(folder, "--json", "explain", "--dump").json
+        equal((dump["health"], dump["reason"]), ("stuck", "a job has timed out"))
+        contains(dump["sentence"], "has timed out; queue ")
+        contains(dump["sentence"], "a launch on core 0; the SP of core 0 is at instruction 0")
+    forget_dumps()
+
+
+@case("a submission that waits for room in a ring")
+def room(folder):
+    with stuck("room") as said:
+        answer = explained(folder, has("ring_full"))
+        full = finding(answer, "ring_full")
+        equal((full["health"], full["chain"][0]["what"]), ("waiting", f"stuck ({said['pid']})"))
+        contains(full["sentence"], "for room for 3 packets: the ring of queue ")
+        contains(full["sentence"], ", of 16 packets, is full; queue ")
+        contains(full["sentence"], "the SP of core 0 goes ")
+
+
+@case("a submission that waits for the fence of another queue")
+def fence(folder):
+    with stuck("fence"):
+        answer = explained(folder, has("waits_for_fence"))
+        waits = finding(answer, "waits_for_fence")
+        contains(waits["sentence"], ", before its job enters queue ")
+        contains(waits["sentence"], f", for job 1 of queue {next(f['queue'] for f in answer['findings'] if f['rule'] in ('loops', 'computes'))}; queue ")
+        contains(waits["sentence"], "the SP of core 0 goes ")
+
+
+@case("a device without a driver")
+def unbound(folder):
+    name = address()
+    driver = Path("/sys/bus/pci/drivers/neuron_accel")
+    (driver / "unbind").write_text(name)
+    try:
+        answer = good(folder, "--json", "explain").json
+        equal((answer["health"], rules(answer), answer["device"]), ("failed", ["unbound"], name))
+        contains(good(folder, "explain").out, "failed: no driver is bound to the device\n")
+        bad(folder, 1, "the driver shows no such file", "addr", "0x200000")
+    finally:
+        (driver / "bind").write_text(name)
+
+
+@case("bus mastering that is off is named")
+def no_bus_master(folder):
+    with stuck("idle"), open(f"/sys/bus/pci/devices/{address()}/config", "r+b", buffering=0) as file:
+        file.seek(4)
+        old = file.read(2)
+        try:
+            file.seek(4)
+            file.write(bytes([old[0] & ~4, old[1]]))
+            answer = good(folder, "--json", "explain").json
+        finally:
+            file.seek(4)
+            file.write(old)
+    equal((answer["health"], answer["findings"][0]["rule"]), ("failed", "no_bus_master"))
+
+
+@case("a doorbell that is lost is named")
+def doorbell(folder):
+    knob = Path(f"/sys/kernel/debug/accel/{address()}/fail_doorbell")
+    if not knob.exists():
+        raise Skip("this kernel has no fault injection")
+    (knob / "probability").write_text("100")
+    (knob / "times").write_text("1")
+    with stuck("loop"):
+        answer = explained(folder, has("doorbell_behind"))
+        behind = finding(answer, "doorbell_behind")
+        equal(behind["health"], "stuck")
+        contains(behind["sentence"], "has 1 packets in its ring, but the device was told of 0 only: ")
+    (knob / "probability").write_text("0")
+
+
+@case("addresses of every kind lead to the buffer, and from one to the others")
+def addresses(folder):
+    with stuck("buffers") as said:
+        context, = good(folder, "--json", "vm", "list").json["contexts"]
+        number = context["context"]
+        inside = good(folder, "--json", "addr", hex(said["hbm"] + 4097)).json
+        answer, = inside["answers"]
+        equal((answer["space"], answer["offset"], answer["in"]["size"], answer["in"]["pid"]), (f"context {number}", 4097, 12288, said["pid"]))
+        walk = good(folder, "--json", "vm", "walk", number, hex(said["hbm"] + 4097)).json["result"].split()
+        hbm = good(folder, "--json", "addr", walk[1], "--space", "hbm").json["answers"][0]
+        equal((hbm["in"]["buffer"], hbm["offset"], hbm["mappings"]), (answer["in"]["buffer"], 4097, [{"context": number, "va": said["hbm"] + 4097, "read_only": False}]))
+        # Memory of the system: by the bus, and where it is.
+        walk = good(folder, "--json", "vm", "walk", number, hex(said["host"] + 4096 + 5)).json["result"].split()
+        bus = good(folder, "--json", "addr", walk[1], "--space", "bus").json["answers"][0]
+        equal((bus["offset"], bus["mappings"][0]["read_only"]), (4096 + 5, True))
+        line, = (line for line in Path(f"/sys/kernel/debug/accel/{address()}/dma").read_text().splitlines()
+                 if f"buffer={bus['in']['buffer']} " in line and int(line.split()[0], 16) <= int(walk[1], 16) < int(line.split()[0], 16) + int(line.split()[1], 16))
+        physical = int(line.split("phys=")[1].split()[0], 16) + int(walk[1], 16) - int(line.split()[0], 16)
+        equal(good(folder, "--json", "addr", hex(physical), "--space", "physical").json["answers"][0]["in"]["buffer"], bus["in"]["buffer"])
+        # The ring of the queue, registers and doorbells.
+        ring = next(entry["value"] for entry in good(folder, "--json", "queue", "show", "0").json["queue"]["registers"] if entry["name"] == "RING_BASE")
+        contains(good(folder, "addr", hex(ring + 64), "--space", "bus").out, "byte 64 of ring of queue 0")
+        bars = [int(line.split()[0], 16) for line in Path(f"/sys/bus/pci/devices/{address()}/resource").read_text().splitlines()]
+        contains(good(folder, "addr", hex(bars[0] + 0x2001C)).out, "QUEUE[0].STATUS")
+        contains(good(folder, "addr", hex(bars[2] + 4096 * 3 + 16)).out, "doorbell 2 of context 3")
+        contains(good(folder, "addr", hex(bars[4])).out, "HBM 0x0: ")
+        # Nobody's.
+        end = max(said["hbm"] + 12288, said["host"] + 8192)
+        nobody = good(folder, "--json", "addr", hex(end + 8), "--context", number).json
+        equal((nobody["found"], nobody["answers"][0]["below"]["distance"]), (False, 8))
+        bad(folder, 1, "has no context 63", "addr", "0x200000", "--context", "63")
+        bad(folder, 2, "--context and --space hbm exclude each other", "addr", "0x200000", "--context", number, "--space", "hbm")
+        log = f"DMAR: [DMA Write NO_PASID] Request device [{address()[5:]}] fault addr {ring + 64:#x} [fault reason 0x05] PTE Write access is not set\n"
+        (folder / "log").write_text(log)
+        contains(good(folder, "decode", "log", "log").out, "now: byte 64 of ring of queue 0")
+
+
+@case("only root is told, and what is asked for must be there")
+def refusals(folder):
+    folder.chmod(0o755)
+    for words in (("explain",), ("addr", "0x200000")):
+        result = ctl(folder, *words, before=NOBODY)
+        equal(result.code, 1)
+        contains(result.err, "only root can look inside")
+    forget_dumps()
+    bad(folder, 1, "there is no coredump of the device", "explain", "--dump")
+    bad(folder, 1, "accel7: no such device", "explain", "--device", "accel7")
+    bad(folder, 1, "has no queue 99", "explain", "--queue", "99")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

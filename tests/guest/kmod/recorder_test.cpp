@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+// The flight recorder and the debug channel through the driver: records in debugfs and in a coredump, and whose memory the
+// address of a fault is.
+
+#include "inspect.hpp"
+#include "machine.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <regex>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+using namespace kmod;
+namespace spec = neuron::spec;
+using spec::RecordKind;
+
+namespace {
+
+using Raw = std::array<std::byte, spec::RecordReset::BYTES>;
+
+std::vector<Raw> recorder() {
+    const int fd = ::open(debugfs("recorder").c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        fail_msg("recorder: %s", strerror(errno));
+    std::vector<Raw> all;
+    std::array<Raw, 50> some;
+    ssize_t bytes = 0;
+    while ((bytes = ::read(fd, some.data(), sizeof(some))) > 0) {
+        assert_int_equal(bytes % sizeof(Raw), 0);
+        all.insert(all.end(), some.begin(), some.begin() + bytes / static_cast<ssize_t>(sizeof(Raw)));
+    }
+    assert_int_equal(bytes, 0);
+    ::close(fd);
+    return all;
+}
+
+spec::RecordHead head_of(const Raw &raw) {
+    return spec::unpack<spec::RecordHead>(std::span(raw).first<spec::RecordHead::BYTES>());
+}
+
+std::uint32_t ctx_of(const File &file) {
+    return static_cast<std::uint32_t>(records_with("clients", "client", client_of(file)).at(0).number("ctx"));
+}
+
+/// The newest records of this kind and context, oldest first.
+template<class R>
+std::vector<R> newest(RecordKind kind, std::uint32_t ctx, std::size_t count) {
+    std::vector<R> found;
+    for (const Raw &raw : recorder())
+        if (head_of(raw).kind == kind && head_of(raw).ctx == ctx)
+            found.push_back(spec::unpack<R>(raw));
+    if (found.size() < count)
+        fail_msg("%zu records of the kind instead of %zu", found.size(), count);
+    found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(count));
+    return found;
+}
+
+void records_are_those_of_the_job(void **) {
+    const File file;
+    const auto id = file.queue().queue_id;
+    const auto va = file.bind(file.hbm(8192));
+    assert_int_equal(file.run(id, job_of(nop(), fill(va, 300, 1))), 0);
+    const auto all = recorder();
+    assert_true(all.size() > 3);
+    for (std::size_t i = 1; i < all.size(); ++i)
+        assert_true(head_of(all[i]).index > head_of(all[i - 1]).index);
+    const auto packets = newest<spec::RecordPacket>(RecordKind::PACKET, ctx_of(file), 2);
+    const auto &filled = packets[0].head.code == raw(spec::PacketOp::FILL) ? packets[0] : packets[1];
+    assert_int_equal(filled.head.code, raw(spec::PacketOp::FILL));
+    assert_int_equal(filled.dst, va);
+    assert_int_equal(filled.bytes, 300);
+    assert_true(filled.head.flags & spec::RecordFlag::DST_HBM);
+}
+
+void reads_are_whole_records(void **) {
+    const int fd = ::open(debugfs("recorder").c_str(), O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    std::array<std::byte, 200> some;
+    errno = 0;
+    assert_int_equal(::read(fd, some.data(), 63), -1);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(::read(fd, some.data(), 0), 0);
+    assert_int_equal(::read(fd, some.data(), 64), 64);
+    assert_int_equal(::read(fd, some.data(), some.size()), 192);
+    errno = 0;
+    assert_int_equal(::lseek(fd, 0, SEEK_SET), -1);
+    assert_int_equal(errno, ESPIPE);
+    errno = 0;
+    assert_int_equal(::write(fd, some.data(), 64), -1);
+    ::close(fd);
+}
+
+void mappings_are_told(void **) {
+    const File file;
+    const auto handle = file.hbm(8192);
+    const auto va = file.bind(handle, DRM_NEURON_BIND_READ_ONLY);
+    assert_int_equal(file.unbind(va, 8192), 0);
+    assert_int_equal(file.close_bo(handle), 0);
+    const auto told = newest<spec::RecordMapping>(RecordKind::MAPPING, ctx_of(file), 3);
+    assert_int_equal(told[0].head.code, raw(spec::DebugKind::BIND));
+    assert_int_equal(told[1].head.code, raw(spec::DebugKind::UNBIND));
+    assert_int_equal(told[2].head.code, raw(spec::DebugKind::FREE));
+    for (const auto &record : told) {
+        assert_int_equal(record.buffer, told[0].buffer);
+        assert_int_equal(record.pid, ::getpid());
+        assert_false(record.head.flags & spec::RecordFlag::WRITE);
+    }
+    assert_int_equal(told[1].va, va);
+    assert_int_equal(told[1].bytes, 8192);
+}
+
+void a_fault_names_the_buffer(void **) {
+    const File file;
+    const auto handle = file.hbm(8192);
+    const auto va = file.bind(handle);
+    const std::uint64_t ctx = ctx_of(file);
+    assert_true(records_with("blame", "ctx", ctx).empty());
+
+    assert_int_equal(file.run(file.queue().queue_id, job_of(fill(va, 8192 + 8, 1))), -EIO);
+    auto blame = records_with("blame", "ctx", ctx).at(0);
+    assert_string_equal(blame.words.at(0).c_str(), "AFTER");
+    assert_int_equal(blame.number("distance"), 0);
+    assert_int_equal(blame.number("pid"), ::getpid());
+
+    assert_int_equal(file.unbind(va, 8192), 0);
+    assert_int_equal(file.run(file.queue().queue_id, job_of(fill(va + 16, 8, 1))), -EIO);
+    blame = records_with("blame", "ctx", ctx).at(0);
+    assert_string_equal(blame.words.at(0).c_str(), "UNBOUND");
+    assert_int_equal(blame.number("distance"), 16);
+    const auto buffer = blame.number("buffer");
+
+    assert_int_equal(file.close_bo(handle), 0);
+    assert_int_equal(file.run(file.queue().queue_id, job_of(fill(va + 16, 8, 1))), -EIO);
+    blame = records_with("blame", "ctx", ctx).at(0);
+    assert_string_equal(blame.words.at(0).c_str(), "FREED");
+    assert_int_equal(blame.number("buffer"), buffer);
+}
+
+void a_blame_names_nothing_of_others(void **) {
+    const File file, other;
+    const auto va = other.bind(other.hbm(8192));
+    assert_int_equal(file.run(file.queue().queue_id, job_of(fill(va, 8, 1))), -EIO);
+    const auto blame = records_with("blame", "ctx", ctx_of(file)).at(0);
+    assert_string_equal(blame.words.at(0).c_str(), "NOTHING");
+    assert_int_equal(blame.number("buffer"), 0);
+    assert_int_equal(blame.number("pid"), 0);
+}
+
+void it_survives_a_reset(void **) {
+    const File file;
+    const auto va = file.bind(file.hbm(8192));
+    assert_int_equal(write_file(pci_path() + "/reset", "1"), 0);
+    assert_false(newest<spec::RecordReset>(RecordKind::RESET, 0, 1).empty());
+    // The device still knows, and listens.
+    assert_int_equal(file.run(file.queue().queue_id, job_of(fill(va + 8192, 8, 1))), -EIO);
+    const auto blame = records_with("blame", "ctx", ctx_of(file)).at(0);
+    assert_string_equal(blame.words.at(0).c_str(), "AFTER");
+    const auto more = file.bind(file.hbm(4096));
+    assert_int_equal(newest<spec::RecordMapping>(RecordKind::MAPPING, ctx_of(file), 1)[0].va, more);
+}
+
+void more_is_told_than_the_channel_holds(void **) {
+    const File file;
+    const auto handle = file.hbm(4096);
+    std::uint64_t va = 0;
+    for (int i = 0; i < 200; ++i) {
+        va = file.bind(handle);
+        assert_int_equal(file.unbind(va, 4096), 0);
+    }
+    const auto told = newest<spec::RecordMapping>(RecordKind::MAPPING, ctx_of(file), 400);
+    for (std::size_t i = 0; i < told.size(); ++i)
+        assert_int_equal(told[i].head.code, raw(i % 2 == 0 ? spec::DebugKind::BIND : spec::DebugKind::UNBIND));
+}
+
+} // namespace
+
+int main() {
+    const CMUnitTest tests[] = {
+        cmocka_unit_test(records_are_those_of_the_job),
+        cmocka_unit_test(reads_are_whole_records),
+        cmocka_unit_test(mappings_are_told),
+        cmocka_unit_test(a_fault_names_the_buffer),
+        cmocka_unit_test(a_blame_names_nothing_of_others),
+        cmocka_unit_test(more_is_told_than_the_channel_holds),
+        cmocka_unit_test(it_survives_a_reset),
+    };
+    return cmocka_run_group_tests_name("kmod recorder", tests, nullptr, nullptr);
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file
+ * Why a launch does not end: its sequencers, what they wait for, and who would signal.
+ */
+#pragma once
+
+#include "rules.hpp"
+
+namespace neuronctl::explain {
+
+/** The cores that the launch of a queue has, or had last. */
+std::vector<const Core *> cores_of(const State &state, std::uint64_t queue);
+
+/** Says of the launch that a queue is at why it goes on: rule, health and the rest of the chain. */
+void explain_launch(const State &state, const Queue &queue, const ProgramView *program, Finding &finding);
+
+/** Adds what was halted with a launch, and the circle of a deadlock, to the chain. */
+void explain_halted(const State &state, const Queue &queue, const ProgramView *program, Finding &finding);
+
+/** "instruction 1", with label, line and text if the program is known. */
+std::string place_of(const ProgramView *program, spec::Engine engine, std::uint32_t pc);
+
+} // namespace neuronctl::explain

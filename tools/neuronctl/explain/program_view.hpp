@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file
+ * What a kernel's text says about its instructions: where they are, and which change a semaphore.
+ */
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <neuron/kernel_file.hpp>
+
+#include "../../asm/encoding.hpp"
+#include "../report.hpp"
+
+namespace neuronctl {
+
+class ProgramView {
+public:
+    /** A kernel file, or a source that is assembled, which also knows its lines. */
+    static Outcome<ProgramView> load(const std::string &path, const std::vector<std::string> &definitions = {});
+    ProgramView(std::string name, neuron::encoding::KernelImage image);
+
+    /** File name without folder and suffix. */
+    const std::string &name() const { return name_; }
+    bool has(neuron::spec::Engine engine, std::uint32_t pc) const;
+    /** "loop+1", empty before the first label. */
+    std::string label(neuron::spec::Engine engine, std::uint32_t pc) const;
+    /** Line of the source, 0 if it is not known. */
+    std::uint32_t line(neuron::spec::Engine engine, std::uint32_t pc) const;
+    /** "instruction 1 (loop+1, line 12 of matmul: nop wait s5>=3)", or "instruction 1". */
+    std::string place(neuron::spec::Engine engine, std::uint32_t pc) const;
+
+    struct Producer {
+        neuron::spec::Engine engine{};
+        std::uint32_t pc = 0;
+        bool remote = false; ///< It changes the semaphore of another core.
+    };
+    /** Instructions that can make a semaphore grow, in the order of engines. */
+    std::vector<Producer> producers(std::uint32_t semaphore) const;
+
+    /** Whether no way leads out of instructions `first` to `last`. */
+    bool closed(neuron::spec::Engine engine, std::uint32_t first, std::uint32_t last) const;
+
+private:
+    std::string name_;
+    neuron::encoding::KernelImage image_;
+};
+
+} // namespace neuronctl

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "../decode.hpp"
+#include "../system.hpp"
+#include "readers.hpp"
+#include "records.hpp"
+
+namespace neuronctl::explain {
+namespace {
+
+std::uint32_t small(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
+
+std::optional<Fault> fault_in(const Record &record) {
+    const auto code = named<spec::Fault>(record.text("fault"));
+    if (!code)
+        return std::nullopt;
+    return Fault{.code = *code,
+                 .unit = named<spec::Unit>(record.text("fault_unit")).value_or(spec::Unit::QUEUE),
+                 .core = small(record.number("fault_core")),
+                 .ring = small(record.number("fault_ring")),
+                 .pc = small(record.number("fault_pc")),
+                 .write = record.number("fault_write") != 0,
+                 .job = record.number("fault_job"),
+                 .packet = record.number("fault_packet"),
+                 .va = record.number("fault_va"),
+                 .info = record.number("fault_info")};
+}
+
+Queue queue_in(const Record &record, std::uint64_t hw) {
+    Queue out;
+    out.hw = hw;
+    out.ctx = record.number("ctx");
+    out.mode = record.text("mode");
+    out.priority = record.text("priority");
+    out.state = record.text("state");
+    // The only value with a blank in it.
+    if (out.state == "timed")
+        out.state = "timed out";
+    out.submitted = record.number("submitted");
+    out.completed = record.number("completed");
+    out.ring = record.number("ring");
+    out.timeout_ms = record.number("timeout_ms");
+    out.core_ns = record.maybe("core_ns");
+    out.coalesce_count = small(record.number("coalesce_count"));
+    out.coalesce_usecs = small(record.number("coalesce_usecs"));
+    out.failed = record.maybe("failed");
+    out.written = record.maybe("written");
+    out.announced = record.maybe("announced");
+    out.seqno = record.maybe("seqno");
+    out.oldest_end = record.maybe("oldest_end");
+    out.fault = fault_in(record);
+    if (const auto status = record.maybe("status"))
+        out.registers = QueueRegisters{.status = small(*status),
+                                       .head = record.number("head"),
+                                       .tail = record.number("tail"),
+                                       .progress = record.number("progress")};
+    return out;
+}
+
+Stall stall_in(const Record &record) {
+    return {.queue = record.number("queue"),
+            .packets = record.number("packets"),
+            .waited_ms = record.number("waited_ms"),
+            .room = record.text("waits") == "room",
+            .driver = record.text("driver"),
+            .timeline = record.text("timeline"),
+            .context = record.number("context"),
+            .seqno = record.number("seqno"),
+            .of = record.maybe("of"),
+            .process = record.process()};
+}
+
+Buffer buffer_in(const Record &record) {
+    return {.id = record.number("buffer"),
+            .place = record.word(0),
+            .size = record.number("size"),
+            .label = record.text("label"),
+            .owner = record.process()};
+}
+
+std::uint64_t plus_number(const std::string &word) {
+    return word.starts_with('+') ? sys::number(std::string_view(word).substr(1)).value_or(0) : 0;
+}
+
+void mappings_in(State &state, std::string_view text) {
+    std::uint64_t ctx = 0;
+    for (const Record &record : records(text)) {
+        if (record.word(0) == "[context") {
+            ctx = sys::number(record.word(1).substr(0, record.word(1).find(']'))).value_or(0);
+            continue;
+        }
+        state.mappings.push_back({.ctx = ctx,
+                                  .va = sys::number(record.word(0)).value_or(0),
+                                  .size = plus_number(record.word(1)),
+                                  .place = record.has_word("hbm")       ? "hbm"
+                                           : record.has_word("process") ? "process"
+                                                                        : "host",
+                                  .read_only = record.has_word("ro"),
+                                  .buffer = record.number("buffer"),
+                                  .offset = record.number("offset")});
+    }
+}
+
+// The device has gone, or the driver lets go of it, while its files are read: what is missing stays empty.
+std::string file(const std::string &address, std::string_view name) {
+    return sys::debugfs(address, name).value_or(std::string());
+}
+
+void read_driver(State &state, const std::string &address, const std::string &queues) {
+    for (const Record &record : records(file(address, "device"))) {
+        state.device_state = record.text("state");
+        state.events_lost = record.number("events_lost");
+    }
+    for (const Record &record : records(file(address, "clients")))
+        state.contexts[record.number("ctx")] = record.process();
+    for (const Record &record : records(queues))
+        if (const auto hw = sys::number(record.word(0)))
+            state.queues.push_back(queue_in(record, *hw));
+    state.cores = cores_in(sections(file(address, "cores")));
+    for (const Record &record : records(file(address, "buffers"))) {
+        Buffer buffer = buffer_in(record);
+        state.buffers[buffer.id] = std::move(buffer);
+    }
+    mappings_in(state, file(address, "vm"));
+    for (const Record &record : records(file(address, "stalls")))
+        state.stalls.push_back(stall_in(record));
+}
+
+// "packet 17 COPY: 0200...", below the "[queue N]" that it belongs to.
+void read_rings(State &state, const std::string &text) {
+    for (const Section &section : sections(text)) {
+        const auto hw = section_number(section.name, "queue ");
+        const auto queue = hw ? std::ranges::find(state.queues, *hw, &Queue::hw) : state.queues.end();
+        if (queue == state.queues.end())
+            continue;
+        for (const std::string &line : section.lines)
+            if (auto packet = packet_line(line))
+                queue->packets.push_back({packet->index, packet->name, packet->text, packet->core_mask});
+    }
+}
+
+std::uint8_t byte_at(std::string_view config, std::size_t at) {
+    return at < config.size() ? static_cast<std::uint8_t>(config[at]) : 0;
+}
+
+std::uint16_t word_at(std::string_view config, std::size_t at) {
+    return static_cast<std::uint16_t>(byte_at(config, at) | byte_at(config, at + 1) << 8);
+}
+
+// The layout of the configuration space is PCI's.
+constexpr std::size_t pci_command = 0x04, pci_status = 0x06, pci_capabilities = 0x34, pci_header = 0x40;
+constexpr std::uint16_t command_memory = 1U << 1, command_master = 1U << 2, status_capabilities = 1U << 4;
+constexpr std::uint8_t capability_power = 0x01, capability_msix = 0x11;
+constexpr std::uint16_t msix_enable = 1U << 15, msix_mask = 1U << 14, power_state = 3;
+
+void read_capability(std::string_view config, std::size_t at, Function &out) {
+    if (byte_at(config, at) == capability_power)
+        out.power = word_at(config, at + 4) & power_state;
+    if (byte_at(config, at) == capability_msix) {
+        out.msix = (word_at(config, at + 2) & msix_enable) != 0;
+        out.msix_masked = (word_at(config, at + 2) & msix_mask) != 0;
+    }
+}
+
+} // namespace
+
+Function function_of(std::string_view config) {
+    Function out;
+    out.answers = word_at(config, 0) != 0xffff;
+    if (!out.answers)
+        return out;
+    out.memory = (word_at(config, pci_command) & command_memory) != 0;
+    out.bus_master = (word_at(config, pci_command) & command_master) != 0;
+    if ((word_at(config, pci_status) & status_capabilities) == 0)
+        return out;
+    std::size_t at = byte_at(config, pci_capabilities) & ~3U;
+    for (int left = 48; left > 0 && at >= pci_header && at < config.size(); --left) {
+        read_capability(config, at, out);
+        at = byte_at(config, at + 1) & ~3U;
+    }
+    return out;
+}
+
+Outcome<State> read_live(const std::string &address) {
+    State state;
+    state.source = "live";
+    state.device = address;
+    const std::string folder = "/sys/bus/pci/devices/" + address;
+    if (const auto config = sys::read(folder + "/config"))
+        state.function = function_of(*config);
+    if (sys::link_name(folder + "/driver").empty()) {
+        state.device_state = "unbound";
+        return state;
+    }
+    const auto queues = sys::debugfs(address, "queues");
+    if (!queues)
+        return tl::unexpected(queues.error());
+    read_driver(state, address, *queues);
+    if (const auto rings = sys::debugfs(address, "rings"))
+        read_rings(state, *rings);
+    return state;
+}
+
+} // namespace neuronctl::explain

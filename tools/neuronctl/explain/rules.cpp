@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: MIT
+#include "rules.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "device_rules.hpp"
+#include "fault_text.hpp"
+#include "launch_rules.hpp"
+
+namespace neuronctl::explain {
+namespace {
+
+namespace field = spec::field;
+
+std::string label_of(const Queue &queue) { return fmt::format("queue {}", queue.hw); }
+
+std::string packet_text(const Queue &queue, std::uint64_t index) {
+    const auto found = std::ranges::find(queue.packets, index, &Packet::index);
+    return found == queue.packets.end() ? fmt::format("packet {}", index)
+                                        : fmt::format("packet {} ({})", index, found->text);
+}
+
+class Explainer {
+public:
+    Explainer(const State &state, const ProgramView *program) : state_(state), program_(program) {}
+
+    Finding of_queue(const Queue &queue) {
+        Finding finding;
+        finding.queue = queue.hw;
+        if (!visited_.insert(queue.hw).second) {
+            finding.health = Health::stuck;
+            finding.rule = "circle";
+            finding.chain.push_back({label_of(queue), fmt::format("queue {} was met before: a circle", queue.hw)});
+        } else if (queue.state != "ok") {
+            stopped(queue, finding);
+        } else if (queue.registers) {
+            running(queue, finding);
+        } else {
+            finding.health = Health::waiting;
+            finding.rule = "device_away";
+            finding.chain.push_back(
+                {label_of(queue), fmt::format("queue {} has {} jobs in flight, and the device is {}", queue.hw,
+                                              queue.submitted - queue.completed, state_.device_state)});
+        }
+        visited_.erase(queue.hw);
+        if (visited_.empty() && state_.dump_queue == queue.hw && queue.state == "ok")
+            dumped(queue, finding);
+        return finding;
+    }
+
+    Finding of_stall(const Stall &stall) {
+        Finding finding;
+        finding.queue = stall.queue;
+        const std::string process = fmt::format("{} ({})", stall.process.comm, stall.process.pid);
+        if (stall.room)
+            room(stall, process, finding);
+        else
+            fence(stall, process, finding);
+        return finding;
+    }
+
+private:
+    const Queue *find(std::uint64_t hw) const {
+        const auto found = std::ranges::find(state_.queues, hw, &Queue::hw);
+        return found == state_.queues.end() ? nullptr : &*found;
+    }
+
+    // A coredump is taken before the driver marks the queue.
+    void dumped(const Queue &queue, Finding &finding) {
+        finding.health = std::max(finding.health, Health::stuck);
+        finding.chain.insert(finding.chain.begin(),
+                             {label_of(queue), state_.reason == "a job has timed out"
+                                                   ? fmt::format("a job of queue {} has timed out", queue.hw)
+                                                   : fmt::format("queue {}: {}", queue.hw, state_.reason)});
+    }
+
+    // The rest of the chain is that of another queue.
+    void follow(const Queue &other, Finding &finding) {
+        Finding cause = of_queue(other);
+        finding.health = std::max(finding.health, cause.health);
+        std::ranges::move(cause.chain, std::back_inserter(finding.chain));
+        if (finding.hint.empty())
+            finding.hint = cause.hint;
+    }
+
+    // ---- queues that take no jobs any more
+
+    void stopped(const Queue &queue, Finding &finding) {
+        finding.health = Health::failed;
+        finding.hint = "it takes no jobs any more; a new queue in the same context does";
+        if (queue.state == "faulted") {
+            faulted(queue, finding);
+        } else if (queue.state == "timed out") {
+            finding.rule = "timed_out";
+            finding.chain.push_back(
+                {label_of(queue), fmt::format("queue {} was stopped by the watchdog{}: {}", queue.hw,
+                                              queue.failed ? fmt::format(" in job {}", *queue.failed) : std::string(),
+                                              time_out_text(queue))});
+            explain_halted(state_, queue, program_, finding);
+        } else if (queue.state == "lost") {
+            finding.rule = "lost";
+            finding.chain.push_back(
+                {label_of(queue), fmt::format("queue {} was lost in a reset of the device", queue.hw)});
+        } else {
+            canceled(queue, finding);
+        }
+    }
+
+    static std::string time_out_text(const Queue &queue) {
+        return queue.timeout_ms == 0 ? std::string("it took too long")
+                                     : fmt::format("it took too long for a time-out of {} ms", queue.timeout_ms);
+    }
+
+    void faulted(const Queue &queue, Finding &finding) {
+        finding.rule = "fault";
+        if (!queue.fault) {
+            finding.chain.push_back(
+                {label_of(queue), fmt::format("queue {} was halted by a fault that nothing is known "
+                                              "of",
+                                              queue.hw)});
+            return;
+        }
+        const Fault &fault = *queue.fault;
+        if (fault.code == spec::Fault::DEADLOCK)
+            finding.rule = "deadlock";
+        finding.chain.push_back({label_of(queue), fmt::format("queue {} was halted by a fault: {}", queue.hw,
+                                                              fault_text(fault, state_, queue.ctx))});
+        if (fault.unit != spec::Unit::QUEUE || fault.code == spec::Fault::DEADLOCK)
+            explain_halted(state_, queue, program_, finding);
+    }
+
+    void canceled(const Queue &queue, Finding &finding) {
+        const auto guilty = std::ranges::find_if(state_.queues, [&](const Queue &other) {
+            return other.ctx == queue.ctx && other.hw != queue.hw && other.state == "faulted";
+        });
+        finding.rule = "canceled";
+        if (guilty == state_.queues.end()) {
+            finding.chain.push_back({label_of(queue), fmt::format("queue {} was stopped because another queue of its "
+                                                                  "context, which is gone, had a fault",
+                                                                  queue.hw)});
+            return;
+        }
+        finding.chain.push_back(
+            {label_of(queue), fmt::format("queue {} was stopped because queue {} of the same context "
+                                          "had a fault",
+                                          queue.hw, guilty->hw)});
+        follow(*guilty, finding);
+    }
+
+    // ---- queues that work, or should
+
+    void running(const Queue &queue, Finding &finding) {
+        const QueueRegisters &regs = *queue.registers;
+        if (queue.written && regs.tail < *queue.written)
+            doorbell(queue, finding);
+        else if (queue.oldest_end && *queue.oldest_end != 0 && *queue.oldest_end <= regs.head)
+            completion(queue, finding);
+        else if (regs.head == regs.tail)
+            idle(queue, finding);
+        else
+            packet(queue, finding);
+    }
+
+    void idle(const Queue &queue, Finding &finding) {
+        finding.rule = "idle";
+        finding.health = Health::idle;
+        const char *const what = queue.mode == "user" ? "packets that its process has rung for" : "jobs";
+        finding.chain.push_back(
+            {label_of(queue), queue.submitted == 0 && queue.registers->tail == 0
+                                  ? fmt::format("queue {} is empty: nothing was submitted", queue.hw)
+                                  : fmt::format("queue {} has nothing to do: its {} {} are done", queue.hw,
+                                                queue.mode == "user" ? queue.registers->tail : queue.completed, what)});
+    }
+
+    void doorbell(const Queue &queue, Finding &finding) {
+        const QueueRegisters &regs = *queue.registers;
+        finding.rule = "doorbell_behind";
+        finding.health = Health::stuck;
+        const bool rung = queue.announced && *queue.announced == *queue.written;
+        finding.chain.push_back(
+            {label_of(queue), fmt::format("queue {} has {} packets in its ring, but the device was told of {} only: {}",
+                                          queue.hw, *queue.written, regs.tail,
+                                          rung ? "the driver has rung, and the doorbell was lost"
+                                               : "the driver has not rung the doorbell")});
+        finding.hint = "the watchdog ends the job after its time-out";
+    }
+
+    void completion(const Queue &queue, Finding &finding) {
+        finding.health = Health::waiting;
+        const std::string done = fmt::format("the device has done job {} of queue {}", queue.completed + 1, queue.hw);
+        if (queue.seqno && *queue.seqno < *queue.oldest_end) {
+            finding.rule = "seqno_behind";
+            finding.health = Health::stuck;
+            finding.chain.push_back(
+                {label_of(queue), fmt::format("{}, but what it has written back is {} instead of {}", done,
+                                              *queue.seqno, queue.registers->head)});
+        } else if (queue.mode == "polled") {
+            finding.rule = "not_polled";
+            finding.chain.push_back({label_of(queue), done + ", and nobody has looked: the queue is polled"});
+        } else if (queue.coalesce_count > 1 && queue.coalesce_usecs > 0) {
+            finding.rule = "interrupt_coalesced";
+            finding.chain.push_back(
+                {label_of(queue), fmt::format("{}, and coalescing holds back the interrupt: for up to "
+                                              "{} jobs or {} µs",
+                                              done, queue.coalesce_count, queue.coalesce_usecs)});
+        } else {
+            finding.rule = "interrupt_lost";
+            finding.health = Health::stuck;
+            finding.chain.push_back({label_of(queue), done + ", but the driver has not seen its interrupt"});
+            finding.hint = "the watchdog completes the job within a second";
+        }
+    }
+
+    void packet(const Queue &queue, Finding &finding) {
+        const QueueRegisters &regs = *queue.registers;
+        if (field::QUEUE_STATUS_WAITING.get(regs.status) != 0)
+            waits_for_cores(queue, finding);
+        else if (field::QUEUE_STATUS_BUSY.get(regs.status) == 0)
+            not_begun(queue, finding);
+        else if (const auto cores = busy_cores(queue.hw); !cores.empty())
+            launch(queue, cores, finding);
+        else
+            transfer(queue, finding);
+    }
+
+    std::vector<const Core *> busy_cores(std::uint64_t hw) const {
+        auto cores = cores_of(state_, hw);
+        std::erase_if(cores, [](const Core *core) { return !core->busy; });
+        return cores;
+    }
+
+    void launch(const Queue &queue, const std::vector<const Core *> &cores, Finding &finding) {
+        std::vector<std::uint32_t> numbers;
+        for (const Core *core : cores)
+            numbers.push_back(core->index);
+        finding.chain.push_back(
+            {label_of(queue), fmt::format("queue {} is at {}, a launch on core{} {}", queue.hw,
+                                          packet_text(queue, queue.registers->head), numbers.size() > 1 ? "s" : "",
+                                          fmt::join(numbers, ", "))});
+        explain_launch(state_, queue, program_, finding);
+        if (finding.rule == "endless_loop")
+            finding.hint =
+                "the watchdog ends it in the end; destroying the queue, or the end of the process, does at once";
+    }
+
+    void transfer(const Queue &queue, Finding &finding) {
+        const bool moves = state_.span_ms == 0 || queue.progressed != 0;
+        finding.rule = moves ? "packet_moves" : "packet_stuck";
+        finding.health = moves ? Health::busy : Health::stuck;
+        finding.chain.push_back(
+            {label_of(queue),
+             fmt::format("queue {} is at {}, which {}", queue.hw, packet_text(queue, queue.registers->head),
+                         moves ? "moves" : fmt::format("has not moved for {} ms", state_.span_ms))});
+    }
+
+    void not_begun(const Queue &queue, Finding &finding) {
+        const auto more_urgent = std::ranges::find_if(state_.queues, [&](const Queue &other) {
+            return rank(other) > rank(queue) && other.registers && other.registers->head != other.registers->tail;
+        });
+        finding.chain.push_back({label_of(queue), fmt::format("queue {} has not begun {}", queue.hw,
+                                                              packet_text(queue, queue.registers->head))});
+        if (more_urgent == state_.queues.end()) {
+            finding.rule = "not_begun";
+            finding.health = state_.span_ms != 0 && queue.retired == 0 ? Health::stuck : Health::busy;
+            return;
+        }
+        finding.rule = "priority";
+        finding.health = Health::waiting;
+        finding.chain.push_back(
+            {label_of(*more_urgent), fmt::format("queue {} has a higher priority and goes first", more_urgent->hw)});
+        follow(*more_urgent, finding);
+    }
+
+    static int rank(const Queue &queue) { return queue.priority == "high" ? 2 : queue.priority == "low" ? 0 : 1; }
+
+    void waits_for_cores(const Queue &queue, Finding &finding) {
+        const auto at = std::ranges::find(queue.packets, queue.registers->head, &Packet::index);
+        const std::uint32_t mask = at != queue.packets.end() && at->core_mask != 0 ? at->core_mask : ~0U;
+        std::set<std::uint64_t> holders;
+        for (const Core &core : state_.cores)
+            if (core.busy && core.queue != queue.hw && (mask >> core.index & 1) != 0)
+                holders.insert(core.queue);
+        finding.rule = "waits_for_cores";
+        finding.health = Health::waiting;
+        finding.chain.push_back(
+            {label_of(queue), fmt::format("queue {} is at {} and waits for cores that {}", queue.hw,
+                                          packet_text(queue, queue.registers->head),
+                                          holders.empty() ? "another launch had a moment ago"
+                                                          : fmt::format("queue {} has", fmt::join(holders, ", ")))});
+        for (const std::uint64_t hw : holders)
+            if (const Queue *holder = find(hw))
+                follow(*holder, finding);
+    }
+
+    // ---- submissions
+
+    void room(const Stall &stall, const std::string &process, Finding &finding) {
+        const Queue *queue = find(stall.queue);
+        finding.rule = "ring_full";
+        finding.health = Health::waiting;
+        finding.chain.push_back(
+            {process,
+             fmt::format("{} waits for {} ms for room for {} packets: the ring of queue {}{} "
+                         "is full",
+                         process, stall.waited_ms, stall.packets, stall.queue,
+                         queue != nullptr && queue->ring != 0 ? fmt::format(", of {} packets,", queue->ring) : "")});
+        if (queue != nullptr)
+            follow(*queue, finding);
+    }
+
+    void fence(const Stall &stall, const std::string &process, Finding &finding) {
+        finding.health = Health::waiting;
+        const std::string waits = fmt::format("{} waits for {} ms, before its job enters queue {}, for", process,
+                                              stall.waited_ms, stall.queue);
+        const Queue *of = stall.of ? find(*stall.of) : nullptr;
+        if (of == nullptr) {
+            finding.rule = "foreign_fence";
+            finding.chain.push_back(
+                {process, fmt::format("{} fence {}:{} of driver {}, timeline {}: that driver has to "
+                                      "signal it",
+                                      waits, stall.context, stall.seqno, stall.driver, stall.timeline)});
+            return;
+        }
+        finding.rule = "waits_for_fence";
+        finding.chain.push_back({process, fmt::format("{} job {} of queue {}", waits, stall.seqno, of->hw)});
+        follow(*of, finding);
+    }
+
+    const State &state_;
+    const ProgramView *program_;
+    std::set<std::uint64_t> visited_;
+};
+
+void finish(Finding &finding) {
+    std::vector<std::string> texts;
+    for (const Link &link : finding.chain)
+        texts.push_back(link.text);
+    finding.sentence = fmt::format("{}", fmt::join(texts, "; "));
+}
+
+} // namespace
+
+std::string_view name(Health health) {
+    switch (health) {
+    case Health::idle: return "idle";
+    case Health::busy: return "busy";
+    case Health::waiting: return "waiting";
+    case Health::stuck: return "stuck";
+    case Health::failed: return "failed";
+    }
+    return "?";
+}
+
+std::vector<Finding> explain(const State &state, const ProgramView *program) {
+    std::vector<Finding> out = device_findings(state);
+    for (const Stall &stall : state.stalls)
+        out.push_back(Explainer(state, program).of_stall(stall));
+    for (const Queue &queue : state.queues)
+        out.push_back(Explainer(state, program).of_queue(queue));
+    if (out.empty())
+        out.push_back(
+            {.health = Health::idle,
+             .rule = "no_queues",
+             .chain = {{"device", fmt::format("the device is {}, and nobody has a queue", state.device_state)}}});
+    for (Finding &finding : out)
+        finish(finding);
+    std::ranges::stable_sort(out, std::greater{}, &Finding::health);
+    return out;
+}
+
+Json finding_json(const Finding &finding) {
+    Json chain = Json::array();
+    for (const Link &link : finding.chain)
+        chain.push_back({{"what", link.what}, {"text", link.text}});
+    Json out = {{"health", name(finding.health)},
+                {"rule", finding.rule},
+                {"sentence", finding.sentence},
+                {"chain", std::move(chain)}};
+    if (finding.queue)
+        out["queue"] = *finding.queue;
+    if (!finding.hint.empty())
+        out["hint"] = finding.hint;
+    return out;
+}
+
+} // namespace neuronctl::explain

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file
+ * Why nothing moves: from a state to findings. Pure functions.
+ */
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../report.hpp"
+#include "program_view.hpp"
+#include "state.hpp"
+
+namespace neuronctl::explain {
+
+/** How bad a finding is, in ascending order. */
+enum class Health { idle, busy, waiting, stuck, failed };
+
+std::string_view name(Health health);
+
+/** One link on the way from what stands still to its cause. */
+struct Link {
+    std::string what; ///< "queue 1", "core 0 ACT": the thing it is about.
+    std::string text; ///< About it, as a sentence.
+};
+
+struct Finding {
+    Health health = Health::idle;
+    std::string rule{};                   ///< Its name, for programs.
+    std::optional<std::uint64_t> queue{}; ///< Nothing: it is about the device.
+    std::string sentence{};               ///< All of it in one sentence.
+    std::vector<Link> chain{};            ///< From the queue to the root cause.
+    std::string hint{};                   ///< What to do; empty if that is not known.
+};
+
+/**
+ * All there is to say, the worst first; never empty.
+ * @param program What the launches run, or nullptr if it is not known.
+ */
+std::vector<Finding> explain(const State &state, const ProgramView *program = nullptr);
+
+Json finding_json(const Finding &finding);
+
+} // namespace neuronctl::explain
