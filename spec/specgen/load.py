@@ -53,7 +53,7 @@ TOP_KEYS = {
     "faults.toml": {"enum", "struct", "constant"},
     "recorder.toml": {"enum", "struct", "constant"},
     "object.toml": {"enum", "struct", "constant", "string"},
-    "plan.toml": {"enum"},
+    "plan.toml": {"enum", "constant"},
 }
 ISA_KEYS = {"enum", "struct", "instruction", "constant", "dtype_class"}
 

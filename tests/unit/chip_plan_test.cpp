@@ -4,6 +4,7 @@
 
 #include "plan/injector.hpp"
 
+#include <sstream>
 #include <thread>
 
 namespace {
@@ -46,8 +47,8 @@ void a_plan_is_read(void **) {
 
 void what_is_no_plan_is_named(void **) {
     constexpr std::pair<const char *, const char *> wrong[] = {
-        {"bell: drop", "fault plan: rule 1: 'bell': is no event; there are doorbell, dma_read, dma_write, irq, reg_read, packet"},
-        {": drop", "fault plan: rule 1: '': is no event; there are doorbell, dma_read, dma_write, irq, reg_read, packet"},
+        {"bell: drop", "fault plan: rule 1: 'bell': is no event; there are doorbell, dma_read, dma_write, irq, reg_read, packet, reset"},
+        {": drop", "fault plan: rule 1: '': is no event; there are doorbell, dma_read, dma_write, irq, reg_read, packet, reset"},
         {"irq: drop; irq vector=1", "fault plan: rule 2: has no action; irq takes drop, duplicate, reorder, spurious"},
         {"irq:", "fault plan: rule 1: has no action; irq takes drop, duplicate, reorder, spurious"},
         {"irq: corrupt", "fault plan: rule 1: 'corrupt': irq takes drop, duplicate, reorder, spurious"},
@@ -77,6 +78,12 @@ void what_is_no_plan_is_named(void **) {
         {"irq: spurious vector=33", "fault plan: rule 1: 'vector=33': spurious takes vector=N, from 0 to 32"},
         {"packet: ecc_corrected", "fault plan: rule 1: 'ecc_corrected': needs at=N"},
         {"packet: ecc_corrected at=x", "fault plan: rule 1: 'at=x': ecc_corrected takes at=N"},
+        {"reset addr=1: hang", "fault plan: rule 1: 'addr=1': reset takes nth and every"},
+        {"reset =1: hang", "fault plan: rule 1: '=1': reset takes nth and every"},
+        {"reset: drop", "fault plan: rule 1: 'drop': reset takes hang"},
+        {"packet: link_down", "fault plan: rule 1: 'link_down': needs us=N"},
+        {"packet: aer_fatal us=1", "fault plan: rule 1: 'us=1': is too much"},
+        {"irq: dr\x1b[op", "fault plan: byte 7 is 0x1b, which is no text"},
         {"seed", "fault plan: 'seed': seed takes one number"},
         {"seed x", "fault plan: 'seed x': seed takes one number"},
         {"seed 1 2", "fault plan: 'seed 1 2': seed takes one number"},
@@ -89,6 +96,12 @@ void what_is_no_plan_is_named(void **) {
 }
 
 // ---- counting -------------------------------------------------------------------------------------------------------
+
+std::string hex(std::uint64_t number) {
+    std::ostringstream out;
+    out << "0x" << std::hex << number;
+    return out.str();
+}
 
 std::string fired(const char *text, unsigned events) {
     Injector injector([](const std::string &) {}, [] {}, true);
@@ -117,7 +130,8 @@ void the_first_rule_that_is_due_acts_and_all_count(void **) {
     assert_int_equal(injector.ask(PlanEvent::IRQ, 9)->action, PlanAction::DUPLICATE);
     assert_int_equal(injector.ask(PlanEvent::IRQ, 9)->action, PlanAction::DROP);
     assert_int_equal(injector.ask(PlanEvent::IRQ, 9)->action, PlanAction::DUPLICATE);
-    assert_string_equal(injector.report().c_str(), "3 matched, 1 made: irq nth=2: drop\n3 matched, 2 made: irq: duplicate\n");
+    assert_string_equal(injector.report().c_str(), "seed 0\n1: matched=3 made=1 at=2@0x9 rule=irq nth=2: drop\n"
+                                                    "2: matched=3 made=2 at=1@0x9,3@0x9 rule=irq: duplicate\n");
     assert_int_equal(log.size(), 3);
     assert_string_equal(log[1].c_str(), "fault plan: rule 1 (irq nth=2: drop): event 2 at 0x9");
 }
@@ -254,7 +268,7 @@ void reads(void **state) {
         r.plan("dma_read addr=" + std::to_string(r.queue.slot(0)) + "+64: " + action);
         r.nop();
         assert_int_equal(r.m.fault(2), Fault::ILLEGAL_PACKET);
-        assert_string_equal(r.report().c_str(), ("1 matched, 1 made: dma_read addr=" + std::to_string(r.queue.slot(0)) + "+64: " + action + "\n").c_str());
+        assert_string_equal(r.report().c_str(), ("seed 0\n1: matched=1 made=1 at=1@" + hex(r.queue.slot(0)) + " rule=dma_read addr=" + std::to_string(r.queue.slot(0)) + "+64: " + action + "\n").c_str());
     }
     Rig r(state);
     r.plan("dma_read addr=0x0..0x1: ones");
@@ -347,7 +361,173 @@ void a_reset_changes_no_plan_but_forgets_what_is_kept(void **state) {
     queue.submit(spec::PacketNop{});
     r.m.settle();
     assert_int_equal(r.m.host.irqs(1), 1);
-    assert_true(r.report().starts_with("2 matched, 1 made: irq vector=1 nth=1: reorder\n"));
+    assert_true(r.report().starts_with("seed 0\n1: matched=2 made=1 at=1@0x1 rule=irq vector=1 nth=1: reorder\n"));
+}
+
+void a_report_names_the_first_sixteen(void **) {
+    Injector injector([](const std::string &) {}, [] {}, true);
+    injector.set(*parse("irq: drop"));
+    std::string at;
+    for (int i = 1; i <= 20; ++i) {
+        injector.ask(PlanEvent::IRQ, 3);
+        if (i <= 16)
+            at += (at.empty() ? "" : ",") + std::to_string(i) + "@0x3";
+    }
+    assert_string_equal(injector.report().c_str(), ("seed 0\n1: matched=20 made=20 at=" + at + " rule=irq: drop\n").c_str());
+    injector.set(*parse("reset: hang"));
+    assert_string_equal(injector.report().c_str(), "seed 0\n1: matched=0 made=0 at=- rule=reset: hang\n");
+}
+
+void a_reset_hangs_until_there_is_another_plan(void **state) {
+    Rig r(state);
+    r.plan("reset nth=2: hang");
+    neuron_chip_reset(r.m.chip);
+    r.m.settle();
+    assert_true(r.m.ready());
+    neuron_chip_reset(r.m.chip);
+    r.m.settle();
+    assert_false(r.m.ready());
+    assert_true(r.report().find("at=2@0x0") != std::string::npos);
+    r.plan("reset nth=1: hang");
+    r.m.settle();
+    assert_true(r.m.ready());
+    neuron_chip_reset(r.m.chip);
+    r.m.settle();
+    assert_false(r.m.ready());
+    neuron_chip_reset(r.m.chip); // the second, of which the plan says nothing
+    r.m.settle();
+    assert_true(r.m.ready());
+}
+
+void the_function_is_asked(void **state) {
+    Rig r(state);
+    r.plan("packet nth=1: aer_corrected; packet nth=2: aer_nonfatal; packet nth=3: aer_fatal; packet nth=4: link_down us=5; packet nth=5: sleep");
+    for (int i = 0; i < 6; ++i)
+        r.nop();
+    assert_int_equal(r.queue.seqno(), 6); // the chip itself goes on
+    using enum PlanAction;
+    const std::vector<std::pair<std::uint32_t, std::uint64_t>> expected{{spec::raw(AER_CORRECTED), 0},
+                                                                       {spec::raw(AER_NONFATAL), 0},
+                                                                       {spec::raw(AER_FATAL), 0},
+                                                                       {spec::raw(LINK_DOWN), 5},
+                                                                       {spec::raw(SLEEP), 0}};
+    assert_true(r.m.host.function_faults() == expected);
+}
+
+void what_the_function_does_needs_one(void **) {
+    neuron_chip_host_ops ops = FakeHost::ops();
+    ops.function_fault = nullptr;
+    FakeHost host;
+    neuron_chip_config config{};
+    config.size = sizeof config;
+    config.abi_major = NEURON_CHIP_ABI_MAJOR;
+    config.hbm_bytes = 64 * MiB;
+    neuron_chip *chip = nullptr;
+    char error[256];
+    assert_int_equal(neuron_chip_create(&config, &ops, &host, &chip, error, sizeof error), 0);
+    for (const char *action : {"aer_corrected", "aer_nonfatal", "aer_fatal", "link_down us=5", "sleep"}) {
+        const std::string rule = std::string("packet: ") + action;
+        assert_int_equal(neuron_chip_set_fault_plan(chip, rule.c_str(), error, sizeof error), -EINVAL);
+        assert_string_equal(error, ("fault plan: '" + rule + "': there is no PCIe function here").c_str());
+    }
+    neuron_chip_destroy(chip);
+}
+
+// The same order of events, which stepped mode gives, makes the same faults and the same bytes.
+void a_seed_and_a_plan_decide_everything(void **) {
+    const auto run = [](const char *seed) {
+        Mode mode = STEPPED;
+        void *state = &mode;
+        Rig r(&state);
+        r.plan(std::string("seed ") + seed + "; dma_write " + r.seqno() + " every=2: flip bits=3; irq nth=2..: duplicate; doorbell every=3: drop");
+        std::string out;
+        for (int i = 0; i < 12; ++i) {
+            r.nop();
+            out += std::to_string(r.queue.seqno()) + " ";
+        }
+        return out + r.report();
+    };
+    assert_string_equal(run("5").c_str(), run("5").c_str());
+    assert_true(run("5") != run("6"));
+}
+
+// ---- the registers --------------------------------------------------------------------------------------------------
+
+struct Driver {
+    static constexpr std::uint32_t ERROR = neuron::spec::field::PLAN_CMD_ERROR.mask;
+    explicit Driver(Rig &rig) : r(rig), at(r.m.host.alloc(spec::PLAN_BYTES)) {}
+    /// Whether the operation was done.
+    bool run(spec::PlanOp op, std::uint32_t bytes) const {
+        r.m.w64(reg::PLAN_ADDR, at);
+        r.m.w32(reg::PLAN_BYTES, bytes);
+        r.m.w32(reg::PLAN_CMD, spec::raw(op));
+        assert_int_equal(r.m.r32(reg::PLAN_CMD) & 0xff, spec::raw(op));
+        return (r.m.r32(reg::PLAN_CMD) & ERROR) == 0;
+    }
+    bool set(std::string_view text) const {
+        std::ranges::copy(std::as_bytes(std::span(text)), r.m.host.at(at, text.size()));
+        return run(spec::PlanOp::SET, static_cast<std::uint32_t>(text.size()));
+    }
+    std::string report(std::uint32_t room = spec::PLAN_BYTES) const {
+        assert_true(run(spec::PlanOp::REPORT, room));
+        const std::size_t size = std::min(room, r.m.r32(reg::PLAN_DONE));
+        return {reinterpret_cast<const char *>(r.m.host.at(at, size)), size};
+    }
+    Rig &r;
+    std::uint64_t at;
+};
+
+void a_driver_sets_a_plan_and_reads_the_report(void **state) {
+    Rig r(state);
+    const Driver driver(r);
+    assert_true(driver.set("irq vector=1 nth=1: drop"));
+    r.nop();
+    assert_int_equal(r.m.host.irqs(1), 0);
+    const std::string report = r.report();
+    assert_string_equal(driver.report().c_str(), report.c_str());
+    assert_string_equal(driver.report(6).c_str(), report.substr(0, 6).c_str());
+    assert_int_equal(r.m.r32(reg::PLAN_DONE), report.size());
+    assert_false(driver.set("irq: explode"));
+    assert_true(driver.report().find("refused: fault plan: rule 1: 'explode'") != std::string::npos);
+    assert_true(driver.set(""));
+    assert_string_equal(driver.report().c_str(), "");
+}
+
+// A plan that spoils every transfer can be replaced nevertheless, and one that lets resets hang.
+void a_plan_does_not_meet_its_own_registers(void **state) {
+    Rig r(state);
+    const Driver driver(r);
+    assert_true(driver.set("dma_read: fail; dma_write: fail; reset: hang; reg_read addr=" + std::to_string(reg::PLAN_ADDR) + "+64: ones"));
+    assert_true(driver.report().find("1: matched=0") != std::string::npos);
+    assert_true(driver.report().find("4: matched=0") != std::string::npos);
+    neuron_chip_reset(r.m.chip);
+    r.m.settle();
+    assert_false(r.m.ready());
+    assert_int_equal(r.m.r64(reg::PLAN_ADDR), 0);
+    assert_true(driver.set("irq: drop"));
+    r.m.settle();
+    assert_true(r.m.ready());
+}
+
+void what_is_no_operation_is_refused(void **state) {
+    Rig r(state);
+    const Driver driver(r);
+    assert_true(driver.set("irq: drop"));
+    const std::string report = r.report();
+    assert_false(driver.run(spec::PlanOp{}, 1));
+    assert_false(driver.run(spec::PlanOp{99}, 1));
+    assert_false(driver.run(spec::PlanOp::SET, spec::PLAN_BYTES + 1));
+    assert_false(driver.run(spec::PlanOp::REPORT, spec::PLAN_BYTES + 1));
+    assert_string_equal(r.report().c_str(), report.c_str());
+    const Driver nowhere = [&] {
+        Driver d(r);
+        d.at = ~0xfffULL;
+        return d;
+    }();
+    assert_false(nowhere.run(spec::PlanOp::SET, 10));
+    assert_false(nowhere.run(spec::PlanOp::REPORT, 10));
+    assert_true(nowhere.run(spec::PlanOp::SET, 0)); // asks no memory
+    assert_string_equal(r.report().c_str(), "");
 }
 
 // ---- the interface --------------------------------------------------------------------------------------------------
@@ -363,10 +543,16 @@ void a_wrong_plan_leaves_the_old_one(void **state) {
     assert_int_equal(neuron_chip_set_fault_plan(r.m.chip, "nonsense", nullptr, 0), -EINVAL);
     r.nop();
     assert_int_equal(r.m.host.irqs(1), 0);
+    const std::string report = "seed 0\n1: matched=1 made=1 at=1@0x1 rule=irq: drop\n"
+                               "refused: fault plan: rule 1: 'nonsense': is no event; there are doorbell, dma_read, dma_write, irq, "
+                               "reg_read, packet, reset\n";
+    assert_string_equal(r.report().c_str(), report.c_str());
     char little[8];
-    assert_int_equal(neuron_chip_fault_report(r.m.chip, little, sizeof little), std::strlen("1 matched, 1 made: irq: drop\n"));
-    assert_string_equal(little, "1 match");
-    assert_int_equal(neuron_chip_fault_report(r.m.chip, nullptr, 0), std::strlen("1 matched, 1 made: irq: drop\n"));
+    assert_int_equal(neuron_chip_fault_report(r.m.chip, little, sizeof little), report.size());
+    assert_string_equal(little, "seed 0\n");
+    assert_int_equal(neuron_chip_fault_report(r.m.chip, nullptr, 0), report.size());
+    r.plan("");
+    assert_string_equal(r.report().c_str(), "");
 }
 
 void a_chip_with_a_plan_is_not_saved(void **state) {
@@ -406,6 +592,14 @@ int main() {
         IN_BOTH_MODES(a_packet_that_hangs_can_be_stopped),
         IN_BOTH_MODES(errors_of_hbm),
         IN_BOTH_MODES(a_reset_changes_no_plan_but_forgets_what_is_kept),
+        cmocka_unit_test(a_report_names_the_first_sixteen),
+        IN_BOTH_MODES(a_reset_hangs_until_there_is_another_plan),
+        IN_BOTH_MODES(the_function_is_asked),
+        cmocka_unit_test(what_the_function_does_needs_one),
+        cmocka_unit_test(a_seed_and_a_plan_decide_everything),
+        IN_BOTH_MODES(a_driver_sets_a_plan_and_reads_the_report),
+        IN_BOTH_MODES(a_plan_does_not_meet_its_own_registers),
+        IN_BOTH_MODES(what_is_no_operation_is_refused),
         IN_BOTH_MODES(a_wrong_plan_leaves_the_old_one),
         IN_BOTH_MODES(a_chip_with_a_plan_is_not_saved),
     };

@@ -14,6 +14,7 @@
 #include "hazard/monitor.hpp"
 #include "hbm.hpp"
 #include "plan/injector.hpp"
+#include "plan/port.hpp"
 #include "host.hpp"
 #include "queue/queue.hpp"
 #include "recorder/book.hpp"
@@ -74,8 +75,9 @@ private:
     void serialize_memory(Archive &archive);
     /// As after creation, whatever is at work.
     void clear();
-    /// They look again whether they hang.
-    void wake_queues();
+    /// What hangs by a plan looks again.
+    void wake_hung();
+    std::string refused(std::string why);
     /// All that the executor runs, in an order that does not change.
     std::vector<Unit *> units();
 
@@ -90,6 +92,7 @@ private:
     Recorder recorder_;
     Book book_;
     DebugChannel channel_;
+    plan::Port port_;
     ResetUnit reset_unit_;
     EventRing events_;
     Scrubber scrubber_;

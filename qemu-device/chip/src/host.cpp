@@ -10,30 +10,30 @@ using spec::PlanAction;
 using spec::PlanEvent;
 
 bool Host::read(std::uint64_t bus, std::span<std::byte> out) const {
-    return faults_.active() ? read_by_plan(bus, out) : pass_read(bus, out);
+    return faults_.active() ? read_by_plan(bus, out) : read_past_plan(bus, out);
 }
 
 bool Host::write(std::uint64_t bus, std::span<const std::byte> in) const {
-    return faults_.active() ? write_by_plan(bus, in) : pass_write(bus, in);
+    return faults_.active() ? write_by_plan(bus, in) : write_past_plan(bus, in);
 }
 
-bool Host::pass_read(std::uint64_t bus, std::span<std::byte> out) const {
+bool Host::read_past_plan(std::uint64_t bus, std::span<std::byte> out) const {
     return ops_.dma_read(opaque_, bus, out.data(), out.size()) == 0;
 }
 
-bool Host::pass_write(std::uint64_t bus, std::span<const std::byte> in) const {
+bool Host::write_past_plan(std::uint64_t bus, std::span<const std::byte> in) const {
     return ops_.dma_write(opaque_, bus, in.data(), in.size()) == 0;
 }
 
 bool Host::read_by_plan(std::uint64_t bus, std::span<std::byte> out) const {
     const auto verdict = faults_.ask(PlanEvent::DMA_READ, bus, bus + (out.size() - 1));
     if (!verdict)
-        return pass_read(bus, out);
+        return read_past_plan(bus, out);
     if (verdict->action == PlanAction::FAIL)
         return false;
     if (verdict->action == PlanAction::DELAY)
         faults_.sleep_us(verdict->argument);
-    const bool done = pass_read(bus, out);
+    const bool done = read_past_plan(bus, out);
     if (verdict->action == PlanAction::ONES)
         std::ranges::fill(out, std::byte{0xff});
     else if (verdict->action == PlanAction::CORRUPT)
@@ -46,7 +46,7 @@ bool Host::read_by_plan(std::uint64_t bus, std::span<std::byte> out) const {
 bool Host::write_by_plan(std::uint64_t bus, std::span<const std::byte> in) const {
     const auto verdict = faults_.ask(PlanEvent::DMA_WRITE, bus, bus + (in.size() - 1));
     if (!verdict) {
-        const bool done = pass_write(bus, in);
+        const bool done = write_past_plan(bus, in);
         faults_.happened(PlanEvent::DMA_WRITE);
         return done;
     }
@@ -56,7 +56,7 @@ bool Host::write_by_plan(std::uint64_t bus, std::span<const std::byte> in) const
         return true;
     if (verdict->action == PlanAction::REORDER) {
         faults_.hold(PlanEvent::DMA_WRITE,
-                     [this, bus, bytes = std::vector(in.begin(), in.end())] { pass_write(bus, bytes); });
+                     [this, bus, bytes = std::vector(in.begin(), in.end())] { write_past_plan(bus, bytes); });
         return true;
     }
     const bool done = do_write(*verdict, bus, in);
@@ -72,14 +72,19 @@ bool Host::do_write(const plan::Verdict &verdict, std::uint64_t bus, std::span<c
         plan::corrupt(bytes, verdict.random);
     else if (verdict.action == PlanAction::FLIP)
         plan::flip(bytes, verdict.argument, verdict.random);
-    else if (verdict.action == PlanAction::DUPLICATE && !pass_write(bus, bytes))
+    else if (verdict.action == PlanAction::DUPLICATE && !write_past_plan(bus, bytes))
         return false;
-    return pass_write(bus, bytes);
+    return write_past_plan(bus, bytes);
 }
 
 void Host::kick() const {
     if (ops_.kick != nullptr)
         ops_.kick(opaque_);
+}
+
+void Host::function_fault(PlanAction action, std::uint64_t argument) const {
+    if (has_function())
+        ops_.function_fault(opaque_, spec::raw(action), argument);
 }
 
 void Host::log(neuron_chip_log_level level, const std::string &line) const {

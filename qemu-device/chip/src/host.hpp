@@ -30,6 +30,13 @@ public:
     /// Reads or writes at most MAX_TRANSFER bytes at a bus address. False: the bus refused a part of it.
     bool read(std::uint64_t bus, std::span<std::byte> out) const;
     bool write(std::uint64_t bus, std::span<const std::byte> in) const;
+    /// The same, whatever a fault plan says.
+    bool read_past_plan(std::uint64_t bus, std::span<std::byte> out) const;
+    bool write_past_plan(std::uint64_t bus, std::span<const std::byte> in) const;
+
+    /// Whether there is a PCIe function around the chip that can do wrong.
+    bool has_function() const { return ops_.function_fault != nullptr; }
+    void function_fault(spec::PlanAction action, std::uint64_t argument) const;
 
     /// Stepped mode: there is work for neuron_chip_run().
     void kick() const;
@@ -37,8 +44,6 @@ public:
 
 private:
     friend class InterruptGate;
-    bool pass_read(std::uint64_t bus, std::span<std::byte> out) const;
-    bool pass_write(std::uint64_t bus, std::span<const std::byte> in) const;
     bool read_by_plan(std::uint64_t bus, std::span<std::byte> out) const;
     bool write_by_plan(std::uint64_t bus, std::span<const std::byte> in) const;
     bool do_write(const plan::Verdict &verdict, std::uint64_t bus, std::span<const std::byte> in) const;

@@ -10,6 +10,8 @@ namespace neuron::chip::plan {
 
 namespace {
 
+constexpr std::size_t OCCURRENCES = 16; ///< of a rule that the report names
+
 // splitmix64: every seed gives a good sequence.
 std::uint64_t mix(std::uint64_t x) {
     x += 0x9e3779b97f4a7c15;
@@ -29,6 +31,7 @@ void Injector::set(Plan plan) {
         const std::lock_guard lock(mutex_);
         rules_.clear();
         held_.clear();
+        refused_.clear();
         seed_ = plan.seed;
         plans_.fetch_add(1, std::memory_order_release);
         for (Rule &rule : plan.rules)
@@ -37,6 +40,11 @@ void Injector::set(Plan plan) {
         woken_.notify_all();
     }
     changed_();
+}
+
+void Injector::refuse(std::string why) {
+    const std::lock_guard lock(mutex_);
+    refused_ = std::move(why);
 }
 
 std::optional<Verdict> Injector::ask(spec::PlanEvent event, std::uint64_t first, std::uint64_t last) {
@@ -52,6 +60,8 @@ std::optional<Verdict> Injector::ask(spec::PlanEvent event, std::uint64_t first,
             if (verdict || !due(counted.rule, counted.matched))
                 continue;
             ++counted.fired;
+            if (counted.first.size() < OCCURRENCES)
+                counted.first.push_back({counted.matched, first});
             verdict = {counted.rule.action, counted.rule.argument, mix(mix(seed_ + i) + counted.matched)};
             line = fmt::format("fault plan: rule {} ({}): event {} at 0x{:x}", i + 1, counted.rule.text, counted.matched, first);
         }
@@ -104,9 +114,17 @@ void Injector::wake_sleepers() {
 
 std::string Injector::report() const {
     const std::lock_guard lock(mutex_);
-    std::string out;
-    for (const Counted &counted : rules_)
-        out += fmt::format("{} matched, {} made: {}\n", counted.matched, counted.fired, counted.rule.text);
+    std::string out = rules_.empty() ? "" : fmt::format("seed {}\n", seed_);
+    for (std::size_t i = 0; i < rules_.size(); ++i) {
+        const Counted &counted = rules_[i];
+        std::string at;
+        for (const Occurrence &one : counted.first)
+            at += fmt::format("{}{}@0x{:x}", at.empty() ? "" : ",", one.number, one.place);
+        out += fmt::format("{}: matched={} made={} at={} rule={}\n", i + 1, counted.matched, counted.fired,
+                           at.empty() ? "-" : at, counted.rule.text);
+    }
+    if (!refused_.empty())
+        out += fmt::format("refused: {}\n", refused_);
     return out;
 }
 

@@ -35,6 +35,8 @@ public:
 
     /// Another plan from now on; one without rules: none.
     void set(Plan plan);
+    /// The last plan was none: for the report.
+    void refuse(std::string why);
     bool active() const { return active_.load(std::memory_order_relaxed); }
     /// Counts the plans: what hangs by one goes on with the next.
     std::uint64_t plans() const { return plans_.load(std::memory_order_acquire); }
@@ -54,14 +56,19 @@ public:
     /// Nobody sleeps from now on.
     void wake_sleepers();
 
-    /// A line for each rule: how many events matched it, how many faults it made, and its text.
+    /// As spec/plan.toml says; empty without a plan, unless the last one was refused.
     std::string report() const;
 
 private:
+    struct Occurrence {
+        std::uint64_t number; ///< among the events that match
+        std::uint64_t place;
+    };
     struct Counted {
         Rule rule;
         std::uint64_t matched = 0;
         std::uint64_t fired = 0;
+        std::vector<Occurrence> first{}; ///< of those that fired
     };
 
     std::function<void(const std::string &)> log_;
@@ -74,6 +81,7 @@ private:
     std::condition_variable woken_;
     std::vector<Counted> rules_;
     std::uint64_t seed_ = 0;
+    std::string refused_;
     bool awake_ = false;
     std::vector<std::pair<spec::PlanEvent, std::function<void()>>> held_;
 };

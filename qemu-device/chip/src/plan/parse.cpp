@@ -23,7 +23,7 @@ constexpr std::uint64_t MAX_DELAY_US = 1'000'000;
 /// What may be said of an event.
 struct EventRule {
     PlanEvent event;
-    std::string_view place; ///< the word for where it happens
+    std::string_view place; ///< the word for where it happens; empty: nowhere
     std::vector<PlanAction> actions;
 };
 
@@ -35,7 +35,10 @@ const std::vector<EventRule> &events() {
         {PlanEvent::DMA_WRITE, "addr", {FAIL, DROP, DUPLICATE, REORDER, CORRUPT, FLIP, DELAY}},
         {PlanEvent::IRQ, "vector", {DROP, DUPLICATE, REORDER, SPURIOUS}},
         {PlanEvent::REG_READ, "addr", {ONES}},
-        {PlanEvent::PACKET, "queue", {HANG, ECC_CORRECTED, ECC_UNCORRECTED}},
+        {PlanEvent::PACKET,
+         "queue",
+         {HANG, ECC_CORRECTED, ECC_UNCORRECTED, AER_CORRECTED, AER_NONFATAL, AER_FATAL, LINK_DOWN, SLEEP}},
+        {PlanEvent::RESET, "", {HANG}},
     };
     return rules;
 }
@@ -49,12 +52,13 @@ struct ArgumentRule {
 };
 
 std::optional<ArgumentRule> argument_of(PlanAction action) {
-    static const std::array<ArgumentRule, 5> rules{{
+    static const std::array<ArgumentRule, 6> rules{{
         {PlanAction::FLIP, "bits", 1, {1, MAX_BITS}},
         {PlanAction::DELAY, "us", std::nullopt, {0, MAX_DELAY_US}},
         {PlanAction::SPURIOUS, "vector", std::nullopt, {0, spec::MSIX_VECTORS - 1}},
         {PlanAction::ECC_CORRECTED, "at", std::nullopt, {}},
         {PlanAction::ECC_UNCORRECTED, "at", std::nullopt, {}},
+        {PlanAction::LINK_DOWN, "us", std::nullopt, {0, MAX_DELAY_US}},
     }};
     const auto *found = std::ranges::find(rules, action, &ArgumentRule::action);
     return found != rules.end() ? std::optional(*found) : std::nullopt;
@@ -132,7 +136,7 @@ std::pair<std::string_view, std::string_view> split(std::string_view word) {
 
 tl::expected<void, std::string> add_filter(Rule &rule, const EventRule &event, std::string_view word) {
     const auto [name, value] = split(word);
-    if (name == event.place || name == "nth") {
+    if ((name == event.place && !name.empty()) || name == "nth") {
         const auto found = range(value);
         if (!found || (name == "nth" && found->first == 0))
             return Failed(fmt::format("'{}': {} is N, N..M, N.. or N+LENGTH{}", word, name,
@@ -144,7 +148,8 @@ tl::expected<void, std::string> add_filter(Rule &rule, const EventRule &event, s
             return Failed(fmt::format("'{}': every is a number from 1 on", word));
         rule.every = *found;
     } else {
-        return Failed(fmt::format("'{}': {} takes {}, nth and every", word, lower(spec::name(rule.event)), event.place));
+        return Failed(fmt::format("'{}': {} takes {}{}nth and every", word, lower(spec::name(rule.event)), event.place,
+                                  event.place.empty() ? "" : ", "));
     }
     return {};
 }
@@ -201,8 +206,18 @@ tl::expected<Rule, std::string> parse_rule(std::string_view text) {
 
 } // namespace
 
+bool is_of_function(PlanAction action) {
+    using enum PlanAction;
+    return action == AER_CORRECTED || action == AER_NONFATAL || action == AER_FATAL || action == LINK_DOWN || action == SLEEP;
+}
+
 tl::expected<Plan, std::string> parse(std::string_view text) {
     Plan plan;
+    // It goes to logs and terminals.
+    const auto odd = std::ranges::find_if(text, [](char c) { return !((c >= ' ' && c <= '~') || c == '\t' || c == '\n'); });
+    if (odd != text.end())
+        return Failed(fmt::format("fault plan: byte {} is 0x{:02x}, which is no text", odd - text.begin(),
+                                  static_cast<unsigned char>(*odd)));
     while (!text.empty()) {
         const auto line_end = std::min(text.find('\n'), text.size());
         std::string_view line = text.substr(0, line_end);

@@ -39,6 +39,9 @@ struct Plan {
     std::vector<Rule> rules;
 };
 
+/// Whether it is not the chip that does it, but the PCIe function around it.
+bool is_of_function(spec::PlanAction action);
+
 /// Rules stand on lines of their own or between semicolons; # begins a comment.
 ///
 ///     seed 7

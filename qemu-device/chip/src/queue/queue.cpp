@@ -89,6 +89,8 @@ void Queue::spoil() {
         return;
     if (verdict->action == spec::PlanAction::HANG)
         hung_by_ = plan;
+    else if (plan::is_of_function(verdict->action))
+        services_.host.function_fault(verdict->action, verdict->argument);
     else
         services_.control.hbm_error(verdict->argument, verdict->action == spec::PlanAction::ECC_UNCORRECTED);
 }
