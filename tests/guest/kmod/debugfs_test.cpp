@@ -445,6 +445,7 @@ void registers_have_the_names_of_the_contract(void **) {
     const auto text = slurp(debugfs("registers"));
     const std::map<std::string, std::string> sections{{"GLOBAL", "device"},
                                                       {"REC", "recorder"},
+                                                      {"PLAN", "fault plan"},
                                                       {"CTX", "context " + std::to_string(context_of(file).context)},
                                                       {"QUEUE", "queue " + hw}};
     for (const auto &desc : neuron::spec::registers()) {
