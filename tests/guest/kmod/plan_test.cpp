@@ -130,10 +130,10 @@ void the_monitor_sets_the_same_plan(void **) {
     assert_true(report().ends_with("rule=packet nth=2: ecc_corrected at=0\n"));
     const File file;
     assert_int_equal(file.run(file.queue().queue_id, nops(2)), 0);
-    Monitor monitor;
-    const std::string get = std::string(R"({"path": "/machine/peripheral/)") + QEMU_ID + R"(", "property": ")";
-    assert_true(monitor.succeed("qom-get", get + R"(fault-report"})").find("1: matched=2 made=1 at=2@") != std::string::npos);
-    const std::string refused = monitor.execute("qom-set", get + R"(fault-plan", "value": "irq: explode"})");
+    const std::string property = std::string(R"({"path": "/machine/peripheral/)") + QEMU_ID + R"(", "property": ")";
+    const std::string got = Monitor().succeed("qom-get", property + R"(fault-report"})");
+    assert_true(got.find("1: matched=2 made=1 at=2@") != std::string::npos);
+    const std::string refused = Monitor().execute("qom-set", property + R"(fault-plan", "value": "irq: explode"})");
     assert_true(refused.find("property 'fault-plan' of neuron: rule 1: 'explode': irq takes") != std::string::npos);
     assert_int_equal(made(), 1);
     set_property("fault-plan", R"("")");
