@@ -16,11 +16,12 @@
 #include "neuron_pm.h"
 
 /*
- * fault_plan: what the device is to do wrong, for tests of this driver. A write is a whole plan, and
- * nothing or blanks are none; a read gives what has become of it. The device knows the language.
+ * fault_plan: what the device is to do wrong, for tests of this driver. A write is a whole plan,
+ * and nothing or blanks are none; a read gives what has become of it. The device knows the
+ * language.
  *
- * Both wake the device, for who asks for a fault means it. To take a plan away asks no memory of the
- * host, so that works in a device that is cut off, as it may be by the plan.
+ * Both wake the device, for who asks for a fault means it. To take a plan away asks no memory of
+ * the host, so that works in a device that is cut off, as it may be by the plan.
  */
 
 /* One command at a time. */

@@ -18,7 +18,8 @@ nlohmann::json plan_of(const std::string &text) {
 }
 
 std::string report(Machine &machine) {
-    return machine.qmp("qom-get", {{"path", "/machine/peripheral/n0"}, {"property", "fault-report"}}).get<std::string>();
+    return machine.qmp("qom-get", {{"path", "/machine/peripheral/n0"}, {"property", "fault-report"}})
+        .get<std::string>();
 }
 
 void nop(Queue &queue) {
@@ -41,9 +42,10 @@ void a_plan_may_be_there_from_the_start(void **) {
 }
 
 void what_is_no_plan_stops_qemu(void **) {
-    for (const auto &[plan, why] : {std::pair{"irq: explode", "rule 1: 'explode': irq takes drop, duplicate, reorder, spurious"},
-                                    std::pair{"packet: ecc_corrected at=0xffffffffffff",
-                                              "'packet: ecc_corrected at=0xffffffffffff': byte 0xffffffffffff is outside HBM"}}) {
+    for (const auto &[plan, why] :
+         {std::pair{"irq: explode", "rule 1: 'explode': irq takes drop, duplicate, reorder, spurious"},
+          std::pair{"packet: ecc_corrected at=0xffffffffffff",
+                    "'packet: ecc_corrected at=0xffffffffffff': byte 0xffffffffffff is outside HBM"}}) {
         Process qemu({"-M", "q35", "-accel", "qtest", "-display", "none", "-nodefaults", "-device",
                       std::string("neuron,hbm=256M,fault-plan=") + plan});
         assert_int_equal(qemu.wait(), 1);
@@ -62,7 +64,8 @@ void a_plan_is_replaced_while_the_machine_runs(void **) {
     nop(queue);
     assert_throughout(!queue.done());
     const std::string why = device.machine().qmp_error("qom-set", plan_of("seed 1; bell: drop"));
-    assert_true(why.find("property 'fault-plan' of neuron: rule 1: 'bell': is no event; there are ") != std::string::npos);
+    assert_true(why.find("property 'fault-plan' of neuron: rule 1: 'bell': is no event; there are ") !=
+                std::string::npos);
     assert_throughout(!queue.done());
     device.machine().qmp("qom-set", plan_of(""));
     assert_eventually(queue.done());
@@ -106,7 +109,8 @@ void a_function_falls_asleep(void **) {
     Queue queue(device);
     nop(queue);
     const std::uint16_t pm = device.pci().find_capability(PCI_CAP_ID_PM);
-    assert_eventually((device.pci().read16(static_cast<std::uint16_t>(pm + PCI_PM_CTRL)) & PCI_PM_CTRL_STATE_MASK) == 3);
+    assert_eventually((device.pci().read16(static_cast<std::uint16_t>(pm + PCI_PM_CTRL)) & PCI_PM_CTRL_STATE_MASK) ==
+                      3);
 }
 
 struct Error {
@@ -153,12 +157,9 @@ void errors_of_the_link_reach_the_root_port(void **) {
 
 int main() {
     const CMUnitTest tests[] = {
-        device_test(a_plan_may_be_there_from_the_start),
-        device_test(what_is_no_plan_stops_qemu),
-        device_test(a_plan_is_replaced_while_the_machine_runs),
-        device_test(a_reset_of_any_kind_may_hang),
-        device_test(a_link_that_goes_down_comes_up_again),
-        device_test(a_function_falls_asleep),
+        device_test(a_plan_may_be_there_from_the_start),        device_test(what_is_no_plan_stops_qemu),
+        device_test(a_plan_is_replaced_while_the_machine_runs), device_test(a_reset_of_any_kind_may_hang),
+        device_test(a_link_that_goes_down_comes_up_again),      device_test(a_function_falls_asleep),
         device_test(errors_of_the_link_reach_the_root_port),
     };
     return run_suite("device fault plan", tests);

@@ -47,8 +47,10 @@ void a_plan_is_read(void **) {
 
 void what_is_no_plan_is_named(void **) {
     constexpr std::pair<const char *, const char *> wrong[] = {
-        {"bell: drop", "fault plan: rule 1: 'bell': is no event; there are doorbell, dma_read, dma_write, irq, reg_read, packet, reset"},
-        {": drop", "fault plan: rule 1: '': is no event; there are doorbell, dma_read, dma_write, irq, reg_read, packet, reset"},
+        {"bell: drop", "fault plan: rule 1: 'bell': is no event; there are doorbell, dma_read, dma_write, irq, "
+                       "reg_read, packet, reset"},
+        {": drop",
+         "fault plan: rule 1: '': is no event; there are doorbell, dma_read, dma_write, irq, reg_read, packet, reset"},
         {"irq: drop; irq vector=1", "fault plan: rule 2: has no action; irq takes drop, duplicate, reorder, spurious"},
         {"irq:", "fault plan: rule 1: has no action; irq takes drop, duplicate, reorder, spurious"},
         {"irq: corrupt", "fault plan: rule 1: 'corrupt': irq takes drop, duplicate, reorder, spurious"},
@@ -131,7 +133,7 @@ void the_first_rule_that_is_due_acts_and_all_count(void **) {
     assert_int_equal(injector.ask(PlanEvent::IRQ, 9)->action, PlanAction::DROP);
     assert_int_equal(injector.ask(PlanEvent::IRQ, 9)->action, PlanAction::DUPLICATE);
     assert_string_equal(injector.report().c_str(), "seed 0\n1: matched=3 made=1 at=2@0x9 rule=irq nth=2: drop\n"
-                                                    "2: matched=3 made=2 at=1@0x9,3@0x9 rule=irq: duplicate\n");
+                                                   "2: matched=3 made=2 at=1@0x9,3@0x9 rule=irq: duplicate\n");
     assert_int_equal(log.size(), 3);
     assert_string_equal(log[1].c_str(), "fault plan: rule 1 (irq nth=2: drop): event 2 at 0x9");
 }
@@ -217,7 +219,8 @@ void doubled_doorbell_does_nothing(void **state) {
 
 void interrupts(void **state) {
     Rig r(state);
-    r.plan("irq vector=1 nth=1: drop; irq vector=1 nth=2: duplicate; irq vector=1 nth=3: reorder; irq vector=1 nth=5: spurious vector=7;"
+    r.plan("irq vector=1 nth=1: drop; irq vector=1 nth=2: duplicate; irq vector=1 nth=3: reorder; irq vector=1 nth=5: "
+           "spurious vector=7;"
            "irq vector=2: drop");
     const unsigned expected[] = {0, 2, 2, 4, 5};
     for (const unsigned count : expected) {
@@ -231,9 +234,12 @@ void interrupts(void **state) {
 void writes(void **state) {
     Rig r(state);
     unsigned transfers = 0;
-    r.m.host.on_dma = [&](std::uint64_t bus, std::size_t, bool write) { transfers += write && bus == r.queue.seqno_bus(); };
-    r.plan("dma_write " + r.seqno() + " nth=1: drop; dma_write " + r.seqno() + " nth=2: duplicate; dma_write " + r.seqno() +
-           " nth=3: reorder; dma_write " + r.seqno() + " nth=5: flip bits=1; dma_write " + r.seqno() + " nth=6: corrupt");
+    r.m.host.on_dma = [&](std::uint64_t bus, std::size_t, bool write) {
+        transfers += write && bus == r.queue.seqno_bus();
+    };
+    r.plan("dma_write " + r.seqno() + " nth=1: drop; dma_write " + r.seqno() + " nth=2: duplicate; dma_write " +
+           r.seqno() + " nth=3: reorder; dma_write " + r.seqno() + " nth=5: flip bits=1; dma_write " + r.seqno() +
+           " nth=6: corrupt");
     r.nop();
     assert_int_equal(r.queue.seqno(), 0);
     assert_int_equal(transfers, 0);
@@ -268,7 +274,10 @@ void reads(void **state) {
         r.plan("dma_read addr=" + std::to_string(r.queue.slot(0)) + "+64: " + action);
         r.nop();
         assert_int_equal(r.m.fault(2), Fault::ILLEGAL_PACKET);
-        assert_string_equal(r.report().c_str(), ("seed 0\n1: matched=1 made=1 at=1@" + hex(r.queue.slot(0)) + " rule=dma_read addr=" + std::to_string(r.queue.slot(0)) + "+64: " + action + "\n").c_str());
+        assert_string_equal(r.report().c_str(),
+                            ("seed 0\n1: matched=1 made=1 at=1@" + hex(r.queue.slot(0)) +
+                             " rule=dma_read addr=" + std::to_string(r.queue.slot(0)) + "+64: " + action + "\n")
+                                .c_str());
     }
     Rig r(state);
     r.plan("dma_read addr=0x0..0x1: ones");
@@ -306,8 +315,8 @@ void a_delay_ends_with_its_plan(void **) {
 void registers_read_as_ones(void **state) {
     Rig r(state);
     const std::uint32_t version = r.m.r32(reg::GLOBAL_VERSION);
-    r.plan("reg_read addr=" + std::to_string(reg::GLOBAL_VERSION) + " nth=2: ones; reg_read addr=" +
-           std::to_string(reg::GLOBAL_HBM_BYTES) + ": ones");
+    r.plan("reg_read addr=" + std::to_string(reg::GLOBAL_VERSION) +
+           " nth=2: ones; reg_read addr=" + std::to_string(reg::GLOBAL_HBM_BYTES) + ": ones");
     assert_int_equal(r.m.r32(reg::GLOBAL_VERSION), version);
     assert_int_equal(neuron_chip_reg_read(r.m.chip, reg::GLOBAL_VERSION, 4), 0xffffffff);
     assert_int_equal(r.m.r32(reg::GLOBAL_VERSION), version);
@@ -373,7 +382,8 @@ void a_report_names_the_first_sixteen(void **) {
         if (i <= 16)
             at += (at.empty() ? "" : ",") + std::to_string(i) + "@0x3";
     }
-    assert_string_equal(injector.report().c_str(), ("seed 0\n1: matched=20 made=20 at=" + at + " rule=irq: drop\n").c_str());
+    assert_string_equal(injector.report().c_str(),
+                        ("seed 0\n1: matched=20 made=20 at=" + at + " rule=irq: drop\n").c_str());
     injector.set(*parse("reset: hang"));
     assert_string_equal(injector.report().c_str(), "seed 0\n1: matched=0 made=0 at=- rule=reset: hang\n");
 }
@@ -401,16 +411,17 @@ void a_reset_hangs_until_there_is_another_plan(void **state) {
 
 void the_function_is_asked(void **state) {
     Rig r(state);
-    r.plan("packet nth=1: aer_corrected; packet nth=2: aer_nonfatal; packet nth=3: aer_fatal; packet nth=4: link_down us=5; packet nth=5: sleep");
+    r.plan("packet nth=1: aer_corrected; packet nth=2: aer_nonfatal; packet nth=3: aer_fatal; packet nth=4: link_down "
+           "us=5; packet nth=5: sleep");
     for (int i = 0; i < 6; ++i)
         r.nop();
     assert_int_equal(r.queue.seqno(), 6); // the chip itself goes on
     using enum PlanAction;
     const std::vector<std::pair<std::uint32_t, std::uint64_t>> expected{{spec::raw(AER_CORRECTED), 0},
-                                                                       {spec::raw(AER_NONFATAL), 0},
-                                                                       {spec::raw(AER_FATAL), 0},
-                                                                       {spec::raw(LINK_DOWN), 5},
-                                                                       {spec::raw(SLEEP), 0}};
+                                                                        {spec::raw(AER_NONFATAL), 0},
+                                                                        {spec::raw(AER_FATAL), 0},
+                                                                        {spec::raw(LINK_DOWN), 5},
+                                                                        {spec::raw(SLEEP), 0}};
     assert_true(r.m.host.function_faults() == expected);
 }
 
@@ -439,7 +450,8 @@ void a_seed_and_a_plan_decide_everything(void **) {
         Mode mode = STEPPED;
         void *state = &mode;
         Rig r(&state);
-        r.plan(std::string("seed ") + seed + "; dma_write " + r.seqno() + " every=2: flip bits=3; irq nth=2..: duplicate; doorbell every=3: drop");
+        r.plan(std::string("seed ") + seed + "; dma_write " + r.seqno() +
+               " every=2: flip bits=3; irq nth=2..: duplicate; doorbell every=3: drop");
         std::string out;
         for (int i = 0; i < 12; ++i) {
             r.nop();
@@ -497,7 +509,8 @@ void a_driver_sets_a_plan_and_reads_the_report(void **state) {
 void a_plan_does_not_meet_its_own_registers(void **state) {
     Rig r(state);
     const Driver driver(r);
-    assert_true(driver.set("dma_read: fail; dma_write: fail; reset: hang; reg_read addr=" + std::to_string(reg::PLAN_ADDR) + "+64: ones"));
+    assert_true(driver.set(
+        "dma_read: fail; dma_write: fail; reset: hang; reg_read addr=" + std::to_string(reg::PLAN_ADDR) + "+64: ones"));
     assert_true(driver.report().find("1: matched=0") != std::string::npos);
     assert_true(driver.report().find("4: matched=0") != std::string::npos);
     neuron_chip_reset(r.m.chip);
@@ -538,14 +551,17 @@ void a_wrong_plan_leaves_the_old_one(void **state) {
     char error[256] = "?";
     assert_int_equal(neuron_chip_set_fault_plan(r.m.chip, "irq: explode", error, sizeof error), -EINVAL);
     assert_string_equal(error, "fault plan: rule 1: 'explode': irq takes drop, duplicate, reorder, spurious");
-    assert_int_equal(neuron_chip_set_fault_plan(r.m.chip, "packet: ecc_corrected at=0xffffffffffff", error, sizeof error), -EINVAL);
-    assert_string_equal(error, "fault plan: 'packet: ecc_corrected at=0xffffffffffff': byte 0xffffffffffff is outside HBM");
+    assert_int_equal(
+        neuron_chip_set_fault_plan(r.m.chip, "packet: ecc_corrected at=0xffffffffffff", error, sizeof error), -EINVAL);
+    assert_string_equal(error,
+                        "fault plan: 'packet: ecc_corrected at=0xffffffffffff': byte 0xffffffffffff is outside HBM");
     assert_int_equal(neuron_chip_set_fault_plan(r.m.chip, "nonsense", nullptr, 0), -EINVAL);
     r.nop();
     assert_int_equal(r.m.host.irqs(1), 0);
-    const std::string report = "seed 0\n1: matched=1 made=1 at=1@0x1 rule=irq: drop\n"
-                               "refused: fault plan: rule 1: 'nonsense': is no event; there are doorbell, dma_read, dma_write, irq, "
-                               "reg_read, packet, reset\n";
+    const std::string report =
+        "seed 0\n1: matched=1 made=1 at=1@0x1 rule=irq: drop\n"
+        "refused: fault plan: rule 1: 'nonsense': is no event; there are doorbell, dma_read, dma_write, irq, "
+        "reg_read, packet, reset\n";
     assert_string_equal(r.report().c_str(), report.c_str());
     char little[8];
     assert_int_equal(neuron_chip_fault_report(r.m.chip, little, sizeof little), report.size());

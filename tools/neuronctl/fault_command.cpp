@@ -176,7 +176,8 @@ void add_fault(const CommandLine &line) {
     CLI::App *group = line.app.add_subcommand("fault", "Let a device do wrong what a plan says (root)");
     group->require_subcommand(1);
     const auto setting = std::make_shared<Options>();
-    CLI::App *setter = add_verb(*group, line, "set", "Give a device a fault plan, instead of the one it has", setting, set);
+    CLI::App *setter =
+        add_verb(*group, line, "set", "Give a device a fault plan, instead of the one it has", setting, set);
     setter->add_option("PLAN", setting->plan, "The plan, '@FILE', or '-' for standard input")->default_str("-");
     setting->plan = "-";
     setter->footer(R"(

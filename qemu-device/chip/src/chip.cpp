@@ -84,7 +84,8 @@ std::string Chip::set_fault_plan(std::string_view text) {
     if (!plan)
         return refused(plan.error());
     for (const plan::Rule &rule : plan->rules) {
-        const bool ecc = rule.action == spec::PlanAction::ECC_CORRECTED || rule.action == spec::PlanAction::ECC_UNCORRECTED;
+        const bool ecc =
+            rule.action == spec::PlanAction::ECC_CORRECTED || rule.action == spec::PlanAction::ECC_UNCORRECTED;
         if (ecc && !hbm_->contains(rule.argument, 1))
             return refused(fmt::format("fault plan: '{}': byte 0x{:x} is outside HBM", rule.text, rule.argument));
         if (plan::is_of_function(rule.action) && !host_.has_function())

@@ -111,14 +111,16 @@ void what_is_no_plan_is_refused_and_says_why(void **) {
     const Plan plan("packet queue=999: hang");
     for (const auto &[text, why] : std::vector<std::pair<std::string, std::string>>{
              {"irq: explode", "fault plan: rule 1: 'explode': irq takes drop, duplicate, reorder, spurious"},
-             {"irq: drop; bell: drop", "fault plan: rule 2: 'bell': is no event; there are doorbell, dma_read, dma_write, irq, "
-                                       "reg_read, packet, reset"},
+             {"irq: drop; bell: drop",
+              "fault plan: rule 2: 'bell': is no event; there are doorbell, dma_read, dma_write, irq, "
+              "reg_read, packet, reset"},
              {"packet: ecc_corrected at=0xffffffffffff",
               "fault plan: 'packet: ecc_corrected at=0xffffffffffff': byte 0xffffffffffff is outside HBM"},
              {"irq: dr\x01p", "fault plan: byte 7 is 0x01, which is no text"}}) {
         assert_int_equal(set_plan(text), -EINVAL);
-        assert_string_equal(report().c_str(),
-                            ("seed 0\n1: matched=0 made=0 at=- rule=packet queue=999: hang\nrefused: " + why + "\n").c_str());
+        assert_string_equal(
+            report().c_str(),
+            ("seed 0\n1: matched=0 made=0 at=- rule=packet queue=999: hang\nrefused: " + why + "\n").c_str());
     }
     assert_int_equal(set_plan(std::string(neuron::spec::PLAN_BYTES + 1, ' ')), -E2BIG);
     assert_int_equal(set_plan(std::string(neuron::spec::PLAN_BYTES, '#')), 0);

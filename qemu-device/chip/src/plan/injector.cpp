@@ -21,7 +21,8 @@ std::uint64_t mix(std::uint64_t x) {
 }
 
 bool due(const Rule &rule, std::uint64_t occurrence) {
-    return occurrence >= rule.nth.first && occurrence <= rule.nth.last && (occurrence - rule.nth.first) % rule.every == 0;
+    return occurrence >= rule.nth.first && occurrence <= rule.nth.last &&
+           (occurrence - rule.nth.first) % rule.every == 0;
 }
 
 } // namespace
@@ -63,7 +64,8 @@ std::optional<Verdict> Injector::ask(spec::PlanEvent event, std::uint64_t first,
             if (counted.first.size() < OCCURRENCES)
                 counted.first.push_back({counted.matched, first});
             verdict = {counted.rule.action, counted.rule.argument, mix(mix(seed_ + i) + counted.matched)};
-            line = fmt::format("fault plan: rule {} ({}): event {} at 0x{:x}", i + 1, counted.rule.text, counted.matched, first);
+            line = fmt::format("fault plan: rule {} ({}): event {} at 0x{:x}", i + 1, counted.rule.text,
+                               counted.matched, first);
         }
     }
     if (verdict)

@@ -66,7 +66,8 @@ std::optional<ArgumentRule> argument_of(PlanAction action) {
 
 std::string lower(std::string_view name) {
     std::string out(name);
-    std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::ranges::transform(out, out.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     return out;
 }
 
@@ -139,8 +140,8 @@ tl::expected<void, std::string> add_filter(Rule &rule, const EventRule &event, s
     if ((name == event.place && !name.empty()) || name == "nth") {
         const auto found = range(value);
         if (!found || (name == "nth" && found->first == 0))
-            return Failed(fmt::format("'{}': {} is N, N..M, N.. or N+LENGTH{}", word, name,
-                                      name == "nth" ? ", from 1 on" : ""));
+            return Failed(
+                fmt::format("'{}': {} is N, N..M, N.. or N+LENGTH{}", word, name, name == "nth" ? ", from 1 on" : ""));
         (name == "nth" ? rule.nth : rule.place) = *found;
     } else if (name == "every") {
         const auto found = number(value);
@@ -154,14 +155,15 @@ tl::expected<void, std::string> add_filter(Rule &rule, const EventRule &event, s
     return {};
 }
 
-tl::expected<void, std::string> add_action(Rule &rule, const EventRule &event, std::span<const std::string_view> words) {
+tl::expected<void, std::string> add_action(Rule &rule, const EventRule &event,
+                                           std::span<const std::string_view> words) {
     if (words.empty())
-        return Failed(fmt::format("has no action; {} takes {}", lower(spec::name(rule.event)),
-                                  known(std::span(event.actions))));
+        return Failed(
+            fmt::format("has no action; {} takes {}", lower(spec::name(rule.event)), known(std::span(event.actions))));
     const auto action = value_of<PlanAction>(words[0]);
     if (!action || std::ranges::find(event.actions, *action) == event.actions.end())
-        return Failed(fmt::format("'{}': {} takes {}", words[0], lower(spec::name(rule.event)),
-                                  known(std::span(event.actions))));
+        return Failed(
+            fmt::format("'{}': {} takes {}", words[0], lower(spec::name(rule.event)), known(std::span(event.actions))));
     rule.action = *action;
     const auto takes = argument_of(*action);
     if (takes && takes->otherwise)
@@ -208,13 +210,15 @@ tl::expected<Rule, std::string> parse_rule(std::string_view text) {
 
 bool is_of_function(PlanAction action) {
     using enum PlanAction;
-    return action == AER_CORRECTED || action == AER_NONFATAL || action == AER_FATAL || action == LINK_DOWN || action == SLEEP;
+    return action == AER_CORRECTED || action == AER_NONFATAL || action == AER_FATAL || action == LINK_DOWN ||
+           action == SLEEP;
 }
 
 tl::expected<Plan, std::string> parse(std::string_view text) {
     Plan plan;
     // It goes to logs and terminals.
-    const auto odd = std::ranges::find_if(text, [](char c) { return !((c >= ' ' && c <= '~') || c == '\t' || c == '\n'); });
+    const auto odd =
+        std::ranges::find_if(text, [](char c) { return !((c >= ' ' && c <= '~') || c == '\t' || c == '\n'); });
     if (odd != text.end())
         return Failed(fmt::format("fault plan: byte {} is 0x{:02x}, which is no text", odd - text.begin(),
                                   static_cast<unsigned char>(*odd)));

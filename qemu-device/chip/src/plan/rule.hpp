@@ -25,13 +25,13 @@ struct Range {
 struct Rule {
     spec::PlanEvent event{};
     // Which events match.
-    Range place;                        ///< addr, vector or queue, as the event has it
+    Range place; ///< addr, vector or queue, as the event has it
     // Which of those that match, counted from 1.
     Range nth{1, std::numeric_limits<std::uint64_t>::max()};
-    std::uint64_t every = 1;            ///< each so manieth of them, the first one at nth.first
+    std::uint64_t every = 1; ///< each so manieth of them, the first one at nth.first
     spec::PlanAction action{};
     std::uint64_t argument = 0;
-    std::string text;                   ///< as it was written
+    std::string text; ///< as it was written
 };
 
 struct Plan {

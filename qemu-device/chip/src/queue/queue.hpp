@@ -70,7 +70,7 @@ private:
     std::uint64_t generation_ = 0;
     std::optional<PacketJob> job_;
     std::uint64_t hung_by_ = 0; ///< the fault plan that lets the job hang, 0: none
-    bool completing_ = false; ///< the job is done, seqno and interrupt are not
+    bool completing_ = false;   ///< the job is done, seqno and interrupt are not
     /// With stamps: when the first packet that none covers yet was taken up.
     std::optional<std::uint64_t> stamp_start_;
     Launch launch_;
