@@ -132,8 +132,9 @@ Outcome<void> set(const Global &global, const Options &options) {
         return tl::unexpected(report.error());
     const Json json = report_json(*address, *report);
     print_result(global, "fault set", json,
-                 fmt::format("{} {} has {} rules, seed {}\n", coloured(Colour::good, "OK:"), *address,
-                             json["rules"].size(), json["seed"].is_null() ? 0 : json["seed"].get<std::uint64_t>()));
+                 fmt::format("{} {} has a fault plan: {} {}, seed {}\n", coloured(Colour::good, "OK:"), *address,
+                             json["rules"].size(), json["rules"].size() == 1 ? "rule" : "rules",
+                             json["seed"].is_null() ? 0 : json["seed"].get<std::uint64_t>()));
     return {};
 }
 
