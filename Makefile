@@ -2,7 +2,7 @@
 # The front door: every target is one script. `make help` says what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run shell test bugs bench build deps spec builder-calls user qemu module guest lint fuzz tidy format install uninstall deb clean distclean
+.PHONY: help run shell test bugs bench build deps spec builder-calls user qemu module guest lint fuzz coverage tidy format install uninstall deb clean distclean
 
 help: ## say what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -54,6 +54,9 @@ lint: deps ## check style, licences and the module's sources
 
 fuzz: deps ## fuzz the chip for long (ARGS="TARGET SECONDS"; default: all, 10 minutes each)
 	@tests/fuzz/explore.py $(ARGS)
+
+coverage: build ## say which error paths of the driver the fault plans of tests/coverage reach
+	@tests/coverage/run
 
 tidy: user ## run clang-tidy over user space (minutes)
 	@tools/build/tidy.sh

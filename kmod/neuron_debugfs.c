@@ -103,6 +103,7 @@ void neuron_debugfs_init(struct neuron_device *ndev)
 		debugfs_create_file(neuron_debugfs_files[i].name, 0400, folder, ndev,
 				    neuron_debugfs_files[i].fops);
 	neuron_debugfs_add_vm_walk(ndev, folder);
+	neuron_debugfs_add_fault_plan(ndev, folder);
 	neuron_recorder_add_file(ndev, folder);
 	neuron_fail_add_files(ndev, folder);
 }

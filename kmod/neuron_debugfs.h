@@ -33,4 +33,7 @@ void neuron_debugfs_print_vm(struct drm_printer *p, struct neuron_device *ndev);
 /* neuron_debugfs_vm.c */
 void neuron_debugfs_add_vm_walk(struct neuron_device *ndev, struct dentry *folder);
 
+/* neuron_debugfs_plan.c */
+void neuron_debugfs_add_fault_plan(struct neuron_device *ndev, struct dentry *folder);
+
 #endif /* __NEURON_DEBUGFS_H__ */

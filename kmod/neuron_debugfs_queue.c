@@ -132,6 +132,11 @@ static void neuron_debugfs_print_all_regs(struct drm_printer *p, struct neuron_d
 		neuron_regs_show(p, ndev, neuron_rec_regs, NEURON_REC_REGS, 0);
 	}
 
+	if (neuron_hw_has_fault_plan(ndev)) {
+		drm_puts(p, "\n[fault plan]\n");
+		neuron_regs_show(p, ndev, neuron_plan_regs, NEURON_PLAN_REGS, 0);
+	}
+
 	for (ctx = 0; ctx < ndev->info.contexts; ctx++) {
 		if (!ndev->ctx_root[ctx])
 			continue;

@@ -266,6 +266,12 @@ int neuron_hw_tlb_flush(struct neuron_device *ndev, u32 ctx)
 				   0, neuron_hw_stop_us(ndev));
 }
 
+/* 1.3 brought it. */
+bool neuron_hw_has_fault_plan(struct neuron_device *ndev)
+{
+	return FIELD_GET(NRN_GLOBAL_VERSION_MINOR, ndev->info.spec_version) >= 3;
+}
+
 /* A command of the flight recorder, which writes to @to. */
 int neuron_hw_rec_command(struct neuron_device *ndev, u32 op, dma_addr_t to, u64 first, u32 count)
 {

@@ -16,6 +16,10 @@ const struct neuron_reg_desc neuron_rec_regs[NEURON_REC_REGS] = {
 	NRN_REGISTERS_REC(NEURON_REG_DESC)
 };
 
+const struct neuron_reg_desc neuron_plan_regs[NEURON_PLAN_REGS] = {
+	NRN_REGISTERS_PLAN(NEURON_REG_DESC)
+};
+
 const struct neuron_reg_desc neuron_ctx_regs[NEURON_CTX_REGS] = {
 	NRN_REGISTERS_CTX(NEURON_REG_DESC)
 };

@@ -21,11 +21,13 @@ struct neuron_reg_desc {
 
 #define NEURON_GLOBAL_REGS NRN_REGISTERS_GLOBAL_COUNT
 #define NEURON_REC_REGS	   NRN_REGISTERS_REC_COUNT
+#define NEURON_PLAN_REGS   NRN_REGISTERS_PLAN_COUNT
 #define NEURON_CTX_REGS	   NRN_REGISTERS_CTX_COUNT
 #define NEURON_QUEUE_REGS  NRN_REGISTERS_QUEUE_COUNT
 
 extern const struct neuron_reg_desc neuron_global_regs[NEURON_GLOBAL_REGS];
 extern const struct neuron_reg_desc neuron_rec_regs[NEURON_REC_REGS];
+extern const struct neuron_reg_desc neuron_plan_regs[NEURON_PLAN_REGS];
 extern const struct neuron_reg_desc neuron_ctx_regs[NEURON_CTX_REGS];
 extern const struct neuron_reg_desc neuron_queue_regs[NEURON_QUEUE_REGS];
 

@@ -296,6 +296,7 @@ const struct neuron_chip_host_ops neuron_host_ops = {
     .raise_irq = host_raise_irq,
     .kick = host_kick,
     .log = host_log,
+    .function_fault = neuron_plan_function_fault,
 };
 
 void neuron_host_init(NeuronState *s)

@@ -360,6 +360,9 @@ static void neuron_realize(PCIDevice *pci, Error **errp)
     if (!neuron_init_caps(s, errp)) {
         goto no_caps;
     }
+    if (!neuron_plan_start(s, errp)) {
+        goto no_plan;
+    }
     if (!neuron_migrate_init(s, errp)) {
         goto no_migrate;
     }
@@ -369,6 +372,8 @@ static void neuron_realize(PCIDevice *pci, Error **errp)
     return;
 
 no_migrate:
+    neuron_plan_stop(s);
+no_plan:
     msix_uninit(pci, &s->bar_regs, &s->bar_regs);
     pcie_aer_exit(pci);
     pcie_cap_exit(pci);
@@ -389,6 +394,7 @@ static void neuron_exit(PCIDevice *pci)
      */
     pci->partially_hotplugged = true;
     neuron_stop(s, "unplug");
+    neuron_plan_stop(s);
     neuron_host_exit(s);
     neuron_migrate_exit(s);
     msix_unuse_all_vectors(pci);
@@ -423,6 +429,7 @@ static void neuron_finalize(Object *obj)
     g_clear_pointer(&PCI_DEVICE(obj)->msix_pba, g_free);
     g_clear_pointer(&PCI_DEVICE(obj)->msix_entry_used, g_free);
     g_clear_pointer(&s->label, g_free);
+    g_clear_pointer(&s->fault_plan, g_free);
 }
 
 static const Property neuron_properties[] = {
@@ -485,6 +492,7 @@ static void neuron_class_init(ObjectClass *oc, void *data)
     neuron_describe_properties(oc);
     neuron_test_class_init(oc);
     neuron_recorder_class_init(oc);
+    neuron_plan_class_init(oc);
 }
 
 static const TypeInfo neuron_types[] = {

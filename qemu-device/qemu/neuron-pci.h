@@ -6,7 +6,7 @@
  * neuron-pci.c is its PCIe function: config space, BARs, properties, reset,
  * power, unplug. neuron-host.c is what the chip calls: DMA, interrupts, log.
  * neuron-test.c is what makes it misbehave, for tests of drivers.
- * neuron-migrate.c is what is saved of it. neuron-recorder.c writes what it did to
+ * neuron-plan.c is its fault plan. neuron-migrate.c is what is saved of it. neuron-recorder.c writes what it did to
  * a file.
  */
 #ifndef HW_MISC_NEURON_PCI_H
@@ -53,6 +53,8 @@ struct NeuronState {
     char *simd;
     uint32_t recorder;
     uint64_t seed;
+    /* What was given before the device was there. */
+    char *fault_plan;
 
     /*
      * Written under the BQL; the chip's threads use qatomic_read().
@@ -76,6 +78,8 @@ struct NeuronState {
     /* Stepped mode only. */
     QEMUBH *run_bh;
     VMChangeStateEntry *vm_change;
+    /* A fault plan has taken the link down: until when. */
+    QEMUTimer *link_timer;
     /* Why it does not migrate, if it does not. */
     Error *blocker;
 
@@ -120,6 +124,16 @@ void neuron_migrate_class_init(DeviceClass *dc);
 
 /* The properties that can be set while the device runs. */
 void neuron_test_class_init(ObjectClass *oc);
+
+/* Under the BQL. As property 'gone' of neuron-test.c, and who may set it. */
+void neuron_set_gone(NeuronState *s, bool gone);
+
+/* The fault plan: once the chip exists, and when the device goes. */
+bool neuron_plan_start(NeuronState *s, Error **errp);
+void neuron_plan_stop(NeuronState *s);
+void neuron_plan_function_fault(void *opaque, uint32_t action,
+                                uint64_t argument);
+void neuron_plan_class_init(ObjectClass *oc);
 
 /* The property that writes the flight recorder to a file. */
 void neuron_recorder_class_init(ObjectClass *oc);

@@ -80,20 +80,15 @@ static bool get_gone(Object *obj, Error **errp)
  * and reads 0 when it is switched off. Whoever comes back has lost its state,
  * config space included.
  */
-static void set_gone(Object *obj, bool value, Error **errp)
+void neuron_set_gone(NeuronState *s, bool gone)
 {
-    NeuronState *s = NEURON(obj);
-    PCIDevice *pci = PCI_DEVICE(obj);
+    PCIDevice *pci = PCI_DEVICE(s);
 
-    if (!DEVICE(obj)->realized || s->stopped) {
-        error_setg(errp, "property 'gone' of neuron: the device does not run");
+    if (gone == s->gone) {
         return;
     }
-    if (value == s->gone) {
-        return;
-    }
-    trace_neuron_test(s->label, "gone", value);
-    if (value) {
+    trace_neuron_test(s->label, "gone", gone);
+    if (gone) {
         qatomic_set(&s->gone, true);
         neuron_chip_reset(s->chip);
         neuron_host_drop_irqs(s);
@@ -103,6 +98,17 @@ static void set_gone(Object *obj, bool value, Error **errp)
         qatomic_set(&s->gone, false);
     }
     neuron_show_regions(s);
+}
+
+static void set_gone(Object *obj, bool value, Error **errp)
+{
+    NeuronState *s = NEURON(obj);
+
+    if (!DEVICE(obj)->realized || s->stopped) {
+        error_setg(errp, "property 'gone' of neuron: the device does not run");
+        return;
+    }
+    neuron_set_gone(s, value);
 }
 
 void neuron_show_regions(NeuronState *s)

@@ -32,7 +32,16 @@ from .model import (
     Value,
 )
 
-FILES = ("device.toml", "registers.toml", "mmu.toml", "packets.toml", "faults.toml", "recorder.toml", "object.toml")
+FILES = (
+    "device.toml",
+    "registers.toml",
+    "mmu.toml",
+    "packets.toml",
+    "faults.toml",
+    "recorder.toml",
+    "object.toml",
+    "plan.toml",
+)
 ISA_BASE = "isa/base.toml"
 
 # What each file may hold at its top level.
@@ -44,6 +53,7 @@ TOP_KEYS = {
     "faults.toml": {"enum", "struct", "constant"},
     "recorder.toml": {"enum", "struct", "constant"},
     "object.toml": {"enum", "struct", "constant", "string"},
+    "plan.toml": {"enum", "constant"},
 }
 ISA_KEYS = {"enum", "struct", "instruction", "constant", "dtype_class"}
 

@@ -57,7 +57,8 @@ public:
                     },
                 .raise_irq = [](void *opaque, std::uint32_t) { ++static_cast<Host *>(opaque)->irqs; },
                 .kick = nullptr,
-                .log = nullptr};
+                .log = nullptr,
+                .function_fault = nullptr};
     }
 
     std::uint64_t irqs = 0;

@@ -61,7 +61,8 @@ public:
                     },
                 .raise_irq = [](void *, std::uint32_t) {},
                 .kick = nullptr,
-                .log = nullptr};
+                .log = nullptr,
+                .function_fault = nullptr};
     }
 
 private:

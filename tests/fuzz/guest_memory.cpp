@@ -98,7 +98,8 @@ neuron_chip_host_ops GuestMemory::ops() {
             },
         .raise_irq = [](void *opaque, std::uint32_t vector) { static_cast<GuestMemory *>(opaque)->interrupt(vector); },
         .kick = nullptr,
-        .log = nullptr};
+        .log = nullptr,
+        .function_fault = nullptr};
 }
 
 } // namespace fuzz

@@ -75,6 +75,12 @@ public:
         return trace_;
     }
 
+    /// What fault plans asked of the PCIe function, with its argument.
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> function_faults() {
+        const std::lock_guard lock(mutex_);
+        return function_faults_;
+    }
+
     /// Called before a transfer; set while the chip is at rest.
     std::function<void(std::uint64_t bus, std::size_t bytes, bool write)> on_dma;
     std::function<void(std::uint32_t vector)> on_irq;
@@ -95,7 +101,13 @@ public:
                     },
                 .raise_irq = [](void *opaque, std::uint32_t vector) { static_cast<FakeHost *>(opaque)->irq(vector); },
                 .kick = [](void *opaque) { ++static_cast<FakeHost *>(opaque)->kicks; },
-                .log = nullptr};
+                .log = nullptr,
+                .function_fault =
+                    [](void *opaque, std::uint32_t action, std::uint64_t argument) {
+                        auto &host = *static_cast<FakeHost *>(opaque);
+                        const std::lock_guard lock(host.mutex_);
+                        host.function_faults_.emplace_back(action, argument);
+                    }};
     }
 
 private:
@@ -139,6 +151,7 @@ private:
     std::array<std::atomic<unsigned>, spec::MSIX_VECTORS> irqs_{};
     std::mutex mutex_;
     std::vector<std::string> trace_;
+    std::vector<std::pair<std::uint32_t, std::uint64_t>> function_faults_;
 };
 
 struct Mode {

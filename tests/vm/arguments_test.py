@@ -32,6 +32,8 @@ WRONG = (
     (BAD_RUN, ("--profile", "h100"), "property 'profile' of neuron: profile: there is no \"h100\""),
     (BAD_RUN, ("--hbm", "5"), "property 'hbm' of neuron: "),
     (BAD_RUN, ("--property", "stepped=maybe"), "stepped"),
+    (BAD_RUN, ("--fault-plan", "irq: explode"), "property 'fault-plan' of neuron: rule 1: 'explode': irq takes drop, duplicate, reorder, spurious"),
+    (BAD_RUN, ("--fault-plan", "@nowhere"), "--fault-plan: nowhere: No such file or directory"),
     (BAD_RUN, ("--mem", "few"), "QEMU ended with status 1"),
     (BAD_RUN, ("--smp", "no"), "'smp.cpus' expects integer"),
     (BAD_RUN, ("--accel", "warp"), "warp"),

@@ -53,6 +53,7 @@ void build_app(CLI::App &app, Global &global, Action &action) {
     add_info(line);
     add_doctor(line);
     add_reset(line);
+    add_fault(line);
     add_validate(line);
     add_bench(line);
     add_dma(line);

@@ -40,6 +40,8 @@ void add_addr(const CommandLine &line);
 void add_decode(const CommandLine &line);
 void add_trace(const CommandLine &line);
 void add_doctor(const CommandLine &line);
+/** fault set, fault show, fault clear */
+void add_fault(const CommandLine &line);
 void add_reset(const CommandLine &line);
 void add_validate(const CommandLine &line);
 

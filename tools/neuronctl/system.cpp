@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include <fcntl.h>
@@ -30,12 +31,13 @@ std::optional<std::string> read(std::string_view absolute) {
     std::ifstream file(path(absolute), std::ios::binary);
     if (!file)
         return std::nullopt;
-    // A file of sysfs may be there and refuse to be read, which the buffer of a stream throws, and an inserter only notes.
-    std::ostringstream copy;
-    copy << file.rdbuf();
-    if (copy.bad())
+    // A file of sysfs or debugfs may be there and refuse to be read, which only the buffer of a stream tells, by throwing.
+    std::string text;
+    try {
+        text.assign(std::istreambuf_iterator<char>(file), {});
+    } catch (const std::ios_base::failure &) {
         return std::nullopt;
-    std::string text = copy.str();
+    }
     if (text.ends_with('\n'))
         text.pop_back();
     return text;

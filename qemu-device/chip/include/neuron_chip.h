@@ -9,8 +9,8 @@
  *
  * Threading: every function may be called from any thread, concurrently, unless it says otherwise. Callbacks come from
  * the chip's worker threads, in stepped mode from inside neuron_chip_run() and neuron_chip_quiesce(); a register or
- * doorbell access calls back nothing but @ref neuron_chip_host_ops::kick, and a write of register REC.DEBUG_TAIL reads host
- * memory. The chip holds none of its locks while it calls
+ * doorbell access calls back nothing but @ref neuron_chip_host_ops::kick, and @ref neuron_chip_host_ops::log for a fault plan;
+ * a write of register REC.DEBUG_TAIL reads host memory, one of PLAN.CMD reads or writes it. The chip holds none of its locks while it calls
  * back, except where a callback's comment says otherwise.
  *
  * Errors: the library never throws across this interface and never ends the process. What a guest does wrong becomes a
@@ -40,7 +40,7 @@ enum neuron_chip_log_level {
     NEURON_CHIP_LOG_DEBUG = 3,
 };
 
-/** What the host gives the chip. All members but @ref kick and @ref log are mandatory. */
+/** What the host gives the chip. All members but @ref kick, @ref log and @ref function_fault are mandatory. */
 struct neuron_chip_host_ops {
     /** Size of this structure, for compatible growth. */
     size_t size;
@@ -66,8 +66,18 @@ struct neuron_chip_host_ops {
      */
     void (*kick)(void *opaque);
 
-    /** One line of text for the host's log, without a newline. */
+    /**
+     * One line of text for the host's log, without a newline. What a fault plan says of a reset comes with locks of the chip
+     * held: do not call the chip.
+     */
     void (*log)(void *opaque, enum neuron_chip_log_level level, const char *message);
+
+    /**
+     * A fault plan wants the PCIe function around the chip to do wrong: @p action is AER_CORRECTED, AER_NONFATAL, AER_FATAL,
+     * LINK_DOWN (@p argument: microseconds) or SLEEP of enum plan_action. It must only note the fact (schedule a bottom half).
+     * NULL: there is no such function, and plans with these actions are refused. Since minor 3.
+     */
+    void (*function_fault)(void *opaque, uint32_t action, uint64_t argument);
 };
 
 /** What to build. Zero-initialise, set @ref size, then what differs from the default. */
@@ -186,6 +196,22 @@ enum neuron_chip_test_fault {
  * @return 0; -EINVAL: an unknown flag. Since minor 1.
  */
 int neuron_chip_set_test_fault(struct neuron_chip *chip, uint32_t faults);
+
+/**
+ * Do wrong from now on what a fault plan says, and no more what the one before said; an empty @p text: nothing. The language is that
+ * of spec/plan.toml. With the same plan, seed and order of events the same goes wrong. No reset changes it, and each fault that is
+ * made is a line of the log. A chip with a plan is not saved.
+ *
+ * @return 0; -EINVAL with a message in @p error that names the rule and the word, and the plan of before stays. Since minor 3.
+ */
+int neuron_chip_set_fault_plan(struct neuron_chip *chip, const char *text, char *error, size_t error_size);
+
+/**
+ * What has become of the plan, as the reference of plans says. At most @p size - 1 bytes and a 0 are written.
+ *
+ * @return the length of the whole text, without the 0. Since minor 3.
+ */
+size_t neuron_chip_fault_report(struct neuron_chip *chip, char *text, size_t size);
 
 /**
  * Stop all work where it is, until neuron_chip_resume(): at the end of the steps that are being taken, so within a chunk of

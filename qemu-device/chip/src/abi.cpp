@@ -282,6 +282,31 @@ int neuron_chip_set_test_fault(struct neuron_chip *chip, uint32_t faults) {
     });
 }
 
+int neuron_chip_set_fault_plan(struct neuron_chip *chip, const char *text, char *error, size_t error_size) {
+    const auto say = [&](const char *message) {
+        if (error_size != 0)
+            std::snprintf(error, error_size, "%s", message);
+    };
+    say("");
+    try {
+        const std::string wrong = chip->chip->set_fault_plan(text);
+        say(wrong.c_str());
+        return wrong.empty() ? 0 : -EINVAL;
+    } catch (const std::exception &failure) {
+        say(failure.what());
+        return -ENOMEM;
+    }
+}
+
+size_t neuron_chip_fault_report(struct neuron_chip *chip, char *text, size_t size) {
+    return guarded(chip, [&] {
+        const std::string report = chip->chip->fault_report();
+        if (size != 0)
+            std::snprintf(text, size, "%s", report.c_str());
+        return report.size();
+    });
+}
+
 void neuron_chip_pause(struct neuron_chip *chip) {
     guarded(chip, [&] {
         chip->chip->executor().pause();

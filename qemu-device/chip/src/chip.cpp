@@ -33,13 +33,16 @@ tl::expected<std::unique_ptr<Chip>, CreateError> Chip::create(const ChipInfo &in
 
 Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, std::unique_ptr<Hbm> hbm)
     : info_(info),
-      host_(ops, opaque),
+      faults_([this](const std::string &line) { host_.log(NEURON_CHIP_LOG_INFO, line); }, [this] { wake_hung(); },
+              !info.stepped),
+      host_(ops, opaque, faults_),
       interrupts_(host_),
       hbm_(std::move(hbm)),
       executor_(make_executor(info, host_)),
       clock_(*executor_),
       recorder_(clock_, info.recorder_records),
       channel_(host_, recorder_, book_),
+      port_(host_, faults_, [this](std::string_view text) { return set_fault_plan(text); }),
       reset_unit_(services_, *hbm_, cores_),
       events_(host_, interrupts_, *executor_, reset_unit_, recorder_, book_),
       scrubber_(*hbm_, *executor_, reset_unit_),
@@ -48,10 +51,10 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
       control_(*spec::find_profile(info.profile), *hbm_, host_, *executor_, events_, coalescer_, clock_, recorder_,
                book_),
       hazards_(info.hazards ? std::make_unique<hazard::Monitor>(info.cores, info.sbuf_bytes) : nullptr),
-      services_{host_, *executor_, control_, interrupts_, coalescer_, clock_, recorder_, hazards_.get()},
+      services_{host_, *executor_, control_, interrupts_, coalescer_, clock_, recorder_, faults_, hazards_.get()},
       pool_(*executor_, cores_, spec::MAX_QUEUES),
       registers_(info_, *executor_, control_, events_, coalescer_, scrubber_, cores_, recorder_, commands_, channel_,
-                 clock_, [this] { reset(); }) {
+                 clock_, faults_, port_, [this] { reset(); }) {
     reset_unit_.attach(events_, scrubber_, commands_);
     control_.attach_reset(reset_unit_);
     for (std::uint32_t i = 0; i < info.cores; ++i)
@@ -60,7 +63,37 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
         control_.attach(i, queues_.emplace_back(services_, pool_, cores_, i));
 }
 
-Chip::~Chip() { executor_->stop(); }
+Chip::~Chip() {
+    faults_.wake_sleepers();
+    executor_->stop();
+}
+
+void Chip::wake_hung() {
+    for (Queue &queue : queues_)
+        executor_->wake(queue);
+    executor_->wake(reset_unit_);
+}
+
+std::string Chip::refused(std::string why) {
+    faults_.refuse(why);
+    return why;
+}
+
+std::string Chip::set_fault_plan(std::string_view text) {
+    auto plan = plan::parse(text);
+    if (!plan)
+        return refused(plan.error());
+    for (const plan::Rule &rule : plan->rules) {
+        const bool ecc =
+            rule.action == spec::PlanAction::ECC_CORRECTED || rule.action == spec::PlanAction::ECC_UNCORRECTED;
+        if (ecc && !hbm_->contains(rule.argument, 1))
+            return refused(fmt::format("fault plan: '{}': byte 0x{:x} is outside HBM", rule.text, rule.argument));
+        if (plan::is_of_function(rule.action) && !host_.has_function())
+            return refused(fmt::format("fault plan: '{}': there is no PCIe function here", rule.text));
+    }
+    faults_.set(std::move(*plan));
+    return {};
+}
 
 int Chip::inject_ecc(std::uint64_t offset, bool uncorrectable) {
     if (!hbm_->contains(offset, 1))
@@ -73,6 +106,11 @@ void Chip::reset() {
     scrubber_.reset();
     commands_.reset();
     channel_.reset();
+    port_.reset();
+    if (faults_.active()) {
+        const std::uint64_t plan = faults_.plans();
+        reset_unit_.hang(faults_.ask(spec::PlanEvent::RESET, 0) ? plan : 0);
+    }
     control_.begin_reset();
     clock_.reset();
     recorder_.record(true);
@@ -80,6 +118,7 @@ void Chip::reset() {
         recorder_.add(spec::RecordReset{.head = {}, .resets = control_.resets()}, spec::RecordKind::RESET);
     // After this no interrupt of before can go out; one that is on its way has arrived.
     interrupts_.close_epoch();
+    faults_.forget_held();
     executor_->wake(reset_unit_);
 }
 

@@ -14,6 +14,8 @@
 #include "hazard/monitor.hpp"
 #include "hbm.hpp"
 #include "host.hpp"
+#include "plan/injector.hpp"
+#include "plan/port.hpp"
 #include "queue/queue.hpp"
 #include "recorder/book.hpp"
 #include "recorder/commands.hpp"
@@ -50,6 +52,9 @@ public:
     Executor &executor() { return *executor_; }
     /// 0, EINVAL or EAGAIN; see neuron_chip_inject_ecc().
     int inject_ecc(std::uint64_t offset, bool uncorrectable);
+    /// What is wrong with the text, or nothing; see neuron_chip_set_fault_plan().
+    std::string set_fault_plan(std::string_view text);
+    std::string fault_report() const { return faults_.report(); }
     void set_test_faults(std::uint32_t faults) { control_.set_test_faults(faults); }
     /// Writes or reads everything that a guest can observe. The chip is paused and nobody accesses it. StateError: what was
     /// read is no state of this chip, which has become as after creation.
@@ -70,11 +75,15 @@ private:
     void serialize_memory(Archive &archive);
     /// As after creation, whatever is at work.
     void clear();
+    /// What hangs by a plan looks again.
+    void wake_hung();
+    std::string refused(std::string why);
     /// All that the executor runs, in an order that does not change.
     std::vector<Unit *> units();
 
     // Later members use earlier ones. The executor's threads end in ~Chip(), before any unit dies.
     const ChipInfo info_;
+    plan::Injector faults_;
     Host host_;
     InterruptGate interrupts_;
     std::unique_ptr<Hbm> hbm_;
@@ -83,6 +92,7 @@ private:
     Recorder recorder_;
     Book book_;
     DebugChannel channel_;
+    plan::Port port_;
     ResetUnit reset_unit_;
     EventRing events_;
     Scrubber scrubber_;

@@ -12,7 +12,7 @@ namespace neuron::chip {
 namespace {
 
 /// Changes with the stream. A stream of another one is refused.
-constexpr std::uint32_t STREAM_VERSION = 2;
+constexpr std::uint32_t STREAM_VERSION = 3;
 constexpr std::uint64_t STREAM_MAGIC = 0x4554'4154'534e'524e; // "NRNSTATE"
 
 constexpr std::size_t BLOCK = 4096;           ///< memory that is all zero is left out in such pieces
@@ -146,6 +146,7 @@ void Chip::clear() {
     scrubber_.reset();
     commands_.reset();
     channel_.reset();
+    port_.reset();
     book_.clear();
     coalescer_.reset();
     control_.clear();
@@ -157,6 +158,8 @@ void Chip::clear() {
 void Chip::serialize(Archive &archive) {
     if (hazards_ != nullptr)
         throw StateError(ENOTSUP, "hazards: what hazard detection has seen is not saved");
+    if (faults_.active())
+        throw StateError(ENOTSUP, "fault plan: a chip with one is not saved");
     if (!archive.loading()) {
         serialize_all(archive);
         return;
@@ -197,6 +200,7 @@ void Chip::serialize_all(Archive &archive) {
         scrubber_.serialize(archive);
         commands_.serialize(archive);
         channel_.serialize(archive);
+        port_.serialize(archive);
         reset_unit_.serialize(archive);
     });
     recorder_.serialize(archive);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "neuron_chip.h"
+#include "plan/injector.hpp"
 #include "state/archive.hpp"
 
 #include <cstddef>
@@ -17,8 +18,9 @@ namespace neuron::chip {
 /// takes the big lock, which the caller of such an access already holds.
 class Host {
 public:
-    /// `ops` is copied; `opaque` outlives this object.
-    Host(const neuron_chip_host_ops &ops, void *opaque) : ops_(ops), opaque_(opaque) {}
+    /// `ops` is copied; `opaque` and `faults` outlive this object's use.
+    Host(const neuron_chip_host_ops &ops, void *opaque, plan::Injector &faults)
+        : ops_(ops), opaque_(opaque), faults_(faults) {}
     Host(const Host &) = delete;
     Host &operator=(const Host &) = delete;
 
@@ -28,6 +30,13 @@ public:
     /// Reads or writes at most MAX_TRANSFER bytes at a bus address. False: the bus refused a part of it.
     bool read(std::uint64_t bus, std::span<std::byte> out) const;
     bool write(std::uint64_t bus, std::span<const std::byte> in) const;
+    /// The same, whatever a fault plan says.
+    bool read_past_plan(std::uint64_t bus, std::span<std::byte> out) const;
+    bool write_past_plan(std::uint64_t bus, std::span<const std::byte> in) const;
+
+    /// Whether there is a PCIe function around the chip that can do wrong.
+    bool has_function() const { return ops_.function_fault != nullptr; }
+    void function_fault(spec::PlanAction action, std::uint64_t argument) const;
 
     /// Stepped mode: there is work for neuron_chip_run().
     void kick() const;
@@ -35,8 +44,13 @@ public:
 
 private:
     friend class InterruptGate;
+    bool read_by_plan(std::uint64_t bus, std::span<std::byte> out) const;
+    bool write_by_plan(std::uint64_t bus, std::span<const std::byte> in) const;
+    bool do_write(const plan::Verdict &verdict, std::uint64_t bus, std::span<const std::byte> in) const;
+
     neuron_chip_host_ops ops_;
     void *opaque_;
+    plan::Injector &faults_;
 };
 
 /// Lets interrupts out, but none of the time before a reset once close_epoch() has returned. For that the gate holds its
@@ -52,6 +66,9 @@ public:
     void serialize(Archive &archive) { archive.number("interrupt epoch", epoch_); }
 
 private:
+    void deliver(std::uint64_t epoch, std::uint32_t vector);
+    void raise_by_plan(std::uint64_t epoch, std::uint32_t vector);
+
     const Host &host_;
     mutable std::mutex mutex_;
     std::uint64_t epoch_ = 0; ///< guarded by mutex_

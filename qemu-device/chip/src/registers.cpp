@@ -33,9 +33,19 @@ spec::RegisterRef find(std::uint64_t offset, unsigned size) {
     return spec::find_register(static_cast<std::uint32_t>(offset));
 }
 
+/// A plan cannot hide from who has made it.
+bool is_plan(std::uint64_t offset) { return offset >= spec::BLOCK_PLAN_OFFSET && offset < spec::BLOCK_CTX_OFFSET; }
+
 } // namespace
 
 std::uint64_t Registers::read(std::uint64_t offset, unsigned size) {
+    const std::uint64_t value = read_register(offset, size);
+    if (faults_.active() && !is_plan(offset) && faults_.ask(spec::PlanEvent::REG_READ, offset))
+        return size < 2 * HALF ? (1ULL << 8 * size) - 1 : ~0ULL;
+    return value;
+}
+
+std::uint64_t Registers::read_register(std::uint64_t offset, unsigned size) {
     const spec::RegisterRef where = find(offset, size);
     if (!width_legal(where, offset, size)) {
         count_bad();
@@ -65,10 +75,19 @@ void Registers::write(std::uint64_t offset, std::uint64_t value, unsigned size) 
         count_bad();
         return;
     }
+    if (faults_.active() && where.desc->offset == reg::QUEUE_DOORBELL(0))
+        ring_by_plan(where.index, [=, this] { write_register(where, value, size); });
+    else
+        write_register(where, value, size);
+}
+
+void Registers::write_register(const spec::RegisterRef &where, std::uint64_t value, unsigned size) {
     if (Unit *const rung = store_sized(where, value, size); rung != nullptr)
         executor_.lend_thread(*rung);
     else if (where.desc->offset == reg::REC_DEBUG_TAIL)
         take_debug_records(static_cast<std::uint32_t>(value));
+    else if (where.desc->offset == reg::PLAN_CMD)
+        port_.run(field::PLAN_CMD_OP.get(static_cast<std::uint32_t>(value)));
 }
 
 // On the caller's thread, without the lock: it reads host memory, and is done when the write is.
@@ -94,6 +113,29 @@ Unit *Registers::store_sized(const spec::RegisterRef &where, std::uint64_t value
 }
 
 void Registers::doorbell(std::uint64_t offset, std::uint64_t value, unsigned size) {
+    const auto queue = faults_.active() ? control_.queue_at(offset) : std::nullopt;
+    if (queue)
+        ring_by_plan(*queue, [=, this] { ring(offset, value, size); });
+    else
+        ring(offset, value, size);
+}
+
+void Registers::ring_by_plan(std::uint32_t queue, const std::function<void()> &ring) {
+    const auto verdict = faults_.ask(spec::PlanEvent::DOORBELL, queue);
+    const auto action = verdict ? verdict->action : spec::PlanAction{};
+    if (action == spec::PlanAction::DROP)
+        return;
+    if (action == spec::PlanAction::REORDER) {
+        faults_.hold(spec::PlanEvent::DOORBELL, ring);
+        return;
+    }
+    ring();
+    if (action == spec::PlanAction::DUPLICATE)
+        ring();
+    faults_.happened(spec::PlanEvent::DOORBELL);
+}
+
+void Registers::ring(std::uint64_t offset, std::uint64_t value, unsigned size) {
     const std::uint64_t ctx = offset / spec::PAGE_SIZE;
     const std::uint64_t at = offset % spec::PAGE_SIZE;
     const bool legal = size == HALF && at % spec::DOORBELL_STRIDE == 0 && ctx < spec::MAX_CONTEXTS;
@@ -132,6 +174,8 @@ std::uint64_t Registers::load(const spec::RegisterRef &where) {
         return load_queue(where);
     if (where.desc->offset >= spec::BLOCK_CTX_OFFSET)
         return load_context(where);
+    if (where.desc->offset >= spec::BLOCK_PLAN_OFFSET)
+        return load_plan(where);
     if (where.desc->offset >= spec::BLOCK_REC_OFFSET)
         return load_recorder(where);
     switch (where.desc->offset) {
@@ -192,6 +236,17 @@ std::uint64_t Registers::load_recorder(const spec::RegisterRef &where) {
     }
 }
 
+std::uint64_t Registers::load_plan(const spec::RegisterRef &where) const {
+    const plan::Port::Registers regs = port_.registers();
+    switch (where.desc->offset) {
+    case reg::PLAN_ADDR: return regs.addr;
+    case reg::PLAN_BYTES: return regs.bytes;
+    case reg::PLAN_CMD: return field::PLAN_CMD_OP.set(regs.op) | field::PLAN_CMD_ERROR.set(regs.error);
+    case reg::PLAN_DONE: return regs.done;
+    default: return where.desc->reset;
+    }
+}
+
 std::uint64_t Registers::load_context(const spec::RegisterRef &where) {
     switch (where.desc->offset) {
     case reg::CTX_PT_ROOT(0): return control_.page_table(where.index);
@@ -245,12 +300,14 @@ std::uint64_t Registers::load_core(const spec::RegisterRef &where) const {
 // ---- writes ---------------------------------------------------------------------------------------------------------
 
 bool Registers::store(const spec::RegisterRef &where, std::uint64_t value) {
-    // A reset may be asked for at any time; everything else waits for READY.
+    // A reset may be asked for at any time, and a plan that lets it hang be changed; everything else waits for READY.
     if (where.desc->offset == reg::GLOBAL_CTRL) {
         if (value & field::GLOBAL_CTRL_RESET.mask)
             reset_locked();
         return true;
     }
+    if (is_plan(where.desc->offset))
+        return store_plan(where, value);
     if (!control_.ready())
         return false;
     if (where.desc->offset >= spec::BLOCK_QUEUE_OFFSET)
@@ -280,6 +337,15 @@ bool Registers::store_recorder(const spec::RegisterRef &where, std::uint64_t val
     case reg::REC_DEBUG_LOG2: return channel_.set_log2(static_cast<std::uint32_t>(value));
     case reg::REC_DEBUG_TAIL: return true; // see take_debug_records()
     case reg::REC_CMD: return commands_.start(field::REC_CMD_OP.get(static_cast<std::uint32_t>(value)));
+    default: return false;
+    }
+}
+
+bool Registers::store_plan(const spec::RegisterRef &where, std::uint64_t value) {
+    switch (where.desc->offset) {
+    case reg::PLAN_ADDR: port_.set_addr(value); return true;
+    case reg::PLAN_BYTES: port_.set_bytes(static_cast<std::uint32_t>(value)); return true;
+    case reg::PLAN_CMD: return true; // see write_register()
     default: return false;
     }
 }

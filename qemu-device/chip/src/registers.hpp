@@ -7,6 +7,8 @@
 #include "control/control.hpp"
 #include "control/events.hpp"
 #include "control/scrubber.hpp"
+#include "plan/injector.hpp"
+#include "plan/port.hpp"
 #include "recorder/commands.hpp"
 #include "recorder/debug_channel.hpp"
 #include "recorder/recorder.hpp"
@@ -29,7 +31,8 @@ class Registers {
 public:
     Registers(const ChipInfo &info, Executor &executor, Control &control, EventRing &events, Coalescer &coalescer,
               Scrubber &scrubber, const std::deque<Core> &cores, Recorder &recorder, RecorderCommands &commands,
-              DebugChannel &channel, const DeviceClock &clock, std::function<void()> reset)
+              DebugChannel &channel, const DeviceClock &clock, plan::Injector &faults, plan::Port &port,
+              std::function<void()> reset)
         : info_(info),
           executor_(executor),
           control_(control),
@@ -41,6 +44,8 @@ public:
           commands_(commands),
           channel_(channel),
           clock_(clock),
+          faults_(faults),
+          port_(port),
           reset_(std::move(reset)) {}
 
     std::uint64_t read(std::uint64_t offset, unsigned size);
@@ -51,14 +56,21 @@ public:
     void serialize(Archive &archive);
 
 private:
+    std::uint64_t read_register(std::uint64_t offset, unsigned size);
+    void ring(std::uint64_t offset, std::uint64_t value, unsigned size);
+    void write_register(const spec::RegisterRef &where, std::uint64_t value, unsigned size);
+    /// What a fault plan makes of a doorbell of the queue.
+    void ring_by_plan(std::uint32_t queue, const std::function<void()> &ring);
     std::uint64_t load(const spec::RegisterRef &where);
     std::uint64_t load_recorder(const spec::RegisterRef &where);
+    std::uint64_t load_plan(const spec::RegisterRef &where) const;
     std::uint64_t load_context(const spec::RegisterRef &where);
     std::uint64_t load_queue(const spec::RegisterRef &where);
     std::uint64_t load_core(const spec::RegisterRef &where) const;
     /// These return false when the register may not be written in the present state.
     bool store(const spec::RegisterRef &where, std::uint64_t value);
     bool store_recorder(const spec::RegisterRef &where, std::uint64_t value);
+    bool store_plan(const spec::RegisterRef &where, std::uint64_t value);
     bool store_context(const spec::RegisterRef &where, std::uint64_t value);
     bool store_queue(const spec::RegisterRef &where, std::uint64_t value);
     void reset_locked();
@@ -78,6 +90,8 @@ private:
     RecorderCommands &commands_;
     DebugChannel &channel_;
     const DeviceClock &clock_;
+    plan::Injector &faults_;
+    plan::Port &port_;
     const std::function<void()> reset_;
     std::atomic<std::uint32_t> bad_{0}; ///< BAD_REGISTER
 

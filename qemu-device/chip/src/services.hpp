@@ -7,6 +7,10 @@ namespace hazard {
 class Monitor;
 }
 
+namespace plan {
+class Injector;
+}
+
 class Coalescer;
 class Control;
 class DeviceClock;
@@ -24,6 +28,7 @@ struct Services {
     Coalescer &coalescer;
     const DeviceClock &clock;
     Recorder &recorder;
+    plan::Injector &faults;
     hazard::Monitor *hazards; ///< nullptr: nobody looks
 };
 

@@ -157,6 +157,7 @@ void Machine::write(std::uint64_t addr, std::span<const std::byte> data) {
 void Machine::outl(std::uint16_t port, std::uint32_t value) { command(format("outl 0x%x 0x%" PRIx32, port, value)); }
 void Machine::outw(std::uint16_t port, std::uint16_t value) { command(format("outw 0x%x 0x%x", port, value)); }
 void Machine::outb(std::uint16_t port, std::uint8_t value) { command(format("outb 0x%x 0x%x", port, value)); }
+void Machine::clock_step(std::uint64_t nanoseconds) { command(format("clock_step %" PRIu64, nanoseconds)); }
 std::uint32_t Machine::inl(std::uint16_t port) { return static_cast<std::uint32_t>(number(format("inl 0x%x", port))); }
 
 std::uint64_t Machine::allocate(std::uint64_t bytes, std::uint64_t alignment) {

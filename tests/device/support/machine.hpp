@@ -44,6 +44,9 @@ public:
     void outb(std::uint16_t port, std::uint8_t value);
     std::uint32_t inl(std::uint16_t port);
 
+    /// Let the machine's clock, which stands still otherwise, go on by that much.
+    void clock_step(std::uint64_t nanoseconds);
+
     /// Guest RAM that nobody else uses, zeroed.
     std::uint64_t allocate(std::uint64_t bytes, std::uint64_t alignment = 4096);
 

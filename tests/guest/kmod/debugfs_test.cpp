@@ -60,6 +60,10 @@ void all_files_are_there_for_root_alone(void **) {
         assert_int_equal(status.st_uid, 0);
         assert_int_equal(status.st_mode & 0777, name == "vm_walk" ? 0600 : 0400);
     }
+    struct stat plan {}; // which is written to, and wakes the device: plan_test.cpp
+    assert_int_equal(::stat(debugfs("fault_plan").c_str(), &plan), 0);
+    assert_int_equal(plan.st_uid, 0);
+    assert_int_equal(plan.st_mode & 0777, 0600);
     const auto text = slurp(std::string(NEURON_TOP) + "/docs/reference/driver.md");
     for (const auto &entry : std::filesystem::directory_iterator(debugfs(""))) {
         const auto name = entry.path().filename().string();
@@ -445,6 +449,7 @@ void registers_have_the_names_of_the_contract(void **) {
     const auto text = slurp(debugfs("registers"));
     const std::map<std::string, std::string> sections{{"GLOBAL", "device"},
                                                       {"REC", "recorder"},
+                                                      {"PLAN", "fault plan"},
                                                       {"CTX", "context " + std::to_string(context_of(file).context)},
                                                       {"QUEUE", "queue " + hw}};
     for (const auto &desc : neuron::spec::registers()) {

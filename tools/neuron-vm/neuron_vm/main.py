@@ -33,9 +33,9 @@ def guest_command(place, choice):
     else:
         words += ["--module-dir", module.folder(place, choice, folder)]
     words += [f"--device={device_text(choice)}"] * choice.devices
-    for name in ("out", "smp", "mem", "accel", "timeout", "qmp"):
-        if getattr(choice, name) is not None:
-            words += [f"--{name}={getattr(choice, name)}"]
+    for name in ("fault-plan", "out", "smp", "mem", "accel", "timeout", "qmp"):
+        if getattr(choice, name.replace("-", "_")) is not None:
+            words += [f"--{name}={getattr(choice, name.replace('-', '_'))}"]
     for name in ("share", "env", "append", "module-arg", "qemu-arg"):
         words += [f"--{name}={value}" for value in getattr(choice, name.replace("-", "_"))]
     words += [f"--with={name}" for name in choice.extra]

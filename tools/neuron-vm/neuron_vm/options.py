@@ -47,6 +47,7 @@ def add_device(parser):
     group.add_argument("--cores", metavar="N", help="NeuronCores of each (default: the chip's)")
     group.add_argument("--hbm", metavar="SIZE", help="HBM of each, e.g. 4G (default: the chip's; used as it is touched)")
     group.add_argument("--property", action="append", default=[], type=pair, metavar="NAME=VALUE", help="another property of QEMU's device")
+    group.add_argument("--fault-plan", metavar="TEXT|@FILE", help="what each of them does wrong, from the start (docs/reference/plan.md)")
     group.add_argument("--iommu", action="store_true", help="an Intel IOMMU in strict mode in front of them")
 
 

@@ -152,6 +152,16 @@ bool Control::doorbell(std::uint32_t ctx, std::uint32_t slot, std::uint32_t valu
     return true;
 }
 
+std::optional<std::uint32_t> Control::queue_at(std::uint64_t offset) const {
+    const std::uint64_t ctx = offset / spec::PAGE_SIZE;
+    const std::uint64_t slot = offset % spec::PAGE_SIZE / spec::DOORBELL_STRIDE;
+    if (ctx >= spec::MAX_CONTEXTS || slot >= spec::DOORBELL_SLOTS)
+        return std::nullopt;
+    const std::lock_guard lock(mutex_);
+    const std::int16_t index = contexts_[ctx].slots[slot];
+    return index != NO_QUEUE ? std::optional(static_cast<std::uint32_t>(index)) : std::nullopt;
+}
+
 bool Control::queue_doorbell(std::uint32_t index, std::uint32_t value, Unit *&rung) {
     const std::lock_guard lock(mutex_);
     if (!ready_ || !queues_[index].enable || !queues_[index].active.doorbell_register())

@@ -59,6 +59,8 @@ public:
     /// A write to a doorbell slot, or to register DOORBELL. False: no enabled queue listens there. `rung` becomes the unit
     /// that has work now, if any: the caller wakes it, or lends it its thread, once it holds no lock.
     bool doorbell(std::uint32_t ctx, std::uint32_t slot, std::uint32_t value, Unit *&rung);
+    /// The queue that listens at an offset of BAR DOORBELLS.
+    std::optional<std::uint32_t> queue_at(std::uint64_t offset) const;
     bool queue_doorbell(std::uint32_t index, std::uint32_t value, Unit *&rung);
 
     /// Stops and forgets everything, events included, and refuses commands until finish_reset().

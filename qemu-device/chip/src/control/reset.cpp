@@ -2,6 +2,7 @@
 #include "reset.hpp"
 
 #include "../core/core.hpp"
+#include "../plan/injector.hpp"
 #include "../recorder/commands.hpp"
 #include "control.hpp"
 #include "scrubber.hpp"
@@ -14,6 +15,8 @@ Step ResetUnit::step() {
     if (services_.control.ready())
         return Step::BLOCKED;
     const std::uint64_t resets = services_.control.resets();
+    if (hung_by_ == services_.faults.plans())
+        return Step::BLOCKED;
     if (services_.control.reset_sticks() || services_.control.draining() || events_->busy() || scrubber_->busy() ||
         commands_->busy())
         return Step::BLOCKED;

@@ -5,6 +5,7 @@
 #include "../hbm.hpp"
 #include "../services.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 
@@ -28,6 +29,9 @@ public:
         commands_ = &commands;
     }
 
+    /// The reset that begins now does not end while fault plan number `plan` lasts; 0: it does.
+    void hang(std::uint64_t plan) { hung_by_ = plan; }
+
     void serialize(Archive &archive);
 
     Step step() override;
@@ -40,6 +44,7 @@ private:
     EventRing *events_ = nullptr;
     Scrubber *scrubber_ = nullptr;
     RecorderCommands *commands_ = nullptr;
+    std::atomic<std::uint64_t> hung_by_{0};
 
     // Only step() touches what follows.
     std::uint64_t resets_ = 0; ///< the reset that is being carried out

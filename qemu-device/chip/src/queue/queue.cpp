@@ -4,6 +4,7 @@
 #include "../clock.hpp"
 #include "../control/coalescer.hpp"
 #include "../core/core.hpp"
+#include "../plan/injector.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -76,7 +77,22 @@ Step Queue::idle() {
     flags_ = header.flags;
     log_.begin(header, work->head);
     job_.emplace(std::move(*job));
+    if (services_.faults.active())
+        spoil();
     return Step::MORE;
+}
+
+void Queue::spoil() {
+    const std::uint64_t plan = services_.faults.plans();
+    const auto verdict = services_.faults.ask(spec::PlanEvent::PACKET, index_);
+    if (!verdict)
+        return;
+    if (verdict->action == spec::PlanAction::HANG)
+        hung_by_ = plan;
+    else if (plan::is_of_function(verdict->action))
+        services_.host.function_fault(verdict->action, verdict->argument);
+    else
+        services_.control.hbm_error(verdict->argument, verdict->action == spec::PlanAction::ECC_UNCORRECTED);
 }
 
 tl::expected<void, FaultInfo> Queue::fetch(const Control::Work &work) {
@@ -115,6 +131,11 @@ tl::expected<void, FaultInfo> Queue::read_ring(std::uint64_t address, std::span<
 }
 
 Step Queue::run() {
+    if (hung_by_ != 0) {
+        if (hung_by_ == services_.faults.plans())
+            return Step::BLOCKED;
+        hung_by_ = 0;
+    }
     PacketContext packet = context();
     const JobResult result = std::visit([&](auto &job) { return job.step(packet); }, *job_);
     if (!result) {
@@ -203,6 +224,7 @@ Step Queue::wind_down() {
         log_.end(fetched_[taken_], packet.space, spec::raw(spec::RecordFlag::FAILED));
     }
     job_.reset();
+    hung_by_ = 0;
     completing_ = false;
     fetched_count_ = 0;
     stamp_start_.reset();

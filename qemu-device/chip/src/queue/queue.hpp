@@ -43,6 +43,8 @@ private:
     tl::expected<void, FaultInfo> fetch(const Control::Work &work);
     /// Reads the ring from `address` on, by the queue's kind of address.
     tl::expected<void, FaultInfo> read_ring(std::uint64_t address, std::span<std::byte> out);
+    /// What a fault plan wants of the packet that has been taken up.
+    void spoil();
     Step run();
     Step complete();
     /// Writes the seqno, and before it the stamp, if any. A fault says which of them failed.
@@ -67,7 +69,8 @@ private:
     std::uint8_t flags_ = 0;
     std::uint64_t generation_ = 0;
     std::optional<PacketJob> job_;
-    bool completing_ = false; ///< the job is done, seqno and interrupt are not
+    std::uint64_t hung_by_ = 0; ///< the fault plan that lets the job hang, 0: none
+    bool completing_ = false;   ///< the job is done, seqno and interrupt are not
     /// With stamps: when the first packet that none covers yet was taken up.
     std::optional<std::uint64_t> stamp_start_;
     Launch launch_;

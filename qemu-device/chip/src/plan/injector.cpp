@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#include "injector.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+namespace neuron::chip::plan {
+
+namespace {
+
+constexpr std::size_t OCCURRENCES = 16; ///< of a rule that the report names
+
+// splitmix64: every seed gives a good sequence.
+std::uint64_t mix(std::uint64_t x) {
+    x += 0x9e3779b97f4a7c15;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+    return x ^ (x >> 31);
+}
+
+bool due(const Rule &rule, std::uint64_t occurrence) {
+    return occurrence >= rule.nth.first && occurrence <= rule.nth.last &&
+           (occurrence - rule.nth.first) % rule.every == 0;
+}
+
+} // namespace
+
+void Injector::set(Plan plan) {
+    {
+        const std::lock_guard lock(mutex_);
+        rules_.clear();
+        held_.clear();
+        refused_.clear();
+        seed_ = plan.seed;
+        plans_.fetch_add(1, std::memory_order_release);
+        for (Rule &rule : plan.rules)
+            rules_.push_back({.rule = std::move(rule)});
+        active_.store(!rules_.empty(), std::memory_order_relaxed);
+        woken_.notify_all();
+    }
+    changed_();
+}
+
+void Injector::refuse(std::string why) {
+    const std::lock_guard lock(mutex_);
+    refused_ = std::move(why);
+}
+
+std::optional<Verdict> Injector::ask(spec::PlanEvent event, std::uint64_t first, std::uint64_t last) {
+    std::optional<Verdict> verdict;
+    std::string line;
+    {
+        const std::lock_guard lock(mutex_);
+        for (std::size_t i = 0; i < rules_.size(); ++i) {
+            Counted &counted = rules_[i];
+            if (counted.rule.event != event || !counted.rule.place.meets(first, last))
+                continue;
+            ++counted.matched;
+            if (verdict || !due(counted.rule, counted.matched))
+                continue;
+            ++counted.fired;
+            if (counted.first.size() < OCCURRENCES)
+                counted.first.push_back({counted.matched, first});
+            verdict = {counted.rule.action, counted.rule.argument, mix(mix(seed_ + i) + counted.matched)};
+            line = fmt::format("fault plan: rule {} ({}): event {} at 0x{:x}", i + 1, counted.rule.text,
+                               counted.matched, first);
+        }
+    }
+    if (verdict)
+        log_(line);
+    return verdict;
+}
+
+void Injector::hold(spec::PlanEvent event, std::function<void()> later) {
+    const std::lock_guard lock(mutex_);
+    held_.emplace_back(event, std::move(later));
+}
+
+void Injector::happened(spec::PlanEvent event) {
+    if (!active())
+        return;
+    std::vector<std::function<void()>> now;
+    {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(held_, [&](auto &held) {
+            if (held.first != event)
+                return false;
+            now.push_back(std::move(held.second));
+            return true;
+        });
+    }
+    for (const auto &later : now)
+        later();
+}
+
+void Injector::forget_held() {
+    const std::lock_guard lock(mutex_);
+    held_.clear();
+}
+
+void Injector::sleep_us(std::uint64_t us) {
+    if (!sleeps_)
+        return;
+    std::unique_lock lock(mutex_);
+    const std::uint64_t plan = plans_;
+    woken_.wait_for(lock, std::chrono::microseconds(us), [&] { return awake_ || plans_ != plan; });
+}
+
+void Injector::wake_sleepers() {
+    const std::lock_guard lock(mutex_);
+    awake_ = true;
+    woken_.notify_all();
+}
+
+std::string Injector::report() const {
+    const std::lock_guard lock(mutex_);
+    std::string out = rules_.empty() ? "" : fmt::format("seed {}\n", seed_);
+    for (std::size_t i = 0; i < rules_.size(); ++i) {
+        const Counted &counted = rules_[i];
+        std::string at;
+        for (const Occurrence &one : counted.first)
+            at += fmt::format("{}{}@0x{:x}", at.empty() ? "" : ",", one.number, one.place);
+        out += fmt::format("{}: matched={} made={} at={} rule={}\n", i + 1, counted.matched, counted.fired,
+                           at.empty() ? "-" : at, counted.rule.text);
+    }
+    if (!refused_.empty())
+        out += fmt::format("refused: {}\n", refused_);
+    return out;
+}
+
+void corrupt(std::span<std::byte> bytes, std::uint64_t random) {
+    for (std::byte &byte : bytes)
+        byte = static_cast<std::byte>(random = mix(random));
+}
+
+void flip(std::span<std::byte> bytes, std::uint64_t bits, std::uint64_t random) {
+    if (bytes.empty())
+        return;
+    for (std::uint64_t i = 0; i < bits; ++i) {
+        random = mix(random);
+        bytes[random / 8 % bytes.size()] ^= static_cast<std::byte>(1U << random % 8);
+    }
+}
+
+} // namespace neuron::chip::plan

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// Does wrong what a fault plan says. Everything that it may spoil asks it first.
+#pragma once
+
+#include "rule.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace neuron::chip::plan {
+
+/// What a rule wants of the event that was asked for.
+struct Verdict {
+    spec::PlanAction action;
+    std::uint64_t argument;
+    std::uint64_t random; ///< the same for the same seed, rule and occurrence
+};
+
+/// The plan of a chip, if it has one. Any thread. Without a plan the price of a question is a relaxed load.
+class Injector {
+public:
+    /// `log`: takes one line for each fault that is made. `changed`: called after a plan has been replaced. `sleeps`: delays
+    /// pass; without, they are over at once.
+    Injector(std::function<void(const std::string &)> log, std::function<void()> changed, bool sleeps)
+        : log_(std::move(log)), changed_(std::move(changed)), sleeps_(sleeps) {}
+
+    /// Another plan from now on; one without rules: none.
+    void set(Plan plan);
+    /// The last plan was none: for the report.
+    void refuse(std::string why);
+    bool active() const { return active_.load(std::memory_order_relaxed); }
+    /// Counts the plans: what hangs by one goes on with the next.
+    std::uint64_t plans() const { return plans_.load(std::memory_order_acquire); }
+
+    /// An event at [first, last]: the first rule that is due decides. Counts it for all rules that it matches.
+    std::optional<Verdict> ask(spec::PlanEvent event, std::uint64_t first, std::uint64_t last);
+    std::optional<Verdict> ask(spec::PlanEvent event, std::uint64_t place) { return ask(event, place, place); }
+
+    /// Keeps `later` until the next event of the kind has happened, or forget_held().
+    void hold(spec::PlanEvent event, std::function<void()> later);
+    /// An event of the kind has happened. Calls what was kept, without a lock.
+    void happened(spec::PlanEvent event);
+    void forget_held();
+
+    /// Lets the thread sleep, for a shorter time if the plan is replaced or wake_sleepers() is called meanwhile.
+    void sleep_us(std::uint64_t us);
+    /// Nobody sleeps from now on.
+    void wake_sleepers();
+
+    /// As spec/plan.toml says; empty without a plan, unless the last one was refused.
+    std::string report() const;
+
+private:
+    struct Occurrence {
+        std::uint64_t number; ///< among the events that match
+        std::uint64_t place;
+    };
+    struct Counted {
+        Rule rule;
+        std::uint64_t matched = 0;
+        std::uint64_t fired = 0;
+        std::vector<Occurrence> first{}; ///< of those that fired
+    };
+
+    std::function<void(const std::string &)> log_;
+    std::function<void()> changed_;
+    const bool sleeps_;
+    std::atomic<bool> active_{false};
+    std::atomic<std::uint64_t> plans_{1};
+
+    mutable std::mutex mutex_; ///< guards all below
+    std::condition_variable woken_;
+    std::vector<Counted> rules_;
+    std::uint64_t seed_ = 0;
+    std::string refused_;
+    bool awake_ = false;
+    std::vector<std::pair<spec::PlanEvent, std::function<void()>>> held_;
+};
+
+/// Overwrites with random bytes.
+void corrupt(std::span<std::byte> bytes, std::uint64_t random);
+/// Turns `bits` bits over.
+void flip(std::span<std::byte> bytes, std::uint64_t bits, std::uint64_t random);
+
+} // namespace neuron::chip::plan
