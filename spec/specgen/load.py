@@ -32,7 +32,8 @@ from .model import (
     Value,
 )
 
-FILES = ("device.toml", "registers.toml", "mmu.toml", "packets.toml", "faults.toml", "recorder.toml", "object.toml")
+FILES = ("device.toml", "registers.toml", "mmu.toml", "packets.toml", "faults.toml", "recorder.toml", "sanitizer.toml",
+         "object.toml")
 ISA_BASE = "isa/base.toml"
 
 # What each file may hold at its top level.
@@ -43,6 +44,7 @@ TOP_KEYS = {
     "packets.toml": {"packet_bytes", "enum", "header", "packet", "struct", "constant"},
     "faults.toml": {"enum", "struct", "constant"},
     "recorder.toml": {"enum", "struct", "constant"},
+    "sanitizer.toml": {"enum", "struct", "constant"},
     "object.toml": {"enum", "struct", "constant", "string"},
 }
 ISA_KEYS = {"enum", "struct", "instruction", "constant", "dtype_class"}

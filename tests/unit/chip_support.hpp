@@ -151,6 +151,7 @@ struct Mode {
     const char *simd = nullptr;         ///< of the chip
     bool hazards = false;               ///< of the chip
     std::uint32_t recorder_records = 0; ///< of the chip; 0: the default
+    bool sanitizer = false;             ///< of the chip
 };
 inline const Mode THREADED{};
 inline const Mode STEPPED{.stepped = true};
@@ -192,6 +193,7 @@ public:
         config.simd = mode.simd;
         config.hazards = mode.hazards;
         config.recorder_records = mode.recorder_records;
+        config.sanitizer = mode.sanitizer;
         const neuron_chip_host_ops ops = FakeHost::ops();
         char error[256];
         neuron_chip *made = nullptr;

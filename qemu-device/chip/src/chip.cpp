@@ -10,7 +10,7 @@ namespace neuron::chip {
 namespace {
 
 std::unique_ptr<Executor> make_executor(const ChipInfo &info, const Host &host) {
-    constexpr std::size_t control_units = 5; // reset, events, coalescer, scrubber, commands of the recorder
+    constexpr std::size_t control_units = 6; // reset, events, coalescer, scrubber, commands of the recorder, reports
     const std::size_t units = spec::MAX_QUEUES + control_units + info.cores * (ENGINES + spec::DMA_RINGS);
     if (info.stepped)
         return std::make_unique<SteppedExecutor>(host, info.seed, units);
@@ -39,21 +39,25 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
       executor_(make_executor(info, host_)),
       clock_(*executor_),
       recorder_(clock_, info.recorder_records),
+      sanitizer_(info.sanitizer ? std::make_unique<Sanitizer>(clock_, book_, host_, *executor_) : nullptr),
       channel_(host_, recorder_, book_),
       reset_unit_(services_, *hbm_, cores_),
       events_(host_, interrupts_, *executor_, reset_unit_, recorder_, book_),
       scrubber_(*hbm_, *executor_, reset_unit_),
-      commands_(recorder_, book_, host_, *executor_, reset_unit_),
+      commands_(recorder_, book_, sanitizer_.get(), host_, *executor_, reset_unit_),
       coalescer_(interrupts_, *executor_, recorder_),
       control_(*spec::find_profile(info.profile), *hbm_, host_, *executor_, events_, coalescer_, clock_, recorder_,
                book_),
       hazards_(info.hazards ? std::make_unique<hazard::Monitor>(info.cores, info.sbuf_bytes) : nullptr),
-      services_{host_, *executor_, control_, interrupts_, coalescer_, clock_, recorder_, hazards_.get()},
+      services_{host_,  *executor_, control_,       interrupts_,     coalescer_,
+                clock_, recorder_,  hazards_.get(), sanitizer_.get()},
       pool_(*executor_, cores_, spec::MAX_QUEUES),
       registers_(info_, *executor_, control_, events_, coalescer_, scrubber_, cores_, recorder_, commands_, channel_,
-                 clock_, [this] { reset(); }) {
+                 sanitizer_.get(), clock_, [this] { reset(); }) {
     reset_unit_.attach(events_, scrubber_, commands_);
     control_.attach_reset(reset_unit_);
+    if (sanitizer_)
+        control_.attach_sanitizer(*sanitizer_);
     for (std::uint32_t i = 0; i < info.cores; ++i)
         cores_.emplace_back(services_, static_cast<std::uint8_t>(i), info_);
     for (std::uint32_t i = 0; i < spec::MAX_QUEUES; ++i)

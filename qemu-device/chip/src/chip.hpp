@@ -20,6 +20,7 @@
 #include "recorder/debug_channel.hpp"
 #include "recorder/recorder.hpp"
 #include "registers.hpp"
+#include "sanitizer/sanitizer.hpp"
 #include "services.hpp"
 #include "state/archive.hpp"
 
@@ -58,6 +59,8 @@ public:
     const ChipInfo &info() const { return info_; }
     const Book &book() const { return book_; }
     const Recorder &recorder() const { return recorder_; }
+    /// nullptr: the chip was made without.
+    Sanitizer *sanitizer() const { return sanitizer_.get(); }
     std::byte *aperture() const { return hbm_->data(); }
 
 private:
@@ -82,6 +85,7 @@ private:
     DeviceClock clock_;
     Recorder recorder_;
     Book book_;
+    std::unique_ptr<Sanitizer> sanitizer_;
     DebugChannel channel_;
     ResetUnit reset_unit_;
     EventRing events_;

@@ -157,6 +157,8 @@ void Chip::clear() {
 void Chip::serialize(Archive &archive) {
     if (hazards_ != nullptr)
         throw StateError(ENOTSUP, "hazards: what hazard detection has seen is not saved");
+    if (sanitizer_ != nullptr)
+        throw StateError(ENOTSUP, "sanitizer: what it has seen is not saved");
     if (!archive.loading()) {
         serialize_all(archive);
         return;

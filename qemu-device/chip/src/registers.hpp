@@ -10,6 +10,7 @@
 #include "recorder/commands.hpp"
 #include "recorder/debug_channel.hpp"
 #include "recorder/recorder.hpp"
+#include "sanitizer/sanitizer.hpp"
 
 #include <neuron/spec.hpp>
 
@@ -29,7 +30,7 @@ class Registers {
 public:
     Registers(const ChipInfo &info, Executor &executor, Control &control, EventRing &events, Coalescer &coalescer,
               Scrubber &scrubber, const std::deque<Core> &cores, Recorder &recorder, RecorderCommands &commands,
-              DebugChannel &channel, const DeviceClock &clock, std::function<void()> reset)
+              DebugChannel &channel, const Sanitizer *sanitizer, const DeviceClock &clock, std::function<void()> reset)
         : info_(info),
           executor_(executor),
           control_(control),
@@ -40,6 +41,7 @@ public:
           recorder_(recorder),
           commands_(commands),
           channel_(channel),
+          sanitizer_(sanitizer),
           clock_(clock),
           reset_(std::move(reset)) {}
 
@@ -77,6 +79,7 @@ private:
     Recorder &recorder_;
     RecorderCommands &commands_;
     DebugChannel &channel_;
+    const Sanitizer *const sanitizer_; ///< nullptr: nobody looks
     const DeviceClock &clock_;
     const std::function<void()> reset_;
     std::atomic<std::uint32_t> bad_{0}; ///< BAD_REGISTER

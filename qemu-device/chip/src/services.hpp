@@ -14,6 +14,7 @@ class Executor;
 class Host;
 class InterruptGate;
 class Recorder;
+class Sanitizer;
 
 /// What every unit of a chip may use. All members outlive the units.
 struct Services {
@@ -25,6 +26,7 @@ struct Services {
     const DeviceClock &clock;
     Recorder &recorder;
     hazard::Monitor *hazards; ///< nullptr: nobody looks
+    Sanitizer *sanitizer;     ///< the same
 };
 
 } // namespace neuron::chip

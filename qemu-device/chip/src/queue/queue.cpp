@@ -4,6 +4,7 @@
 #include "../clock.hpp"
 #include "../control/coalescer.hpp"
 #include "../core/core.hpp"
+#include "../sanitizer/sanitizer.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -39,7 +40,19 @@ PacketContext Queue::context() {
             .packet = log_.packet(),
             .space = services_.control.space(control_.active.ctx()),
             .generation = generation_,
-            .bounce = {bounce_.get(), CHUNK}};
+            .bounce = {bounce_.get(), CHUNK},
+            .actor = services_.sanitizer != nullptr ? &actor_ : nullptr};
+}
+
+// Who the packet is.
+void Queue::introduce(const spec::PacketHeader &header, std::uint64_t packet) {
+    actor_ = {.sanitizer = services_.sanitizer,
+              .ctx = static_cast<std::uint8_t>(control_.active.ctx()),
+              .queue = static_cast<std::uint8_t>(index_),
+              .opcode = spec::raw(header.opcode),
+              .packet = packet,
+              .since = services_.sanitizer->since(index_, packet)};
+    services_.sanitizer->takes(actor_, fetched_[taken_]);
 }
 
 Step Queue::step() {
@@ -75,6 +88,8 @@ Step Queue::idle() {
     const auto header = spec::unpack<spec::PacketHeader>(std::span(raw).first<spec::PacketHeader::BYTES>());
     flags_ = header.flags;
     log_.begin(header, work->head);
+    if (services_.sanitizer != nullptr) [[unlikely]]
+        introduce(header, work->head);
     job_.emplace(std::move(*job));
     return Step::MORE;
 }
@@ -186,7 +201,8 @@ tl::expected<void, FaultInfo> Queue::write_back(const Control::Retired &retired)
 }
 
 MemoryResult<void> Queue::write_back_context(std::uint64_t stamp_at, const spec::Stamp &stamp, std::uint64_t seqno) {
-    const Access access(services_.control.space(control_.active.ctx()));
+    const Access access(services_.control.space(control_.active.ctx()),
+                        services_.sanitizer != nullptr ? &actor_ : nullptr);
     if (stamp_at != 0)
         if (const auto done = write(access, services_.host, stamp_at, spec::packed(stamp)); !done)
             return done;
