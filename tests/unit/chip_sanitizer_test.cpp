@@ -2,10 +2,13 @@
 // The sanitizer: each kind of report, and for each what comes close and is none.
 #include "chip_program.hpp"
 #include "chip_teller.hpp"
+#include "sanitizer/completions.hpp"
+#include "sanitizer/flights.hpp"
 
 namespace {
 
 using namespace chip_test;
+namespace chip = neuron::chip;
 using spec::BlameRelation;
 using spec::DebugKind;
 using spec::Fault;
@@ -298,6 +301,298 @@ void a_write_to_a_read_only_buffer(void **state) {
     assert_false(has(w.one(SanitizerKind::WRITE_READ_ONLY, "byte 0 of buffer #7"), SanitizerFlag::FAULTED));
 }
 
+// ---- never written --------------------------------------------------------------------------------------------------
+
+void a_read_of_what_nobody_wrote(void **state) {
+    Watched w(state);
+    constexpr std::uint64_t HBM = 48 * MiB; // behind the aperture
+    w.ctx.map(VA, HBM, 4 * PAGE, Context::HBM | Context::WRITE);
+    w.bind(CTX, 7, VA, 4 * PAGE);
+    w.give(8, VA + 16 * PAGE, 4 * PAGE);
+    const auto copy = [&](std::uint64_t offset, std::uint64_t bytes) {
+        w.runs(spec::PacketCopy{.src = VA + offset, .dst = VA + 16 * PAGE, .bytes = bytes});
+    };
+    w.fill(VA, PAGE + 64);
+    copy(0, PAGE + 64);
+    w.none();
+    copy(PAGE, 128);
+    const auto report = w.took(SanitizerKind::READ_UNWRITTEN, "read of never-written memory: job 3 ");
+    assert_int_equal(report.va, VA + PAGE + 64);
+    assert_int_equal(report.bytes, 64);
+    assert_int_equal(report.bus, HBM + PAGE + 64);
+    assert_int_equal(report.buffer, 7);
+    assert_true(has(report, SanitizerFlag::HBM));
+    // Written by a copy, it may be read; scrubbed, not any more.
+    w.runs(spec::PacketCopy{.src = VA + 16 * PAGE, .dst = VA + PAGE + 64, .bytes = 64});
+    copy(PAGE, 128);
+    w.none();
+    w.m.w64(reg::GLOBAL_SCRUB_ADDR, HBM);
+    w.m.w64(reg::GLOBAL_SCRUB_BYTES, PAGE);
+    w.m.w32(reg::GLOBAL_SCRUB_CTRL, field::GLOBAL_SCRUB_CTRL_START.mask);
+    w.m.settle();
+    copy(PAGE, 128);
+    w.none();
+    copy(PAGE - 4, 8);
+    assert_int_equal(w.one(SanitizerKind::READ_UNWRITTEN, "byte 4092 of buffer #7").va, VA + PAGE - 4);
+}
+
+void what_the_cpu_wrote_was_written(void **state) {
+    Watched w(state);
+    constexpr std::uint64_t HBM = 8 * MiB;
+    w.ctx.map(VA, HBM, 4 * PAGE, Context::HBM | Context::WRITE);
+    w.bind(CTX, 7, VA, 4 * PAGE);
+    w.give(8, VA + 16 * PAGE, 4 * PAGE);
+    const auto copy = [&](std::uint64_t offset, std::uint64_t bytes) {
+        w.runs(spec::PacketCopy{.src = VA + offset, .dst = VA + 16 * PAGE, .bytes = bytes});
+    };
+    std::memset(w.m.hbm(HBM), 0, 16); // zeroes are as good as any
+    copy(0, PAGE);
+    w.none();
+    assert_int_equal(*w.m.hbm(HBM + PAGE), 0); // reading writes nothing
+    copy(PAGE, 8);
+    w.one(SanitizerKind::READ_UNWRITTEN, "byte 4096 of buffer #7");
+}
+
+void a_core_reads_what_nobody_wrote(void **state) {
+    Watched w(state);
+    Runner run(w.m, CTX + 1, QUEUE + 1, 40 * MiB);
+    w.bind(CTX + 1, 1, Runner::CODE, Runner::CODE_BYTES);
+    w.bind(CTX + 1, 2, Runner::ARGS, PAGE);
+    w.bind(CTX + 1, 7, Runner::DATA, Runner::DATA_BYTES, "in");
+    Program store_and_load;
+    store_and_load.add(Engine::SP, store(mem(0, 16), tile(4, 16), 0, add(1, 1)))
+        .add(Engine::SP, load(tile(4, 16), mem(0, 16), 0, wait_ge(1, 1)))
+        .add(Engine::SP, end());
+    assert_int_equal(run.run(store_and_load), Fault::NONE);
+    w.none();
+    Program strided; // every second word: the first row's third one is new
+    spec::Mem every_second = mem(0, 4);
+    every_second.stride[0] = 128;
+    strided.add(Engine::SP, load(tile(1, 4), every_second, 0)).add(Engine::SP, end());
+    assert_int_equal(run.run(strided), Fault::NONE);
+    assert_int_equal(w.one(SanitizerKind::READ_UNWRITTEN, "byte 256 of buffer 'in' (#7)").bytes, 4);
+}
+
+// ---- host memory that the driver has taken back ---------------------------------------------------------------------
+
+void use_after_dma_unmap(void **state) {
+    Watched w(state);
+    const auto tell_dma = [&](DebugKind kind, std::uint64_t bus, std::uint64_t bytes, std::string_view label = "") {
+        w.tell({.kind = kind,
+                .pid = 77,
+                .va = bus,
+                .bytes = bytes,
+                .label = text<decltype(spec::DebugRecord::label)>(label)});
+    };
+    const std::uint64_t bus = w.ctx.map_host(VA, 2 * PAGE);
+    w.bind(CTX, 7, VA, 2 * PAGE);
+    w.fill(VA, 2 * PAGE); // of what was never told nothing follows
+    tell_dma(DebugKind::DMA_MAP, bus, 2 * PAGE, "host buffer");
+    w.fill(VA, 2 * PAGE);
+    tell_dma(DebugKind::DMA_MAP, bus + PAGE, PAGE, "once more");
+    tell_dma(DebugKind::DMA_UNMAP, bus + PAGE, PAGE);
+    tell_dma(DebugKind::DMA_UNMAP, bus + 64 * PAGE, PAGE); // unknown
+    w.fill(VA, 2 * PAGE);
+    w.none();
+    tell_dma(DebugKind::DMA_UNMAP, bus + PAGE, PAGE);
+    w.fill(VA, PAGE);
+    w.none();
+    w.fill(VA + PAGE - 8, 16);
+    const auto report =
+        w.took(SanitizerKind::USE_AFTER_DMA_UNMAP, "use after DMA unmap: job 5 (packet 4) of queue 5, a FILL, "
+                                                   "context 3, writes 8 bytes at 0x40001000: once more was "
+                                                   "the device's until ");
+    assert_int_equal(report.bus, bus + PAGE);
+    assert_int_equal(report.pid, 77);
+    // What a new driver says begins anew.
+    w.tell({.kind = DebugKind::CLEAR});
+    w.fill(VA, 2 * PAGE);
+    w.none();
+    // The queue's own: the ring is gone, and is used all the same.
+    const std::uint64_t ring = w.queue.slot(0);
+    tell_dma(DebugKind::DMA_MAP, ring, 2 * PAGE, "ring of queue 5");
+    w.runs(spec::PacketNop{});
+    w.none();
+    tell_dma(DebugKind::DMA_UNMAP, ring, 2 * PAGE);
+    w.runs(spec::PacketNop{});
+    for (const auto &found : w.reports()) {
+        assert_int_equal(found.kind, SanitizerKind::USE_AFTER_DMA_UNMAP);
+        assert_non_null(std::strstr(found.text.data(), "at bus address 0x"));
+        assert_non_null(std::strstr(found.text.data(), "ring of queue 5 was the device's until "));
+    }
+    assert_int_equal(w.reports().size(), 2); // the packet is read, the seqno is written
+}
+
+// ---- rings ----------------------------------------------------------------------------------------------------------
+
+void a_stale_packet(void **state) {
+    Watched w(state);
+    for (unsigned lap = 0; lap < 3; ++lap)
+        for (unsigned i = 0; i < 16; ++i)
+            w.runs(spec::PacketNop{});
+    w.none();
+    w.m.doorbell(CTX, QUEUE, static_cast<std::uint32_t>(w.queue.tail()) + 1); // one too many
+    w.m.settle();
+    assert_int_equal(w.m.fault(QUEUE), Fault::ILLEGAL_PACKET);
+    const auto report =
+        w.one(SanitizerKind::STALE_PACKET, "stale packet: packet 48 of queue 5 was announced, but its slot "
+                                           "holds what was done a lap before");
+    assert_true(has(report, SanitizerFlag::FAULTED));
+    assert_int_equal(report.packet, 48);
+}
+
+void a_doorbell_before_its_packet(void **state) {
+    Watched w(state);
+    w.m.doorbell(CTX, QUEUE, 1);
+    w.m.settle();
+    assert_int_equal(w.m.fault(QUEUE), Fault::ILLEGAL_PACKET);
+    w.one(SanitizerKind::EARLY_DOORBELL, "packet 0 of queue 5 was announced, but its slot is empty");
+}
+
+void a_packet_that_changes_after_its_doorbell(void **) {
+    Mode mode = STEPPED;
+    void *state = &mode;
+    for (const bool early : {false, true}) {
+        Watched w(&state);
+        w.queue.submit(spec::PacketNop{});
+        if (early)
+            neuron_chip_run(w.m.chip, 1); // it was fetched
+        const std::byte flags{static_cast<unsigned char>(spec::PacketFlag::SEQNO | spec::PacketFlag::IRQ)};
+        *w.m.host.at(w.queue.slot(0) + 1) = early ? std::byte{spec::raw(spec::PacketFlag::SEQNO)} : flags;
+        w.m.settle();
+        assert_int_equal(w.queue.head(), 1);
+        if (early)
+            w.one(SanitizerKind::EARLY_DOORBELL, "a NOP, was not yet in its slot when its doorbell came");
+        else
+            w.none();
+    }
+}
+
+// ---- completions ----------------------------------------------------------------------------------------------------
+
+void completions_come_once(void **) {
+    chip::Completions c;
+    const auto kind = [](const std::optional<chip::Completions::Finding> &found) {
+        return found ? found->kind : SanitizerKind{};
+    };
+    c.start(3);
+    assert_false(c.ask_seqno(3, 0).has_value() || c.write_seqno(3, 1).has_value());
+    assert_false(c.ask_interrupt(3, 0, 9).has_value());
+    c.raise(9);
+    assert_false(c.owed(3).has_value() || c.owed(3).has_value());
+    // Packets that ask for nothing may lie between.
+    assert_false(c.ask_seqno(3, 4).has_value() || c.write_seqno(3, 5).has_value());
+    assert_int_equal(kind(c.write_seqno(3, 5)), SanitizerKind::COMPLETION_TWICE);
+    assert_int_equal(kind(c.write_seqno(3, 2)), SanitizerKind::COMPLETION_TWICE);
+    assert_false(c.ask_seqno(3, 6).has_value());
+    const auto missing = c.ask_seqno(3, 7);
+    assert_int_equal(kind(missing), SanitizerKind::COMPLETION_MISSING);
+    assert_int_equal(missing->packet, 6);
+    assert_int_equal(kind(c.owed(3)), SanitizerKind::COMPLETION_MISSING);
+    assert_false(c.owed(3).has_value());
+    assert_false(c.ask_interrupt(3, 8, 9).has_value());
+    c.raise(8); // another's
+    const auto lost = c.ask_interrupt(3, 9, 9);
+    assert_int_equal(kind(lost), SanitizerKind::INTERRUPT_MISSING);
+    assert_int_equal(lost->packet, 8);
+    assert_int_equal(kind(c.owed(3)), SanitizerKind::INTERRUPT_MISSING);
+    // A queue that begins anew owes nothing, and counts from 0.
+    assert_false(c.ask_seqno(3, 9).has_value() || c.ask_interrupt(3, 9, 9).has_value());
+    c.start(3);
+    assert_false(c.owed(3).has_value());
+    assert_false(c.write_seqno(3, 1).has_value());
+    assert_false(c.owed(4).has_value());
+}
+
+// ---- leaks ----------------------------------------------------------------------------------------------------------
+
+void a_leak_at_close(void **state) {
+    Watched w(state);
+    w.bind(CTX, 7, VA, PAGE, "weights");
+    w.bind(CTX, 8, VA + PAGE, PAGE);
+    w.unbind(CTX, 8, VA + PAGE, PAGE);
+    w.tell({.kind = DebugKind::CLOSE, .ctx = CTX, .pid = 412});
+    assert_int_equal(w.took(SanitizerKind::LEAK,
+                            "leak: context 3 (prog) was closed with a buffer bound: byte 0 of buffer "
+                            "'weights' (#7)")
+                         .bytes,
+                     PAGE);
+    assert_int_equal(w.blame(CTX, VA).relation, BlameRelation::NOTHING);
+    w.open(CTX, 413);
+    w.bind(CTX, 9, VA, PAGE);
+    w.unbind(CTX, 9, VA, PAGE);
+    w.tell({.kind = DebugKind::CLOSE, .ctx = CTX, .pid = 413});
+    w.none();
+}
+
+// ---- races ----------------------------------------------------------------------------------------------------------
+
+void two_queues_at_the_same_bytes(void **) {
+    constexpr std::uint64_t BYTES = 4 * MiB;
+    constexpr std::uint64_t FIRST = VA, SECOND = VA + 64 * MiB, THIRD = VA + 128 * MiB;
+    struct Case {
+        std::uint64_t a_src, a_dst, b_src, b_dst;
+        bool race;
+    };
+    const Case cases[] = {
+        {FIRST, SECOND, FIRST, SECOND, true},              // both write
+        {FIRST, SECOND, SECOND, THIRD, true},              // one reads what the other one writes
+        {FIRST, SECOND, FIRST, THIRD, false},              // both read
+        {FIRST, SECOND, FIRST, SECOND + BYTES / 2, false}, // side by side: each moves half of it
+    };
+    for (const Case &it : cases) {
+        Mode mode = STEPPED;
+        void *state = &mode;
+        Watched w(&state);
+        TestQueue other(w.m, QUEUE + 1, CTX);
+        for (const std::uint64_t va : {FIRST, SECOND, THIRD})
+            w.give(va / MiB, va, BYTES);
+        w.queue.submit(spec::PacketCopy{.src = it.a_src, .dst = it.a_dst, .bytes = BYTES / 2});
+        other.submit(spec::PacketCopy{.src = it.b_src, .dst = it.b_dst, .bytes = BYTES / 2});
+        w.m.settle();
+        assert_int_equal(w.queue.head() + other.head(), 2);
+        if (!it.race) {
+            w.none();
+            continue;
+        }
+        const auto all = w.reports();
+        assert_in_range(all.size(), 1, 2);
+        assert_int_equal(all[0].kind, SanitizerKind::RACE);
+        assert_int_equal(all[0].queue + all[0].other_queue, 2 * QUEUE + 1);
+        assert_non_null(std::strstr(all[0].text.data(), " is at the same bytes: "));
+    }
+}
+
+// One after the other, the same is right.
+void one_queue_after_the_other(void **state) {
+    Watched w(state);
+    TestQueue other(w.m, QUEUE + 1, CTX);
+    w.give(7, VA, MiB);
+    for (int i = 0; i < 3; ++i) {
+        w.fill(VA, MiB);
+        assert_int_equal(other.run(spec::PacketFill{.dst = VA, .bytes = MiB}), Fault::NONE);
+    }
+    w.none();
+}
+
+void flights_know_what_overlaps(void **) {
+    chip::Flights flights;
+    const chip::Actor a{.queue = 1}, b{.queue = 2}, ring{.unit = spec::Unit::DMA, .core = 0, .ring = 1};
+    assert_false(flights.touch(a, true, 0, 100, true).has_value());
+    assert_false(flights.touch(a, true, 50, 100, false).has_value()); // its own
+    assert_false(flights.touch(b, true, 150, 10, true).has_value());
+    assert_false(flights.touch(b, false, 0, 100, true).has_value()); // host memory
+    assert_true(flights.touch(b, true, 99, 1, false).has_value());
+    assert_true(flights.touch(b, true, 149, 1, true).has_value()); // which a reads
+    assert_false(flights.touch(ring, true, 120, 10, false).has_value());
+    assert_true(flights.touch(ring, true, 120, 10, true).has_value());
+    flights.end(a);
+    flights.end(b);
+    assert_true(flights.touch(a, true, 125, 1, false).has_value());
+    flights.end(ring);
+    assert_false(flights.touch(a, true, 125, 1, true).has_value());
+}
+
 // ---- reports --------------------------------------------------------------------------------------------------------
 
 void a_cause_is_reported_once(void **state) {
@@ -395,13 +690,32 @@ void it_needs_the_recorder(void **) {
 
 int main() {
     const CMUnitTest tests[] = {
-        IN_BOTH_MODES(use_after_unmap),          IN_BOTH_MODES(use_after_unmap_without_a_fault),
-        cmocka_unit_test(a_stale_mapping),       IN_BOTH_MODES(over_the_end_of_a_buffer),
-        IN_BOTH_MODES(into_a_neighbour),         IN_BOTH_MODES(a_buffer_that_goes_on),
-        IN_BOTH_MODES(beside_all_buffers),       IN_BOTH_MODES(what_makes_no_sense_ends_it),
-        IN_BOTH_MODES(transfers_of_cores),       IN_BOTH_MODES(a_write_to_a_read_only_buffer),
-        IN_BOTH_MODES(a_cause_is_reported_once), IN_BOTH_MODES(reports_are_bounded),
-        IN_BOTH_MODES(a_driver_reads_reports),   IN_BOTH_MODES(without_it_nothing_is_reported),
+        IN_BOTH_MODES(use_after_unmap),
+        IN_BOTH_MODES(use_after_unmap_without_a_fault),
+        cmocka_unit_test(a_stale_mapping),
+        IN_BOTH_MODES(over_the_end_of_a_buffer),
+        IN_BOTH_MODES(into_a_neighbour),
+        IN_BOTH_MODES(a_buffer_that_goes_on),
+        IN_BOTH_MODES(beside_all_buffers),
+        IN_BOTH_MODES(what_makes_no_sense_ends_it),
+        IN_BOTH_MODES(transfers_of_cores),
+        IN_BOTH_MODES(a_write_to_a_read_only_buffer),
+        IN_BOTH_MODES(a_read_of_what_nobody_wrote),
+        IN_BOTH_MODES(what_the_cpu_wrote_was_written),
+        IN_BOTH_MODES(a_core_reads_what_nobody_wrote),
+        IN_BOTH_MODES(use_after_dma_unmap),
+        IN_BOTH_MODES(a_stale_packet),
+        IN_BOTH_MODES(a_doorbell_before_its_packet),
+        cmocka_unit_test(a_packet_that_changes_after_its_doorbell),
+        cmocka_unit_test(completions_come_once),
+        IN_BOTH_MODES(a_leak_at_close),
+        cmocka_unit_test(two_queues_at_the_same_bytes),
+        IN_BOTH_MODES(one_queue_after_the_other),
+        cmocka_unit_test(flights_know_what_overlaps),
+        IN_BOTH_MODES(a_cause_is_reported_once),
+        IN_BOTH_MODES(reports_are_bounded),
+        IN_BOTH_MODES(a_driver_reads_reports),
+        IN_BOTH_MODES(without_it_nothing_is_reported),
         cmocka_unit_test(it_needs_the_recorder),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

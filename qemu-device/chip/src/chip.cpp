@@ -26,6 +26,8 @@ tl::expected<std::unique_ptr<Chip>, CreateError> Chip::create(const ChipInfo &in
         return tl::unexpected(
             CreateError{ENOMEM, fmt::format("hbm_bytes: cannot reserve {} bytes of address space", info.hbm_bytes)});
     std::unique_ptr<Chip> chip(new Chip(info, ops, opaque, std::move(hbm)));
+    if (info.sanitizer && chip->sanitizer_ == nullptr)
+        return tl::unexpected(CreateError{ENOMEM, "sanitizer: cannot reserve address space for its shadow of HBM"});
     if (!std::ranges::all_of(chip->cores_, &Core::ok))
         return tl::unexpected(CreateError{ENOMEM, "cores: cannot reserve address space for their on-chip memory"});
     return chip;
@@ -39,8 +41,8 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
       executor_(make_executor(info, host_)),
       clock_(*executor_),
       recorder_(clock_, info.recorder_records),
-      sanitizer_(info.sanitizer ? std::make_unique<Sanitizer>(clock_, book_, host_, *executor_) : nullptr),
-      channel_(host_, recorder_, book_),
+      sanitizer_(make_sanitizer()),
+      channel_(host_, recorder_, book_, sanitizer_.get()),
       reset_unit_(services_, *hbm_, cores_),
       events_(host_, interrupts_, *executor_, reset_unit_, recorder_, book_),
       scrubber_(*hbm_, *executor_, reset_unit_),
@@ -57,14 +59,26 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
     reset_unit_.attach(events_, scrubber_, commands_);
     control_.attach_reset(reset_unit_);
     if (sanitizer_)
-        control_.attach_sanitizer(*sanitizer_);
+        control_.attach_sanitizer(*sanitizer_), interrupts_.attach_sanitizer(*sanitizer_);
     for (std::uint32_t i = 0; i < info.cores; ++i)
         cores_.emplace_back(services_, static_cast<std::uint8_t>(i), info_);
     for (std::uint32_t i = 0; i < spec::MAX_QUEUES; ++i)
         control_.attach(i, queues_.emplace_back(services_, pool_, cores_, i));
 }
 
-Chip::~Chip() { executor_->stop(); }
+std::unique_ptr<Sanitizer> Chip::make_sanitizer() {
+    auto written = info_.sanitizer ? WrittenMap::create({hbm_->data(), hbm_->bytes()}, info_.aperture_bytes) : nullptr;
+    if (written == nullptr)
+        return nullptr;
+    hbm_->attach(*written);
+    return std::make_unique<Sanitizer>(clock_, book_, std::move(written), host_, *executor_);
+}
+
+Chip::~Chip() {
+    executor_->stop();
+    if (sanitizer_ != nullptr)
+        sanitizer_->reports().write_all();
+}
 
 int Chip::inject_ecc(std::uint64_t offset, bool uncorrectable) {
     if (!hbm_->contains(offset, 1))

@@ -65,6 +65,7 @@ public:
 
 private:
     Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, std::unique_ptr<Hbm> hbm);
+    std::unique_ptr<Sanitizer> make_sanitizer();
     /// Called by registers_, which lets no other access in meanwhile.
     void reset();
     void serialize_all(Archive &archive);

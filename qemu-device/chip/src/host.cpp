@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "host.hpp"
 
+#include "sanitizer/sanitizer.hpp"
+
 namespace neuron::chip {
 
 bool Host::read(std::uint64_t bus, std::span<std::byte> out) const {
@@ -28,8 +30,11 @@ std::uint64_t InterruptGate::epoch() const {
 
 void InterruptGate::raise(std::uint64_t epoch, std::uint32_t vector) {
     const std::lock_guard lock(mutex_);
-    if (epoch == epoch_)
-        host_.ops_.raise_irq(host_.opaque_, vector);
+    if (epoch != epoch_)
+        return;
+    if (sanitizer_ != nullptr) [[unlikely]]
+        sanitizer_->raises(vector);
+    host_.ops_.raise_irq(host_.opaque_, vector);
 }
 
 void InterruptGate::close_epoch() {

@@ -86,6 +86,11 @@ std::optional<FaultInfo> DmaRing::begin(const DmaJob &job, const Launch &launch)
     return std::nullopt;
 }
 
+void DmaRing::end_flight() {
+    if (services_.sanitizer != nullptr && begun_) [[unlikely]]
+        services_.sanitizer->ends(actor_);
+}
+
 // Who the transfer is, and where it will go.
 void DmaRing::introduce(const DmaJob &job, const Launch &launch) {
     actor_ = {.sanitizer = services_.sanitizer,
@@ -140,6 +145,7 @@ void DmaRing::finish(const DmaJob &job, Launch &launch) {
     // Before there is room for others in the line: they would take the job's place.
     const DmaJob done = job;
     record(done, launch, false);
+    end_flight();
     pop();
     signal(done, launch);
     watch_.completed(done.engine);
@@ -188,6 +194,7 @@ void DmaRing::record(const DmaJob &job, const Launch &launch, bool failed) {
 
 void DmaRing::drop_all() {
     SyncBlock::Transfers dropped{};
+    end_flight();
     begun_ = false;
     {
         const std::lock_guard lock(mutex_);

@@ -48,6 +48,7 @@ private:
     DmaJob *front();
     /// Takes up the job in front. A fault if hazard detection says that it should not have begun.
     std::optional<FaultInfo> begin(const DmaJob &job, const Launch &launch);
+    void end_flight();
     void introduce(const DmaJob &job, const Launch &launch);
     void announce(const DmaJob &job, const DmaEnd &end, std::uint32_t sources, bool write);
     /// Moves a chunk. True: the job is complete.

@@ -40,6 +40,10 @@ private:
     static constexpr std::size_t FETCH_AHEAD = 16;
 
     PacketContext context();
+    // For the sanitizer.
+    Actor self(std::uint64_t packet) const;
+    static void tell_bus_access(const Actor &actor, std::uint64_t bus, std::uint64_t bytes, bool write);
+    void spend_slot();
     void introduce(const spec::PacketHeader &header, std::uint64_t packet);
     Step idle();
     tl::expected<void, FaultInfo> fetch(const Control::Work &work);

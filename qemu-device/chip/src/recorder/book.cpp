@@ -127,6 +127,9 @@ bool Book::tell_page(Page &page, const spec::DebugRecord &record, std::uint64_t 
     case DebugKind::UNBIND: return range_makes_sense(record) && unbind(page, record, now_ns);
     case DebugKind::FREE: free(page, record, now_ns); return true;
     case DebugKind::LABEL: label(page, record); return true;
+    case DebugKind::CLOSE: page = {}; return true;
+    case DebugKind::DMA_MAP:
+    case DebugKind::DMA_UNMAP: return true; // the sanitizer's
     }
     return false;
 }
@@ -210,6 +213,21 @@ Book::Probe Book::probe(std::uint32_t ctx, std::uint64_t va, std::uint64_t since
                         return was.gone_at > since && was.bound_at <= since && was.has(va);
                     });
     return found;
+}
+
+std::vector<spec::BlameRecord> Book::bound(std::uint32_t ctx, std::uint64_t now_ns) const {
+    const std::lock_guard lock(mutex_);
+    const Page &page = pages_[ctx];
+    std::vector<spec::BlameRecord> all;
+    for (const auto &[start, range] : page.live) {
+        spec::BlameRecord blame = about(range, BlameRelation::INSIDE, 0);
+        blame.ctx = static_cast<std::uint16_t>(ctx);
+        blame.va = start;
+        blame.now_ns = now_ns;
+        blame.comm = page.comm;
+        all.push_back(blame);
+    }
+    return all;
 }
 
 std::string describe(const spec::BlameRecord &blame) {

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace neuron::chip {
 
@@ -44,6 +45,8 @@ public:
     };
     /// About `va` of context `ctx`, for one who knows of the first `since` tellings.
     Probe probe(std::uint32_t ctx, std::uint64_t va, std::uint64_t since) const;
+    /// What is bound in a context.
+    std::vector<spec::BlameRecord> bound(std::uint32_t ctx, std::uint64_t now_ns) const;
     /// Tellings so far.
     std::uint64_t told() const { return told_.load(std::memory_order_acquire); }
 

@@ -14,6 +14,11 @@ auto cause(const spec::SanitizerReport &report) {
                     report.opcode, report.pc, report.relation, report.buffer);
 }
 
+/// Whether somebody is told anyway, or it may be how a program ends.
+bool quiet(const spec::SanitizerReport &report) {
+    return (report.flags & spec::raw(spec::SanitizerFlag::FAULTED)) != 0 || report.kind == spec::SanitizerKind::LEAK;
+}
+
 } // namespace
 
 void Reports::add(spec::SanitizerReport report) {
@@ -63,7 +68,8 @@ Step Reports::step() {
     if (!report)
         return Step::BLOCKED;
     logged_ = report->index + 1;
-    host_.log(NEURON_CHIP_LOG_WARNING, std::string("sanitizer: ") + report->text.data());
+    host_.log(quiet(*report) ? NEURON_CHIP_LOG_INFO : NEURON_CHIP_LOG_WARNING,
+              std::string("sanitizer: ") + report->text.data());
     return Step::MORE;
 }
 

@@ -31,6 +31,12 @@ public:
     /// Numbers go on; causes are reported anew.
     void forget();
 
+    /// To the log at once: nobody runs units any more.
+    void write_all() {
+        while (step() == Step::MORE) {
+        }
+    }
+
     Step step() override;
     void failed() noexcept override {}
 

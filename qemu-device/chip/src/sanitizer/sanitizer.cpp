@@ -48,6 +48,11 @@ void Sanitizer::report(spec::SanitizerReport report, const spec::BlameRecord &bl
 // ---- accesses -------------------------------------------------------------------------------------------------------
 
 void Sanitizer::touched(const Actor &actor, const Touch &touch) {
+    if (touch.hbm && touch.write)
+        written_->written(touch.bus, touch.bytes);
+    if (!touch.hbm)
+        look_for_withdrawn(actor, touch);
+    look_for_races(actor, touch);
     const Book::Probe there = book_.probe(actor.ctx, touch.va, actor.since);
     if (!there.known)
         return;
@@ -60,6 +65,19 @@ void Sanitizer::touched(const Actor &actor, const Touch &touch) {
         report(about(actor, touch, SanitizerKind::WRITE_READ_ONLY), blame());
     if (touch.bytes > there.end - touch.va)
         overrun(actor, touch, there, there.end);
+    else if (touch.hbm && !touch.write)
+        look_for_unwritten(actor, touch);
+}
+
+void Sanitizer::look_for_unwritten(const Actor &actor, const Touch &touch) {
+    const auto first = written_->first_unwritten(touch.bus, touch.bytes);
+    if (!first)
+        return;
+    Touch rest = touch;
+    rest.va += *first - touch.bus;
+    rest.bytes -= *first - touch.bus;
+    rest.bus = *first;
+    report(about(actor, rest, SanitizerKind::READ_UNWRITTEN), book_.blame(actor.ctx, rest.va, clock_.now_ns()));
 }
 
 void Sanitizer::stray(const Actor &actor, const Touch &touch, const Book::Probe &there, std::uint16_t flags) {
@@ -136,11 +154,84 @@ void Sanitizer::faulted(Actor actor, const FaultInfo &info) {
     }
 }
 
+// ---- host memory ----------------------------------------------------------------------------------------------------
+
+void Sanitizer::look_for_withdrawn(const Actor &actor, const Touch &touch) {
+    const auto withdrawn = dma_map_.find(touch.bus, touch.bytes);
+    if (!withdrawn)
+        return;
+    const std::uint64_t before = withdrawn->bus - touch.bus;
+    spec::SanitizerReport found = about(actor, touch, SanitizerKind::USE_AFTER_DMA_UNMAP);
+    found.time_ns = clock_.now_ns();
+    found.va = touch.va != 0 ? touch.va + before : 0;
+    found.bus = withdrawn->bus;
+    found.bytes = touch.bytes - before;
+    found.told_ns = withdrawn->time_ns;
+    found.pid = withdrawn->pid;
+    std::copy_n(withdrawn->label.begin(), found.label.size() - 1, found.label.begin());
+    reports_.add(found);
+}
+
+void Sanitizer::touched_bus(const Actor &actor, std::uint64_t bus, std::uint64_t bytes, bool write) {
+    look_for_withdrawn(actor, {.va = 0, .bytes = bytes, .bus = bus, .hbm = false, .write = write});
+}
+
+// ---- what the driver tells ------------------------------------------------------------------------------------------
+
+void Sanitizer::tells(const spec::DebugRecord &record) {
+    switch (record.kind) {
+    case spec::DebugKind::CLEAR: return dma_map_.clear();
+    case spec::DebugKind::CLOSE: return look_for_leaks(record);
+    case spec::DebugKind::DMA_MAP:
+        if (record.bytes != 0)
+            dma_map_.map(record.va, record.bytes, record.label);
+        return;
+    case spec::DebugKind::DMA_UNMAP:
+        if (record.bytes != 0)
+            dma_map_.unmap(record.va, record.bytes, record.pid, clock_.now_ns());
+        return;
+    default: return;
+    }
+}
+
+void Sanitizer::look_for_leaks(const spec::DebugRecord &record) {
+    if (record.ctx >= spec::MAX_CONTEXTS)
+        return;
+    for (const spec::BlameRecord &bound : book_.bound(record.ctx, clock_.now_ns())) {
+        spec::SanitizerReport leak{.kind = SanitizerKind::LEAK, .ctx = static_cast<std::uint8_t>(record.ctx)};
+        leak.va = bound.start;
+        leak.bytes = bound.bytes;
+        report(leak, bound);
+    }
+}
+
+// ---- races ----------------------------------------------------------------------------------------------------------
+
+// A FENCE, and what an engine loads and stores by itself, may be how others are told that they may go on.
+void Sanitizer::look_for_races(const Actor &actor, const Touch &touch) {
+    const auto op = static_cast<spec::PacketOp>(actor.opcode);
+    const bool moves = actor.unit == spec::Unit::DMA ||
+                       (actor.unit == spec::Unit::QUEUE && op != spec::PacketOp::FENCE && op != spec::PacketOp::LAUNCH);
+    if (!moves)
+        return;
+    const auto other = flights_.touch(actor, touch.hbm, touch.bus, touch.bytes, touch.write);
+    if (!other)
+        return;
+    spec::SanitizerReport race = about(actor, touch, SanitizerKind::RACE);
+    race.other_packet = other->packet;
+    race.other_queue = other->queue;
+    race.other_unit = other->unit;
+    race.other_core = other->core;
+    race.other_ring = other->ring;
+    report(race, book_.blame(actor.ctx, touch.va, clock_.now_ns()));
+}
+
 // ---- packets --------------------------------------------------------------------------------------------------------
 
 void Sanitizer::started(std::uint32_t queue) {
     const std::lock_guard lock(mutex_);
     announced_[queue].clear();
+    completions_.start(queue);
 }
 
 void Sanitizer::announced(std::uint32_t queue, std::uint64_t tail) {
@@ -159,6 +250,48 @@ std::uint64_t Sanitizer::since(std::uint32_t queue, std::uint64_t packet) {
     while (!line.empty() && line.front().tail <= packet)
         line.pop_front();
     return line.empty() ? book_.told() : line.front().told;
+}
+
+bool Sanitizer::fetched(const Actor &actor, std::span<const std::byte, spec::PACKET_BYTES> raw) {
+    const auto all = [&](std::byte value) { return std::ranges::count(raw, value) == spec::PACKET_BYTES; };
+    const bool spent = all(SPENT);
+    if (!spent && !all(std::byte{0}))
+        return true;
+    spec::SanitizerReport found = about(actor, {}, spent ? SanitizerKind::STALE_PACKET : SanitizerKind::EARLY_DOORBELL);
+    found.flags |= spec::raw(SanitizerFlag::FAULTED);
+    found.time_ns = clock_.now_ns();
+    reports_.add(found);
+    return false;
+}
+
+void Sanitizer::compare(const Actor &actor, std::span<const std::byte> fetched, std::span<const std::byte> now) {
+    if (std::ranges::equal(fetched, now))
+        return;
+    spec::SanitizerReport found = about(actor, {}, SanitizerKind::EARLY_DOORBELL);
+    found.time_ns = clock_.now_ns();
+    reports_.add(found);
+}
+
+// ---- completions ----------------------------------------------------------------------------------------------------
+
+void Sanitizer::found(const Actor &actor, const std::optional<Completions::Finding> &finding) {
+    if (!finding)
+        return;
+    spec::SanitizerReport wrong = about(actor, {}, finding->kind);
+    wrong.packet = finding->packet;
+    wrong.seqno = finding->packet + 1;
+    wrong.time_ns = clock_.now_ns();
+    reports_.add(wrong);
+}
+
+void Sanitizer::asks_seqno(const Actor &actor) { found(actor, completions_.ask_seqno(actor.queue, actor.packet)); }
+
+void Sanitizer::writes_seqno(const Actor &actor, std::uint64_t seqno) {
+    found(actor, completions_.write_seqno(actor.queue, seqno));
+}
+
+void Sanitizer::asks_interrupt(const Actor &actor, std::uint32_t vector) {
+    found(actor, completions_.ask_interrupt(actor.queue, actor.packet, vector));
 }
 
 } // namespace neuron::chip
