@@ -104,5 +104,6 @@ void neuron_debugfs_init(struct neuron_device *ndev)
 				    neuron_debugfs_files[i].fops);
 	neuron_debugfs_add_vm_walk(ndev, folder);
 	neuron_recorder_add_file(ndev, folder);
+	neuron_sanitizer_add_file(ndev, folder);
 	neuron_fail_add_files(ndev, folder);
 }
