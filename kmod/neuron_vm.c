@@ -28,13 +28,24 @@ int neuron_vm_init(struct neuron_vm *vm, struct neuron_device *ndev)
 	return 0;
 }
 
+/* Of a device that is gone remove may be taking the table away. */
+static void neuron_mapping_tell_unmap(struct neuron_bo *bo)
+{
+	struct neuron_device *ndev = to_neuron_device(bo->shmem.base.dev);
+	int idx;
+
+	if (bo->placement != DRM_NEURON_PLACE_HOST || !drm_dev_enter(&ndev->drm, &idx))
+		return;
+	if (bo->shmem.sgt)
+		neuron_debug_tell_sgt(ndev, NRN_DEBUG_KIND_DMA_UNMAP, bo->shmem.sgt, "host buffer");
+	drm_dev_exit(idx);
+}
+
 static void neuron_mapping_free(struct neuron_mapping *map)
 {
 	struct neuron_bo *bo = map->bo;
 
-	if (bo->placement == DRM_NEURON_PLACE_HOST && bo->shmem.sgt)
-		neuron_debug_tell_sgt(to_neuron_device(bo->shmem.base.dev),
-				      NRN_DEBUG_KIND_DMA_UNMAP, bo->shmem.sgt, "host buffer");
+	neuron_mapping_tell_unmap(bo);
 	atomic_dec(&bo->bindings);
 	drm_mm_remove_node(&map->node);
 	drm_gem_object_put(&bo->shmem.base);

@@ -7,17 +7,6 @@ failed() {
 	echo "<2>neuron-guest: FAILED: $*" >/dev/kmsg
 }
 
-# What jobs did wrong with memory without a fault, if the device looked (NEURON_SANITIZER).
-for reports in /sys/kernel/debug/accel/*/sanitizer; do
-	[ -e "$reports" ] || continue
-	cat "$reports" >>"$NEURON_OUT/sanitizer.log"
-done
-if [ -e "$NEURON_OUT/sanitizer.log" ]; then
-	# Faults are told to the job's owner, and who is killed leaks.
-	grep -v -e '^report [0-9]* [A-Z_]* faulted' -e '^report [0-9]* LEAK ' "$NEURON_OUT/sanitizer.log" |
-		while read -r line; do failed "sanitizer: $line"; done
-fi
-
 if [ -d /sys/module/neuron_accel ]; then
 	# What kmemleak reports when the module is gone has bare addresses.
 	grep '\[neuron_accel\]' /proc/kallsyms >"$NEURON_OUT/kallsyms.log"

@@ -511,7 +511,9 @@ void a_leak_at_close(void **state) {
     w.bind(CTX, 7, VA, PAGE, "weights");
     w.bind(CTX, 8, VA + PAGE, PAGE);
     w.unbind(CTX, 8, VA + PAGE, PAGE);
+    w.bind(CTX, 10, VA + 2 * PAGE, PAGE);
     w.tell({.kind = DebugKind::CLOSE, .ctx = CTX, .pid = 412});
+    assert_int_equal(w.one(SanitizerKind::LEAK, "leak").repeats, 1); // for both
     assert_int_equal(w.took(SanitizerKind::LEAK,
                             "leak: context 3 (prog) was closed with a buffer bound: byte 0 of buffer "
                             "'weights' (#7)")

@@ -8,10 +8,12 @@ namespace neuron::chip {
 
 namespace {
 
-/// What makes two reports one. Packets are left out: a loop does the same wrong thing in each of them.
+/// What makes two reports one. Packets are left out: a loop does the same wrong thing in each of them. So are buffers that
+/// leak, for who forgets one forgets many.
 auto cause(const spec::SanitizerReport &report) {
-    return std::tie(report.kind, report.flags, report.ctx, report.queue, report.unit, report.core, report.ring,
-                    report.opcode, report.pc, report.relation, report.buffer);
+    const std::uint64_t buffer = report.kind == spec::SanitizerKind::LEAK ? 0 : report.buffer;
+    return std::tuple(report.kind, report.flags, report.ctx, report.queue, report.unit, report.core, report.ring,
+                      report.opcode, report.pc, report.relation, buffer);
 }
 
 /// Whether somebody is told anyway, or it may be how a program ends.
