@@ -86,7 +86,7 @@ void neuron_debug_tell_open(struct neuron_file *nfile)
 	neuron_debug_tell(nfile->ndev, &rec);
 }
 
-/* The file gives up its context; what it has not unbound before is unbound now. reset_sem is held. */
+/* The file gives up its context, and what it has not unbound before; reset_sem is held. */
 void neuron_debug_tell_close(struct neuron_file *nfile)
 {
 	struct nrn_debug_record rec = neuron_debug_record(NRN_DEBUG_KIND_CLOSE, nfile->ctx);

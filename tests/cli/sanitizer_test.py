@@ -22,9 +22,9 @@ COPY = """
         .param  X, in, u8, 1, 100
         .param  Y, out, u8, 1, 100
         .engine sp
-        dma_load sbuf.u8[0:1, 0, {bytes}], X[0, 100, {bytes}], 0 then s1+=1
+        dma_load sbuf.u8[0:1, 0, {bytes}], X[0, 1, {bytes}], 0 then s1+=1
         nop wait s1>=1
-        dma_store Y[0, 100, 100], sbuf.u8[0:1, 0, 100], 0
+        dma_store Y[0, 1, 100], sbuf.u8[0:1, 0, 100], 0
         end
 """
 
@@ -45,7 +45,7 @@ def beyond(folder):
     assert result.code == MISMATCH, (result.code, result.err)
     assert "neuronctl: warning: sanitizer: out of buffer: job " in result.err, result.err
     assert "DMA ring 0 of core 0 at instruction 0 (DMA_LOAD)" in result.err and " reads 4 bytes at " in result.err, result.err
-    assert "0 bytes past the end of buffer 'X' (#" in result.err, result.err
+    assert "0 bytes past the end of buffer #" in result.err, result.err
     assert "neuronctl: error: the sanitizer has 1 report" in result.err, result.err
     assert (np.load(folder / "y.npy") == np.load(folder / "x.npy")).all()
 

@@ -114,10 +114,9 @@ void use_after_unmap(void **state) {
     w.none();
     w.take(7, VA, PAGE);
     assert_int_equal(w.queue.run(spec::PacketFill{.dst = VA + 16, .bytes = 8}), Fault::PAGE_NOT_MAPPED);
-    const auto report =
-        w.took(SanitizerKind::USE_AFTER_UNMAP, "use after unmap: job 2 (packet 1) of queue 5, a FILL, "
-                                               "context 3 (prog), writes 1 bytes at 0x40000010: byte 16 "
-                                               "of buffer #7 at [0x40000000, 0x40001000), unbound ");
+    const auto report = w.took(SanitizerKind::USE_AFTER_UNMAP, "use after unmap: job 2 (packet 1) of queue 5, a FILL, "
+                                                               "context 3 (prog), writes at 0x40000010: byte 16 "
+                                                               "of buffer #7 at [0x40000000, 0x40001000), unbound ");
     assert_true(has(report, SanitizerFlag::FAULTED) && has(report, SanitizerFlag::WRITE));
     assert_int_equal(report.ctx, CTX);
     assert_int_equal(report.queue, QUEUE);

@@ -140,7 +140,7 @@ void Sanitizer::faulted(Actor actor, const FaultInfo &info) {
         const std::lock_guard lock(mutex_);
         actor.opcode = opcodes_[actor.queue];
     }
-    const Touch touch{.va = info.va, .bytes = 1, .bus = 0, .hbm = false, .write = info.write};
+    const Touch touch{.va = info.va, .bytes = 0, .bus = 0, .hbm = false, .write = info.write}; // how many is not told
     constexpr std::uint16_t faulted = spec::raw(SanitizerFlag::FAULTED);
     const Book::Probe there = book_.probe(actor.ctx, info.va, actor.since);
     if (!there.known)

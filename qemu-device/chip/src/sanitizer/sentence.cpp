@@ -72,8 +72,11 @@ std::string context_of(const spec::SanitizerReport &report) {
 }
 
 std::string access_of(const spec::SanitizerReport &report) {
-    return fmt::format("{} {} bytes at {}{:#x}", has(report, spec::SanitizerFlag::WRITE) ? "writes" : "reads",
-                       report.bytes, report.va != 0 ? "" : "bus address ", report.va != 0 ? report.va : report.bus);
+    const std::string bytes = report.bytes == 0   ? std::string()
+                              : report.bytes == 1 ? std::string("1 byte ")
+                                                  : fmt::format("{} bytes ", report.bytes);
+    return fmt::format("{} {}at {}{:#x}", has(report, spec::SanitizerFlag::WRITE) ? "writes" : "reads", bytes,
+                       report.va != 0 ? "" : "bus address ", report.va != 0 ? report.va : report.bus);
 }
 
 std::string other_of(const spec::SanitizerReport &report) {
