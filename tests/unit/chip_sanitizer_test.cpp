@@ -576,6 +576,30 @@ void one_queue_after_the_other(void **state) {
     w.none();
 }
 
+// Rings, seqnos and fences are meant to be looked at by others.
+void what_queues_tell_each_other_is_no_race(void **) {
+    constexpr std::uint64_t RING = VA + MiB;
+    for (std::uint64_t seed = 0; seed < 8; ++seed) {
+        Mode mode = STEPPED;
+        mode.seed = seed;
+        void *state = &mode;
+        Watched w(&state);
+        w.give(7, VA, MiB);
+        const std::uint64_t bus = w.ctx.map_host(RING, 2 * PAGE);
+        w.bind(CTX, 8, RING, 2 * PAGE);
+        TestQueue user(w.m, QUEUE + 1, CTX, {.ring_va = RING, .ring_bus = bus});
+        // One after the other: what a packet leaves behind must not be in the way of the next one.
+        for (int i = 0; i < 3; ++i) {
+            assert_int_equal(user.run(spec::PacketFill{.dst = VA, .bytes = 64}), Fault::NONE);
+            w.runs(spec::PacketCopy{.src = RING, .dst = VA + PAGE, .bytes = PAGE}); // the ring and the seqno
+        }
+        user.submit(spec::PacketFence{.addr = VA + 8 * PAGE, .value = 1});
+        w.queue.submit(spec::PacketCopy{.src = VA + 8 * PAGE, .dst = VA + PAGE, .bytes = PAGE});
+        w.m.settle();
+        w.none();
+    }
+}
+
 void flights_know_what_overlaps(void **) {
     chip::Flights flights;
     const chip::Actor a{.queue = 1}, b{.queue = 2}, ring{.unit = spec::Unit::DMA, .core = 0, .ring = 1};
@@ -712,6 +736,7 @@ int main() {
         IN_BOTH_MODES(a_leak_at_close),
         cmocka_unit_test(two_queues_at_the_same_bytes),
         IN_BOTH_MODES(one_queue_after_the_other),
+        cmocka_unit_test(what_queues_tell_each_other_is_no_race),
         cmocka_unit_test(flights_know_what_overlaps),
         IN_BOTH_MODES(a_cause_is_reported_once),
         IN_BOTH_MODES(reports_are_bounded),

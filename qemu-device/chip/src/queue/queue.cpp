@@ -253,8 +253,8 @@ tl::expected<void, FaultInfo> Queue::write_back(const Control::Retired &retired)
 }
 
 MemoryResult<void> Queue::write_back_context(std::uint64_t stamp_at, const spec::Stamp &stamp, std::uint64_t seqno) {
-    const Access access(services_.control.space(control_.active.ctx()),
-                        services_.sanitizer != nullptr ? &actor_ : nullptr);
+    const Actor actor = self(actor_.packet); // not the packet's own doing
+    const Access access(services_.control.space(control_.active.ctx()), actor.sanitizer != nullptr ? &actor : nullptr);
     if (stamp_at != 0)
         if (const auto done = write(access, services_.host, stamp_at, spec::packed(stamp)); !done)
             return done;

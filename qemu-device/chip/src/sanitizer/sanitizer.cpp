@@ -207,12 +207,21 @@ void Sanitizer::look_for_leaks(const spec::DebugRecord &record) {
 
 // ---- races ----------------------------------------------------------------------------------------------------------
 
-// A FENCE, and what an engine loads and stores by itself, may be how others are told that they may go on.
+// A FENCE, what an engine loads and stores by itself, and the ring and the seqno of a queue are how one tells the other that it
+// may go on.
+bool Sanitizer::moves_data(const Actor &actor) {
+    if (actor.unit != spec::Unit::QUEUE)
+        return actor.unit == spec::Unit::DMA;
+    switch (static_cast<spec::PacketOp>(actor.opcode)) {
+    case spec::PacketOp::COPY:
+    case spec::PacketOp::COPY_STRIDED:
+    case spec::PacketOp::FILL: return true;
+    default: return false;
+    }
+}
+
 void Sanitizer::look_for_races(const Actor &actor, const Touch &touch) {
-    const auto op = static_cast<spec::PacketOp>(actor.opcode);
-    const bool moves = actor.unit == spec::Unit::DMA ||
-                       (actor.unit == spec::Unit::QUEUE && op != spec::PacketOp::FENCE && op != spec::PacketOp::LAUNCH);
-    if (!moves)
+    if (!moves_data(actor))
         return;
     const auto other = flights_.touch(actor, touch.hbm, touch.bus, touch.bytes, touch.write);
     if (!other)

@@ -89,6 +89,7 @@ private:
     static spec::SanitizerReport about(const Actor &actor, const Touch &touch, spec::SanitizerKind kind);
     void report(spec::SanitizerReport report, const spec::BlameRecord &blame);
     void found(const Actor &actor, const std::optional<Completions::Finding> &finding);
+    static bool moves_data(const Actor &actor);
     /// Whether others are at the same bytes.
     void look_for_races(const Actor &actor, const Touch &touch);
     void look_for_withdrawn(const Actor &actor, const Touch &touch);
