@@ -2,7 +2,7 @@
 # The front door: every target is one script. `make help` says what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run shell test bench build deps spec builder-calls user qemu module guest lint fuzz tidy format install uninstall deb clean distclean
+.PHONY: help run shell test bugs bench build deps spec builder-calls user qemu module guest lint fuzz tidy format install uninstall deb clean distclean
 
 help: ## say what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -17,6 +17,9 @@ shell: build ## boot the guest with a shell in it
 
 test: build ## run every test that does not need hours
 	@tests/run $(if $(SUITE),--suite '$(SUITE)')
+
+bugs: build ## make every mistake of tests/bugs, and show what the first command says of it (ARGS="NAME...")
+	@tests/bugs/boot.sh $(ARGS)
 
 bench: build ## run the benchmarks
 	@tools/build/deps.sh bench

@@ -3,25 +3,43 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string_view>
+#include <utility>
+
+#include <dlfcn.h>
+
+#include <fmt/format.h>
 
 namespace neuron::detail {
 namespace {
 
 bool holds(const BufferPlace &buffer, std::uint64_t va) { return va >= buffer.va && va - buffer.va < buffer.size; }
 
-} // namespace
-
-void AddressMap::add(std::uint64_t va, std::uint64_t size, const std::string &label) {
-    const std::lock_guard guard(lock_);
-    live_.insert_or_assign(va, BufferPlace{label, va, size});
+/// "program+0x1234", as addr2line takes it.
+std::string module_place(const void *code) {
+    Dl_info info{};
+    if (code == nullptr || dladdr(code, &info) == 0 || info.dli_fname == nullptr)
+        return {};
+    // A return address is behind the call, which may be the last thing of a function.
+    const auto offset = static_cast<const char *>(code) - static_cast<const char *>(info.dli_fbase) - 1;
+    const std::string_view path = info.dli_fname;
+    return fmt::format("{}+{:#x}", path.substr(path.rfind('/') + 1), offset);
 }
 
-void AddressMap::remove(std::uint64_t va) {
+} // namespace
+
+void AddressMap::add(BufferPlace buffer) {
+    const std::lock_guard guard(lock_);
+    const std::uint64_t va = buffer.va;
+    live_.insert_or_assign(va, std::move(buffer));
+}
+
+void AddressMap::remove(std::uint64_t va, const void *by) {
     const std::lock_guard guard(lock_);
     const auto at = live_.find(va);
     if (at == live_.end())
         return;
-    gone_.push_front(std::move(at->second));
+    gone_.push_front({std::move(at->second), std::chrono::steady_clock::now(), by});
     live_.erase(at);
     if (gone_.size() > remembered)
         gone_.pop_back();
@@ -34,12 +52,16 @@ FaultPlace AddressMap::place_of(std::uint64_t va) const {
     const auto below = above == live_.begin() ? live_.end() : std::prev(above);
     if (below != live_.end() && holds(below->second, va)) {
         place.buffer = below->second;
+        if (below != live_.begin())
+            place.below = std::prev(below)->second;
         return place;
     }
-    const auto gone = std::ranges::find_if(gone_, [va](const BufferPlace &buffer) { return holds(buffer, va); });
+    const auto gone = std::ranges::find_if(gone_, [va](const Gone &each) { return holds(each.buffer, va); });
     if (gone != gone_.end()) {
-        place.buffer = *gone;
+        place.buffer = gone->buffer;
         place.destroyed = true;
+        place.gone_for = std::chrono::steady_clock::now() - gone->when;
+        place.gone_by = module_place(gone->by);
         return place;
     }
     if (below != live_.end())

@@ -2,10 +2,12 @@
 // Which buffer has which addresses, so that a fault can name it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <mutex>
+#include <source_location>
 #include <string>
 
 #include <neuron/error.hpp>
@@ -15,20 +17,32 @@ namespace neuron::detail {
 /** The buffers of a context by address, and the last ones that were destroyed. Threading: any thread. */
 class AddressMap {
 public:
-    void add(std::uint64_t va, std::uint64_t size, const std::string &label);
-    void remove(std::uint64_t va);
+    void add(BufferPlace buffer);
+    /** @p by is an address of the code that destroys it, or null. */
+    void remove(std::uint64_t va, const void *by);
 
     FaultPlace place_of(std::uint64_t va) const;
     /** Adds the place to a fault that has an address. */
     void locate(FaultInfo &fault) const;
 
 private:
+    struct Gone {
+        BufferPlace buffer;
+        std::chrono::steady_clock::time_point when;
+        const void *by;
+    };
     static constexpr std::size_t remembered = 64; // of destroyed buffers
 
     mutable std::mutex lock_; // protects all below
     std::map<std::uint64_t, BufferPlace> live_;
-    std::deque<BufferPlace> gone_; // newest first
+    std::deque<Gone> gone_; // newest first
 };
+
+/** "; the job was submitted at foo.cc:88"; "" for an empty place. */
+std::string submitted_text(const std::string &place);
+
+/** "foo.cc:88"; "" if nobody knows. */
+std::string code_place(const std::source_location &where);
 
 /** Whether the record of such a fault holds an address. */
 bool has_address(const FaultInfo &fault);

@@ -11,7 +11,7 @@ namespace detail {
 BufferState::~BufferState() {
     const Stopwatch watch(context->counters.map_ns);
     if (va != 0) {
-        context->addresses->remove(va); // before another buffer may get the addresses
+        context->addresses->remove(va, destroyer); // before another buffer may get the addresses
         context->backend->unbind(va, info.size);
     }
     if (!mapping.empty())
@@ -34,13 +34,13 @@ Result<void> check_options(const DeviceInfo &device, std::uint64_t size, const B
 
 /** Maps a buffer of the backend in its context; it is destroyed if that fails. */
 Result<std::shared_ptr<BufferState>> bound(const std::shared_ptr<ContextState> &owner, const BoInfo &bo,
-                                           const BufferOptions &options) {
+                                           const BufferOptions &options, const std::source_location &where) {
     auto state = std::make_shared<BufferState>(owner, bo, options);
     const auto va = owner->backend->bind(bo.handle, bo.size, options.read_only);
     if (!va)
         return tl::unexpected(va.error());
     state->va = *va;
-    owner->addresses->add(*va, bo.size, options.label);
+    owner->addresses->add({options.label, *va, bo.size, code_place(where)});
     return state;
 }
 
@@ -48,11 +48,15 @@ Result<std::shared_ptr<BufferState>> bound(const std::shared_ptr<ContextState> &
 } // namespace detail
 
 Buffer::Buffer(std::shared_ptr<detail::BufferState> state) : state_(std::move(state)) {}
-Buffer::~Buffer() = default;
+Buffer::~Buffer() {
+    if (state_)
+        state_->destroyer = __builtin_return_address(0);
+}
 Buffer::Buffer(Buffer &&) noexcept = default;
 Buffer &Buffer::operator=(Buffer &&) noexcept = default;
 
-Result<Buffer> Buffer::create(const Context &context, std::uint64_t size, const BufferOptions &options) {
+Result<Buffer> Buffer::create(const Context &context, std::uint64_t size, const BufferOptions &options,
+                              const std::source_location &where) {
     const auto &owner = context.state();
     if (auto checked = detail::check_options(owner->device->info(), size, options); !checked)
         return detail::forward_error(checked);
@@ -60,13 +64,14 @@ Result<Buffer> Buffer::create(const Context &context, std::uint64_t size, const 
     const auto bo = owner->backend->bo_create({size, options});
     if (!bo)
         return tl::unexpected(bo.error());
-    auto state = detail::bound(owner, *bo, options);
+    auto state = detail::bound(owner, *bo, options, where);
     if (!state)
         return detail::forward_error(state);
     return Buffer(std::move(*state));
 }
 
-Result<Buffer> Buffer::import_fd(const Context &context, int fd, const ImportOptions &options) {
+Result<Buffer> Buffer::import_fd(const Context &context, int fd, const ImportOptions &options,
+                                 const std::source_location &where) {
     const auto &owner = context.state();
     const detail::Stopwatch watch(owner->counters.map_ns);
     const auto bo = owner->backend->bo_import(fd);
@@ -77,7 +82,8 @@ Result<Buffer> Buffer::import_fd(const Context &context, int fd, const ImportOpt
                                 .mappable = bo->placement == Placement::hbm && bo->mappable,
                                 .read_only = options.read_only,
                                 .shareable = true,
-                                .label = options.label});
+                                .label = options.label},
+                               where);
     if (!state)
         return detail::forward_error(state);
     return Buffer(std::move(*state));

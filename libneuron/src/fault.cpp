@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Faults as text.
+#include <source_location>
 #include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -91,18 +93,40 @@ std::string buffer_text(const BufferPlace &buffer) {
     return buffer.label.empty() ? std::string("the buffer") : fmt::format("buffer '{}'", buffer.label);
 }
 
+std::string made_text(const BufferPlace &buffer) {
+    return buffer.made.empty() ? std::string() : fmt::format(", made at {}", buffer.made);
+}
+
+std::string gone_text(const FaultPlace &place) {
+    if (!place.destroyed)
+        return {};
+    const double ms = std::chrono::duration<double, std::milli>(place.gone_for).count();
+    return fmt::format(", which was destroyed {:.1f} ms ago{}", ms,
+                       place.gone_by.empty() ? std::string() : " by the code at " + place.gone_by);
+}
+
 std::string end_text(const BufferPlace &buffer) {
-    return fmt::format("{} that ends at address {:#x}", buffer_text(buffer), buffer.va + buffer.size);
+    return fmt::format("{} that ends at address {:#x}{}", buffer_text(buffer), buffer.va + buffer.size,
+                       made_text(buffer));
 }
 
 std::string start_text(const BufferPlace &buffer) {
-    return fmt::format("{} at address {:#x}", buffer_text(buffer), buffer.va);
+    return fmt::format("{} at address {:#x}{}", buffer_text(buffer), buffer.va, made_text(buffer));
+}
+
+// Who runs over the end of a buffer meets the next one.
+std::string overrun_text(const FaultPlace &place, std::uint64_t va) {
+    constexpr std::uint64_t near = 64 << 10;
+    if (place.destroyed || !place.below || va - place.below->va - place.below->size >= near)
+        return {};
+    return fmt::format("; {} bytes behind {}", va - place.below->va - place.below->size, end_text(*place.below));
 }
 
 std::string place_text(const FaultPlace &place, std::uint64_t va) {
     if (place.buffer)
-        return fmt::format(" (byte {} of {}, {} bytes{})", va - place.buffer->va, start_text(*place.buffer),
-                           place.buffer->size, place.destroyed ? ", which has been destroyed" : "");
+        return fmt::format(" (byte {} of {} at address {:#x}, {} bytes{}{}{})", va - place.buffer->va,
+                           buffer_text(*place.buffer), place.buffer->va, place.buffer->size, made_text(*place.buffer),
+                           gone_text(place), overrun_text(place, va));
     if (place.below && place.above)
         return fmt::format(" (between {} and {})", end_text(*place.below), start_text(*place.above));
     if (place.below)
@@ -113,6 +137,18 @@ std::string place_text(const FaultPlace &place, std::uint64_t va) {
 bool is_hazard(spec::Fault code) { return code == spec::Fault::HAZARD_ORDER || code == spec::Fault::HAZARD_UNWRITTEN; }
 
 } // namespace
+
+std::string detail::submitted_text(const std::string &place) {
+    return place.empty() ? std::string() : fmt::format("; the job was submitted at {}", place);
+}
+
+// Compilers are given paths relative to the folder that they work in.
+std::string detail::code_place(const std::source_location &where) {
+    std::string_view file = where.file_name();
+    while (file.starts_with("../"))
+        file.remove_prefix(3);
+    return where.line() == 0 ? std::string() : fmt::format("{}:{}", file, where.line());
+}
 
 // For some codes the address may be 0 for good reason; hazards have a place on the chip instead.
 bool detail::has_address(const FaultInfo &fault) {
@@ -129,7 +165,7 @@ bool detail::has_address(const FaultInfo &fault) {
 std::string describe(const FaultInfo &fault) {
     std::string text = fmt::format("job {}, {}: {}", fault.job, packet_text(fault), unit_text(fault));
     if (is_hazard(fault.code))
-        return text + hazard_text(fault);
+        return text + hazard_text(fault) + detail::submitted_text(fault.submitted);
     if (spec::enum_desc<spec::Fault>().find(std::uint64_t{spec::raw(fault.code)}) != nullptr)
         text += fmt::format("{}: {}", spec::name(fault.code), doc_without_info(fault.code));
     else
@@ -139,7 +175,7 @@ std::string describe(const FaultInfo &fault) {
         text += fmt::format(", {} address {:#x}", fault.write ? "writing" : "reading", fault.va);
     if (fault.place)
         text += place_text(*fault.place, fault.va);
-    return text;
+    return text + detail::submitted_text(fault.submitted);
 }
 
 } // namespace neuron

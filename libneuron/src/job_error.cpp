@@ -11,10 +11,12 @@
 namespace neuron::detail {
 namespace {
 
-Error faulted(std::uint64_t job, const QueueStatus &status, const OpcodeHistory *history, const AddressMap &addresses) {
+Error faulted(std::uint64_t job, const QueueStatus &status, const JobHistory *history, const AddressMap &addresses) {
     FaultInfo fault = *status.fault;
-    if (history != nullptr)
-        fault.opcode = history->find(fault.job, fault.packet);
+    if (history != nullptr) {
+        fault.opcode = history->opcode(fault.job, fault.packet);
+        fault.submitted = code_place(history->where(fault.job));
+    }
     addresses.locate(fault);
     if (fault.job != job)
         return {ErrorCode::canceled,
@@ -33,13 +35,15 @@ std::string_view reason(QueueStatus::State state) {
 
 } // namespace
 
-Error job_error(QueuePort &port, std::uint64_t job, JobStatus status, const OpcodeHistory *history,
+Error job_error(QueuePort &port, std::uint64_t job, JobStatus status, const JobHistory *history,
                 const AddressMap &addresses) {
     const Result<QueueStatus> queue = port.query();
     if (queue && queue->fault && (status == EIO || status == ECANCELED))
         return faulted(job, *queue, history, addresses);
+    const std::string submitted = submitted_text(history != nullptr ? code_place(history->where(job)) : std::string());
     switch (status) {
-    case ETIME: return {ErrorCode::timeout, fmt::format("job {}: stopped, because it made no progress", job)};
+    case ETIME:
+        return {ErrorCode::timeout, fmt::format("job {}: stopped, because it made no progress{}", job, submitted)};
     case ENODEV: return {ErrorCode::no_device, fmt::format("job {}: the device was reset or is gone", job)};
     case ECANCELED: {
         const auto state = queue ? queue->state : QueueStatus::State::canceled;

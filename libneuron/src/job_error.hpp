@@ -4,12 +4,12 @@
 
 #include "address_map.hpp"
 #include "backend.hpp"
-#include "opcode_history.hpp"
+#include "job_history.hpp"
 
 namespace neuron::detail {
 
 /** Asks the queue and puts it in words. @p history may be nullptr: then packets are not named. */
-Error job_error(QueuePort &port, std::uint64_t job, JobStatus status, const OpcodeHistory *history,
+Error job_error(QueuePort &port, std::uint64_t job, JobStatus status, const JobHistory *history,
                 const AddressMap &addresses);
 
 /** When a job ran that has ended, or is seen to have; for any thread. */

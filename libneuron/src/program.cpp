@@ -62,7 +62,7 @@ Result<Program> Program::load(const Context &context, Queue &queue, KernelFile f
         return detail::forward_error(fits);
     auto buffer =
         Buffer::create(context, image_bytes(file),
-                       {.placement = options.placement, .bank = options.bank, .label = std::string(file.name())});
+                       {.placement = options.placement, .bank = options.bank, .label = std::string(file.name())}, {});
     if (!buffer)
         return detail::forward_error(buffer);
     if (auto written = queue.write(*buffer, 0, make_image(file, buffer->va())); !written)
@@ -89,7 +89,13 @@ Result<void> Program::check(std::span<const Argument> args) const {
     return {};
 }
 
-Result<Job> Program::launch(Queue &queue, std::span<const Argument> args, std::uint32_t core_mask) const {
+Result<Job> Program::launch(Queue &queue, std::span<const Argument> args, std::uint32_t core_mask,
+                            const std::source_location &where) const {
+    return launch(queue, args, core_mask, SubmitOptions{}, where);
+}
+
+Result<Job> Program::launch(Queue &queue, std::span<const Argument> args, std::uint32_t core_mask,
+                            const SubmitOptions &options, const std::source_location &where) const {
     if (auto good = check(args); !good)
         return detail::forward_error(good);
     const auto cores = static_cast<std::uint32_t>(std::popcount(core_mask));
@@ -105,7 +111,7 @@ Result<Job> Program::launch(Queue &queue, std::span<const Argument> args, std::u
     }
     CommandList commands;
     commands.launch(va(), slot->va, static_cast<std::uint32_t>(args.size()), core_mask);
-    auto job = queue.submit(commands);
+    auto job = queue.submit(commands, options, where);
     if (job)
         queue.state().argument_slot_used(*job);
     return job;

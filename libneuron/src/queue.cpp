@@ -73,10 +73,12 @@ Result<Queue> Queue::create(const Context &context, const QueueOptions &options)
     return Queue(std::make_unique<detail::QueueState>(context.state(), std::move(*port), 1u << wanted.ring_log2));
 }
 
-Result<Job> Queue::submit(std::span<const Packet> packets) { return state_->submit({&packets, 1}); }
+Result<Job> Queue::submit(std::span<const Packet> packets, const Where &where) {
+    return state_->submit({&packets, 1}, where);
+}
 
-Result<Job> Queue::submit(const CommandList &commands, const SubmitOptions &options) {
-    return state_->submit(commands.packets(), options);
+Result<Job> Queue::submit(const CommandList &commands, const SubmitOptions &options, const Where &where) {
+    return state_->submit(commands.packets(), options, where);
 }
 
 Result<Timeline> Queue::timeline() const {
@@ -84,12 +86,12 @@ Result<Timeline> Queue::timeline() const {
     return port ? Result<Timeline>(Timeline(std::move(*port))) : detail::forward_error(port);
 }
 
-Result<Job> Queue::submit_batch(std::span<const CommandList> jobs) {
+Result<Job> Queue::submit_batch(std::span<const CommandList> jobs, const Where &where) {
     std::vector<std::span<const Packet>> spans;
     spans.reserve(jobs.size());
     for (const CommandList &job : jobs)
         spans.push_back(job.packets());
-    return state_->submit(spans);
+    return state_->submit(spans, where);
 }
 
 // The job's result counts. What goes wrong with callbacks, poll() tells again.
@@ -124,8 +126,8 @@ Result<Event> Queue::event(Job job) const {
     return Event(state_->port(), state_->context->addresses, job.number);
 }
 
-Result<void> Queue::run(const CommandList &commands, std::chrono::nanoseconds timeout) {
-    const auto job = submit(commands);
+Result<void> Queue::run(const CommandList &commands, std::chrono::nanoseconds timeout, const Where &where) {
+    const auto job = submit(commands, where);
     return job ? wait(*job, timeout) : tl::unexpected(job.error());
 }
 

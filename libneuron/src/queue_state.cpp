@@ -60,7 +60,7 @@ Result<void> QueueState::check_job(Job job) const {
     return {};
 }
 
-Result<Job> QueueState::submit(JobSpan jobs) {
+Result<Job> QueueState::submit(JobSpan jobs, const std::source_location &where) {
     if (jobs.empty())
         return fail(ErrorCode::invalid_argument, "a batch without jobs");
     if (auto good = take_over().and_then([&] { return check_packets(jobs); }); !good)
@@ -70,7 +70,7 @@ Result<Job> QueueState::submit(JobSpan jobs) {
         const Stopwatch watch(context->counters.submit_ns);
         submitted = port_->submit(jobs);
     }
-    return accept(jobs, std::move(submitted));
+    return accept(jobs, std::move(submitted), where);
 }
 
 Result<void> QueueState::check_points(const SubmitOptions &options) const {
@@ -97,7 +97,8 @@ Result<void> QueueState::check_points(const SubmitOptions &options) const {
 
 // The driver would wait as well before the job enters the ring. Here all ways to submit have it, and io_uring's workers, in
 // which later jobs could overtake, stay out of it.
-Result<Job> QueueState::submit(std::span<const Packet> packets, const SubmitOptions &options) {
+Result<Job> QueueState::submit(std::span<const Packet> packets, const SubmitOptions &options,
+                               const std::source_location &where) {
     const JobSpan job(&packets, 1);
     if (auto good =
             take_over().and_then([&] { return check_packets(job); }).and_then([&] { return check_points(options); });
@@ -112,18 +113,18 @@ Result<Job> QueueState::submit(std::span<const Packet> packets, const SubmitOpti
         options.signal.empty() ? port_->submit(job) : port_->submit_signalling(packets, options.signal);
     const auto passed = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - started);
     context->counters.submit_ns.fetch_add(static_cast<std::uint64_t>(passed.count()), std::memory_order_relaxed);
-    return accept(job, std::move(submitted));
+    return accept(job, std::move(submitted), where);
 }
 
 /** Counts what the backend has accepted. */
-Result<Job> QueueState::accept(JobSpan jobs, Submitted submitted) {
+Result<Job> QueueState::accept(JobSpan jobs, Submitted submitted, const std::source_location &where) {
     Counters &counters = context->counters;
     counters.submit_calls.fetch_add(1, std::memory_order_relaxed);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
         if (std::ranges::binary_search(submitted.refused, i))
             continue;
         ++last_job_;
-        history_.add(jobs[i]);
+        history_.add(jobs[i], where);
         counters.packets.fetch_add(jobs[i].size(), std::memory_order_relaxed);
     }
     counters.jobs.fetch_add(jobs.size() - submitted.refused.size(), std::memory_order_relaxed);
@@ -198,7 +199,8 @@ Result<JobTimes> QueueState::times(Job job) const {
 Result<QueueStatus> QueueState::status() const {
     auto status = port_->query();
     if (status && status->fault) {
-        status->fault->opcode = history_.find(status->fault->job, status->fault->packet);
+        status->fault->opcode = history_.opcode(status->fault->job, status->fault->packet);
+        status->fault->submitted = code_place(history_.where(status->fault->job));
         context->addresses->locate(*status->fault);
     }
     return status;
@@ -208,7 +210,7 @@ Result<QueueState::ArgumentSlot> QueueState::next_argument_slot() {
     constexpr std::size_t slot_bytes = spec::LAUNCH_ARGS * sizeof(std::uint64_t);
     if (!arguments_) {
         auto made = Buffer::create(Context(context), argument_slots * slot_bytes,
-                                   {.read_only = true, .label = "arguments of a queue"});
+                                   {.read_only = true, .label = "arguments of a queue"}, {});
         if (!made)
             return forward_error(made);
         arguments_ = std::move(*made);
@@ -229,7 +231,7 @@ Result<QueueState::ArgumentSlot> QueueState::next_argument_slot() {
 
 Result<Buffer *> QueueState::staging() {
     if (!staging_) {
-        auto made = Buffer::create(Context(context), staging_bytes, {.label = "staging of a queue"});
+        auto made = Buffer::create(Context(context), staging_bytes, {.label = "staging of a queue"}, {});
         if (!made)
             return forward_error(made);
         staging_ = std::move(*made);

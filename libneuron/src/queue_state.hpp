@@ -4,10 +4,11 @@
 
 #include <array>
 #include <optional>
+#include <source_location>
 #include <span>
 #include <thread>
 
-#include "opcode_history.hpp"
+#include "job_history.hpp"
 #include "state.hpp"
 
 namespace neuron::detail {
@@ -22,8 +23,9 @@ public:
     QueueState &operator=(const QueueState &) = delete;
 
     /** @return The last job. */
-    Result<Job> submit(JobSpan jobs);
-    Result<Job> submit(std::span<const Packet> packets, const SubmitOptions &options);
+    Result<Job> submit(JobSpan jobs, const std::source_location &where);
+    Result<Job> submit(std::span<const Packet> packets, const SubmitOptions &options,
+                       const std::source_location &where);
     Result<void> wait(Job job, Deadline deadline);
     Result<void> wait_idle(Deadline deadline);
     Result<bool> done(Job job);
@@ -56,7 +58,7 @@ private:
     Result<void> take_over();
     Result<void> check_packets(JobSpan jobs) const;
     Result<void> check_points(const SubmitOptions &options) const;
-    Result<Job> accept(JobSpan jobs, Submitted submitted);
+    Result<Job> accept(JobSpan jobs, Submitted submitted, const std::source_location &where);
     Result<void> check_job(Job job) const;
     Result<std::optional<JobStatus>> status_of(std::uint64_t job, Deadline deadline);
     Result<std::uint64_t> first_failed();
@@ -65,7 +67,7 @@ private:
 
     std::shared_ptr<QueuePort> port_;
     std::uint32_t ring_packets_;
-    OpcodeHistory history_;
+    JobHistory history_;
     std::thread::id owner_ = std::this_thread::get_id();
     std::uint64_t last_job_ = 0; // newest accepted
     std::unique_ptr<Callbacks> callbacks_;

@@ -30,7 +30,7 @@ Result<Job> submit_copy(QueueState &queue, std::uint64_t dst, std::uint64_t src,
     CommandList commands;
     commands.copy(dst, src, bytes);
     const std::span<const Packet> packets = commands.packets();
-    return queue.submit({&packets, 1});
+    return queue.submit({&packets, 1}, {});
 }
 
 Result<void> wait_if_any(QueueState &queue, std::uint64_t job) {

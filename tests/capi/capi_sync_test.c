@@ -496,6 +496,144 @@ static void errors_call_buffers_by_their_label(void **state) {
     neuron_buffer_destroy(buffer);
 }
 
+/* What callbacks have been told, in order. */
+struct calls {
+    uint64_t jobs[8];
+    neuron_status status[8];
+    bool has_text[8];
+    size_t count;
+    neuron_queue *again; /* The first call submits here, and asks for another one. */
+};
+
+static void note_call(void *user, uint64_t job, neuron_status status, const neuron_error *error) {
+    struct calls *calls = user;
+    const size_t at = calls->count++;
+    assert_in_range(at, 0, 7);
+    calls->jobs[at] = job;
+    calls->status[at] = status;
+    assert_int_equal(neuron_error_status(error), status);
+    calls->has_text[at] = strlen(neuron_error_message(error)) != 0;
+    if (calls->again != NULL) {
+        neuron_queue *queue = calls->again;
+        struct neuron_packet packet;
+        neuron_error *failure = NULL;
+        uint64_t next = 0;
+        calls->again = NULL;
+        neuron_packet_nop(&packet);
+        must(neuron_queue_submit(queue, &packet, 1, &next, &failure), &failure);
+        must(neuron_queue_on_done(queue, next, note_call, calls, &failure), &failure);
+    }
+}
+
+static void jobs_call_back_in_order(void **state) {
+    const struct fixture *f = *state;
+    struct calls calls = {.again = f->queue};
+    struct neuron_packet packet;
+    neuron_error *error = NULL;
+    size_t called = 7;
+    int fd = -1;
+    neuron_packet_nop(&packet);
+    must(neuron_queue_poll(f->queue, -1, &called, &error), &error); /* nothing to wait for */
+    assert_int_equal(called, 0);
+    must(neuron_queue_poll_fd(f->queue, &fd, &error), &error);
+    assert_false(readable(fd, 0));
+    for (uint64_t job = 1; job <= 3; ++job) {
+        must(neuron_queue_submit(f->queue, &packet, 1, NULL, &error), &error);
+        must(neuron_queue_on_done(f->queue, job, note_call, &calls, &error), &error);
+    }
+    while (calls.count < 4) {
+        assert_true(readable(fd, 60000));
+        must(neuron_queue_poll(f->queue, 0, NULL, &error), &error);
+    }
+    for (size_t i = 0; i < 4; ++i) {
+        assert_int_equal(calls.jobs[i], i + 1);
+        assert_int_equal(calls.status[i], NEURON_OK);
+        assert_false(calls.has_text[i]);
+    }
+    must(neuron_queue_poll(f->queue, 0, &called, &error), &error);
+    assert_int_equal(called, 0);
+    assert_false(readable(fd, 0));
+}
+
+static void failed_jobs_call_back_with_the_reason(void **state) {
+    const struct fixture *f = *state;
+    struct calls calls = {.count = 0};
+    struct neuron_packet packet;
+    neuron_error *error = NULL;
+    size_t called = 0;
+    neuron_packet_fence(&packet, 8, 1);
+    must(neuron_queue_submit(f->queue, &packet, 1, NULL, &error), &error);
+    must(neuron_queue_on_done(f->queue, 1, note_call, &calls, &error), &error);
+    must(neuron_queue_poll(f->queue, MINUTE, &called, &error), &error);
+    assert_int_equal(called, 1);
+    assert_int_equal(calls.status[0], NEURON_DEVICE_FAULT);
+    assert_true(calls.has_text[0]);
+}
+
+static void bad_callbacks_are_refused(void **state) {
+    const struct fixture *f = *state;
+    struct calls calls = {.count = 0};
+    const struct neuron_queue_options options = {.size = sizeof options, .polled = 1};
+    neuron_queue *polled = queue_with(f, &options);
+    neuron_error *error = NULL;
+    size_t called = 7;
+    int fd = 7;
+    expect(neuron_queue_on_done(f->queue, 1, note_call, &calls, &error), NEURON_INVALID_ARGUMENT, &error, "job 1");
+    expect(neuron_queue_on_done(f->queue, 1, NULL, &calls, &error), NEURON_INVALID_ARGUMENT, &error,
+           "callback is NULL");
+    expect(neuron_queue_on_done(NULL, 1, note_call, &calls, &error), NEURON_INVALID_ARGUMENT, &error, "queue is NULL");
+    expect(neuron_queue_poll(NULL, 0, &called, &error), NEURON_INVALID_ARGUMENT, &error, "queue is NULL");
+    assert_int_equal(called, 0);
+    expect(neuron_queue_poll_fd(NULL, &fd, &error), NEURON_INVALID_ARGUMENT, &error, "queue is NULL");
+    assert_int_equal(fd, -1);
+    expect(neuron_queue_poll_fd(f->queue, NULL, &error), NEURON_INVALID_ARGUMENT, &error, "fd is NULL");
+    if (strcmp(backend, "accel") == 0)
+        expect(neuron_queue_poll_fd(polled, &fd, &error), NEURON_UNSUPPORTED, &error, "");
+    assert_int_equal(calls.count, 0);
+    neuron_queue_destroy(polled);
+}
+
+/* A launch that waits for one timeline, and signals another. */
+static void launches_wait_and_signal(void **state) {
+    const struct fixture *f = *state;
+    neuron_kernel *kernel = kernel_of("fault"); /* it ends in a fault */
+    neuron_buffer *buffer = buffer_of(f, 8 * 512 * 4, NEURON_PLACEMENT_HBM);
+    const struct neuron_argument args[] = {{.buffer = buffer}};
+    neuron_program *program = NULL;
+    neuron_timeline *before = NULL;
+    neuron_timeline *after = NULL;
+    neuron_error *error = NULL;
+    uint64_t job = 0;
+    must(neuron_program_load(f->context, f->queue, kernel, NULL, &program, &error), &error);
+    must(neuron_timeline_create(f->context, &before, &error), &error);
+    must(neuron_timeline_create(f->context, &after, &error), &error);
+    const struct neuron_timeline_point wait = {before, 1};
+    const struct neuron_timeline_point signal = {after, 1};
+    const struct neuron_submit_options options = {
+        .size = sizeof options, .wait = &wait, .wait_count = 1, .signal = &signal, .signal_count = 1};
+    expect(neuron_program_launch_sync(program, f->queue, args, 1, 1, &options, &job, &error), NEURON_INVALID_ARGUMENT,
+           &error, "no job was submitted yet that signals it");
+    assert_int_equal(job, 0);
+    must(neuron_timeline_signal(before, 1, &error), &error);
+    must(neuron_program_launch_sync(program, f->queue, args, 1, 1, &options, &job, &error), &error);
+    must(neuron_timeline_wait(after, 1, MINUTE, &error), &error);
+    expect(neuron_queue_wait(f->queue, job, MINUTE, &error), NEURON_DEVICE_FAULT, &error, "");
+    expect(neuron_program_launch_sync(NULL, f->queue, NULL, 0, 1, NULL, &job, &error), NEURON_INVALID_ARGUMENT, &error,
+           "program is NULL");
+    expect(neuron_program_launch_sync(program, NULL, NULL, 0, 1, NULL, &job, &error), NEURON_INVALID_ARGUMENT, &error,
+           "queue is NULL");
+    expect(neuron_program_launch_sync(program, f->queue, NULL, 1, 1, NULL, &job, &error), NEURON_INVALID_ARGUMENT,
+           &error, "args is NULL");
+    const struct neuron_submit_options bad = {.size = sizeof bad, .wait_count = 1};
+    expect(neuron_program_launch_sync(program, f->queue, args, 1, 1, &bad, &job, &error), NEURON_INVALID_ARGUMENT,
+           &error, "wait, or the timeline");
+    neuron_timeline_destroy(before);
+    neuron_timeline_destroy(after);
+    neuron_program_destroy(program);
+    neuron_kernel_free(kernel);
+    neuron_buffer_destroy(buffer);
+}
+
 #define WITH_DEVICE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -514,6 +652,10 @@ int main(void) {
         WITH_DEVICE(timelines_are_shared),
         WITH_DEVICE(bad_timelines_are_refused),
         WITH_DEVICE(logical_cores_are_described),
+        WITH_DEVICE(jobs_call_back_in_order),
+        WITH_DEVICE(failed_jobs_call_back_with_the_reason),
+        WITH_DEVICE(bad_callbacks_are_refused),
+        WITH_DEVICE(launches_wait_and_signal),
         cmocka_unit_test(chips_of_a_group_run_in_turns),
         cmocka_unit_test(simulated_chips_have_more_options),
         WITH_DEVICE(errors_call_buffers_by_their_label),

@@ -46,8 +46,7 @@ def main(arguments):
     if not seconds.isdigit() or len(arguments) > 2:
         sys.exit("usage: explore.py [TARGET [SECONDS]]")
     try:
-        for kind in dict.fromkeys(["fuzz", *map(fuzzing.kind, targets)]):  # the seeds come with the first
-            fuzzing.build(kind)
+        fuzzing.build("fuzz")
     except AssertionError as error:
         sys.exit(f"explore.py: {error}")
     return max(explore(target, int(seconds)) for target in targets)

@@ -7,9 +7,12 @@
 #include "records.hpp"
 #include "victim.hpp"
 
+#include "compute/simd_choice.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cinttypes>
+#include <cstdio>
 #include <cstring>
 #include <vector>
 
@@ -127,6 +130,12 @@ std::uint64_t hash(std::span<const std::uint8_t> bytes) {
 }
 
 } // namespace
+
+/// Says what the vector code is for: there is a program for each.
+extern "C" int LLVMFuzzerInitialize(int * /*argc*/, char *** /*argv*/) {
+    std::fprintf(stderr, "vectors: %s\n", neuron::chip::simd_in_effect().c_str());
+    return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
     if (size < LAYOUT.header + LAYOUT.record)

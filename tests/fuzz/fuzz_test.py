@@ -65,8 +65,7 @@ def tries(target):
     def _tries(_folder):
         if fuzzing.missing(target):
             raise Skip(f"the host lacks {fuzzing.missing(target)}")
-        fuzzing.build(fuzzing.kind(target))
-        # What was found once is large, and slow in these builds; it is replayed in the ordinary one.
+        # What was found once is large, and slow in these; it is replayed in the ordinary one.
         inputs = sorted(fuzzing.seeds(target).iterdir())
         tries_all(target, [str(path) for path in inputs])
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """How a fuzz target is run: folders, limits, sanitizer options. The name of a target may end with an instruction set of the
-host ("programs-scalar"): that of a build of its own, with the inputs of the target without it."""
+host ("programs-scalar"), which its vector code is for; the inputs are those of the target without it."""
 
 from __future__ import annotations
 
@@ -32,11 +32,6 @@ def build(kind: str) -> None:
         raise AssertionError(done.stderr[-4000:])
 
 
-def kind(target: str) -> str:
-    """What to build for it, below the build folder."""
-    return f"fuzz{target.removeprefix(base(target))}"
-
-
 def base(target: str) -> str:
     return target.split("-")[0]
 
@@ -59,9 +54,9 @@ def fixed_addresses() -> list[str]:
 def command(target: str, *arguments: str) -> list[str]:
     return [
         *fixed_addresses(),
-        str(BUILD / kind(target) / f"tests/fuzz/fuzz_{base(target)}"),
+        str(BUILD / f"fuzz/tests/fuzz/fuzz_{target}"),
         f"-max_len={MAX_LENGTH[base(target)]}",
-        f"-timeout={300 if target.endswith('-scalar') else 60}",  # that build is without the optimiser, too
+        f"-timeout={300 if target.endswith('-scalar') else 60}",  # it is without the optimiser, too
         *LIMITS,
         *arguments,
     ]
@@ -77,7 +72,8 @@ def regressions(target: str) -> list[Path]:
 
 
 def run(target: str, *arguments: str) -> int:
-    """Runs a target to its end and returns how many inputs it executed; a finding raises with what was found."""
+    """Runs a target to its end and returns how many inputs it executed; a finding raises with what was found, and so does a
+    target that is not what its name says."""
     done = subprocess.run(
         command(target, *arguments),
         stdout=subprocess.PIPE,
@@ -89,6 +85,9 @@ def run(target: str, *arguments: str) -> int:
     )
     if done.returncode != 0:
         raise AssertionError(f"exit status {done.returncode}\n" + finding(done.stdout))
+    simd = target.removeprefix(base(target)).lstrip("-")
+    if simd and f"vectors: {simd}\n" not in done.stdout:
+        raise AssertionError(f"not on {simd}:\n{done.stdout[:500]}")
     # Not a number where it only replays.
     runs = re.search(r"number_of_executed_units:\s*(\d+)", done.stdout)
     return int(runs.group(1)) if runs else len(re.findall(r"^Executed .* in \d+ ms$", done.stdout, re.MULTILINE))

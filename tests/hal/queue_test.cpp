@@ -81,6 +81,7 @@ void fault_names_job_packet_and_address(void **state) {
     const auto result = rig.queue.run(CommandList{}.nop().copy(buffer.va(), 0x123000, 64), patience);
     const auto error = must_fail(result, ErrorCode::device_fault, "job 2, packet 1 (COPY): PAGE_NOT_MAPPED: ");
     assert_true(error.message.find("reading address 0x123000 (") != std::string::npos);
+    assert_true(error.message.find("; the job was submitted at tests/hal/queue_test.cpp:") != std::string::npos);
     must_fail(rig.queue.submit(CommandList{}.nop()), ErrorCode::canceled,
               "takes no more jobs, because it stopped: job 2");
     Queue fresh = rig.make_queue();
@@ -277,13 +278,20 @@ void fault_names_the_neighbours(void **state) {
 
 void fault_names_a_buffer_that_was_destroyed(void **state) {
     Rig rig(state);
-    std::uint64_t va = 0;
-    {
-        const Buffer gone = must(Buffer::create(rig.context, 4096, {.label = "scratch"}));
-        va = gone.va();
-    }
-    must_fail(rig.queue.run(CommandList{}.fence(va, 1), patience), ErrorCode::device_fault,
-              "(byte 0 of buffer 'scratch' at address ");
+    std::optional<Buffer> gone = must(Buffer::create(rig.context, 4096, {.label = "scratch"}));
+    const unsigned made = __LINE__ - 1;
+    const std::uint64_t va = gone->va();
+    gone.reset();
+    const unsigned submitted = __LINE__ + 1;
+    const auto result = rig.queue.run(CommandList{}.fence(va, 1), patience);
+    const auto error = must_fail(result, ErrorCode::device_fault, "(byte 0 of buffer 'scratch' at address ");
+    const std::array<std::string, 3> parts{
+        "4096 bytes, made at tests/hal/queue_test.cpp:" + std::to_string(made) + ", which was destroyed ",
+        " ms ago by the code at hal_queue_test+0x",
+        "; the job was submitted at tests/hal/queue_test.cpp:" + std::to_string(submitted)};
+    for (const std::string &part : parts)
+        if (error.message.find(part) == std::string::npos)
+            fail_msg("'%s' is not in '%s'", part.c_str(), error.message.c_str());
     must_fail(rig.queue.submit(CommandList{}.nop()), ErrorCode::canceled, "job 1");
 }
 

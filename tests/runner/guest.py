@@ -59,7 +59,7 @@ class Demultiplexer:
         self.file.close()
         problem = problem_of(self.parser, suite)
         name = f"{self.boot.name}: {title(suite, path)}"
-        self.report.program(name, self.parser.cases, problem, self.file.name, suite.bench)
+        self.report.program(name, self.parser.cases, problem, self.file.name, suite.bench, time.monotonic() - self.start)
         self.parser = self.file = None
 
     def feed(self, line, mark):
@@ -115,4 +115,4 @@ def run_boot(boot, suites, logs, variables, report):
     demultiplexer.finish()
     case = Case("boots, ends in order, its kernel complains of nothing and nothing is left behind", "ok" if status == 0 else "FAIL")
     case.seconds = time.monotonic() - start
-    report.program(boot.name, [case], None, log)
+    report.program(boot.name, [case], None, log, seconds=case.seconds)

@@ -62,7 +62,7 @@ def run_program(suite, path, logs, variables, report):
         status = process.wait()
         timer.cancel()
     problem = parser.problem(status, timed_out.is_set(), suite.timeout)
-    report.program(title(suite, path), parser.cases, problem, log, suite.bench)
+    report.program(title(suite, path), parser.cases, problem, log, suite.bench, time.monotonic() - start)
 
 
 def run_host(suites, logs, variables, jobs, report):

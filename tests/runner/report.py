@@ -6,6 +6,7 @@ import threading
 import figures
 
 SHOWN_LOG_LINES = 40
+SHOWN_SLOW = 10
 
 
 class Report:
@@ -15,11 +16,13 @@ class Report:
         self.counts = {"ok": 0, "FAIL": 0, "skip": 0}
         self.failures = []
         self.figures = []
+        self.seconds = []  # of each program, with its title
         self.lock = threading.Lock()
 
-    def program(self, title, cases, problem, log, bench=False):
+    def program(self, title, cases, problem, log, bench=False, seconds=0):
         """All cases of one program that has ended. Of a benchmark the figures are kept, and its diagnostic lines shown."""
         with self.lock:
+            self.seconds.append((seconds, title))
             if bench and log:
                 problem = self._keep_figures(log) or problem
             for case in cases:
@@ -74,7 +77,9 @@ class Report:
         print(f"{len(self.figures)} figures, {missed} goals missed, all in {path}")
 
     def finish(self):
-        """The last line, and the exit status."""
+        """What took long, what failed, the last line, and the exit status."""
+        slowest = sorted(self.seconds, reverse=True)[:SHOWN_SLOW]
+        print("slowest: " + ", ".join(f"{title} {seconds:.0f} s" for seconds, title in slowest))
         for name in self.failures:
             print(f"failed: {name}")
         passed, failed, skipped = self.counts["ok"], self.counts["FAIL"], self.counts["skip"]

@@ -7,9 +7,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "../asm/disassembler.hpp"
 #include "../npy/npy.hpp"
 #include "compare.hpp"
 #include "device_options.hpp"
+#include "explain/program_view.hpp"
 
 namespace neuronctl {
 namespace {
@@ -18,6 +20,16 @@ tl::unexpected<Failure> named(const Binding &binding, const neuron::Error &error
     Failure failure = device_error(error);
     failure.message = binding.param->name + ": " + failure.message;
     return tl::unexpected(std::move(failure));
+}
+
+/// Says of a fault what the instruction is.
+Failure with_instruction(Failure failure, const neuron::Error &error, const neuron::KernelFile &file) {
+    if (!error.fault)
+        return failure;
+    const ProgramView view(file.name(), neuron::assembler::to_image(file));
+    if (const auto engine = view.engine_of(*error.fault))
+        failure.message += fmt::format("; {} {}", neuron::spec::name(*engine), view.place(*engine, error.fault->pc));
+    return failure;
 }
 
 std::uint32_t first_cores(std::uint32_t count) { return static_cast<std::uint32_t>((1ULL << count) - 1); }
@@ -73,19 +85,19 @@ Outcome<std::uint64_t> ChipRun::load(const neuron::KernelFile &file) {
 Outcome<neuron::Buffer> ChipRun::make_buffer(const Binding &binding, Shared &shared) {
     const neuron::KernelParam &param = *binding.param;
     if (!binding.shared) {
-        auto buffer =
-            neuron::Buffer::create(*context_, param.bytes(), {.placement = settings_.placement, .bank = bank_});
+        auto buffer = neuron::Buffer::create(
+            *context_, param.bytes(), {.placement = settings_.placement, .bank = bank_, .label = param.name}, {});
         if (!buffer)
             return named(binding, buffer.error());
         return std::move(*buffer);
     }
     if (const auto file = shared.find(param.name); file != shared.end()) {
-        auto buffer = neuron::Buffer::import_fd(*context_, file->second.get());
+        auto buffer = neuron::Buffer::import_fd(*context_, file->second.get(), {.label = param.name}, {});
         if (!buffer)
             return named(binding, buffer.error());
         return std::move(*buffer);
     }
-    auto buffer = neuron::Buffer::create(*context_, param.bytes(), {.shareable = true});
+    auto buffer = neuron::Buffer::create(*context_, param.bytes(), {.shareable = true, .label = param.name}, {});
     if (!buffer)
         return named(binding, buffer.error());
     auto file = buffer->export_fd();
@@ -137,7 +149,7 @@ Outcome<void> ChipRun::rewind() {
 Outcome<void> ChipRun::launch(bool traced) {
     if (traced)
         return launch_traced();
-    const auto job = program_->launch(*queue_, arguments_, core_mask_);
+    const auto job = program_->launch(*queue_, arguments_, core_mask_, neuron::Queue::Where());
     if (!job)
         return tl::unexpected(device_error(job.error()));
     job_ = *job;
@@ -183,7 +195,7 @@ Outcome<bool> ChipRun::wait(std::chrono::nanoseconds timeout) {
         done = queue_->wait(*job_); // by now it has
     }
     if (!done)
-        return tl::unexpected(device_error(done.error()));
+        return tl::unexpected(with_instruction(device_error(done.error()), done.error(), program_->file()));
     job_.reset();
     return true;
 }

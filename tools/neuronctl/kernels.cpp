@@ -27,7 +27,8 @@ Outcome<LoadedKernel> LoadedKernel::load(Session &session, const neuron::KernelF
     std::vector<neuron::Buffer> buffers;
     for (const neuron::KernelParam &param : file.params()) {
         auto buffer =
-            neuron::Buffer::create(session.context, param.bytes(), {.placement = neuron::Placement::hbm, .bank = bank});
+            neuron::Buffer::create(session.context, param.bytes(),
+                                   {.placement = neuron::Placement::hbm, .bank = bank, .label = param.name}, {});
         if (!buffer)
             return tl::unexpected(device_error(buffer.error()));
         buffers.push_back(std::move(*buffer));
@@ -55,7 +56,7 @@ Outcome<neuron::Job> LoadedKernel::start(Session &session, std::uint32_t core_ma
     std::vector<neuron::Argument> arguments;
     for (const neuron::Buffer &buffer : buffers_)
         arguments.push_back(neuron::Argument::tensor(buffer));
-    return on_device(program_.launch(session.queue, arguments, core_mask));
+    return on_device(program_.launch(session.queue, arguments, core_mask, neuron::Queue::Where()));
 }
 
 Outcome<void> LoadedKernel::run(Session &session, std::uint32_t core_mask) const {

@@ -52,7 +52,7 @@ Outcome<void> finish(neuron::Queue &queue, neuron::Job job, std::chrono::nanosec
 }
 
 Outcome<void> execute(neuron::Queue &queue, const neuron::CommandList &commands, std::chrono::nanoseconds limit) {
-    const auto job = queue.submit(commands);
+    const auto job = queue.submit(commands, neuron::Queue::Where());
     if (!job)
         return tl::unexpected(device_error(job.error()));
     return finish(queue, *job, limit);

@@ -44,7 +44,7 @@ Outcome<TracedLaunch> launch_traced(const neuron::Context &context, neuron::Queu
          {neuron::spec::TraceFlag::PE, neuron::spec::TraceFlag::ACT, neuron::spec::TraceFlag::DVE,
           neuron::spec::TraceFlag::POOL, neuron::spec::TraceFlag::SP, neuron::spec::TraceFlag::DMA})
         packet.trace |= neuron::spec::raw(flag);
-    const auto job = queue.submit(neuron::CommandList().add(packet));
+    const auto job = queue.submit(neuron::CommandList().add(packet), neuron::Queue::Where());
     if (!job)
         return tl::unexpected(device_error(job.error()));
     return TracedLaunch{std::move(*records), std::move(*words), *job};

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <span>
 #include <string>
 
@@ -51,10 +52,12 @@ class Buffer {
 public:
     /**
      * @param size Bytes, not 0; rounded up to the device's page size.
+     * @param where What faults say of who made it.
      * @return out_of_memory naming what ran out; invalid_argument for a bad bank or size.
      */
     NEURON_API static Result<Buffer> create(const Context &context, std::uint64_t size,
-                                            const BufferOptions &options = {});
+                                            const BufferOptions &options = {},
+                                            const std::source_location &where = std::source_location::current());
 
     /**
      * Maps memory that export_fd() has named, of whatever context, device or process: the same bytes, for both devices
@@ -69,10 +72,12 @@ public:
      * contexts of one Device, and there a buffer must still exist.
      *
      * @param fd Stays the caller's, and may be closed afterwards.
+     * @param where As for create().
      * @return invalid_argument if it is no open file, or not one of this backend; unsupported for memory that the
      *         device cannot reach, as HBM of another; not_found (sim) for HBM that is gone; out_of_memory; no_device.
      */
-    NEURON_API static Result<Buffer> import_fd(const Context &context, int fd, const ImportOptions &options = {});
+    NEURON_API static Result<Buffer> import_fd(const Context &context, int fd, const ImportOptions &options = {},
+                                               const std::source_location &where = std::source_location::current());
 
     NEURON_API ~Buffer();
     NEURON_API Buffer(Buffer &&) noexcept;

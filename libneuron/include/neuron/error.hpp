@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -41,14 +42,17 @@ struct BufferPlace {
     std::string label;      ///< BufferOptions::label; empty if it had none.
     std::uint64_t va = 0;   ///< Its first address.
     std::uint64_t size = 0; ///< Bytes.
+    std::string made{};     ///< "foo.cc:88": who made it, if it was C++.
 };
 
 /** Where an address lies among the buffers of a context. */
 struct FaultPlace {
     std::optional<BufferPlace> buffer{}; ///< The buffer that it lies in.
     bool destroyed = false;              ///< That buffer was gone by the time of the report.
-    std::optional<BufferPlace> below{};  ///< Without a buffer: the nearest one before it,
-    std::optional<BufferPlace> above{};  ///< and the nearest one behind it.
+    std::chrono::nanoseconds gone_for{}; ///< If destroyed: for how long.
+    std::string gone_by{}; ///< If destroyed: "program+0x1234", the code that did it, for addr2line; "" if unknown.
+    std::optional<BufferPlace> below{}; ///< The nearest one before that, or before the address,
+    std::optional<BufferPlace> above{}; ///< and without a buffer, the nearest one behind it.
 };
 
 /** Where and why a job faulted. The fields mean what the event record of the hardware contract says. */
@@ -65,6 +69,7 @@ struct FaultInfo {
     std::uint64_t va = 0;                   ///< First context address that failed, or 0.
     std::uint64_t info = 0;                 ///< More, by code.
     std::optional<FaultPlace> place{};      ///< Where va lies, if it is an address.
+    std::string submitted{}; ///< "foo.cc:88": who submitted the job, if it was C++ and the library still knows.
 };
 
 /** One line for people: "job 3, packet 1 (LAUNCH): core 0 PE instruction 17: PSUM_GROUP: …, bank 2". */

@@ -664,6 +664,53 @@ NEURON_C_API neuron_status neuron_queue_get_status(const neuron_queue *queue, st
 NEURON_C_API const char *neuron_queue_path(const neuron_queue *queue);
 
 /**
+ * What the end of a job calls.
+ * @param user As given to neuron_queue_on_done().
+ * @param job The job's number.
+ * @param status What neuron_queue_wait() would return for the job.
+ * @param error Its description, which is gone after the call; NULL if there is none. Do not free it.
+ */
+typedef void (*neuron_job_callback)(void *user, uint64_t job, neuron_status status, const neuron_error *error);
+
+/**
+ * Calls back once a job has ended: in this thread, inside neuron_queue_poll(), neuron_queue_wait() or neuron_queue_wait_idle() of this
+ * queue, whichever finds it first; callbacks of a queue come in the order of the jobs. They may submit, wait, and ask for more callbacks, and
+ * may not destroy the queue. Those that were not called when the queue is destroyed never are.
+ * @param queue The queue.
+ * @param job The job's number.
+ * @param callback What to call.
+ * @param user Its first argument; stays the caller's.
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_INVALID_ARGUMENT if the queue has had no such job.
+ * Threading: the queue's thread.
+ */
+NEURON_C_API neuron_status neuron_queue_on_done(neuron_queue *queue, uint64_t job, neuron_job_callback callback,
+                                                void *user, neuron_error **error);
+
+/**
+ * Calls back for the jobs that have ended.
+ * @param queue The queue.
+ * @param timeout_ns How long to wait for the first one, if none has; 0 does not wait, less than 0 waits without limit. Without callbacks
+ *        there is nothing to wait for.
+ * @param called Receives how many were called; may be NULL.
+ * @param error May be NULL.
+ * @return NEURON_OK; NEURON_INVALID_ARGUMENT.
+ * Threading: the queue's thread.
+ */
+NEURON_C_API neuron_status neuron_queue_poll(neuron_queue *queue, int64_t timeout_ns, size_t *called,
+                                             neuron_error **error);
+
+/**
+ * A file for event loops that is readable when neuron_queue_poll() may have something to call; it makes it unreadable.
+ * @param queue The queue.
+ * @param fd Receives the file, which is the queue's and stays as long as the queue does: do not close it. -1 on an error.
+ * @param error May be NULL.
+ * @return As neuron_event_fd().
+ * Threading: the queue's thread.
+ */
+NEURON_C_API neuron_status neuron_queue_poll_fd(neuron_queue *queue, int *fd, neuron_error **error);
+
+/**
  * Stops the jobs in flight, waits until the device has let go of them, and ends the queue.
  * @param queue May be NULL.
  * Threading: the queue's thread.
@@ -1136,6 +1183,24 @@ NEURON_C_API neuron_status neuron_program_load(const neuron_context *context, ne
 NEURON_C_API neuron_status neuron_program_launch(const neuron_program *program, neuron_queue *queue,
                                                  const struct neuron_argument *args, size_t count, uint32_t core_mask,
                                                  uint64_t *job, neuron_error **error);
+
+/**
+ * Submits a job that runs a program, and waits for and signals points of timelines.
+ * @param program The program.
+ * @param queue A queue of the same context.
+ * @param args Arguments in the order of the parameters; copied.
+ * @param count So many.
+ * @param core_mask Cores, bit i = core i; 0: core 0.
+ * @param options NULL: none; then it is neuron_program_launch().
+ * @param job Receives the job's number; may be NULL.
+ * @param error May be NULL.
+ * @return As neuron_program_launch(); what neuron_queue_submit_sync() returns for the timelines.
+ * Threading: the queue's thread.
+ */
+NEURON_C_API neuron_status neuron_program_launch_sync(const neuron_program *program, neuron_queue *queue,
+                                                      const struct neuron_argument *args, size_t count,
+                                                      uint32_t core_mask, const struct neuron_submit_options *options,
+                                                      uint64_t *job, neuron_error **error);
 
 /**
  * Frees a program. No job that runs it may be in flight.

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <span>
 #include <string_view>
 
@@ -156,6 +157,8 @@ private:
  */
 class Queue {
 public:
+    using Where = std::source_location;
+
     /**
      * @return out_of_memory if the device has no queue left; unsupported if SubmitPath::uring, or what needs it, was asked for
      *         and is not there; permission_denied for a priority that this process may not have; invalid_argument for options
@@ -170,18 +173,22 @@ public:
 
     /**
      * Submits one job. Waits for room if the ring is full.
+     * @param where What errors say of who submitted it; so with all that submit.
      * @return invalid_argument if there are no packets, more than half a ring, or one with flags; canceled or
      *         device_fault if the queue was stopped before.
      */
-    NEURON_API Result<Job> submit(std::span<const Packet> packets);
-    Result<Job> submit(const CommandList &commands) { return submit(commands.packets()); }
+    NEURON_API Result<Job> submit(std::span<const Packet> packets, const Where &where = Where::current());
+    Result<Job> submit(const CommandList &commands, const Where &where = Where::current()) {
+        return submit(commands.packets(), where);
+    }
 
     /**
      * Submits a job that waits for and signals points of timelines.
      * @return as above; invalid_argument for a timeline of another context, and for a point that nobody has promised;
      *         unsupported if the queue's jobs cannot signal.
      */
-    NEURON_API Result<Job> submit(const CommandList &commands, const SubmitOptions &options);
+    NEURON_API Result<Job> submit(const CommandList &commands, const SubmitOptions &options,
+                                  const Where &where = Where::current());
 
     /**
      * The queue's own timeline: point N signals when job N has ended.
@@ -194,7 +201,7 @@ public:
      * @return The last job; the others have the numbers before it. On an error some of the jobs may have been accepted:
      *         wait_idle() waits for them.
      */
-    NEURON_API Result<Job> submit_batch(std::span<const CommandList> jobs);
+    NEURON_API Result<Job> submit_batch(std::span<const CommandList> jobs, const Where &where = Where::current());
 
     /**
      * Waits until a job is done.
@@ -239,7 +246,8 @@ public:
     NEURON_API Result<int> poll_fd();
 
     /** Submits and waits. */
-    NEURON_API Result<void> run(const CommandList &commands, std::chrono::nanoseconds timeout = forever);
+    NEURON_API Result<void> run(const CommandList &commands, std::chrono::nanoseconds timeout = forever,
+                                const Where &where = Where::current());
 
     /**
      * Writes bytes into a buffer and waits. A buffer that the CPU cannot map is filled through a staging buffer and

@@ -21,7 +21,7 @@ neuron_status neuron_buffer_create(const neuron_context *context, uint64_t bytes
     more.read_only = own.read_only != 0;
     more.shareable = own.shareable != 0;
     more.label = own.label != nullptr ? own.label : "";
-    return c::give(buffer, error, Buffer::create(context->value, bytes, more));
+    return c::give(buffer, error, Buffer::create(context->value, bytes, more, c::nowhere));
 }
 
 neuron_status neuron_buffer_import(const neuron_context *context, int fd, const struct neuron_import_options *options,
@@ -32,7 +32,7 @@ neuron_status neuron_buffer_import(const neuron_context *context, int fd, const 
         return c::invalid(error, buffer == nullptr ? "buffer is NULL" : "context is NULL");
     if (!c::take(own, options, "import options", status, error))
         return status;
-    return c::give(buffer, error, Buffer::import_fd(context->value, fd, {.read_only = own.read_only != 0}));
+    return c::give(buffer, error, Buffer::import_fd(context->value, fd, {.read_only = own.read_only != 0}, c::nowhere));
 }
 
 neuron_status neuron_buffer_export(const neuron_buffer *buffer, int *fd, neuron_error **error) {

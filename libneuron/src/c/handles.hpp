@@ -7,6 +7,7 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <source_location>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -61,6 +62,9 @@ struct neuron_program {
 };
 
 namespace neuron::c {
+
+/** Callers from C do not say who they are. */
+inline constexpr std::source_location nowhere{};
 
 neuron_status status_of(ErrorCode code) noexcept;
 

@@ -81,6 +81,40 @@ bool take_points(std::vector<TimelinePoint> &out, const neuron_timeline_point *p
     return true;
 }
 
+// False: an error was reported.
+bool take_submit_options(SubmitOptions &out, const neuron_submit_options *options, neuron_status &status,
+                         neuron_error **error) {
+    neuron_submit_options own;
+    if (!c::take(own, options, "submit options", status, error))
+        return false;
+    if (!take_points(out.wait, own.wait, own.wait_count)) {
+        status = c::invalid(error, "submit options: wait, or the timeline of a point of it, is NULL");
+        return false;
+    }
+    if (!take_points(out.signal, own.signal, own.signal_count)) {
+        status = c::invalid(error, "submit options: signal, or the timeline of a point of it, is NULL");
+        return false;
+    }
+    return true;
+}
+
+// The arguments of a launch; nullopt: an error was reported.
+std::optional<std::vector<Argument>> take_arguments(const neuron_program *program, const neuron_queue *queue,
+                                                    const neuron_argument *args, size_t count, neuron_error **error) {
+    if (program == nullptr || queue == nullptr || (args == nullptr && count != 0)) {
+        (void)c::invalid(error, program == nullptr ? "program is NULL"
+                                : queue == nullptr ? "queue is NULL"
+                                                   : "args is NULL");
+        return std::nullopt;
+    }
+    std::vector<Argument> list;
+    list.reserve(count);
+    for (size_t i = 0; i < count; ++i)
+        list.push_back(args[i].buffer != nullptr ? Argument::tensor(args[i].buffer->value, args[i].value)
+                                                 : Argument::scalar(args[i].value));
+    return list;
+}
+
 } // namespace
 
 neuron_status neuron_queue_create(const neuron_context *context, const struct neuron_queue_options *options,
@@ -122,25 +156,20 @@ neuron_status neuron_queue_submit(neuron_queue *queue, const struct neuron_packe
     std::vector<Packet> copies(count);
     if (count != 0)
         std::memcpy(copies.data(), packets, count * sizeof(Packet));
-    return put_job(job, error, queue->value.submit(copies));
+    return put_job(job, error, queue->value.submit(copies, c::nowhere));
 }
 
 neuron_status neuron_queue_submit_sync(neuron_queue *queue, const struct neuron_packet *packets, size_t count,
                                        const struct neuron_submit_options *options, uint64_t *job,
                                        neuron_error **error) {
+    SubmitOptions more;
     neuron_status status = NEURON_OK;
-    neuron_submit_options own;
     (void)c::clear(job);
     if (queue == nullptr || (packets == nullptr && count != 0))
         return c::invalid(error, queue == nullptr ? "queue is NULL" : "packets is NULL");
-    if (!c::take(own, options, "submit options", status, error))
+    if (!take_submit_options(more, options, status, error))
         return status;
-    SubmitOptions more;
-    if (!take_points(more.wait, own.wait, own.wait_count))
-        return c::invalid(error, "submit options: wait, or the timeline of a point of it, is NULL");
-    if (!take_points(more.signal, own.signal, own.signal_count))
-        return c::invalid(error, "submit options: signal, or the timeline of a point of it, is NULL");
-    return put_job(job, error, queue->value.submit(list_of(packets, count), more));
+    return put_job(job, error, queue->value.submit(list_of(packets, count), more, c::nowhere));
 }
 
 neuron_status neuron_queue_submit_batch(neuron_queue *queue, const struct neuron_packet_list *jobs, size_t count,
@@ -155,7 +184,7 @@ neuron_status neuron_queue_submit_batch(neuron_queue *queue, const struct neuron
             return c::invalid(error, "job " + std::to_string(i) + " of the batch: packets is NULL");
         lists.push_back(list_of(jobs[i].packets, jobs[i].count));
     }
-    return put_job(job, error, queue->value.submit_batch(lists));
+    return put_job(job, error, queue->value.submit_batch(lists, c::nowhere));
 }
 
 neuron_status neuron_queue_wait(neuron_queue *queue, uint64_t job, int64_t timeout_ns, neuron_error **error) {
@@ -204,6 +233,46 @@ neuron_status neuron_queue_get_status(const neuron_queue *queue, struct neuron_q
     out.busy_ns = static_cast<uint64_t>(found->busy_time.count());
     out.core_ns = static_cast<uint64_t>(found->core_time.count());
     return c::fill(status, out) ? c::good(error) : c::invalid(error, "status is NULL, or its size is not set");
+}
+
+neuron_status neuron_queue_on_done(neuron_queue *queue, uint64_t job, neuron_job_callback callback, void *user,
+                                   neuron_error **error) {
+    if (queue == nullptr || callback == nullptr)
+        return c::invalid(error, queue == nullptr ? "queue is NULL" : "callback is NULL");
+    const auto call = [job, callback, user](const Result<void> &result) {
+        if (result) {
+            callback(user, job, NEURON_OK, nullptr);
+            return;
+        }
+        const neuron_error failure{result.error()};
+        callback(user, job, c::status_of(failure.value.code), &failure);
+    };
+    return c::finish(error, queue->value.on_done(Job{job}, call));
+}
+
+neuron_status neuron_queue_poll(neuron_queue *queue, int64_t timeout_ns, size_t *called, neuron_error **error) {
+    (void)c::clear(called);
+    if (queue == nullptr)
+        return c::invalid(error, "queue is NULL");
+    const auto count = queue->value.poll(c::timeout_of(timeout_ns));
+    if (!count)
+        return c::report(error, count.error());
+    if (called != nullptr)
+        *called = *count;
+    return c::good(error);
+}
+
+neuron_status neuron_queue_poll_fd(neuron_queue *queue, int *fd, neuron_error **error) {
+    if (fd == nullptr)
+        return c::invalid(error, "fd is NULL");
+    *fd = -1;
+    if (queue == nullptr)
+        return c::invalid(error, "queue is NULL");
+    const auto file = queue->value.poll_fd();
+    if (!file)
+        return c::report(error, file.error());
+    *fd = *file;
+    return c::good(error);
 }
 
 const char *neuron_queue_path(const neuron_queue *queue) {
@@ -257,17 +326,23 @@ neuron_status neuron_program_load(const neuron_context *context, neuron_queue *q
 neuron_status neuron_program_launch(const neuron_program *program, neuron_queue *queue,
                                     const struct neuron_argument *args, size_t count, uint32_t core_mask, uint64_t *job,
                                     neuron_error **error) {
+    return neuron_program_launch_sync(program, queue, args, count, core_mask, nullptr, job, error);
+}
+
+neuron_status neuron_program_launch_sync(const neuron_program *program, neuron_queue *queue,
+                                         const struct neuron_argument *args, size_t count, uint32_t core_mask,
+                                         const struct neuron_submit_options *options, uint64_t *job,
+                                         neuron_error **error) {
+    SubmitOptions more;
+    neuron_status status = NEURON_OK;
     (void)c::clear(job);
-    if (program == nullptr || queue == nullptr || (args == nullptr && count != 0))
-        return c::invalid(error, program == nullptr ? "program is NULL"
-                                 : queue == nullptr ? "queue is NULL"
-                                                    : "args is NULL");
-    std::vector<Argument> list;
-    list.reserve(count);
-    for (size_t i = 0; i < count; ++i)
-        list.push_back(args[i].buffer != nullptr ? Argument::tensor(args[i].buffer->value, args[i].value)
-                                                 : Argument::scalar(args[i].value));
-    return put_job(job, error, program->value.launch(queue->value, list, core_mask != 0 ? core_mask : 1));
+    const auto list = take_arguments(program, queue, args, count, error);
+    if (!list)
+        return NEURON_INVALID_ARGUMENT;
+    if (!take_submit_options(more, options, status, error))
+        return status;
+    return put_job(job, error,
+                   program->value.launch(queue->value, *list, core_mask != 0 ? core_mask : 1, more, c::nowhere));
 }
 
 void neuron_program_destroy(neuron_program *program) { delete program; }

@@ -35,7 +35,7 @@ loop: add r1, r1, 1
 def said(result) -> tuple:
     """An error without the one thing that may differ: where the backend put the buffers, and so which are neighbours."""
     error = result.json["error"]
-    message = re.sub(r" \(behind [^()]*, the last one\)$", " (behind all buffers)", error["message"])
+    message = re.sub(r" \(behind [^()]*, the last one\)", " (behind all buffers)", error["message"])
     return result.code, re.sub(r"address 0x[0-9a-f]+", "address X", message), {**error["fault"], "va": 0}
 
 

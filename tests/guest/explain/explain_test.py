@@ -3,18 +3,17 @@
 """neuronctl explain and addr on a device that really is in a state, and on the coredump of the same."""
 
 import contextlib
-import json
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
 
 from neuronctl import bad, ctl, good
-from tap import BUILD, Skip, case, contains, equal, main
+from states import address, explained, finding, has, rules, stuck
+from tap import case, contains, equal, main
 
-STUCK = BUILD / "user/tests/guest/explain/stuck"
 DUMPS = Path("/sys/class/devcoredump")
 # See cli/device_test.py.
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
@@ -27,48 +26,6 @@ CIRCLE = """
     nop wait s6>=1 then s5+=1
     end
 """
-
-
-def address() -> str:
-    path, = Path("/sys/bus/pci/drivers/neuron_accel").glob("*:*:*.*")
-    return path.name
-
-
-@contextlib.contextmanager
-def stuck(state: str):
-    """The device is in the state; gives what the program said of it, and its number."""
-    process = subprocess.Popen([STUCK, state], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        line = process.stdout.readline()
-        assert line, f"{state}: exit status {process.wait()}"
-        yield json.loads(line) | {"pid": process.pid}
-    finally:
-        process.stdin.close()
-        process.wait(timeout=60)
-
-
-def explained(folder: Path, want, *words: object) -> dict:
-    """The answer, once it is what is wanted: a state comes about while one looks."""
-    end = time.monotonic() + 30
-    while True:
-        answer = good(folder, "--json", "explain", *words).json
-        if want(answer) or time.monotonic() > end:
-            return answer
-
-
-def rules(answer: dict) -> list[str]:
-    return [finding["rule"] for finding in answer["findings"]]
-
-
-def finding(answer: dict, rule: str) -> dict:
-    for each in answer["findings"]:
-        if each["rule"] == rule:
-            return each
-    raise AssertionError(f"no {rule} in {answer}")
-
-
-def has(rule: str):
-    return lambda answer: rule in rules(answer)
 
 
 @contextlib.contextmanager
@@ -231,21 +188,6 @@ def no_bus_master(folder):
             file.seek(4)
             file.write(old)
     equal((answer["health"], answer["findings"][0]["rule"]), ("failed", "no_bus_master"))
-
-
-@case("a doorbell that is lost is named")
-def doorbell(folder):
-    knob = Path(f"/sys/kernel/debug/accel/{address()}/fail_doorbell")
-    if not knob.exists():
-        raise Skip("this kernel has no fault injection")
-    (knob / "probability").write_text("100")
-    (knob / "times").write_text("1")
-    with stuck("loop"):
-        answer = explained(folder, has("doorbell_behind"))
-        behind = finding(answer, "doorbell_behind")
-        equal(behind["health"], "stuck")
-        contains(behind["sentence"], "has 1 packets in its ring, but the device was told of 0 only: ")
-    (knob / "probability").write_text("0")
 
 
 @case("addresses of every kind lead to the buffer, and from one to the others")

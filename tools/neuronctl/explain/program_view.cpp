@@ -88,6 +88,26 @@ std::uint32_t ProgramView::line(spec::Engine engine, std::uint32_t pc) const {
     return pc < lines.size() ? lines[pc] : 0;
 }
 
+std::optional<spec::Engine> ProgramView::engine_of(const neuron::FaultInfo &fault) const {
+    std::optional<spec::Engine> found;
+    for (const spec::Engine engine : spec::values<spec::Engine>()) {
+        if (!has(engine, fault.pc))
+            continue;
+        if (fault.unit == spec::Unit::DMA) {
+            const auto *desc =
+                spec::find_instruction(unpacked<spec::InstructionHeader>(bytes_of(image_, engine, fault.pc)).opcode);
+            if (desc == nullptr || !desc->name.starts_with("DMA_"))
+                continue;
+            if (found)
+                return std::nullopt;
+            found = engine;
+        } else if (spec::name(engine) == spec::name(fault.unit)) {
+            return engine;
+        }
+    }
+    return found;
+}
+
 std::string ProgramView::place(spec::Engine engine, std::uint32_t pc) const {
     if (!has(engine, pc))
         return fmt::format("instruction {}", pc);

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// Remembers what the packets of recent jobs were and who submitted them, so that a fault can name them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <source_location>
+#include <span>
+#include <vector>
+
+#include <neuron/command_list.hpp>
+
+namespace neuron::detail {
+
+/**
+ * The newest jobs, with the opcodes of a ring's worth of packets: older jobs have ended, and a faulted one stays among the
+ * newest because the queue takes no more.
+ */
+class JobHistory {
+public:
+    explicit JobHistory(std::uint32_t ring_packets) : opcodes_(ring_packets), newest_(ring_packets) {}
+
+    /** Adds job number jobs() + 1. It has at most a ring of packets. */
+    void add(std::span<const Packet> packets, const std::source_location &where) {
+        newest_[jobs_++ % newest_.size()] = {packets_, where};
+        for (const Packet &packet : packets)
+            opcodes_[packets_++ % opcodes_.size()] = static_cast<spec::PacketOp>(packet[0]);
+    }
+
+    /** What a packet of a job was. */
+    std::optional<spec::PacketOp> opcode(std::uint64_t job, std::uint64_t packet) const {
+        const Entry *entry = find(job);
+        if (entry == nullptr)
+            return std::nullopt;
+        const std::uint64_t at = entry->first_packet + packet;
+        if (at >= packets_ || packets_ - at > opcodes_.size())
+            return std::nullopt;
+        return opcodes_[at % opcodes_.size()];
+    }
+
+    /** Who submitted a job; line 0: nobody knows. */
+    std::source_location where(std::uint64_t job) const {
+        const Entry *entry = find(job);
+        return entry != nullptr ? entry->where : std::source_location();
+    }
+
+private:
+    struct Entry {
+        std::uint64_t first_packet = 0;
+        std::source_location where{};
+    };
+
+    const Entry *find(std::uint64_t job) const {
+        if (job == 0 || job > jobs_ || jobs_ - job >= newest_.size())
+            return nullptr;
+        return &newest_[(job - 1) % newest_.size()];
+    }
+
+    std::vector<spec::PacketOp> opcodes_; // by packet since the queue was made, modulo size
+    std::vector<Entry> newest_;           // by job, modulo size
+    std::uint64_t jobs_ = 0;
+    std::uint64_t packets_ = 0;
+};
+
+} // namespace neuron::detail

@@ -1,0 +1,5 @@
+; SPDX-License-Identifier: MIT
+; The last instruction is missing.
+        .engine dve
+        nop
+        nop
