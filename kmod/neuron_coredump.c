@@ -37,6 +37,7 @@
 #define NEURON_DUMP_BEFORE   2
 #define NEURON_DUMP_MAPPINGS 1024
 #define NEURON_DUMP_EVENTS   16
+#define NEURON_DUMP_REPORTS  32
 
 struct neuron_snapshot_queue {
 	bool used;
@@ -75,6 +76,9 @@ struct neuron_snapshot {
 	/* @records: The newest of the flight recorder. */
 	struct neuron_raw_record records[NEURON_RECORDER_NEWEST];
 	u32 record_count;
+	/* @reports: The first of the sanitizer. */
+	struct nrn_sanitizer_report reports[NEURON_DUMP_REPORTS];
+	int report_count;
 };
 
 static void neuron_snapshot_queue(struct neuron_snapshot_queue *to, struct neuron_queue *queue)
@@ -168,6 +172,7 @@ void neuron_coredump_take(struct neuron_device *ndev, const char *why, u32 ctx, 
 	neuron_snapshot_cores(snap, ndev);
 	neuron_snapshot_events(snap, ndev);
 	snap->record_count = neuron_recorder_newest(ndev, snap->records, NEURON_RECORDER_NEWEST);
+	snap->report_count = neuron_recorder_reports(ndev, snap->reports, NEURON_DUMP_REPORTS);
 	snap->mapping_count = vm ? neuron_vm_list(vm, snap->mappings, NEURON_DUMP_MAPPINGS) : 0;
 	queue_work(system_unbound_wq, &ndev->coredump.work);
 }
@@ -264,6 +269,10 @@ static void neuron_dump(struct drm_printer *p, struct neuron_device *ndev,
 	}
 	drm_puts(p, "\n[recorder]\n");
 	neuron_recorder_print(p, snap->records, snap->record_count);
+	if (snap->report_count > 0) {
+		drm_puts(p, "\n[sanitizer]\n");
+		neuron_recorder_print_reports(p, snap->reports, snap->report_count);
+	}
 	drm_puts(p, "\n[end]\n");
 }
 

@@ -86,6 +86,25 @@ void neuron_debug_tell_open(struct neuron_file *nfile)
 	neuron_debug_tell(nfile->ndev, &rec);
 }
 
+/* The file gives up its context, and what it has not unbound before; reset_sem is held. */
+void neuron_debug_tell_close(struct neuron_file *nfile)
+{
+	struct nrn_debug_record rec = neuron_debug_record(NRN_DEBUG_KIND_CLOSE, nfile->ctx);
+
+	neuron_debug_tell(nfile->ndev, &rec);
+}
+
+/* Bytes behind the end of the buffer, in its last page. */
+static u32 neuron_debug_padding(const struct neuron_mapping *map)
+{
+	const struct neuron_bo *bo = map->bo;
+	u64 size = bo->shmem.base.size;
+
+	if (!bo->asked || map->bo_offset + map->node.size != size)
+		return 0;
+	return size - bo->asked;
+}
+
 static void neuron_debug_tell_mapping(struct neuron_file *nfile, u16 kind,
 				      const struct neuron_mapping *map)
 {
@@ -101,6 +120,7 @@ static void neuron_debug_tell_mapping(struct neuron_file *nfile, u16 kind,
 	rec.va = cpu_to_le64(map->node.start);
 	rec.bytes = cpu_to_le64(map->node.size);
 	rec.offset = cpu_to_le64(map->bo_offset);
+	rec.padding = cpu_to_le32(neuron_debug_padding(map));
 	down_read(&ndev->reset_sem);
 	neuron_debug_tell(ndev, &rec);
 	up_read(&ndev->reset_sem);
@@ -114,6 +134,65 @@ void neuron_debug_tell_bind(struct neuron_file *nfile, const struct neuron_mappi
 void neuron_debug_tell_unbind(struct neuron_file *nfile, const struct neuron_mapping *map)
 {
 	neuron_debug_tell_mapping(nfile, NRN_DEBUG_KIND_UNBIND, map);
+}
+
+static void neuron_debug_tell_own(struct neuron_file *nfile, u16 kind,
+				  const struct neuron_own_mapping *own)
+{
+	struct nrn_debug_record rec = neuron_debug_record(kind, nfile->ctx);
+	struct neuron_device *ndev = nfile->ndev;
+
+	lockdep_assert_held(&nfile->vm.lock);
+
+	rec.flags = cpu_to_le32(own->write ? NRN_DEBUG_FLAG_WRITE : 0);
+	rec.buffer = cpu_to_le64(own->serial);
+	rec.va = cpu_to_le64(own->node.start);
+	rec.bytes = cpu_to_le64(own->node.size);
+	strscpy(rec.label, "pages of a DMA job", sizeof(rec.label));
+	down_read(&ndev->reset_sem);
+	neuron_debug_tell(ndev, &rec);
+	up_read(&ndev->reset_sem);
+}
+
+void neuron_debug_tell_bind_own(struct neuron_file *nfile, const struct neuron_own_mapping *own)
+{
+	neuron_debug_tell_own(nfile, NRN_DEBUG_KIND_BIND, own);
+}
+
+void neuron_debug_tell_unbind_own(struct neuron_file *nfile, const struct neuron_own_mapping *own)
+{
+	neuron_debug_tell_own(nfile, NRN_DEBUG_KIND_UNBIND, own);
+}
+
+/*
+ * What the device may access by bus address, and what not any more. Only the sanitizer wants to
+ * know, and each call is an exit from a virtual machine for each piece.
+ */
+void neuron_debug_tell_dma(struct neuron_device *ndev, u16 kind, dma_addr_t dma, size_t bytes,
+			   const char *label)
+{
+	struct nrn_debug_record rec = neuron_debug_record(kind, 0);
+
+	if (!ndev->debug.sanitizer)
+		return;
+	rec.va = cpu_to_le64(dma);
+	rec.bytes = cpu_to_le64(bytes);
+	strscpy(rec.label, label, sizeof(rec.label));
+	neuron_debug_tell(ndev, &rec);
+}
+
+void neuron_debug_tell_sgt(struct neuron_device *ndev, u16 kind, struct sg_table *sgt,
+			   const char *label)
+{
+	struct scatterlist *sg;
+	int i;
+
+	if (!ndev->debug.sanitizer)
+		return;
+	down_read(&ndev->reset_sem);
+	for_each_sgtable_dma_sg(sgt, sg, i)
+		neuron_debug_tell_dma(ndev, kind, sg_dma_address(sg), sg_dma_len(sg), label);
+	up_read(&ndev->reset_sem);
 }
 
 /* &drm_gem_object_funcs.close: the file has given up the buffer. */
@@ -214,5 +293,9 @@ int neuron_debug_init(struct neuron_device *ndev)
 	debug->ring = dmam_alloc_coherent(neuron_dma_dev(ndev),
 					  NEURON_DEBUG_RECORDS * sizeof(*debug->ring),
 					  &debug->dma, GFP_KERNEL);
-	return debug->ring ? 0 : -ENOMEM;
+	if (!debug->ring)
+		return -ENOMEM;
+	debug->sanitizer = neuron_hw_can_test_drivers(ndev) &&
+			   neuron_rd32(ndev, NRN_REG_REC_SANITIZER) & NRN_REC_SANITIZER_ON;
+	return 0;
 }

@@ -14,6 +14,8 @@ struct neuron_bo;
 struct neuron_device;
 struct neuron_file;
 struct neuron_mapping;
+struct neuron_own_mapping;
+struct sg_table;
 
 /*
  * struct neuron_debug: the debug channel
@@ -24,6 +26,8 @@ struct neuron_debug {
 	/* @ring: Records; NULL: the device does not listen. */
 	struct nrn_debug_record *ring;
 	dma_addr_t dma;
+	/* @sanitizer: The device looks at every access. */
+	bool sanitizer;
 	u32 head;
 	u32 tail;
 };
@@ -32,6 +36,13 @@ int neuron_debug_init(struct neuron_device *ndev);
 void neuron_debug_start(struct neuron_device *ndev);
 void neuron_debug_tell_clear(struct neuron_device *ndev);
 void neuron_debug_tell_open(struct neuron_file *nfile);
+void neuron_debug_tell_close(struct neuron_file *nfile);
+void neuron_debug_tell_bind_own(struct neuron_file *nfile, const struct neuron_own_mapping *own);
+void neuron_debug_tell_unbind_own(struct neuron_file *nfile, const struct neuron_own_mapping *own);
+void neuron_debug_tell_dma(struct neuron_device *ndev, u16 kind, dma_addr_t dma, size_t bytes,
+			   const char *label);
+void neuron_debug_tell_sgt(struct neuron_device *ndev, u16 kind, struct sg_table *sgt,
+			   const char *label);
 void neuron_debug_tell_bind(struct neuron_file *nfile, const struct neuron_mapping *map);
 void neuron_debug_tell_unbind(struct neuron_file *nfile, const struct neuron_mapping *map);
 void neuron_debug_tell_free(struct drm_gem_object *obj, struct drm_file *file);

@@ -105,5 +105,6 @@ void neuron_debugfs_init(struct neuron_device *ndev)
 	neuron_debugfs_add_vm_walk(ndev, folder);
 	neuron_debugfs_add_fault_plan(ndev, folder);
 	neuron_recorder_add_file(ndev, folder);
+	neuron_sanitizer_add_file(ndev, folder);
 	neuron_fail_add_files(ndev, folder);
 }

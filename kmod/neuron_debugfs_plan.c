@@ -183,6 +183,6 @@ static const struct file_operations neuron_plan_fops = {
 
 void neuron_debugfs_add_fault_plan(struct neuron_device *ndev, struct dentry *folder)
 {
-	if (neuron_hw_has_fault_plan(ndev))
+	if (neuron_hw_can_test_drivers(ndev))
 		debugfs_create_file("fault_plan", 0600, folder, ndev, &neuron_plan_fops);
 }

@@ -132,7 +132,7 @@ static void neuron_debugfs_print_all_regs(struct drm_printer *p, struct neuron_d
 		neuron_regs_show(p, ndev, neuron_rec_regs, NEURON_REC_REGS, 0);
 	}
 
-	if (neuron_hw_has_fault_plan(ndev)) {
+	if (neuron_hw_can_test_drivers(ndev)) {
 		drm_puts(p, "\n[fault plan]\n");
 		neuron_regs_show(p, ndev, neuron_plan_regs, NEURON_PLAN_REGS, 0);
 	}

@@ -264,6 +264,7 @@ static void neuron_file_stop(struct neuron_file *nfile)
 	ndev->ctx_root[nfile->ctx] = 0;
 	ndev->ctx_vm[nfile->ctx] = NULL;
 	ret = neuron_hw_ctx_disable(ndev, nfile->ctx);
+	neuron_debug_tell_close(nfile);
 	up_read(&ndev->reset_sem);
 	if (ret)
 		neuron_device_reset_by(ndev, nfile->ctx, "a context does not stop");

@@ -126,6 +126,7 @@ static struct drm_gem_object *neuron_bo_create_charged(struct neuron_file *nfile
 		return obj;
 	}
 	to_neuron_bo(obj)->user = neuron_user_get(nfile->user);
+	to_neuron_bo(obj)->asked = args->size;
 	neuron_bo_list_add(to_neuron_bo(obj), nfile->drm_file);
 	return obj;
 }

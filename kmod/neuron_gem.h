@@ -29,6 +29,8 @@ struct neuron_bo {
 	struct drm_gem_shmem_object shmem;
 	u32 placement;
 	u32 flags;
+	/* @asked: Bytes that user space asked for; 0: unknown. Constant once a handle names it. */
+	u64 asked;
 	/* @user: Who is charged for it, or NULL; constant once a handle names the buffer. */
 	struct neuron_user *user;
 	/* @import: Where an imported buffer comes from, referenced; constant. */

@@ -266,10 +266,10 @@ int neuron_hw_tlb_flush(struct neuron_device *ndev, u32 ctx)
 				   0, neuron_hw_stop_us(ndev));
 }
 
-/* 1.3 brought it. */
-bool neuron_hw_has_fault_plan(struct neuron_device *ndev)
+/* 1.4 brought fault plans and the sanitizer. */
+bool neuron_hw_can_test_drivers(struct neuron_device *ndev)
 {
-	return FIELD_GET(NRN_GLOBAL_VERSION_MINOR, ndev->info.spec_version) >= 3;
+	return FIELD_GET(NRN_GLOBAL_VERSION_MINOR, ndev->info.spec_version) >= 4;
 }
 
 /* A command of the flight recorder, which writes to @to. */

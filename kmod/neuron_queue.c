@@ -5,6 +5,7 @@
 #include <drm/drm_syncobj.h>
 
 #include "neuron_bounce.h"
+#include "neuron_debug.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
 #include "neuron_job.h"
@@ -360,6 +361,20 @@ void neuron_queue_drop(struct neuron_queue *queue)
 	neuron_queue_put(queue);
 }
 
+/* reset_sem is held. */
+static void neuron_queue_tell_dma(struct neuron_queue *queue, u16 kind)
+{
+	struct neuron_device *ndev = queue->ndev;
+
+	if (queue->user)
+		return;
+	neuron_debug_tell_dma(ndev, kind, queue->ring_dma, neuron_queue_ring_bytes(queue),
+			      "ring of a queue");
+	neuron_debug_tell_dma(ndev, kind, queue->seqno_dma, NRN_PAGE_SIZE, "seqno of a queue");
+	neuron_debug_tell_dma(ndev, kind, queue->stamps_dma, neuron_queue_stamp_bytes(queue),
+			      "stamps of a queue");
+}
+
 /*
  * Take a queue out of service. The device is entered; the id is gone, and so is the caller's
  * reference afterwards.
@@ -369,6 +384,9 @@ void neuron_queue_kill(struct neuron_queue *queue)
 	neuron_queue_stop(queue);
 	neuron_vector_remove(queue);
 	neuron_queue_put_hw(queue);
+	down_read(&queue->ndev->reset_sem);
+	neuron_queue_tell_dma(queue, NRN_DEBUG_KIND_DMA_UNMAP);
+	up_read(&queue->ndev->reset_sem);
 	neuron_queue_release_memory(queue);
 	neuron_queue_drop(queue);
 }
@@ -405,8 +423,10 @@ static void neuron_queue_start(struct neuron_queue *queue)
 	if (neuron_hw_is_cut_off(ndev))
 		neuron_queue_mark(queue, DRM_NEURON_QUEUE_LOST, -ECANCELED, -ECANCELED);
 	/* Or a reset has found it between two steps of the ioctl. */
-	if (!READ_ONCE(queue->marked))
+	if (!READ_ONCE(queue->marked)) {
+		neuron_queue_tell_dma(queue, NRN_DEBUG_KIND_DMA_MAP);
 		neuron_queue_start_hw(queue);
+	}
 	up_read(&ndev->reset_sem);
 }
 

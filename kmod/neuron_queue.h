@@ -204,6 +204,8 @@ void neuron_queue_drop(struct neuron_queue *queue);
 
 /* neuron_queue_ring.c */
 int neuron_queue_alloc_ring(struct neuron_queue *queue);
+size_t neuron_queue_ring_bytes(const struct neuron_queue *queue);
+size_t neuron_queue_stamp_bytes(const struct neuron_queue *queue);
 void neuron_queue_free_ring(struct neuron_queue *queue);
 int neuron_queue_reserve(struct neuron_queue *queue, u32 count, bool nonblock);
 void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_packet *packets,

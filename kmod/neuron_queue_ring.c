@@ -23,12 +23,12 @@
  * as far back as the ring is long, in jobs, and outlives the ring.
  */
 
-static size_t neuron_queue_ring_bytes(const struct neuron_queue *queue)
+size_t neuron_queue_ring_bytes(const struct neuron_queue *queue)
 {
 	return (size_t)NRN_PACKET_BYTES << queue->ring_log2;
 }
 
-static size_t neuron_queue_stamp_bytes(const struct neuron_queue *queue)
+size_t neuron_queue_stamp_bytes(const struct neuron_queue *queue)
 {
 	return sizeof(struct nrn_stamp) << queue->ring_log2;
 }

@@ -99,6 +99,70 @@ u32 neuron_recorder_newest(struct neuron_device *ndev, struct neuron_raw_record 
 	return max(neuron_recorder_read(ndev, &first, to, max), 0);
 }
 
+/**
+ * neuron_recorder_reports() - read reports of the sanitizer
+ * @ndev: Device; reset_sem is held, and the device is not cut off.
+ * @to: Gets the first that the device has.
+ * @max: At most so many, and at most NRN_SANITIZER_REPORTS.
+ *
+ * Return: how many, 0 without a sanitizer, or a negative errno.
+ */
+int neuron_recorder_reports(struct neuron_device *ndev, struct nrn_sanitizer_report *to, u32 max)
+{
+	struct neuron_recorder *rec = &ndev->recorder;
+	int count;
+
+	static_assert(NEURON_RECORDER_NEWEST * sizeof(*rec->buffer) >=
+		      NRN_SANITIZER_REPORTS * sizeof(*to));
+	lockdep_assert_held(&ndev->reset_sem);
+
+	if (!ndev->debug.sanitizer)
+		return 0;
+
+	max = min(max, NRN_SANITIZER_REPORTS);
+	mutex_lock(&rec->lock);
+	count = neuron_hw_rec_command(ndev, NRN_REC_OP_REPORTS, rec->dma, 0, ~0u);
+	if (!count)
+		count = min(neuron_rd32(ndev, NRN_REG_REC_CMD_DONE), max);
+	if (count > 0)
+		memcpy(to, rec->buffer, count * sizeof(*to));
+	mutex_unlock(&rec->lock);
+	return count;
+}
+
+/* Return: 0 or a negative errno; -EOPNOTSUPP: the device has no sanitizer. */
+int neuron_recorder_forget_reports(struct neuron_device *ndev)
+{
+	struct neuron_recorder *rec = &ndev->recorder;
+	int ret;
+
+	lockdep_assert_held(&ndev->reset_sem);
+
+	if (!ndev->debug.sanitizer)
+		return -EOPNOTSUPP;
+
+	mutex_lock(&rec->lock);
+	ret = neuron_hw_rec_command(ndev, NRN_REC_OP_FORGET_REPORTS, rec->dma, 0, 0);
+	mutex_unlock(&rec->lock);
+	return ret;
+}
+
+/* A line each; texts of a device that lies have an end, too. */
+void neuron_recorder_print_reports(struct drm_printer *p,
+				   const struct nrn_sanitizer_report *reports, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		drm_printf(p, "report %llu %s%s repeats=%u: %.*s\n",
+			   le64_to_cpu(reports[i].index),
+			   nrn_sanitizer_kind_name(le16_to_cpu(reports[i].kind)),
+			   le16_to_cpu(reports[i].flags) & NRN_SANITIZER_FLAG_FAULTED ?
+				   " faulted" : "",
+			   le32_to_cpu(reports[i].repeats), (int)sizeof(reports[i].text),
+			   reports[i].text);
+}
+
 /* The kind by name, then the record as it is. */
 void neuron_recorder_print(struct drm_printer *p, const struct neuron_raw_record *records,
 			   u32 count)

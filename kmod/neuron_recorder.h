@@ -42,8 +42,14 @@ u32 neuron_recorder_newest(struct neuron_device *ndev, struct neuron_raw_record 
 void neuron_recorder_print(struct drm_printer *p, const struct neuron_raw_record *records,
 			   u32 count);
 
+int neuron_recorder_reports(struct neuron_device *ndev, struct nrn_sanitizer_report *to, u32 max);
+int neuron_recorder_forget_reports(struct neuron_device *ndev);
+void neuron_recorder_print_reports(struct drm_printer *p,
+				   const struct nrn_sanitizer_report *reports, u32 count);
+
 #if IS_ENABLED(CONFIG_DEBUG_FS)
 void neuron_recorder_add_file(struct neuron_device *ndev, struct dentry *folder);
+void neuron_sanitizer_add_file(struct neuron_device *ndev, struct dentry *folder);
 #endif
 
 #endif /* __NEURON_RECORDER_H__ */

@@ -28,11 +28,27 @@ int neuron_vm_init(struct neuron_vm *vm, struct neuron_device *ndev)
 	return 0;
 }
 
+/* Of a device that is gone remove may be taking the table away. */
+static void neuron_mapping_tell_unmap(struct neuron_bo *bo)
+{
+	struct neuron_device *ndev = to_neuron_device(bo->shmem.base.dev);
+	int idx;
+
+	if (bo->placement != DRM_NEURON_PLACE_HOST || !drm_dev_enter(&ndev->drm, &idx))
+		return;
+	if (bo->shmem.sgt)
+		neuron_debug_tell_sgt(ndev, NRN_DEBUG_KIND_DMA_UNMAP, bo->shmem.sgt, "host buffer");
+	drm_dev_exit(idx);
+}
+
 static void neuron_mapping_free(struct neuron_mapping *map)
 {
-	atomic_dec(&map->bo->bindings);
+	struct neuron_bo *bo = map->bo;
+
+	neuron_mapping_tell_unmap(bo);
+	atomic_dec(&bo->bindings);
 	drm_mm_remove_node(&map->node);
-	drm_gem_object_put(&map->bo->shmem.base);
+	drm_gem_object_put(&bo->shmem.base);
 	kfree(map);
 }
 
@@ -215,6 +231,9 @@ static int neuron_vm_map_bo(struct neuron_file *nfile, struct neuron_bo *bo,
 		atomic_inc(&bo->bindings);
 		args->va = map->node.start;
 		neuron_debug_tell_bind(nfile, map);
+		if (sgt)
+			neuron_debug_tell_sgt(nfile->ndev, NRN_DEBUG_KIND_DMA_MAP, sgt,
+					      "host buffer");
 		trace_neuron_map(nfile->ctx, map->node.start, map->node.size, bo->placement,
 				 map->read_only);
 	}
@@ -382,6 +401,12 @@ int neuron_vm_map_own(struct neuron_file *nfile, struct neuron_own_mapping *own,
 	own->write = write;
 	mutex_lock(&nfile->vm.lock);
 	ret = neuron_vm_map_own_locked(nfile, own, sgt, bytes);
+	if (!ret) {
+		own->serial = atomic64_inc_return(&nfile->ndev->bo_serial);
+		neuron_debug_tell_bind_own(nfile, own);
+		neuron_debug_tell_sgt(nfile->ndev, NRN_DEBUG_KIND_DMA_MAP, sgt,
+				      "pages of a DMA job");
+	}
 	mutex_unlock(&nfile->vm.lock);
 	if (!ret)
 		trace_neuron_map(nfile->ctx, own->node.start, own->node.size,
@@ -402,7 +427,10 @@ void neuron_vm_unmap_own(struct neuron_file *nfile, struct neuron_own_mapping *o
 
 	mutex_lock(&vm->lock);
 	if (entered) {
+		neuron_debug_tell_unbind_own(nfile, own);
 		neuron_vm_unmap_locked(nfile, &own->node);
+		neuron_debug_tell_sgt(nfile->ndev, NRN_DEBUG_KIND_DMA_UNMAP, own->sgt,
+				      "pages of a DMA job");
 	} else {
 		neuron_pgtable_unmap(&vm->pgt, own->node.start, own->node.size);
 		neuron_pgtable_free_unlinked(&vm->pgt);

@@ -56,6 +56,8 @@ struct neuron_own_mapping {
 	struct drm_mm_node node;
 	struct sg_table *sgt;
 	bool write;
+	/* @serial: What the device's sanitizer calls it, among the serials of buffers. */
+	u64 serial;
 };
 
 /*

@@ -131,12 +131,13 @@ static const VMStateDescription neuron_vmstate = {
 
 bool neuron_migrate_init(NeuronState *s, Error **errp)
 {
-    if (!s->hazards) {
+    if (!s->hazards && !s->sanitizer) {
         return true;
     }
     /* Said before anything is saved, while the machine still runs. */
-    error_setg(&s->blocker, "property 'hazards' of neuron: what hazard "
-               "detection has seen is not saved");
+    error_setg(&s->blocker, "property '%s' of neuron: what %s has seen is not "
+               "saved", s->hazards ? "hazards" : "sanitizer",
+               s->hazards ? "hazard detection" : "it");
     return migrate_add_blocker(&s->blocker, errp) == 0;
 }
 

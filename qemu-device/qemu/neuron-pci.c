@@ -197,6 +197,7 @@ static const struct {
     { "stepped", "stepped" },
     { "hazards", "hazards" },
     { "recorder_records", "recorder" },
+    { "sanitizer", "sanitizer" },
 };
 
 void neuron_config_error(Error **errp, int err, const char *message)
@@ -234,6 +235,7 @@ static bool neuron_create_chip(NeuronState *s, Error **errp)
         .hazards = s->hazards,
         .simd = s->simd,
         .recorder_records = s->recorder ? s->recorder : NEURON_CHIP_RECORDER_OFF,
+        .sanitizer = s->sanitizer,
     };
     char message[256] = "";
     sigset_t all, old;
@@ -443,6 +445,7 @@ static const Property neuron_properties[] = {
     DEFINE_PROP_BOOL("hazards", NeuronState, hazards, false),
     DEFINE_PROP_STRING("simd", NeuronState, simd),
     DEFINE_PROP_UINT32("recorder", NeuronState, recorder, 65536),
+    DEFINE_PROP_BOOL("sanitizer", NeuronState, sanitizer, false),
 };
 
 /* What -device neuron,help says. */
@@ -461,6 +464,7 @@ static void neuron_describe_properties(ObjectClass *oc)
         { "seed", "Seed of the order of work in stepped mode" },
         { "simd", "Instruction set of the host that the engines run on" },
         { "recorder", "Records of the flight recorder, a power of two (0: none)" },
+        { "sanitizer", "Report what is wrong with accesses to memory that do not fault" },
         { "hazards", "Fault on accesses to on-chip memory that no semaphore orders" },
     };
 

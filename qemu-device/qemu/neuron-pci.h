@@ -52,6 +52,7 @@ struct NeuronState {
     bool hazards;
     char *simd;
     uint32_t recorder;
+    bool sanitizer;
     uint64_t seed;
     /* What was given before the device was there. */
     char *fault_plan;

@@ -66,8 +66,48 @@ static void set_recorder_file(Object *obj, const char *value, Error **errp)
     trace_neuron_recorder(s->label, value, count);
 }
 
+/* The reports of the sanitizer, a line each. */
+static char *get_sanitizer_reports(Object *obj, Error **errp)
+{
+    NeuronState *s = NEURON(obj);
+    GString *lines = g_string_new(NULL);
+    struct nrn_sanitizer_report report;
+    uint64_t next = 0;
+
+    if (!s->chip) {
+        error_setg(errp, "property 'sanitizer-reports' of neuron: the device "
+                   "does not run");
+        g_string_free(lines, true);
+        return NULL;
+    }
+    while (neuron_chip_read_reports(s->chip, &next, &report, sizeof(report))) {
+        g_string_append_printf(lines, "%.*s\n", (int)sizeof(report.text),
+                               report.text);
+    }
+    return g_string_free(lines, false);
+}
+
+/* An empty text, and nothing else, forgets them. */
+static void set_sanitizer_reports(Object *obj, const char *value, Error **errp)
+{
+    NeuronState *s = NEURON(obj);
+
+    if (!s->chip || *value) {
+        error_setg(errp, "property 'sanitizer-reports' of neuron: %s",
+                   s->chip ? "only '' can be set: it forgets them" :
+                   "the device does not run");
+        return;
+    }
+    neuron_chip_forget_reports(s->chip);
+}
+
 void neuron_recorder_class_init(ObjectClass *oc)
 {
+    object_class_property_add_str(oc, "sanitizer-reports",
+                                  get_sanitizer_reports,
+                                  set_sanitizer_reports);
+    object_class_property_set_description(oc, "sanitizer-reports",
+        "At run time: what the sanitizer has reported; '' forgets it");
     object_class_property_add_str(oc, "recorder-file", NULL,
                                   set_recorder_file);
     object_class_property_set_description(oc, "recorder-file",

@@ -39,6 +39,7 @@ FILES = (
     "packets.toml",
     "faults.toml",
     "recorder.toml",
+    "sanitizer.toml",
     "object.toml",
     "plan.toml",
 )
@@ -52,6 +53,7 @@ TOP_KEYS = {
     "packets.toml": {"packet_bytes", "enum", "header", "packet", "struct", "constant"},
     "faults.toml": {"enum", "struct", "constant"},
     "recorder.toml": {"enum", "struct", "constant"},
+    "sanitizer.toml": {"enum", "struct", "constant"},
     "object.toml": {"enum", "struct", "constant", "string"},
     "plan.toml": {"enum", "constant"},
 }

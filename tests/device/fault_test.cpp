@@ -289,6 +289,35 @@ void every_fault_is_in_the_log_of_guest_errors(void **) {
     assert_eventually(logged() == FLOOD);
 }
 
+void the_sanitizer_reports_where_it_was_asked_for(void **) {
+    const auto reports = [](const Bench &bench) {
+        return bench.device.machine()
+            .qmp("qom-get", {{"path", "/machine/peripheral/n0"}, {"property", "sanitizer-reports"}})
+            .get<std::string>();
+    };
+    {
+        Bench bench{.device = Neuron::boot("id=n0,sanitizer=on")};
+        assert_int_equal(bench.device.reg32(spec::reg::REC_SANITIZER), spec::field::REC_SANITIZER_ON.mask);
+        assert_string_equal(reports(bench).c_str(), "");
+        bench.device.ring(0, 0, 1); // but there is no packet
+        assert_eventually(bench.queue.state() == spec::QueueState::FAULTED);
+        assert_string_equal(reports(bench).c_str(),
+                            "doorbell before its packet: packet 0 of queue 0 was announced, but its "
+                            "slot is empty\n");
+        const auto refused = bench.device.machine().qmp_error(
+            "qom-set", {{"path", "/machine/peripheral/n0"}, {"property", "sanitizer-reports"}, {"value", "x"}});
+        assert_true(refused.find("only '' can be set") != std::string::npos);
+        bench.device.machine().set_property("n0", "sanitizer-reports", "");
+        assert_string_equal(reports(bench).c_str(), "");
+    }
+    Machine::stop_all();
+    Bench bench{.device = Neuron::boot("id=n0")};
+    assert_int_equal(bench.device.reg32(spec::reg::REC_SANITIZER), 0);
+    bench.device.ring(0, 0, 1);
+    assert_eventually(bench.queue.state() == spec::QueueState::FAULTED);
+    assert_string_equal(reports(bench).c_str(), "");
+}
+
 } // namespace
 
 int main() {
@@ -308,6 +337,7 @@ int main() {
         device_test(another_context_goes_on),
         device_test(a_page_table_in_nowhere_faults),
         device_test(hazards_are_found_where_they_are_looked_for),
+        device_test(the_sanitizer_reports_where_it_was_asked_for),
         device_test(a_flood_of_faults_does_not_flood_stderr),
         device_test(every_fault_is_in_the_log_of_guest_errors),
     };

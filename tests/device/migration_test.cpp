@@ -334,6 +334,12 @@ void another_device_is_refused_by_property(void **) {
     assert_eventually(queue.done());
 }
 
+void the_sanitizer_is_refused(void **) {
+    Neuron device = Neuron::boot("sanitizer=on");
+    const std::string reply = device.machine().qmp_error("migrate", {{"uri", "file:/dev/null"}});
+    assert_string_equal(reply.c_str(), "property 'sanitizer' of neuron: what it has seen is not saved");
+}
+
 void hazard_detection_is_refused_and_the_machine_goes_on(void **) {
     Neuron device = Neuron::boot("hazards=on");
     const std::string reply = device.machine().qmp_error("migrate", {{"uri", "file:/dev/null"}});
@@ -377,6 +383,7 @@ int main() {
         device_test(a_stuck_reset_is_stuck_elsewhere),
         device_test(another_device_is_refused_by_property),
         device_test(hazard_detection_is_refused_and_the_machine_goes_on),
+        device_test(the_sanitizer_is_refused),
         device_test(a_damaged_state_is_refused),
     };
     return run_suite("device migration", tests);

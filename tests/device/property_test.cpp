@@ -63,6 +63,8 @@ void simd_that_nobody_has_is_refused(void **) { expect_refused("simd", "simd=mmx
 void hazards_that_is_no_switch_is_refused(void **) { expect_refused("hazards", "hazards=perhaps"); }
 void a_recorder_of_an_odd_size_is_refused(void **) { expect_refused("recorder", "recorder=100"); }
 void a_recorder_that_is_too_large_is_refused(void **) { expect_refused("recorder", "recorder=2097152"); }
+void a_sanitizer_that_is_no_switch_is_refused(void **) { expect_refused("sanitizer", "sanitizer=perhaps"); }
+void a_sanitizer_without_a_recorder_is_refused(void **) { expect_refused("sanitizer", "sanitizer=on,recorder=0"); }
 void a_seed_that_is_no_number_is_refused(void **) { expect_refused("seed", "seed=x"); }
 
 void the_recorder_has_the_size_that_was_asked_for(void **) {
@@ -124,6 +126,8 @@ int main() {
         device_test(simd_that_nobody_has_is_refused),
         device_test(a_recorder_of_an_odd_size_is_refused),
         device_test(a_recorder_that_is_too_large_is_refused),
+        device_test(a_sanitizer_that_is_no_switch_is_refused),
+        device_test(a_sanitizer_without_a_recorder_is_refused),
         device_test(the_recorder_has_the_size_that_was_asked_for),
         device_test(a_seed_that_is_no_number_is_refused),
         device_test(the_recorder_is_written_to_a_file),

@@ -18,10 +18,11 @@ from tap import Case, Parser
 BOOT_SECONDS = 60  # what a boot and a power-off may take on a busy machine
 
 
+SANITIZER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest_sanitizer.sh")
 END = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest_end.sh")
 
 
-def script(jobs, mark, boot):
+def script(jobs, mark, boot, sanitizer):
     """Runs each program and frames its output with lines that it cannot know."""
     lines = []
     for number, (suite, path) in enumerate(jobs):
@@ -32,6 +33,8 @@ def script(jobs, mark, boot):
             f"timeout --kill-after=5 {boot.limit(suite.timeout):g} {command} </dev/null 2>&1",
             f"printf '\\n%s\\n' \"{mark} end $?\"",
         ]
+        if sanitizer:
+            lines.append(f"sh {shlex.quote(SANITIZER)} {shlex.quote(os.path.basename(path))}")
     return "\n".join([*lines, f"sh {shlex.quote(END)}"]) + "\n"
 
 
@@ -89,7 +92,7 @@ def run_boot(boot, suites, logs, variables, report):
     mark = f"@{secrets.token_hex(8)}"
     program = os.path.join(out, "programs.sh")
     with open(program, "w", encoding="utf-8") as file:
-        file.write(script(jobs, mark, boot))
+        file.write(script(jobs, mark, boot, "NEURON_SANITIZER" in variables))
     timeout = boot.limit(BOOT_SECONDS + sum(suite.timeout for suite, _ in jobs))
     command = ["guest/run", "--kernel", boot.kernel, "--out", out, "--timeout", f"{timeout:g}", *boot.args]
     for name, value in variables.items():

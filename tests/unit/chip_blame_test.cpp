@@ -2,6 +2,7 @@
 // The debug channel: what a driver tells of buffers, and whose memory an address then is.
 #include "chip_program.hpp"
 #include "chip_state.hpp"
+#include "chip_teller.hpp"
 
 namespace {
 
@@ -11,65 +12,6 @@ using spec::DebugKind;
 using spec::Fault;
 
 constexpr std::uint64_t VA = 0x4000'0000;
-constexpr std::uint32_t LOG2 = 2;
-
-template<class Text>
-Text text(std::string_view from) {
-    Text to{};
-    std::copy(from.begin(), from.end(), to.begin());
-    return to;
-}
-
-/// A machine with a driver that tells.
-struct Teller {
-    explicit Teller(const Mode &mode) : m(mode), ring(m.host.alloc(PAGE)) { start(); }
-    void start() {
-        m.w64(reg::REC_DEBUG_RING, ring);
-        m.w32(reg::REC_DEBUG_LOG2, LOG2);
-        tail = 0;
-    }
-    void write(const spec::DebugRecord &record) {
-        const auto raw = spec::packed(record);
-        std::memcpy(m.host.at(ring + (tail++ % (1U << LOG2)) * raw.size(), raw.size()), raw.data(), raw.size());
-    }
-    void tell(const spec::DebugRecord &record) {
-        write(record);
-        m.w32(reg::REC_DEBUG_TAIL, tail);
-    }
-    void open(std::uint16_t ctx, std::uint32_t pid, std::string_view comm = "prog") {
-        tell({.kind = DebugKind::OPEN, .ctx = ctx, .pid = pid, .comm = text<decltype(spec::DebugRecord::comm)>(comm)});
-    }
-    void bind(std::uint16_t ctx, std::uint64_t buffer, std::uint64_t va, std::uint64_t bytes,
-              std::string_view label = "", std::uint32_t pid = 412) {
-        tell({.kind = DebugKind::BIND,
-              .ctx = ctx,
-              .pid = pid,
-              .buffer = buffer,
-              .va = va,
-              .bytes = bytes,
-              .label = text<decltype(spec::DebugRecord::label)>(label)});
-    }
-    void unbind(std::uint16_t ctx, std::uint64_t buffer, std::uint64_t va, std::uint64_t bytes,
-                std::uint32_t pid = 412) {
-        tell({.kind = DebugKind::UNBIND, .ctx = ctx, .pid = pid, .buffer = buffer, .va = va, .bytes = bytes});
-    }
-    spec::BlameRecord blame(std::uint32_t ctx, std::uint64_t va) {
-        std::array<std::byte, spec::BlameRecord::BYTES> raw;
-        assert_int_equal(neuron_chip_blame(m.chip, ctx, va, raw.data(), message, sizeof message), 0);
-        return spec::unpack<spec::BlameRecord>(raw);
-    }
-    void says(std::uint32_t ctx, std::uint64_t va, const char *what) {
-        blame(ctx, va);
-        if (std::strstr(message, what) == nullptr)
-            fail_msg("\"%s\" does not say \"%s\"", message, what);
-    }
-    std::uint32_t bad() { return m.r32(reg::REC_DEBUG_BAD); }
-
-    Machine m;
-    std::uint64_t ring;
-    std::uint32_t tail = 0;
-    char message[256] = "";
-};
 
 void an_address_has_a_buffer(void **state) {
     Teller t(mode_of(state));
@@ -226,7 +168,7 @@ void bad_rings_are_refused(void **state) {
     t.m.w32(reg::REC_DEBUG_LOG2, 17);
     assert_int_equal(t.m.bad(), 2);
     // More than a ring full, and backwards.
-    t.m.w32(reg::REC_DEBUG_TAIL, (1U << LOG2) + 1);
+    t.m.w32(reg::REC_DEBUG_TAIL, (1U << Teller::LOG2) + 1);
     t.m.w32(reg::REC_DEBUG_TAIL, ~0U);
     assert_int_equal(t.m.bad(), 4);
     assert_int_equal(t.m.r32(reg::REC_DEBUG_HEAD), 0);

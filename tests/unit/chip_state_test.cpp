@@ -373,6 +373,14 @@ void hazard_detection_is_refused(void **) {
     assert_refused(load(m.chip, bytes), -ENOTSUP, "hazards");
 }
 
+void the_sanitizer_is_refused(void **) {
+    Machine m({.sanitizer = true});
+    neuron_chip_pause(m.chip);
+    Bytes bytes;
+    assert_refused(save(m.chip, bytes), -ENOTSUP, "sanitizer");
+    assert_refused(load(m.chip, bytes), -ENOTSUP, "sanitizer");
+}
+
 void what_the_host_says_comes_back(void **) {
     Machine m;
     neuron_chip_pause(m.chip);
@@ -411,6 +419,7 @@ int main() {
         cmocka_unit_test(another_chip_is_refused_by_name),
         cmocka_unit_test(a_chip_that_runs_is_refused),
         cmocka_unit_test(hazard_detection_is_refused),
+        cmocka_unit_test(the_sanitizer_is_refused),
         cmocka_unit_test(what_the_host_says_comes_back),
     };
     return cmocka_run_group_tests_name("chip state", tests, nullptr, nullptr);

@@ -15,6 +15,8 @@
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -164,6 +166,7 @@ struct Mode {
     const char *simd = nullptr;         ///< of the chip
     bool hazards = false;               ///< of the chip
     std::uint32_t recorder_records = 0; ///< of the chip; 0: the default
+    bool sanitizer = false;             ///< of the chip
 };
 inline const Mode THREADED{};
 inline const Mode STEPPED{.stepped = true};
@@ -205,6 +208,7 @@ public:
         config.simd = mode.simd;
         config.hazards = mode.hazards;
         config.recorder_records = mode.recorder_records;
+        config.sanitizer = mode.sanitizer || (wants_sanitizer() && config.recorder_records == 0);
         const neuron_chip_host_ops ops = FakeHost::ops();
         char error[256];
         neuron_chip *made = nullptr;
@@ -218,7 +222,11 @@ public:
         chip = other;
         take_aperture();
     }
-    ~Machine() { neuron_chip_destroy(chip); }
+    ~Machine() {
+        if (wants_sanitizer() && !mode_.sanitizer)
+            refuse_reports();
+        neuron_chip_destroy(chip);
+    }
     Machine(const Machine &) = delete;
     Machine &operator=(const Machine &) = delete;
 
@@ -271,6 +279,21 @@ public:
     neuron_chip *chip = nullptr;
 
 private:
+    // NEURON_SANITIZER=1 in the environment: every test runs with the sanitizer, and must give it no reason to report.
+    static bool wants_sanitizer() {
+        const char *const wish = std::getenv("NEURON_SANITIZER");
+        return wish != nullptr && std::strcmp(wish, "0") != 0;
+    }
+    void refuse_reports() {
+        std::array<std::byte, spec::SanitizerReport::BYTES> raw;
+        for (std::uint64_t first = 0; neuron_chip_read_reports(chip, &first, raw.data(), raw.size()) != 0;) {
+            const auto report = spec::unpack<spec::SanitizerReport>(raw);
+            if ((report.flags & spec::raw(spec::SanitizerFlag::FAULTED)) != 0)
+                continue;
+            std::fprintf(stderr, "sanitizer: %s\n", report.text.data());
+            std::abort();
+        }
+    }
     void take_aperture() {
         std::uint64_t bytes = 0;
         aperture_ = static_cast<std::byte *>(neuron_chip_aperture(chip, &bytes));

@@ -32,10 +32,9 @@ struct Rig {
     Context context;
     Queue queue;
 
-    explicit Rig(bool stepped = false, std::uint64_t seed = 0)
-        : device(open_sim(stepped, seed)),
-          context(must(Context::create(device))),
-          queue(must(Queue::create(context))) {}
+    explicit Rig(bool stepped = false, std::uint64_t seed = 0) : Rig(open_sim(stepped, seed)) {}
+    explicit Rig(Device opened)
+        : device(std::move(opened)), context(must(Context::create(device))), queue(must(Queue::create(context))) {}
 };
 
 } // namespace hal_test

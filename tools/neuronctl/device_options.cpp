@@ -2,6 +2,7 @@
 #include "device_options.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <limits>
 
@@ -12,7 +13,11 @@
 namespace neuronctl {
 namespace {
 
+std::atomic<unsigned> findings{0};
+
 void print_log(neuron::LogLevel level, std::string_view message) {
+    if (level == neuron::LogLevel::warning && message.starts_with("sanitizer: "))
+        ++findings;
     if (level == neuron::LogLevel::error || level == neuron::LogLevel::warning)
         fmt::print(stderr, "neuronctl: {}: {}\n", level == neuron::LogLevel::error ? "error" : "warning", message);
 }
@@ -28,6 +33,8 @@ std::string profile_names() {
 }
 
 } // namespace
+
+unsigned sanitizer_findings() { return findings; }
 
 void DeviceChoice::add_to(CLI::App &command) {
     add_common_to(command);
@@ -84,6 +91,10 @@ void DeviceChoice::add_common_to(CLI::App &command) {
     command
         .add_flag("--sim-hazards", sim_.hazards, "Fault on accesses to on-chip memory that no semaphore orders (slow)")
         ->group("Simulated chip");
+    command
+        .add_flag("--sim-sanitizer,--sanitize", sim_.sanitizer,
+                  "Report what jobs do wrong with memory although they do not fault; the exit code is 3 then (slow)")
+        ->group("Simulated chip");
 }
 
 Outcome<neuron::DeviceOptions> DeviceChoice::options() const {
@@ -98,7 +109,7 @@ Outcome<neuron::DeviceOptions> DeviceChoice::options() const {
         return tl::unexpected(
             usage_error(fmt::format("--device is for --backend accel; the {} backend has no node", backend_)));
     for (const CLI::Option *option : command_->get_options())
-        if (!sim && option->count() != 0 && option->get_name().starts_with("--sim-"))
+        if (!sim && option->count() != 0 && option->get_name(false, true).find("--sim-") != std::string::npos)
             return tl::unexpected(usage_error(fmt::format("{} needs --backend sim", option->get_name())));
     if (!hbm_.empty()) {
         const auto bytes = parse_bytes(hbm_);

@@ -17,6 +17,9 @@
 
 namespace neuronctl {
 
+/** What the sanitizer of a simulated chip of this process has found without a fault. */
+unsigned sanitizer_findings();
+
 class DeviceChoice {
 public:
     /** Adds the options to a command. The object must outlive the parser. */

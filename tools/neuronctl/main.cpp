@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "app.hpp"
+#include "device_options.hpp"
 #include "interrupt.hpp"
 
 namespace neuronctl {
@@ -61,6 +62,10 @@ int run(int argc, char **argv) {
     catch_interrupts();
     if (const auto done = action(); !done)
         return print_failure(global, command_name(app), done.error());
+    if (const unsigned found = sanitizer_findings(); found != 0) {
+        fmt::print(stderr, "neuronctl: error: the sanitizer has {} report{}\n", found, found == 1 ? "" : "s");
+        return static_cast<int>(Exit::mismatch);
+    }
     // A full disk must not look like success.
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
         return print_failure({.json = false}, command_name(app),

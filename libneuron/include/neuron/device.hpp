@@ -68,6 +68,11 @@ struct SimOptions {
     std::string simd;     ///< "avx512", "avx2", "scalar"; empty: the host's best. For all chips of the process.
     bool hazards = false; ///< Unordered accesses to on-chip memory are faults. Slow.
     /**
+     * What jobs do wrong with memory without a fault is reported: see Device::sanitizer_reports(). Also with NEURON_SANITIZER=1 in
+     * the environment, which prints the reports as well; with NEURON_SANITIZER=fatal the first one ends the process. Slow.
+     */
+    bool sanitizer = false;
+    /**
      * A stepped chip runs while somebody waits for it. Whoever waits for one of a group runs them all: chips that wait
      * for each other through shared memory need that.
      */
@@ -110,6 +115,9 @@ public:
 
     /** Facts as of open(); Context::info() asks again. Valid as long as this object. */
     NEURON_API const DeviceInfo &info() const noexcept;
+
+    /** What the sanitizer has found so far; see SimOptions::sanitizer. Empty for other backends. */
+    NEURON_API std::vector<spec::SanitizerReport> sanitizer_reports() const;
 
     /** For the library itself. */
     const std::shared_ptr<detail::DeviceBackend> &backend() const noexcept { return backend_; }

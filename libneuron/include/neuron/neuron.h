@@ -189,6 +189,7 @@ struct neuron_device_options {
     const neuron_sim_group *sim_group; /**< sim, stepped: the group that the chip belongs to. */
     uint64_t sim_aperture_bytes;       /**< sim: HBM that the CPU can map; a power of two. */
     const char *sim_simd;              /**< sim: "avx512", "avx2" or "scalar"; NULL: the host's best. */
+    uint32_t sim_sanitizer; /**< sim: 1: what jobs do wrong with memory without a fault is logged as a warning. */
 };
 
 /** NeuronCores that share a stack of HBM and run one kernel together. */

@@ -25,6 +25,7 @@ DeviceOptions options_of(const neuron_device_options &in) {
     out.sim.seed = in.sim_seed;
     out.sim.stepped = in.sim_stepped != 0;
     out.sim.hazards = in.sim_hazards != 0;
+    out.sim.sanitizer = in.sim_sanitizer != 0;
     out.sim.aperture_bytes = in.sim_aperture_bytes;
     out.sim.simd = text_or(in.sim_simd, "");
     if (in.sim_group != nullptr)

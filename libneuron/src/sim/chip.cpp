@@ -3,7 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <string_view>
 #include <thread>
+
+#include <fmt/format.h>
 
 #include "../error.hpp"
 
@@ -22,6 +26,22 @@ LogLevel level_of(neuron_chip_log_level level) {
     return LogLevel::debug;
 }
 
+// Value of NEURON_SANITIZER, empty if there is none that asks for it.
+std::string_view sanitizer_wish() {
+    const char *const wish = std::getenv("NEURON_SANITIZER");
+    return wish != nullptr && wish != std::string_view("0") ? wish : "";
+}
+
+// Who asked by the environment may have no log.
+void print_report(neuron_chip_log_level level, std::string_view message) {
+    const std::string_view wish = sanitizer_wish();
+    if (wish.empty() || level != NEURON_CHIP_LOG_WARNING || !message.starts_with("sanitizer: "))
+        return;
+    fmt::print(stderr, "{}\n", message);
+    if (wish == "fatal")
+        std::abort();
+}
+
 } // namespace
 
 neuron_chip_host_ops Chip::host_ops() {
@@ -37,6 +57,7 @@ neuron_chip_host_ops Chip::host_ops() {
     ops.kick = [](void *self) { static_cast<Chip *>(self)->tell_news(); };
     ops.log = [](void *self, neuron_chip_log_level level, const char *message) {
         static_cast<Chip *>(self)->log_(level_of(level), message);
+        print_report(level, message);
     };
     return ops;
 }
@@ -53,6 +74,7 @@ Result<std::unique_ptr<Chip>> Chip::create(const SimOptions &options, HostMemory
     config.threads = options.threads;
     config.stepped = options.stepped;
     config.hazards = options.hazards;
+    config.sanitizer = options.sanitizer || !sanitizer_wish().empty();
     config.simd = options.simd.empty() ? nullptr : options.simd.c_str();
     config.seed = options.seed;
     std::array<char, 256> message{};
@@ -87,6 +109,14 @@ std::span<std::byte> Chip::aperture() const {
     std::uint64_t bytes = 0;
     auto *start = static_cast<std::byte *>(neuron_chip_aperture(chip_, &bytes));
     return {start, bytes};
+}
+
+std::vector<spec::SanitizerReport> Chip::reports() const {
+    std::vector<spec::SanitizerReport> all;
+    std::array<std::byte, spec::SanitizerReport::BYTES> raw;
+    for (std::uint64_t first = 0; neuron_chip_read_reports(chip_, &first, raw.data(), raw.size()) != 0;)
+        all.push_back(spec::unpack<spec::SanitizerReport>(raw));
+    return all;
 }
 
 std::uint64_t Chip::news() const {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <vector>
 
 #include <neuron_chip.h>
 
@@ -31,6 +32,9 @@ public:
     void write64(std::uint32_t offset, std::uint64_t value);
     void ring_doorbell(std::uint32_t context, std::uint32_t slot, std::uint32_t tail);
     std::span<std::byte> aperture() const;
+
+    /** Of the sanitizer. */
+    std::vector<spec::SanitizerReport> reports() const;
 
     /** Number of interrupts so far: read it, look for news, then wait_news() with it. */
     std::uint64_t news() const;

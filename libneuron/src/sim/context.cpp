@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "context.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "../error.hpp"
 #include "queue.hpp"
@@ -20,6 +23,11 @@ namespace {
 constexpr std::uint64_t page = spec::PAGE_SIZE;
 constexpr std::uint64_t large_page = std::uint64_t{1} << spec::MMU_LARGE_PAGE_SHIFT;
 
+template<std::size_t Size>
+void copy_text(std::array<char, Size> &to, std::string_view from) {
+    std::copy_n(from.begin(), std::min(from.size(), Size - 1), to.begin());
+}
+
 } // namespace
 
 Result<std::unique_ptr<detail::ContextBackend>> Context::create(std::shared_ptr<Device> device) {
@@ -31,7 +39,9 @@ Result<std::unique_ptr<detail::ContextBackend>> Context::create(std::shared_ptr<
         return tl::unexpected(id.error());
     device->chip().write64(reg::CTX_PT_ROOT(*id), table->root());
     device->chip().write32(reg::CTX_CTRL(*id), field::CTX_CTRL_ENABLE.mask);
-    return std::unique_ptr<detail::ContextBackend>(new Context(std::move(device), *id, std::move(*table)));
+    std::unique_ptr<Context> context(new Context(std::move(device), *id, std::move(*table)));
+    context->tell_open();
+    return context;
 }
 
 // Queues, buffers and their mappings went before: only the page table is left to take away from the chip.
@@ -46,11 +56,53 @@ Context::~Context() {
     device_->give_context(id_);
 }
 
+// ---- the debug channel ----------------------------------------------------------------------------------------------
+
+void Context::tell_open() {
+    spec::DebugRecord record{.kind = spec::DebugKind::OPEN, .ctx = static_cast<std::uint16_t>(id_)};
+    record.pid = static_cast<std::uint32_t>(::getpid());
+    copy_text(record.comm, program_invocation_short_name);
+    device_->teller().tell(record);
+}
+
+void Context::tell_bind(const Bo &bo, std::uint64_t va, std::uint64_t size, bool read_only) {
+    if (!device_->teller().on())
+        return;
+    spec::DebugRecord record{.kind = spec::DebugKind::BIND, .ctx = static_cast<std::uint16_t>(id_)};
+    record.flags =
+        (read_only ? 0U : spec::raw(spec::DebugFlag::WRITE)) | (bo.hbm ? spec::raw(spec::DebugFlag::HBM) : 0U);
+    record.pid = static_cast<std::uint32_t>(::getpid());
+    record.padding = static_cast<std::uint32_t>(size - bo.bytes);
+    record.buffer = bo.serial;
+    record.va = va;
+    record.bytes = size;
+    copy_text(record.label, bo.label);
+    serials_[va] = bo.serial;
+    device_->teller().tell(record);
+}
+
+// Before it happens, so that what is done meanwhile is known to be wrong.
+void Context::tell_unbind(std::uint64_t va, std::uint64_t size) {
+    if (!device_->teller().on())
+        return;
+    device_->teller().tell({.kind = spec::DebugKind::UNBIND,
+                            .ctx = static_cast<std::uint16_t>(id_),
+                            .pid = static_cast<std::uint32_t>(::getpid()),
+                            .buffer = serials_[va],
+                            .va = va,
+                            .bytes = size});
+    serials_.erase(va);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
 Result<detail::BoInfo> Context::bo_create(const detail::BoRequest &request) {
     if (request.size > va_end)
         return fail(ErrorCode::out_of_memory, "sim: a buffer of {} bytes", request.size);
     const std::uint64_t size = (request.size + page - 1) / page * page;
     Bo bo;
+    bo.bytes = request.size;
+    bo.label = request.options.label;
     if (request.options.placement == Placement::host) {
         HostMemory &memory = device_->memory();
         auto block = request.options.shareable ? memory.allocate_shared(size) : memory.allocate(size);
@@ -70,6 +122,9 @@ detail::BoInfo Context::add(Bo bo, std::uint64_t size) {
     const std::lock_guard guard(lock_);
     const std::uint32_t handle = next_handle_++;
     const bool hbm = bo.hbm != nullptr;
+    bo.serial = device_->next_serial();
+    if (bo.bytes == 0)
+        bo.bytes = size;
     const detail::BoInfo info{handle, size, hbm ? Placement::hbm : Placement::host, !hbm || bo.hbm->mappable()};
     bos_.emplace(handle, std::move(bo));
     return info;
@@ -122,7 +177,14 @@ Result<Fd> Context::bo_export(std::uint32_t handle) {
 
 void Context::bo_destroy(std::uint32_t handle) {
     const std::lock_guard guard(lock_);
-    bos_.erase(handle);
+    const auto at = bos_.find(handle);
+    if (at == bos_.end())
+        return;
+    device_->teller().tell({.kind = spec::DebugKind::FREE,
+                            .ctx = static_cast<std::uint16_t>(id_),
+                            .pid = static_cast<std::uint32_t>(::getpid()),
+                            .buffer = at->second.serial});
+    bos_.erase(at);
 }
 
 Result<Context::Bo *> Context::find(std::uint32_t handle) {
@@ -160,11 +222,13 @@ Result<std::uint64_t> Context::bind(std::uint32_t handle, std::uint64_t size, bo
         addresses_.free(*va, size + page);
         return detail::forward_error(mapped);
     }
+    tell_bind(**bo, *va, size, read_only);
     return *va;
 }
 
 void Context::unbind(std::uint64_t va, std::uint64_t size) {
     const std::lock_guard guard(lock_);
+    tell_unbind(va, size);
     table_.unmap(va, size);
     Chip &chip = device_->chip();
     chip.write32(reg::CTX_TLB_FLUSH(id_), field::CTX_TLB_FLUSH_FLUSH.mask);

@@ -41,6 +41,9 @@ private:
     struct Bo {
         HostMemory::Block host{};
         std::shared_ptr<HbmBlock> hbm{};
+        std::uint64_t bytes = 0; ///< that were asked for
+        std::string label{};
+        std::uint64_t serial = 0;
     };
 
     Context(std::shared_ptr<Device> device, std::uint32_t id, PageTable table)
@@ -48,6 +51,10 @@ private:
     detail::BoInfo add(Bo bo, std::uint64_t size);
     Result<std::optional<detail::BoInfo>> import_hbm(int fd);
     Result<Bo *> find(std::uint32_t handle);
+    /** Tells the chip's sanitizer. */
+    void tell_open();
+    void tell_bind(const Bo &bo, std::uint64_t va, std::uint64_t size, bool read_only);
+    void tell_unbind(std::uint64_t va, std::uint64_t size);
 
     std::shared_ptr<Device> device_;
     std::uint32_t id_;
@@ -56,6 +63,7 @@ private:
     PageTable table_;
     RangeAllocator addresses_;
     std::map<std::uint32_t, Bo> bos_;
+    std::map<std::uint64_t, std::uint64_t> serials_; ///< of what is bound, by address
     std::uint32_t next_handle_ = 1;
 };
 

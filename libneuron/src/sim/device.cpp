@@ -35,7 +35,10 @@ Result<void> Device::start(const SimOptions &options) {
     if (!chip)
         return detail::forward_error(chip);
     chip_ = std::move(*chip);
-    return check_version().and_then([this] { return read_facts(); }).and_then([this] { return start_events(); });
+    return check_version()
+        .and_then([this] { return read_facts(); })
+        .and_then([this] { return start_events(); })
+        .and_then([this] { return teller_.start(*chip_, memory_); });
 }
 
 Result<void> Device::check_version() const {

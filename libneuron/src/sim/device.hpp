@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <bitset>
 #include <memory>
 #include <mutex>
@@ -14,6 +15,7 @@
 #include "host_memory.hpp"
 #include "notifier.hpp"
 #include "range_allocator.hpp"
+#include "teller.hpp"
 
 namespace neuron::sim {
 
@@ -37,6 +39,10 @@ public:
 
     Chip &chip() noexcept { return *chip_; }
     HostMemory &memory() noexcept { return memory_; }
+    Teller &teller() noexcept { return teller_; }
+    std::vector<spec::SanitizerReport> sanitizer_reports() override { return chip_->reports(); }
+    /** A number that no other buffer of the device has, ever. */
+    std::uint64_t next_serial() noexcept { return ++serial_; }
     const detail::Log &log() const noexcept { return log_; }
 
     /** HBM that reads as zero. */
@@ -73,6 +79,8 @@ private:
     std::unique_ptr<Chip> chip_; // after what its callbacks use
     DeviceInfo info_;
     HostMemory::Block event_ring_;
+    Teller teller_;
+    std::atomic<std::uint64_t> serial_{0};
 
     std::mutex lock_; // protects all below; a queue's own lock comes after it
     std::vector<RangeAllocator> banks_;

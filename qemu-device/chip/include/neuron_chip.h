@@ -29,7 +29,7 @@ extern "C" {
 
 /** Version of this interface; neuron_chip_create() refuses another major. */
 #define NEURON_CHIP_ABI_MAJOR 1
-#define NEURON_CHIP_ABI_MINOR 3
+#define NEURON_CHIP_ABI_MINOR 4
 
 struct neuron_chip;
 
@@ -75,7 +75,7 @@ struct neuron_chip_host_ops {
     /**
      * A fault plan wants the PCIe function around the chip to do wrong: @p action is AER_CORRECTED, AER_NONFATAL, AER_FATAL,
      * LINK_DOWN (@p argument: microseconds) or SLEEP of enum plan_action. It must only note the fact (schedule a bottom half).
-     * NULL: there is no such function, and plans with these actions are refused. Since minor 3.
+     * NULL: there is no such function, and plans with these actions are refused. Since minor 4.
      */
     void (*function_fault)(void *opaque, uint32_t action, uint64_t argument);
 };
@@ -117,6 +117,11 @@ struct neuron_chip_config {
      * NEURON_CHIP_RECORDER_OFF: there is no recorder. Since minor 3.
      */
     uint32_t recorder_records;
+    /**
+     * The sanitizer: looks at every access to memory, and reports what is wrong though it does not fault
+     * (spec/sanitizer.toml). Needs the recorder, and a driver that uses the debug channel. Since minor 4.
+     */
+    bool sanitizer;
 };
 
 /** For @ref neuron_chip_config::recorder_records. */
@@ -202,14 +207,14 @@ int neuron_chip_set_test_fault(struct neuron_chip *chip, uint32_t faults);
  * of spec/plan.toml. With the same plan, seed and order of events the same goes wrong. No reset changes it, and each fault that is
  * made is a line of the log. A chip with a plan is not saved.
  *
- * @return 0; -EINVAL with a message in @p error that names the rule and the word, and the plan of before stays. Since minor 3.
+ * @return 0; -EINVAL with a message in @p error that names the rule and the word, and the plan of before stays. Since minor 4.
  */
 int neuron_chip_set_fault_plan(struct neuron_chip *chip, const char *text, char *error, size_t error_size);
 
 /**
  * What has become of the plan, as the reference of plans says. At most @p size - 1 bytes and a 0 are written.
  *
- * @return the length of the whole text, without the 0. Since minor 3.
+ * @return the length of the whole text, without the 0. Since minor 4.
  */
 size_t neuron_chip_fault_report(struct neuron_chip *chip, char *text, size_t size);
 
@@ -233,6 +238,17 @@ void neuron_chip_resume(struct neuron_chip *chip);
 size_t neuron_chip_read_records(struct neuron_chip *chip, uint64_t *first, void *records, size_t size);
 
 /**
+ * Read reports of the sanitizer (spec/sanitizer.toml), each a struct sanitizer_report of 512 bytes, in the manner of
+ * neuron_chip_read_records(). Each one was a warning in the host's log, too.
+ *
+ * @return how many; 0: there is none from *@p first on. Since minor 4.
+ */
+size_t neuron_chip_read_reports(struct neuron_chip *chip, uint64_t *first, void *reports, size_t size);
+
+/** Forget them: their causes are reported anew; numbers go on. Since minor 4. */
+void neuron_chip_forget_reports(struct neuron_chip *chip);
+
+/**
  * Whose memory address @p va of context @p ctx is, or was, as far as a driver has told through the debug channel: a struct
  * blame_record of 128 bytes in @p record, and the same as text (cut; always terminated when @p text_size is not 0).
  *
@@ -248,7 +264,7 @@ typedef int (*neuron_chip_read_fn)(void *opaque, void *data, size_t size);
  * Write everything that a guest can observe: registers, queues, what is in flight and how far it is, on-chip memory, HBM as
  * far as it is not zero. Nothing changes. The chip must be paused, and not be accessed during the call.
  *
- * @return 0, or a negative errno with a message in @p error: -EBUSY, not paused; -ENOTSUP, the chip detects hazards; what
+ * @return 0, or a negative errno with a message in @p error: -EBUSY, not paused; -ENOTSUP, the chip detects hazards or has the sanitizer; what
  *         @p write returned. Since minor 2.
  */
 int neuron_chip_save(struct neuron_chip *chip, neuron_chip_write_fn write, void *opaque, char *error,

@@ -116,10 +116,13 @@ Checked check_config(const neuron_chip_config &config) {
     info.stepped = config.stepped;
     info.seed = config.seed;
     info.hazards = config.hazards;
+    info.sanitizer = config.sanitizer;
     const auto records = record_count(config);
     if (!records)
         return tl::unexpected(records.error());
     info.recorder_records = *records;
+    if (info.sanitizer && *records == 0)
+        return invalid("sanitizer: needs the recorder, whose debug channel tells it whose memory is where");
     info.threads = config.stepped ? 0 : thread_count(config);
     return check_memory(config, *profile, info);
 }
@@ -337,6 +340,26 @@ int neuron_chip_load(struct neuron_chip *chip, neuron_chip_read_fn read, void *o
 
 size_t neuron_chip_read_records(struct neuron_chip *chip, uint64_t *first, void *records, size_t size) {
     return chip->chip->recorder().read(*first, ~0ULL, {static_cast<std::byte *>(records), size});
+}
+
+size_t neuron_chip_read_reports(struct neuron_chip *chip, uint64_t *first, void *reports, size_t size) {
+    if (chip->chip->sanitizer() == nullptr)
+        return 0;
+    std::size_t count = 0;
+    auto *to = static_cast<std::byte *>(reports);
+    for (; (count + 1) * spec::SanitizerReport::BYTES <= size; ++count) {
+        const auto report = chip->chip->sanitizer()->reports().read(*first);
+        if (!report)
+            break;
+        std::ranges::copy(spec::packed(*report), to + count * report->BYTES);
+        *first = report->index + 1;
+    }
+    return count;
+}
+
+void neuron_chip_forget_reports(struct neuron_chip *chip) {
+    if (chip->chip->sanitizer() != nullptr)
+        chip->chip->sanitizer()->reports().forget();
 }
 
 int neuron_chip_blame(struct neuron_chip *chip, uint32_t ctx, uint64_t va, void *record, char *text, size_t text_size) {

@@ -10,7 +10,7 @@ namespace neuron::chip {
 namespace {
 
 std::unique_ptr<Executor> make_executor(const ChipInfo &info, const Host &host) {
-    constexpr std::size_t control_units = 5; // reset, events, coalescer, scrubber, commands of the recorder
+    constexpr std::size_t control_units = 6; // reset, events, coalescer, scrubber, commands of the recorder, reports
     const std::size_t units = spec::MAX_QUEUES + control_units + info.cores * (ENGINES + spec::DMA_RINGS);
     if (info.stepped)
         return std::make_unique<SteppedExecutor>(host, info.seed, units);
@@ -26,6 +26,8 @@ tl::expected<std::unique_ptr<Chip>, CreateError> Chip::create(const ChipInfo &in
         return tl::unexpected(
             CreateError{ENOMEM, fmt::format("hbm_bytes: cannot reserve {} bytes of address space", info.hbm_bytes)});
     std::unique_ptr<Chip> chip(new Chip(info, ops, opaque, std::move(hbm)));
+    if (info.sanitizer && chip->sanitizer_ == nullptr)
+        return tl::unexpected(CreateError{ENOMEM, "sanitizer: cannot reserve address space for its shadow of HBM"});
     if (!std::ranges::all_of(chip->cores_, &Core::ok))
         return tl::unexpected(CreateError{ENOMEM, "cores: cannot reserve address space for their on-chip memory"});
     return chip;
@@ -41,31 +43,45 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
       executor_(make_executor(info, host_)),
       clock_(*executor_),
       recorder_(clock_, info.recorder_records),
-      channel_(host_, recorder_, book_),
+      sanitizer_(make_sanitizer()),
+      channel_(host_, recorder_, book_, sanitizer_.get()),
       port_(host_, faults_, [this](std::string_view text) { return set_fault_plan(text); }),
       reset_unit_(services_, *hbm_, cores_),
       events_(host_, interrupts_, *executor_, reset_unit_, recorder_, book_),
       scrubber_(*hbm_, *executor_, reset_unit_),
-      commands_(recorder_, book_, host_, *executor_, reset_unit_),
+      commands_(recorder_, book_, sanitizer_.get(), host_, *executor_, reset_unit_),
       coalescer_(interrupts_, *executor_, recorder_),
       control_(*spec::find_profile(info.profile), *hbm_, host_, *executor_, events_, coalescer_, clock_, recorder_,
                book_),
       hazards_(info.hazards ? std::make_unique<hazard::Monitor>(info.cores, info.sbuf_bytes) : nullptr),
-      services_{host_, *executor_, control_, interrupts_, coalescer_, clock_, recorder_, faults_, hazards_.get()},
+      services_{host_,  *executor_, control_, interrupts_,    coalescer_,
+                clock_, recorder_,  faults_,  hazards_.get(), sanitizer_.get()},
       pool_(*executor_, cores_, spec::MAX_QUEUES),
       registers_(info_, *executor_, control_, events_, coalescer_, scrubber_, cores_, recorder_, commands_, channel_,
-                 clock_, faults_, port_, [this] { reset(); }) {
+                 sanitizer_.get(), clock_, faults_, port_, [this] { reset(); }) {
     reset_unit_.attach(events_, scrubber_, commands_);
     control_.attach_reset(reset_unit_);
+    if (sanitizer_)
+        control_.attach_sanitizer(*sanitizer_), interrupts_.attach_sanitizer(*sanitizer_);
     for (std::uint32_t i = 0; i < info.cores; ++i)
         cores_.emplace_back(services_, static_cast<std::uint8_t>(i), info_);
     for (std::uint32_t i = 0; i < spec::MAX_QUEUES; ++i)
         control_.attach(i, queues_.emplace_back(services_, pool_, cores_, i));
 }
 
+std::unique_ptr<Sanitizer> Chip::make_sanitizer() {
+    auto written = info_.sanitizer ? WrittenMap::create({hbm_->data(), hbm_->bytes()}, info_.aperture_bytes) : nullptr;
+    if (written == nullptr)
+        return nullptr;
+    hbm_->attach(*written);
+    return std::make_unique<Sanitizer>(clock_, book_, std::move(written), host_, *executor_);
+}
+
 Chip::~Chip() {
     faults_.wake_sleepers();
     executor_->stop();
+    if (sanitizer_ != nullptr)
+        sanitizer_->reports().write_all();
 }
 
 void Chip::wake_hung() {

@@ -22,6 +22,7 @@
 #include "recorder/debug_channel.hpp"
 #include "recorder/recorder.hpp"
 #include "registers.hpp"
+#include "sanitizer/sanitizer.hpp"
 #include "services.hpp"
 #include "state/archive.hpp"
 
@@ -63,10 +64,13 @@ public:
     const ChipInfo &info() const { return info_; }
     const Book &book() const { return book_; }
     const Recorder &recorder() const { return recorder_; }
+    /// nullptr: the chip was made without.
+    Sanitizer *sanitizer() const { return sanitizer_.get(); }
     std::byte *aperture() const { return hbm_->data(); }
 
 private:
     Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, std::unique_ptr<Hbm> hbm);
+    std::unique_ptr<Sanitizer> make_sanitizer();
     /// Called by registers_, which lets no other access in meanwhile.
     void reset();
     void serialize_all(Archive &archive);
@@ -91,6 +95,7 @@ private:
     DeviceClock clock_;
     Recorder recorder_;
     Book book_;
+    std::unique_ptr<Sanitizer> sanitizer_;
     DebugChannel channel_;
     plan::Port port_;
     ResetUnit reset_unit_;

@@ -21,6 +21,7 @@ struct ChipInfo {
     std::uint64_t seed = 0;
     std::uint32_t recorder_records = 0; ///< of the flight recorder; 0: there is none
     bool hazards = false;               ///< look for accesses that no semaphore orders
+    bool sanitizer = false;             ///< look at all accesses to memory
 };
 
 } // namespace neuron::chip

@@ -160,6 +160,8 @@ void Chip::serialize(Archive &archive) {
         throw StateError(ENOTSUP, "hazards: what hazard detection has seen is not saved");
     if (faults_.active())
         throw StateError(ENOTSUP, "fault plan: a chip with one is not saved");
+    if (sanitizer_ != nullptr)
+        throw StateError(ENOTSUP, "sanitizer: what it has seen is not saved");
     if (!archive.loading()) {
         serialize_all(archive);
         return;

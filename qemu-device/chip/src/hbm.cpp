@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "hbm.hpp"
 
+#include "sanitizer/written_map.hpp"
+
 #include <cstring>
 #include <new>
 #include <sys/mman.h>
@@ -35,6 +37,8 @@ void Hbm::zero(std::uint64_t offset, std::uint64_t bytes) const {
         std::memset(data_ + offset, 0, bytes);
     }
     errors_.written(offset, bytes);
+    if (written_ != nullptr)
+        written_->forget(offset, bytes);
 }
 
 } // namespace neuron::chip

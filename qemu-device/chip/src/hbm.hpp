@@ -10,6 +10,8 @@
 
 namespace neuron::chip {
 
+class WrittenMap;
+
 class Hbm {
 public:
     /// nullptr when the host has no address space for `bytes`.
@@ -28,12 +30,15 @@ public:
     HbmErrors &errors() const { return errors_; }
     /// Makes a contained range read as zero and gives its memory back to the host where whole host pages allow it. Mends it.
     void zero(std::uint64_t offset, std::uint64_t bytes) const;
+    /// Hears of what is made zero.
+    void attach(WrittenMap &written) { written_ = &written; }
 
 private:
     Hbm(std::byte *data, std::uint64_t bytes) : data_(data), bytes_(bytes) {}
     std::byte *data_;
     std::uint64_t bytes_;
     mutable HbmErrors errors_;
+    WrittenMap *written_ = nullptr;
 };
 
 } // namespace neuron::chip

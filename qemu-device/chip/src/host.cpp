@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "host.hpp"
 
+#include "sanitizer/sanitizer.hpp"
+
 #include <algorithm>
 #include <vector>
 
@@ -123,8 +125,11 @@ void InterruptGate::raise_by_plan(std::uint64_t epoch, std::uint32_t vector) {
 
 void InterruptGate::deliver(std::uint64_t epoch, std::uint32_t vector) {
     const std::lock_guard lock(mutex_);
-    if (epoch == epoch_)
-        host_.ops_.raise_irq(host_.opaque_, vector);
+    if (epoch != epoch_)
+        return;
+    if (sanitizer_ != nullptr) [[unlikely]]
+        sanitizer_->raises(vector);
+    host_.ops_.raise_irq(host_.opaque_, vector);
 }
 
 void InterruptGate::close_epoch() {

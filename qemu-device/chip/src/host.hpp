@@ -14,6 +14,8 @@
 
 namespace neuron::chip {
 
+class Sanitizer;
+
 /// Calls into the host. Any thread; hold no lock that reset(), register or doorbell accesses take: in QEMU a callback
 /// takes the big lock, which the caller of such an access already holds.
 class Host {
@@ -63,6 +65,8 @@ public:
     /// Raises `vector` unless an epoch has ended since `epoch` was read.
     void raise(std::uint64_t epoch, std::uint32_t vector);
     void close_epoch();
+    /// Hears of each interrupt.
+    void attach_sanitizer(Sanitizer &sanitizer) { sanitizer_ = &sanitizer; }
     void serialize(Archive &archive) { archive.number("interrupt epoch", epoch_); }
 
 private:
@@ -70,6 +74,7 @@ private:
     void raise_by_plan(std::uint64_t epoch, std::uint32_t vector);
 
     const Host &host_;
+    Sanitizer *sanitizer_ = nullptr; ///< nullptr: nobody looks
     mutable std::mutex mutex_;
     std::uint64_t epoch_ = 0; ///< guarded by mutex_
 };

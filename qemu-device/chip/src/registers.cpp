@@ -227,6 +227,9 @@ std::uint64_t Registers::load_recorder(const spec::RegisterRef &where) {
     case reg::REC_DEBUG_RING: return channel_.registers().ring;
     case reg::REC_DEBUG_LOG2: return channel_.registers().log2;
     case reg::REC_DEBUG_BAD: return channel_.registers().bad;
+    case reg::REC_SANITIZER: return field::REC_SANITIZER_ON.set(sanitizer_ != nullptr);
+    case reg::REC_REPORTS: return sanitizer_ != nullptr ? sanitizer_->reports().next() : 0;
+    case reg::REC_REPORTS_LOST: return sanitizer_ != nullptr ? sanitizer_->reports().lost() : 0;
     case reg::REC_CMD: {
         const auto command = commands_.registers();
         return field::REC_CMD_OP.set(command.op) | field::REC_CMD_BUSY.set(command.busy) |

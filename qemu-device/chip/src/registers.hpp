@@ -12,6 +12,7 @@
 #include "recorder/commands.hpp"
 #include "recorder/debug_channel.hpp"
 #include "recorder/recorder.hpp"
+#include "sanitizer/sanitizer.hpp"
 
 #include <neuron/spec.hpp>
 
@@ -31,8 +32,8 @@ class Registers {
 public:
     Registers(const ChipInfo &info, Executor &executor, Control &control, EventRing &events, Coalescer &coalescer,
               Scrubber &scrubber, const std::deque<Core> &cores, Recorder &recorder, RecorderCommands &commands,
-              DebugChannel &channel, const DeviceClock &clock, plan::Injector &faults, plan::Port &port,
-              std::function<void()> reset)
+              DebugChannel &channel, const Sanitizer *sanitizer, const DeviceClock &clock, plan::Injector &faults,
+              plan::Port &port, std::function<void()> reset)
         : info_(info),
           executor_(executor),
           control_(control),
@@ -43,6 +44,7 @@ public:
           recorder_(recorder),
           commands_(commands),
           channel_(channel),
+          sanitizer_(sanitizer),
           clock_(clock),
           faults_(faults),
           port_(port),
@@ -89,6 +91,7 @@ private:
     Recorder &recorder_;
     RecorderCommands &commands_;
     DebugChannel &channel_;
+    const Sanitizer *const sanitizer_; ///< nullptr: nobody looks
     const DeviceClock &clock_;
     plan::Injector &faults_;
     plan::Port &port_;

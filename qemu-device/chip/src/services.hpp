@@ -18,6 +18,7 @@ class Executor;
 class Host;
 class InterruptGate;
 class Recorder;
+class Sanitizer;
 
 /// What every unit of a chip may use. All members outlive the units.
 struct Services {
@@ -30,6 +31,7 @@ struct Services {
     Recorder &recorder;
     plan::Injector &faults;
     hazard::Monitor *hazards; ///< nullptr: nobody looks
+    Sanitizer *sanitizer;     ///< the same
 };
 
 } // namespace neuron::chip

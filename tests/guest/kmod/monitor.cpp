@@ -3,6 +3,7 @@
 
 #include "machine.hpp"
 
+#include <cstdlib>
 #include <unistd.h>
 
 namespace kmod {
@@ -30,7 +31,8 @@ void unplug() {
 }
 
 void plug() {
-    Monitor().succeed("device_add", R"({"driver": "neuron", "bus": "rp0", )" + ID + "}");
+    const std::string sanitizer = std::getenv("NEURON_SANITIZER") != nullptr ? R"("sanitizer": true, )" : "";
+    Monitor().succeed("device_add", R"({"driver": "neuron", "bus": "rp0", )" + sanitizer + ID + "}");
     assert_true(wait_for_node(true, PATIENCE));
 }
 

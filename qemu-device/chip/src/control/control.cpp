@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "control.hpp"
 
+#include "../sanitizer/sanitizer.hpp"
+
 #include <utility>
 
 namespace neuron::chip {
@@ -108,6 +110,8 @@ void Control::start_locked(std::uint32_t index) {
     queue.fault = spec::Fault::NONE;
     queue.head = queue.tail = 0;
     queue.busy_time = queue.core_time = {};
+    if (sanitizer_ != nullptr)
+        sanitizer_->started(index);
     record_queue_locked(index);
     if (const auto wrong = config_error_locked(index)) {
         // Nothing ran, and the context may be the wrong one: its other queues go on.
@@ -182,6 +186,8 @@ Unit *Control::doorbell_locked(std::uint32_t index, std::uint32_t value) {
     }
     if (tail == queue.tail)
         return nullptr;
+    if (sanitizer_ != nullptr) [[unlikely]]
+        sanitizer_->announced(index, tail);
     if (recorder_.on())
         recorder_.add(spec::RecordDoorbell{.head = {.ctx = static_cast<std::uint8_t>(queue.active.ctx()),
                                                     .queue = static_cast<std::uint8_t>(index),
@@ -428,10 +434,26 @@ void Control::record_fault_locked(std::uint32_t index, const FaultInfo &info, st
                   spec::RecordKind::FAULT);
 }
 
+void Control::tell_sanitizer_locked(std::uint32_t index, const FaultInfo &info) const {
+    const QueueControl &queue = queues_[index];
+    sanitizer_->faulted({.sanitizer = sanitizer_,
+                         .ctx = static_cast<std::uint8_t>(queue.active.ctx()),
+                         .queue = static_cast<std::uint8_t>(index),
+                         .unit = info.unit,
+                         .core = info.core,
+                         .ring = info.ring,
+                         .opcode = 0,
+                         .pc = info.pc,
+                         .packet = queue.head},
+                        info);
+}
+
 void Control::post_locked(std::uint32_t index, const FaultInfo &info) {
     const QueueControl &queue = queues_[index];
     const std::uint64_t now = clock_.now_ns();
     record_fault_locked(index, info, now);
+    if (sanitizer_ != nullptr)
+        tell_sanitizer_locked(index, info);
     if (blamable(info.code, info.va) && recorder_.capacity() != 0)
         book_.blame_fault(queue.active.ctx(), info.va, now);
     events_.post({.kind = spec::Event::FAULT,

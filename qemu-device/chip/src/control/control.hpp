@@ -22,6 +22,8 @@
 
 namespace neuron::chip {
 
+class Sanitizer;
+
 /// State of contexts and queues, and the rules by which it changes. One lock, held briefly and never over a callback that
 /// may block: register and doorbell accesses take it while QEMU's big lock is held.
 ///
@@ -35,6 +37,7 @@ public:
     /// Which unit runs queue `index`, and whom to wake when a queue has come to rest. Once, before any access.
     void attach(std::uint32_t index, Unit &unit) { units_[index] = &unit; }
     void attach_reset(Unit &unit) { reset_unit_ = &unit; }
+    void attach_sanitizer(Sanitizer &sanitizer) { sanitizer_ = &sanitizer; }
 
     // ---- registers: false means "not allowed in the present state", nothing has changed ----
 
@@ -147,6 +150,7 @@ private:
     std::optional<std::uint32_t> config_error_locked(std::uint32_t index) const;
     void fault_locked(std::uint32_t index, const FaultInfo &info);
     void post_locked(std::uint32_t index, const FaultInfo &info);
+    void tell_sanitizer_locked(std::uint32_t index, const FaultInfo &info) const;
     void stop_busy_time_locked(QueueControl &queue);
     void rest_locked(std::uint32_t index);
     void record_fault_locked(std::uint32_t index, const FaultInfo &info, std::uint64_t now_ns) const;
@@ -166,6 +170,7 @@ private:
     Book &book_;
     std::array<Unit *, spec::MAX_QUEUES> units_{};
     Unit *reset_unit_ = nullptr;
+    Sanitizer *sanitizer_ = nullptr; ///< nullptr: nobody looks
 
     mutable std::mutex mutex_; ///< guards all below
     std::array<QueueControl, spec::MAX_QUEUES> queues_;

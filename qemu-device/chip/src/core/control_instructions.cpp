@@ -172,13 +172,26 @@ Sequencer::Executed Sequencer::tensor_store(const spec::InsnTensorStore &insn) {
     return Flow::NEXT;
 }
 
+// What it accesses memory as.
+Actor Sequencer::introduce(const Launch &launch, Opcode opcode) const {
+    return {.sanitizer = services_.sanitizer,
+            .ctx = static_cast<std::uint8_t>(launch.owner.ctx),
+            .queue = static_cast<std::uint8_t>(launch.queue_index),
+            .unit = static_cast<spec::Unit>(spec::raw(spec::Unit::PE) + spec::raw(engine_)),
+            .core = core_.index(),
+            .opcode = static_cast<std::uint8_t>(opcode),
+            .pc = pc(),
+            .packet = launch.packet};
+}
+
 Sequencer::Executed Sequencer::mem_load(Launch &launch, const spec::InsnMemLoad &insn) {
     const auto va = single_address(launch, insn.src, regs_[insn.src.reg], false);
     if (!va)
         return tl::unexpected(va.error());
     std::array<std::byte, WORD> buffer;
     const auto element = std::span(buffer).first(spec::bytes(type_of(insn.src)));
-    const Access access(*launch.space);
+    const Actor actor = introduce(launch, insn.header.opcode);
+    const Access access(*launch.space, launch.actor != nullptr ? &actor : nullptr);
     if (const auto done = read(access, services_.host, *va, element); !done)
         return tl::unexpected(FaultInfo::of_memory(done.error()));
     set_register(insn.rd, to_register(type_of(insn.src), element));
@@ -192,7 +205,8 @@ Sequencer::Executed Sequencer::mem_store(Launch &launch, const spec::InsnMemStor
     std::array<std::byte, WORD> buffer;
     const auto element = std::span(buffer).first(spec::bytes(type_of(insn.dst)));
     from_register(regs_[insn.ra], element);
-    const Access access(*launch.space);
+    const Actor actor = introduce(launch, insn.header.opcode);
+    const Access access(*launch.space, launch.actor != nullptr ? &actor : nullptr);
     if (const auto done = write(access, services_.host, *va, element); !done)
         return tl::unexpected(FaultInfo::of_memory(done.error()));
     return Flow::NEXT;

@@ -79,7 +79,8 @@ struct DmaJob {
 
     spec::InstructionHeader header; ///< its update fires at the end
     std::uint32_t pc;
-    spec::Engine engine; ///< that issued it
+    spec::Engine engine;         ///< that issued it
+    std::uint64_t since = ~0ULL; ///< see Actor; of a chip with a sanitizer
 
     /// Whether nothing is done to the elements but to move their bits.
     bool plain() const { return kind != Kind::REDUCE && op == spec::DmaOp::WRITE && dtype_of(dst) == dtype_of(src); }

@@ -101,6 +101,16 @@ void DmaMemory::elements_written(const Place &place, std::int64_t stride, std::u
         errors.written(place.bus + static_cast<std::uint64_t>(stride) * i, element_bytes);
 }
 
+void DmaMemory::tell_sanitizer(const Place &place, std::int64_t stride, std::uint32_t element_bytes, std::size_t count,
+                               bool write) const {
+    const bool dense = stride == element_bytes;
+    const std::uint64_t bytes = dense ? count * element_bytes : element_bytes;
+    for (std::size_t i = 0; i < (dense ? 1 : count); ++i) {
+        const std::uint64_t at = static_cast<std::uint64_t>(stride) * i;
+        touch(access_, place.va + at, {place.hbm, place.bus + at, bytes}, bytes, write);
+    }
+}
+
 MemoryResult<std::size_t> DmaMemory::load(const Segment &segment, std::uint32_t element_bytes, std::byte *out) {
     const auto place = locate(segment, element_bytes, false);
     if (!place)
@@ -117,6 +127,7 @@ MemoryResult<std::size_t> DmaMemory::load(const Segment &segment, std::uint32_t 
     const auto readable = sound_elements(*place, segment.stride, element_bytes, count);
     if (!readable)
         return readable;
+    touch_elements(*place, segment.stride, element_bytes, *readable, false);
     copy_elements(element_bytes, out, element_bytes, place->hbm, segment.stride, *readable);
     budget_.spend(*readable * element_bytes);
     return *readable;
@@ -127,6 +138,7 @@ MemoryResult<std::size_t> DmaMemory::load_host(const Place &place, std::int64_t 
     if (stride == element_bytes) {
         const std::size_t count = std::min<std::size_t>(place.count, CHUNK / element_bytes);
         budget_.spend(count * element_bytes);
+        touch_elements(place, stride, element_bytes, count, false);
         if (!host_.read(place.bus, {out, count * element_bytes}))
             return bus_fault(place.va, place.bus, false);
         return count;
@@ -137,6 +149,7 @@ MemoryResult<std::size_t> DmaMemory::load_host(const Place &place, std::int64_t 
         const std::uint64_t below = stride < 0 ? distance(stride) * (count - 1) : 0;
         const std::size_t bytes = distance(stride) * (count - 1) + element_bytes;
         budget_.spend(std::max(bytes, count * element_bytes));
+        touch_elements(place, stride, element_bytes, count, false);
         // If the bus refuses any of it, element by element tells which.
         if (host_.read(place.bus - below, bounce_.first(bytes))) {
             copy_elements(element_bytes, out, element_bytes, bounce_.data() + below, stride, count);
@@ -144,6 +157,7 @@ MemoryResult<std::size_t> DmaMemory::load_host(const Place &place, std::int64_t 
         }
     }
     budget_.spend(element_bytes);
+    touch_elements(place, stride, element_bytes, 1, false);
     if (!host_.read(place.bus, {out, element_bytes}))
         return bus_fault(place.va, place.bus, false);
     return 1;
@@ -164,10 +178,12 @@ MemoryResult<std::size_t> DmaMemory::store(const Segment &segment, std::uint32_t
         if (const auto done = write(access_, host_, place->va, {in, count * element_bytes}); !done)
             return tl::unexpected(done.error());
     } else if (place->hbm != nullptr) {
+        touch_elements(*place, segment.stride, element_bytes, count, true);
         copy_elements(element_bytes, place->hbm, segment.stride, in, element_bytes, count);
         elements_written(*place, segment.stride, element_bytes, count);
     } else {
         count = segment.stride == element_bytes ? std::min<std::size_t>(count, CHUNK / element_bytes) : 1;
+        touch_elements(*place, segment.stride, element_bytes, count, true);
         if (!host_.write(place->bus, {in, count * element_bytes}))
             return bus_fault(place->va, place->bus, true);
     }
@@ -210,6 +226,8 @@ MemoryResult<std::size_t> DmaMemory::combine(const Segment &segment, spec::Dtype
             return tl::unexpected(done.error());
         return count;
     }
+    touch_elements(*place, segment.stride, element_bytes, count, false);
+    touch_elements(*place, segment.stride, element_bytes, count, true);
     chip::combine(op, dtype, place->hbm, segment.stride, in, count);
     return count;
 }

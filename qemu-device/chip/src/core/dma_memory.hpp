@@ -68,6 +68,14 @@ private:
                                              std::size_t count) const;
     void elements_written(const Place &place, std::int64_t stride, std::uint32_t element_bytes,
                           std::size_t count) const;
+    /// Of chip::touch(), for `count` elements.
+    void touch_elements(const Place &place, std::int64_t stride, std::uint32_t element_bytes, std::size_t count,
+                        bool write) const {
+        if (access_.actor() != nullptr) [[unlikely]]
+            tell_sanitizer(place, stride, element_bytes, count, write);
+    }
+    void tell_sanitizer(const Place &place, std::int64_t stride, std::uint32_t element_bytes, std::size_t count,
+                        bool write) const;
     /// Elements of `element_bytes` that the budget allows, at least 1.
     std::size_t affordable(std::size_t count, std::uint32_t element_bytes) const;
 

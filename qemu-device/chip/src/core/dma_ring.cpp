@@ -4,6 +4,7 @@
 #include "../clock.hpp"
 #include "../control/control.hpp"
 #include "../memory/transfer.hpp"
+#include "../sanitizer/sanitizer.hpp"
 #include "core.hpp"
 #include "transfer_log.hpp"
 
@@ -28,6 +29,8 @@ bool DmaRing::push(const DmaJob &job, const DmaSource &source) {
         }
         const std::size_t place = (first_ + count_) % DEPTH;
         jobs_[place].emplace(job);
+        if (services_.sanitizer != nullptr) [[unlikely]]
+            jobs_[place]->since = services_.sanitizer->told();
         sources_[place] = source;
         ++count_;
         watch_.issued(source.engine);
@@ -75,14 +78,53 @@ std::optional<FaultInfo> DmaRing::begin(const DmaJob &job, const Launch &launch)
     begun_ = true;
     moved_ = 0;
     transfer_.begin(job);
+    if (launch.actor != nullptr) [[unlikely]]
+        introduce(job, launch);
     if (auto hazard = watch_.start(job, transfer_.rows(job)))
         return hazard;
     start_ns_ = launch.notifier.traces_dma() ? services_.clock.now_ns() : 0;
     return std::nullopt;
 }
 
+void DmaRing::end_flight() {
+    if (services_.sanitizer != nullptr && begun_) [[unlikely]]
+        services_.sanitizer->ends(actor_);
+}
+
+// Who the transfer is, and where it will go.
+void DmaRing::introduce(const DmaJob &job, const Launch &launch) {
+    actor_ = {.sanitizer = services_.sanitizer,
+              .ctx = static_cast<std::uint8_t>(launch.owner.ctx),
+              .queue = static_cast<std::uint8_t>(launch.queue_index),
+              .unit = spec::Unit::DMA,
+              .core = core_.index(),
+              .ring = index_,
+              .opcode = static_cast<std::uint8_t>(job.header.opcode),
+              .pc = job.pc,
+              .packet = launch.packet,
+              .since = job.since};
+    announce(job, job.dst, 1, true);
+    announce(job, job.src, job.sources, false);
+}
+
+// Which rows an index picks is seen as they are touched; each source of a reduction may lie in a buffer of its own.
+void DmaRing::announce(const DmaJob &job, const DmaEnd &end, std::uint32_t sources, bool write) {
+    const auto *const memory = std::get_if<DmaBlock>(&end);
+    if (memory == nullptr || job.index)
+        return;
+    for (std::uint32_t i = 0; i < sources; ++i) {
+        const MemoryBlock block = memory->block.moved(static_cast<WideAddress>(job.source_stride) * i);
+        const auto [low, high] = block.reach(job.rows);
+        const auto first = context_address(block.at(0, 0).address, 1, write);
+        const auto from = context_address(low, 1, write);
+        const auto to = context_address(high, 1, write);
+        if (first && from && to)
+            services_.sanitizer->reaches(actor_, *first, *from, *to, write);
+    }
+}
+
 MemoryResult<bool> DmaRing::move(const DmaJob &job, Launch &launch) {
-    const Access access(*launch.space);
+    const Access access(*launch.space, launch.actor != nullptr ? &actor_ : nullptr);
     return transfer_.advance(job, access, services_.host);
 }
 
@@ -103,6 +145,7 @@ void DmaRing::finish(const DmaJob &job, Launch &launch) {
     // Before there is room for others in the line: they would take the job's place.
     const DmaJob done = job;
     record(done, launch, false);
+    end_flight();
     pop();
     signal(done, launch);
     watch_.completed(done.engine);
@@ -151,6 +194,7 @@ void DmaRing::record(const DmaJob &job, const Launch &launch, bool failed) {
 
 void DmaRing::drop_all() {
     SyncBlock::Transfers dropped{};
+    end_flight();
     begun_ = false;
     {
         const std::lock_guard lock(mutex_);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../exec/unit.hpp"
+#include "../sanitizer/actor.hpp"
 #include "../services.hpp"
 #include "dma_issue.hpp"
 #include "dma_job.hpp"
@@ -47,6 +48,9 @@ private:
     DmaJob *front();
     /// Takes up the job in front. A fault if hazard detection says that it should not have begun.
     std::optional<FaultInfo> begin(const DmaJob &job, const Launch &launch);
+    void end_flight();
+    void introduce(const DmaJob &job, const Launch &launch);
+    void announce(const DmaJob &job, const DmaEnd &end, std::uint32_t sources, bool write);
     /// Moves a chunk. True: the job is complete.
     MemoryResult<bool> move(const DmaJob &job, Launch &launch);
     /// Leaves a record of the transfer, if the launch traces them.
@@ -80,6 +84,7 @@ private:
     bool begun_ = false;
     std::uint64_t start_ns_ = 0;
     std::uint64_t moved_ = 0; ///< bytes
+    Actor actor_;             ///< the job, for the sanitizer
 };
 
 } // namespace neuron::chip

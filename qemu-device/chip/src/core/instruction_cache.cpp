@@ -18,13 +18,14 @@ void InstructionCache::reset(const spec::StreamRef &stream) {
 }
 
 // Lines are pages, so that a fetch faults for the instruction that needs it and for no other.
-MemoryResult<void> InstructionCache::fill(AddressSpace &space, const Host &host, std::size_t line, std::uint64_t page) {
+MemoryResult<void> InstructionCache::fill(AddressSpace &space, const Actor *actor, const Host &host, std::size_t line,
+                                          std::uint64_t page) {
     const std::uint64_t first = std::max(page * LINE_BYTES, stream_.addr);
     const std::uint64_t last = std::min((page + 1) * LINE_BYTES, address(stream_.count));
     const std::span out(data_.get() + line * LINE_BYTES + first % LINE_BYTES, last - first);
     pages_[line] = NOTHING;
     checked_[line] = 0;
-    const Access access(space);
+    const Access access(space, actor);
     if (const auto done = read(access, host, first, out); !done)
         return done;
     pages_[line] = page;
@@ -32,20 +33,21 @@ MemoryResult<void> InstructionCache::fill(AddressSpace &space, const Host &host,
 }
 
 // Parts of the page are spoilt, but maybe not this instruction. The line stays unfilled.
-MemoryResult<void> InstructionCache::read_one(AddressSpace &space, const Host &host, std::size_t line,
-                                              std::uint32_t pc) {
+MemoryResult<void> InstructionCache::read_one(AddressSpace &space, const Actor *actor, const Host &host,
+                                              std::size_t line, std::uint32_t pc) {
     const std::uint64_t at = address(pc);
-    const Access access(space);
+    const Access access(space, actor);
     return read(access, host, at, {data_.get() + line * LINE_BYTES + at % LINE_BYTES, spec::INSTRUCTION_BYTES});
 }
 
-MemoryResult<InstructionCache::Entry> InstructionCache::fetch(AddressSpace &space, const Host &host, std::uint32_t pc) {
+MemoryResult<InstructionCache::Entry> InstructionCache::fetch(AddressSpace &space, const Actor *actor, const Host &host,
+                                                              std::uint32_t pc) {
     const std::uint64_t page = address(pc) / LINE_BYTES;
     const std::size_t line = page % LINES;
     if (pages_[line] != page) {
-        auto done = fill(space, host, line, page);
+        auto done = fill(space, actor, host, line, page);
         if (!done && done.error().code == spec::Fault::HBM_ECC)
-            done = read_one(space, host, line, pc);
+            done = read_one(space, actor, host, line, pc);
         if (!done)
             return tl::unexpected(done.error());
     }

@@ -27,7 +27,7 @@ public:
     /// Forgets everything and takes up another stream.
     void reset(const spec::StreamRef &stream);
     /// Instruction `pc` of the stream, below its count.
-    MemoryResult<Entry> fetch(AddressSpace &space, const Host &host, std::uint32_t pc);
+    MemoryResult<Entry> fetch(AddressSpace &space, const Actor *actor, const Host &host, std::uint32_t pc);
     /// The instruction has passed its checks.
     void set_checked(std::uint32_t pc);
 
@@ -37,8 +37,10 @@ private:
     static constexpr std::uint64_t NOTHING = ~0ULL;
 
     std::uint64_t address(std::uint32_t pc) const { return stream_.addr + std::uint64_t{pc} * spec::INSTRUCTION_BYTES; }
-    MemoryResult<void> fill(AddressSpace &space, const Host &host, std::size_t line, std::uint64_t page);
-    MemoryResult<void> read_one(AddressSpace &space, const Host &host, std::size_t line, std::uint32_t pc);
+    MemoryResult<void> fill(AddressSpace &space, const Actor *actor, const Host &host, std::size_t line,
+                            std::uint64_t page);
+    MemoryResult<void> read_one(AddressSpace &space, const Actor *actor, const Host &host, std::size_t line,
+                                std::uint32_t pc);
 
     spec::StreamRef stream_;
     std::array<std::uint64_t, LINES> pages_;   ///< page number of each line

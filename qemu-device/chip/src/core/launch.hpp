@@ -33,7 +33,8 @@ struct Launch {
     std::uint64_t packet = 0; ///< index of the packet in its queue
     QueueControl *queue = nullptr;
     AddressSpace *space = nullptr;
-    Unit *waiter = nullptr; ///< woken when the last core is done
+    Unit *waiter = nullptr;       ///< woken when the last core is done
+    const Actor *actor = nullptr; ///< of the packet; nullptr: no sanitizer looks
     CoreOwner owner;
     spec::ProgramHeader program;
     std::array<std::uint64_t, spec::LAUNCH_ARGS> args{};
@@ -54,7 +55,7 @@ struct Launch {
     }
     /// Appends a record to the notification ring; nothing without one.
     MemoryResult<void> notify(const Host &host, const spec::Notification &record) {
-        return notifier.append(*space, host, record);
+        return notifier.append(*space, actor, host, record);
     }
 };
 

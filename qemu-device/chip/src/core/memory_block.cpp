@@ -62,6 +62,18 @@ MemoryResult<std::uint64_t> MemoryBlock::address(std::uint64_t offset, std::uint
     return context_address(base_ + offset, bytes, write);
 }
 
+std::pair<WideAddress, WideAddress> MemoryBlock::reach(std::uint64_t rows) const {
+    WideAddress low = base_, high = base_ + element_bytes_ - 1;
+    const auto stretch = [&](std::int64_t stride, std::uint64_t count) {
+        const WideAddress far = static_cast<WideAddress>(stride) * (count - 1);
+        (far < 0 ? low : high) += far;
+    };
+    stretch(row_stride_, rows);
+    for (const Loop &loop : loops_)
+        stretch(loop.stride, loop.count);
+    return {low, high};
+}
+
 MemoryBlock MemoryBlock::moved(WideAddress bytes) const {
     MemoryBlock block = *this;
     block.base_ += bytes;

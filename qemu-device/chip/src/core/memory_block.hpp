@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace neuron::chip {
 
@@ -46,6 +47,8 @@ public:
     /// Context address `offset` bytes after the first element, checked for `bytes` bytes. Errors: BAD_ADDRESS.
     MemoryResult<std::uint64_t> address(std::uint64_t offset, std::uint64_t bytes, bool write) const;
 
+    /// The first and the last byte of its first `rows` rows.
+    std::pair<WideAddress, WideAddress> reach(std::uint64_t rows) const;
     /// The same block `bytes` further up.
     MemoryBlock moved(WideAddress bytes) const;
     /// Whether `rows` rows are consecutive bytes, and can be made one by merge_rows().

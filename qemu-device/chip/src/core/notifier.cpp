@@ -26,6 +26,7 @@ MemoryResult<void> store(const Access &access, const Host &host, std::uint64_t v
     const auto raw = spec::packed(record);
     const std::span body = std::span<const std::byte>(raw).first<BODY>();
     const std::uint32_t sequence = htole32(record.sequence);
+    touch(access, va, *run, spec::Notification::BYTES, true);
     if (run->hbm != nullptr) {
         std::memcpy(run->hbm, body.data(), body.size());
         std::atomic_ref(*reinterpret_cast<std::uint32_t *>(run->hbm + BODY)).store(sequence, std::memory_order_release);
@@ -64,10 +65,11 @@ std::optional<spec::Notification> Notifier::finish(Writing &writing) {
     return std::nullopt;
 }
 
-MemoryResult<void> Notifier::append(AddressSpace &space, const Host &host, spec::Notification record) {
+MemoryResult<void> Notifier::append(AddressSpace &space, const Actor *actor, const Host &host,
+                                    spec::Notification record) {
     if (!on())
         return {};
-    const Access access(space);
+    const Access access(space, actor);
     Writing writing{};
     {
         const std::lock_guard lock(mutex_);

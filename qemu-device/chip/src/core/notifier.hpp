@@ -27,7 +27,7 @@ public:
     /// Appends `record`, whose sequence it fills in; nothing without a ring. Any thread; no lock is held over the host's
     /// callback. On a memory fault the place is used up. Where the ring has wrapped around a record that is still being
     /// written, whoever writes that one writes this one behind it, and this call is over before.
-    MemoryResult<void> append(AddressSpace &space, const Host &host, spec::Notification record);
+    MemoryResult<void> append(AddressSpace &space, const Actor *actor, const Host &host, spec::Notification record);
 
     /// How far the ring is; start() has been called.
     void serialize(Archive &archive) { archive.number("notifications", next_); }

@@ -96,7 +96,7 @@ Step Sequencer::step() {
     Launch &launch = core_.launch();
     if (launch.aborted())
         return finish(true);
-    const auto entry = cache_.fetch(*launch.space, services_.host, pc());
+    const auto entry = cache_.fetch(*launch.space, launch.actor, services_.host, pc());
     if (!entry)
         return fault(FaultInfo::of_memory(entry.error()));
     if (!entry->checked) {

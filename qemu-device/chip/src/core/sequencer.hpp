@@ -3,6 +3,7 @@
 
 #include "../control/fault_info.hpp"
 #include "../exec/unit.hpp"
+#include "../sanitizer/actor.hpp"
 #include "../services.hpp"
 #include "compute/engine_state.hpp"
 #include "compute/exec_fault.hpp"
@@ -84,6 +85,7 @@ private:
     void branch(const spec::InsnBranch &insn);
     Executed tensor_load(const spec::InsnTensorLoad &insn);
     Executed tensor_store(const spec::InsnTensorStore &insn);
+    Actor introduce(const Launch &launch, spec::Opcode opcode) const;
     Executed mem_load(Launch &launch, const spec::InsnMemLoad &insn);
     Executed mem_store(Launch &launch, const spec::InsnMemStore &insn);
     Executed sem_remote(Launch &launch, const spec::InsnSemRemote &insn);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "transfer.hpp"
 
+#include "../sanitizer/sanitizer.hpp"
 #include "stream_copy.hpp"
 
 #include <algorithm>
@@ -72,6 +73,12 @@ MemoryResult<std::uint64_t> sound(const Access &access, std::uint64_t va, const 
     return bad ? *bad - run.bus : bytes;
 }
 
+void tell_sanitizer(const Access &access, std::uint64_t va, const PhysicalRun &run, std::uint64_t bytes, bool write) {
+    const Actor &actor = *access.actor();
+    actor.sanitizer->touched(actor,
+                             {.va = va, .bytes = bytes, .bus = run.bus, .hbm = run.hbm != nullptr, .write = write});
+}
+
 MemoryResult<void> read(const Access &access, const Host &host, std::uint64_t va, std::span<std::byte> out) {
     while (!out.empty()) {
         const auto run = access.space().translate(access, va, out.size(), false);
@@ -80,6 +87,7 @@ MemoryResult<void> read(const Access &access, const Host &host, std::uint64_t va
         const auto count = sound(access, va, *run, run->bytes);
         if (!count)
             return tl::unexpected(count.error());
+        touch(access, va, *run, *count, false);
         if (!load(host, *run, out.first(*count)))
             return bus_fault(va, *run, false);
         va += *count;
@@ -93,6 +101,7 @@ MemoryResult<void> write(const Access &access, const Host &host, std::uint64_t v
         const auto run = access.space().translate(access, va, in.size(), true);
         if (!run)
             return tl::unexpected(run.error());
+        touch(access, va, *run, run->bytes, true);
         if (!store(host, *run, in.first(run->bytes)))
             return bus_fault(va, *run, true);
         written(access, *run, run->bytes);
@@ -106,6 +115,7 @@ MemoryResult<void> write_u64(const Access &access, const Host &host, std::uint64
     const auto run = access.space().translate(access, va, sizeof value, true);
     if (!run)
         return tl::unexpected(run.error());
+    touch(access, va, *run, sizeof value, true);
     const std::uint64_t raw = htole64(value);
     if (run->hbm != nullptr) {
         // Release: whoever sees the value sees everything that was done before.
@@ -132,6 +142,8 @@ MemoryResult<std::size_t> copy(const Access &access, const Host &host, std::uint
     if (!to)
         return tl::unexpected(to.error());
     const std::size_t count = to->bytes;
+    touch(access, src, *from, count, false);
+    touch(access, dst, *to, count, true);
     if (from->hbm != nullptr && to->hbm != nullptr) {
         // Two addresses may lead to the same page, so this may overlap even where the addresses do not.
         if (stream && !overlap(to->hbm, from->hbm, count))
@@ -157,6 +169,7 @@ MemoryResult<std::size_t> fill(const Access &access, const Host &host, std::uint
     const auto to = access.space().translate(access, dst, std::min<std::uint64_t>(bytes, CHUNK), true);
     if (!to)
         return tl::unexpected(to.error());
+    touch(access, dst, *to, to->bytes, true);
     if (to->hbm != nullptr) {
         repeat({to->hbm, to->bytes}, pattern, phase);
         written(access, *to, to->bytes);

@@ -29,6 +29,13 @@ inline void written(const Access &access, const PhysicalRun &run, std::uint64_t 
         access.space().hbm_errors().written(run.bus, bytes);
 }
 
+void tell_sanitizer(const Access &access, std::uint64_t va, const PhysicalRun &run, std::uint64_t bytes, bool write);
+/// `bytes` bytes of a run at `va` are about to be read or written.
+inline void touch(const Access &access, std::uint64_t va, const PhysicalRun &run, std::uint64_t bytes, bool write) {
+    if (access.actor() != nullptr) [[unlikely]]
+        tell_sanitizer(access, va, run, bytes, write);
+}
+
 /// Moves all of the span, or faults having moved a part of it.
 MemoryResult<void> read(const Access &access, const Host &host, std::uint64_t va, std::span<std::byte> out);
 MemoryResult<void> write(const Access &access, const Host &host, std::uint64_t va, std::span<const std::byte> in);

@@ -15,6 +15,8 @@
 
 namespace neuron::chip {
 
+struct Actor;
+
 /// Consecutive bytes behind a context address.
 struct PhysicalRun {
     std::byte *hbm;    ///< nullptr: host memory at `bus`
@@ -31,14 +33,18 @@ public:
     /// Brackets the use of translations: a flush waits for every Access that began before it. Keep it to one chunk.
     class Access {
     public:
-        explicit Access(AddressSpace &space) : space_(space), epoch_(space.enter()) {}
+        /// `actor`: who it is, if the sanitizer is to hear of it.
+        explicit Access(AddressSpace &space, const Actor *actor = nullptr)
+            : space_(space), actor_(actor), epoch_(space.enter()) {}
         ~Access() { space_.leave(epoch_); }
         Access(const Access &) = delete;
         Access &operator=(const Access &) = delete;
         AddressSpace &space() const { return space_; }
+        const Actor *actor() const { return actor_; }
 
     private:
         AddressSpace &space_;
+        const Actor *actor_;
         unsigned epoch_;
     };
 

@@ -14,7 +14,7 @@ namespace neuron::chip {
 
 tl::expected<void, FaultInfo> LaunchJob::read_header(PacketContext &context) {
     std::array<std::byte, spec::ProgramHeader::BYTES> raw;
-    const Access access(context.space);
+    const Access access(context.space, context.actor);
     if (const auto done = read(access, context.services.host, packet_.program, raw); !done)
         return packet_fault(done.error());
     if (const auto good = check_program_header(raw); !good)
@@ -26,7 +26,7 @@ tl::expected<void, FaultInfo> LaunchJob::read_header(PacketContext &context) {
 MemoryResult<void> LaunchJob::read_args(PacketContext &context) {
     std::array<std::uint64_t, spec::LAUNCH_ARGS> raw{};
     const auto used = std::span(raw).first(packet_.arg_count);
-    const Access access(context.space);
+    const Access access(context.space, context.actor);
     if (const auto done = read(access, context.services.host, packet_.args, std::as_writable_bytes(used)); !done)
         return done;
     for (std::size_t i = 0; i < raw.size(); ++i)
@@ -39,6 +39,7 @@ void LaunchJob::bind(PacketContext &context) {
     launch_.queue = &context.queue;
     launch_.space = &context.space;
     launch_.waiter = &context.self;
+    launch_.actor = context.actor;
     launch_.owner = {context.queue.active.ctx(), context.generation};
     launch_.core_mask = packet_.core_mask;
     rank_cores(context);

@@ -27,6 +27,7 @@ struct PacketContext {
     AddressSpace &space;
     std::uint64_t generation;    ///< of the context
     std::span<std::byte> bounce; ///< CHUNK bytes
+    const Actor *actor;          ///< nullptr: no sanitizer looks
 };
 
 enum class JobStep : std::uint8_t {

@@ -5,6 +5,7 @@
 #include "../control/coalescer.hpp"
 #include "../core/core.hpp"
 #include "../plan/injector.hpp"
+#include "../sanitizer/sanitizer.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -40,7 +41,54 @@ PacketContext Queue::context() {
             .packet = log_.packet(),
             .space = services_.control.space(control_.active.ctx()),
             .generation = generation_,
-            .bounce = {bounce_.get(), CHUNK}};
+            .bounce = {bounce_.get(), CHUNK},
+            .actor = services_.sanitizer != nullptr ? &actor_ : nullptr};
+}
+
+// Who the queue is, at a packet whose opcode is not known.
+Actor Queue::self(std::uint64_t packet) const {
+    return {.sanitizer = services_.sanitizer,
+            .ctx = static_cast<std::uint8_t>(control_.active.ctx()),
+            .queue = static_cast<std::uint8_t>(index_),
+            .packet = packet};
+}
+
+void Queue::tell_bus_access(const Actor &actor, std::uint64_t bus, std::uint64_t bytes, bool write) {
+    if (actor.sanitizer != nullptr) [[unlikely]]
+        actor.sanitizer->touched_bus(actor, bus, bytes, write);
+}
+
+// The packet is done, and nobody has been told: its slot must still hold it. From now on it holds none, so that a doorbell
+// that announces it once more is seen. A ring that cannot be read or written any more is not this one's concern.
+void Queue::spend_slot() {
+    services_.sanitizer->ends(actor_);
+    const QueueConfig &config = control_.active;
+    const std::uint64_t slot = actor_.packet & ((1ULL << config.ring_log2) - 1);
+    const std::uint64_t address = config.ring_base + slot * spec::PACKET_BYTES;
+    RawPacket now;
+    RawPacket spent;
+    spent.fill(Sanitizer::SPENT);
+    if (config.ring_va()) {
+        const Access access(services_.control.space(config.ctx()));
+        if (!read(access, services_.host, address, now))
+            return;
+        services_.sanitizer->compare(actor_, fetched_[taken_], now);
+        (void)write(access, services_.host, address, spent);
+    } else if (services_.host.read(address, now)) {
+        services_.sanitizer->compare(actor_, fetched_[taken_], now);
+        (void)services_.host.write(address, spent);
+    }
+}
+
+// Who the packet is.
+void Queue::introduce(const spec::PacketHeader &header, std::uint64_t packet) {
+    actor_ = {.sanitizer = services_.sanitizer,
+              .ctx = static_cast<std::uint8_t>(control_.active.ctx()),
+              .queue = static_cast<std::uint8_t>(index_),
+              .opcode = spec::raw(header.opcode),
+              .packet = packet,
+              .since = services_.sanitizer->since(index_, packet)};
+    services_.sanitizer->takes(actor_, fetched_[taken_]);
 }
 
 Step Queue::step() {
@@ -54,6 +102,8 @@ Step Queue::step() {
 Step Queue::idle() {
     const auto work = services_.control.next_work(index_);
     if (!work) {
+        if (services_.sanitizer != nullptr) [[unlikely]]
+            services_.sanitizer->rests(self(0));
         fetched_count_ = 0; // HEAD restarts at 0 when the queue is enabled again
         return Step::BLOCKED;
     }
@@ -68,6 +118,8 @@ Step Queue::idle() {
     }
     taken_ = work->head - fetched_first_;
     const RawPacket &raw = fetched_[taken_];
+    if (services_.sanitizer != nullptr) [[unlikely]]
+        services_.sanitizer->fetched(self(work->head), raw);
     auto job = decode_packet(raw, static_cast<std::uint32_t>(cores_.size()), launch_);
     if (!job) {
         services_.control.fault(index_, job.error());
@@ -76,6 +128,8 @@ Step Queue::idle() {
     const auto header = spec::unpack<spec::PacketHeader>(std::span(raw).first<spec::PacketHeader::BYTES>());
     flags_ = header.flags;
     log_.begin(header, work->head);
+    if (services_.sanitizer != nullptr) [[unlikely]]
+        introduce(header, work->head);
     job_.emplace(std::move(*job));
     if (services_.faults.active())
         spoil();
@@ -119,12 +173,14 @@ tl::expected<void, FaultInfo> Queue::fetch(const Control::Work &work) {
 }
 
 tl::expected<void, FaultInfo> Queue::read_ring(std::uint64_t address, std::span<std::byte> out) {
+    const Actor actor = self(log_.packet());
     if (!control_.active.ring_va()) {
+        tell_bus_access(actor, address, out.size(), false);
         if (!services_.host.read(address, out))
             return tl::unexpected(bus_fault(address, false));
         return {};
     }
-    const Access access(services_.control.space(control_.active.ctx()));
+    const Access access(services_.control.space(control_.active.ctx()), actor.sanitizer != nullptr ? &actor : nullptr);
     if (const auto done = read(access, services_.host, address, out); !done)
         return packet_fault(done.error());
     return {};
@@ -154,11 +210,15 @@ Step Queue::run() {
 // HEAD moves first, then the seqno is written, then the interrupt goes out: who learns of a completion by a later sign
 // finds the earlier ones in place.
 Step Queue::complete() {
+    if (services_.sanitizer != nullptr && !control_.aborting()) [[unlikely]]
+        spend_slot();
     const std::uint64_t epoch = services_.interrupts.epoch();
     const auto retired = services_.control.retire(index_);
     completing_ = false;
     if (!retired)
         return Step::MORE;
+    if (services_.sanitizer != nullptr && (flags_ & spec::PacketFlag::SEQNO)) [[unlikely]]
+        services_.sanitizer->asks_seqno(actor_);
     log_.end(fetched_[taken_], services_.control.space(control_.active.ctx()), interrupt_flag());
     if (flags_ & spec::PacketFlag::SEQNO) {
         if (const auto done = write_back(*retired); !done) {
@@ -167,6 +227,8 @@ Step Queue::complete() {
         }
     }
     if (!control_.aborting()) {
+        if (services_.sanitizer != nullptr && interrupt_flag() == spec::raw(spec::RecordFlag::IRQ)) [[unlikely]]
+            services_.sanitizer->asks_interrupt(actor_, control_.active.vector());
         if (flags_ & spec::PacketFlag::IRQ)
             services_.coalescer.retired(index_, epoch, control_.active.vector(), retired->more);
         else
@@ -184,6 +246,8 @@ std::uint8_t Queue::interrupt_flag() const {
 
 tl::expected<void, FaultInfo> Queue::write_back(const Control::Retired &retired) {
     const QueueConfig &config = control_.active;
+    if (services_.sanitizer != nullptr) [[unlikely]]
+        services_.sanitizer->writes_seqno(actor_, retired.head);
     std::uint64_t stamp_at = 0;
     spec::Stamp stamp;
     if (stamps()) {
@@ -198,6 +262,9 @@ tl::expected<void, FaultInfo> Queue::write_back(const Control::Retired &retired)
             return packet_fault(done.error());
         return {};
     }
+    if (stamp_at != 0)
+        tell_bus_access(actor_, stamp_at, spec::Stamp::BYTES, true);
+    tell_bus_access(actor_, config.seqno_addr, sizeof retired.head, true);
     if (stamp_at != 0 && !services_.host.write(stamp_at, spec::packed(stamp)))
         return tl::unexpected(bus_fault(stamp_at, true));
     const std::uint64_t raw = htole64(retired.head);
@@ -207,7 +274,8 @@ tl::expected<void, FaultInfo> Queue::write_back(const Control::Retired &retired)
 }
 
 MemoryResult<void> Queue::write_back_context(std::uint64_t stamp_at, const spec::Stamp &stamp, std::uint64_t seqno) {
-    const Access access(services_.control.space(control_.active.ctx()));
+    const Actor actor = self(actor_.packet); // not the packet's own doing
+    const Access access(services_.control.space(control_.active.ctx()), actor.sanitizer != nullptr ? &actor : nullptr);
     if (stamp_at != 0)
         if (const auto done = write(access, services_.host, stamp_at, spec::packed(stamp)); !done)
             return done;
@@ -223,6 +291,8 @@ Step Queue::wind_down() {
             return Step::BLOCKED;
         log_.end(fetched_[taken_], packet.space, spec::raw(spec::RecordFlag::FAILED));
     }
+    if (services_.sanitizer != nullptr)
+        services_.sanitizer->ends(self(0));
     job_.reset();
     hung_by_ = 0;
     completing_ = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "../sanitizer/actor.hpp"
 #include "decode.hpp"
 #include "packet_job.hpp"
 #include "packet_log.hpp"
@@ -39,6 +40,11 @@ private:
     static constexpr std::size_t FETCH_AHEAD = 16;
 
     PacketContext context();
+    // For the sanitizer.
+    Actor self(std::uint64_t packet) const;
+    static void tell_bus_access(const Actor &actor, std::uint64_t bus, std::uint64_t bytes, bool write);
+    void spend_slot();
+    void introduce(const spec::PacketHeader &header, std::uint64_t packet);
     Step idle();
     tl::expected<void, FaultInfo> fetch(const Control::Work &work);
     /// Reads the ring from `address` on, by the queue's kind of address.
@@ -74,6 +80,7 @@ private:
     /// With stamps: when the first packet that none covers yet was taken up.
     std::optional<std::uint64_t> stamp_start_;
     Launch launch_;
+    Actor actor_;                         ///< the packet of job_, for the sanitizer
     std::unique_ptr<std::byte[]> bounce_; ///< CHUNK bytes, untouched until a copy needs them
 };
 

@@ -13,7 +13,7 @@ constexpr unsigned MAX_ROWS = 256;
 JobResult CopyJob::step(PacketContext &context) {
     if (left == 0)
         return JobStep::DONE;
-    const Access access(context.space);
+    const Access access(context.space, context.actor);
     const auto moved = copy(access, context.services.host, dst, src, left, context.bounce);
     if (!moved)
         return packet_fault(moved.error());
@@ -27,7 +27,7 @@ JobResult CopyJob::step(PacketContext &context) {
 JobResult FillJob::step(PacketContext &context) {
     if (left == 0)
         return JobStep::DONE;
-    const Access access(context.space);
+    const Access access(context.space, context.actor);
     const auto filled = fill(access, context.services.host, dst, left, pattern, done, context.bounce);
     if (!filled)
         return packet_fault(filled.error());
@@ -39,7 +39,7 @@ JobResult FillJob::step(PacketContext &context) {
 }
 
 JobResult FenceJob::step(PacketContext &context) {
-    const Access access(context.space);
+    const Access access(context.space, context.actor);
     if (const auto written = write_u64(access, context.services.host, addr, value); !written)
         return packet_fault(written.error());
     return JobStep::DONE;
@@ -117,7 +117,7 @@ bool StridedCopyJob::advance() {
 }
 
 JobResult StridedCopyJob::step(PacketContext &context) {
-    const Access access(context.space);
+    const Access access(context.space, context.actor);
     std::size_t budget = CHUNK;
     for (unsigned rows = 0; rows < MAX_ROWS && budget != 0;) {
         const auto src = row_address(src_, row_bytes_, false);

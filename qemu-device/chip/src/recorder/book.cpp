@@ -29,7 +29,8 @@ std::string_view text_of(const Text &text) {
 }
 
 bool range_makes_sense(const spec::DebugRecord &record) {
-    return record.bytes != 0 && record.va < VA_END && record.bytes <= VA_END - record.va;
+    return record.bytes != 0 && record.va < VA_END && record.bytes <= VA_END - record.va &&
+           record.padding < record.bytes && record.padding < spec::PAGE_SIZE;
 }
 
 } // namespace
@@ -48,25 +49,30 @@ void Book::remember(Page &page, Range range) {
     page.past.push_back(range);
 }
 
-bool Book::bind(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns) {
+bool Book::bind(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns) const {
     const auto next = page.live.lower_bound(record.va);
     if (next != page.live.end() && next->first - record.va < record.bytes)
         return false;
     if (next != page.live.begin() && std::prev(next)->second.has(record.va))
         return false;
-    if (page.live.size() == MAX_LIVE)
+    if (page.live.size() == MAX_LIVE) {
+        page.forgot = true;
         page.live.erase(std::ranges::min_element(page.live, {}, [](const auto &at) { return at.second.time_ns; }));
+    }
     page.live.emplace(record.va, Range{.start = record.va,
                                        .bytes = record.bytes,
                                        .buffer = record.buffer,
                                        .time_ns = now_ns,
                                        .pid = record.pid,
                                        .freed = false,
+                                       .write = (record.flags & spec::raw(spec::DebugFlag::WRITE)) != 0,
+                                       .padding = record.padding,
+                                       .bound_at = told() + 1,
                                        .label = cut<Label>(record.label)});
     return true;
 }
 
-bool Book::unbind(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns) {
+bool Book::unbind(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns) const {
     const auto at = page.live.find(record.va);
     if (at == page.live.end() || at->second.bytes != record.bytes)
         return false;
@@ -74,6 +80,7 @@ bool Book::unbind(Page &page, const spec::DebugRecord &record, std::uint64_t now
     page.live.erase(at);
     range.time_ns = now_ns;
     range.pid = record.pid;
+    range.gone_at = told() + 1;
     remember(page, range);
     return true;
 }
@@ -106,6 +113,13 @@ bool Book::tell(const spec::DebugRecord &record, std::uint64_t now_ns) {
     if (record.ctx >= spec::MAX_CONTEXTS)
         return false;
     Page &page = pages_[record.ctx];
+    const bool good = tell_page(page, record, now_ns);
+    page.forgot |= !good;
+    told_.store(told() + 1, std::memory_order_release);
+    return good;
+}
+
+bool Book::tell_page(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns) {
     switch (record.kind) {
     case DebugKind::CLEAR: return true;
     case DebugKind::OPEN: open(page, record); return true;
@@ -113,6 +127,9 @@ bool Book::tell(const spec::DebugRecord &record, std::uint64_t now_ns) {
     case DebugKind::UNBIND: return range_makes_sense(record) && unbind(page, record, now_ns);
     case DebugKind::FREE: free(page, record, now_ns); return true;
     case DebugKind::LABEL: label(page, record); return true;
+    case DebugKind::CLOSE: page = {}; return true;
+    case DebugKind::DMA_MAP:
+    case DebugKind::DMA_UNMAP: return true; // the sanitizer's
     }
     return false;
 }
@@ -175,6 +192,42 @@ spec::BlameRecord Book::last_fault(std::uint32_t ctx) const {
     spec::BlameRecord found = pages_[ctx].last_fault;
     found.ctx = static_cast<std::uint16_t>(ctx);
     return found;
+}
+
+Book::Probe Book::probe(std::uint32_t ctx, std::uint64_t va, std::uint64_t since) const {
+    const std::lock_guard lock(mutex_);
+    const Page &page = pages_[ctx];
+    Probe found{.known = !page.empty() && !page.forgot};
+    auto at = page.live.upper_bound(va);
+    if (!found.known || at == page.live.begin() || !std::prev(at)->second.has(va))
+        return found;
+    const Range &range = std::prev(at)->second;
+    found.bound = va < range.end();
+    found.write = range.write;
+    found.buffer = range.buffer;
+    found.end = range.end();
+    // The same buffer may go on in the next range.
+    for (; at != page.live.end() && at->first == found.end && at->second.buffer == range.buffer; ++at)
+        found.end = at->second.end();
+    found.rebound = range.bound_at > since && std::ranges::any_of(page.past, [&](const Range &was) {
+                        return was.gone_at > since && was.bound_at <= since && was.has(va);
+                    });
+    return found;
+}
+
+std::vector<spec::BlameRecord> Book::bound(std::uint32_t ctx, std::uint64_t now_ns) const {
+    const std::lock_guard lock(mutex_);
+    const Page &page = pages_[ctx];
+    std::vector<spec::BlameRecord> all;
+    for (const auto &[start, range] : page.live) {
+        spec::BlameRecord blame = about(range, BlameRelation::INSIDE, 0);
+        blame.ctx = static_cast<std::uint16_t>(ctx);
+        blame.va = start;
+        blame.now_ns = now_ns;
+        blame.comm = page.comm;
+        all.push_back(blame);
+    }
+    return all;
 }
 
 std::string describe(const spec::BlameRecord &blame) {

@@ -7,12 +7,14 @@
 #include <neuron/spec.hpp>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace neuron::chip {
 
@@ -32,6 +34,22 @@ public:
     spec::BlameRecord blame_fault(std::uint32_t ctx, std::uint64_t va, std::uint64_t now_ns);
     spec::BlameRecord last_fault(std::uint32_t ctx) const;
 
+    /// What the sanitizer wants to know of an address.
+    struct Probe {
+        bool known = false;   ///< all that was told of the context is remembered; false: nothing follows from the rest
+        bool bound = false;   ///< the address is one of a buffer's own bytes
+        bool write = false;   ///< which the context may write
+        bool rebound = false; ///< the buffer came after telling `since`, and what was there before went after it
+        std::uint64_t buffer = 0; ///< also for an address in the padding of a buffer
+        std::uint64_t end = 0;    ///< behind the last of its own bytes that follow
+    };
+    /// About `va` of context `ctx`, for one who knows of the first `since` tellings.
+    Probe probe(std::uint32_t ctx, std::uint64_t va, std::uint64_t since) const;
+    /// What is bound in a context.
+    std::vector<spec::BlameRecord> bound(std::uint32_t ctx, std::uint64_t now_ns) const;
+    /// Tellings so far.
+    std::uint64_t told() const { return told_.load(std::memory_order_acquire); }
+
     void clear();
     void serialize(Archive &archive);
 
@@ -47,8 +65,13 @@ private:
         std::uint64_t time_ns = 0; ///< when it was bound, unbound, or its buffer freed
         std::uint32_t pid = 0;     ///< who did that
         bool freed = false;
+        bool write = false;         ///< the context may write
+        std::uint32_t padding = 0;  ///< of its last bytes, those that are not the buffer's
+        std::uint64_t bound_at = 0; ///< which telling bound it, and which one unbound it
+        std::uint64_t gone_at = 0;
         Label label{};
 
+        std::uint64_t end() const { return start + bytes - padding; }
         bool has(std::uint64_t va) const { return va >= start && va - start < bytes; }
         void serialize(Archive &archive);
     };
@@ -58,13 +81,15 @@ private:
         std::map<std::uint64_t, Range> live; ///< by start; they do not overlap
         std::deque<Range> past;              ///< oldest first
         spec::BlameRecord last_fault{};
+        bool forgot = false; ///< something that may still be bound, or could not be made sense of
 
         bool empty() const { return pid == 0 && live.empty() && past.empty(); }
     };
 
     static void open(Page &page, const spec::DebugRecord &record);
-    static bool bind(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns);
-    static bool unbind(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns);
+    bool tell_page(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns);
+    bool bind(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns) const;
+    bool unbind(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns) const;
     static void free(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns);
     static void label(Page &page, const spec::DebugRecord &record);
     static void remember(Page &page, Range range);
@@ -74,6 +99,7 @@ private:
 
     mutable std::mutex mutex_; ///< guards all below; innermost
     std::array<Page, spec::MAX_CONTEXTS> pages_;
+    std::atomic<std::uint64_t> told_{0}; ///< written under mutex_
 };
 
 /// Whether the address of such a fault is one of the context.

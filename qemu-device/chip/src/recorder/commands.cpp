@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "commands.hpp"
 
+#include "../sanitizer/sanitizer.hpp"
+
 #include <algorithm>
 
 namespace neuron::chip {
@@ -41,6 +43,8 @@ bool RecorderCommands::valid_locked() const {
     case spec::RecOp::DUMP: return true;
     case spec::RecOp::BLAME: return regs_.count < spec::MAX_CONTEXTS && regs_.first >> spec::MMU_VA_BITS == 0;
     case spec::RecOp::LAST_FAULT: return regs_.count < spec::MAX_CONTEXTS;
+    case spec::RecOp::REPORTS:
+    case spec::RecOp::FORGET_REPORTS: return sanitizer_ != nullptr;
     }
     return false;
 }
@@ -56,6 +60,7 @@ bool RecorderCommands::start(std::uint32_t op) {
         if (regs_.error)
             return true;
         regs_.busy = true;
+        written_ = 0;
         at_ = regs_.first;
         end_ = regs_.first + std::min<std::uint64_t>(regs_.count, ~0ULL - regs_.first);
     }
@@ -79,11 +84,29 @@ void RecorderCommands::finish_locked(bool error) {
     regs_.error = error;
 }
 
+RecorderCommands::Piece RecorderCommands::next_reports(std::uint64_t &at, std::uint64_t end) {
+    std::size_t count = 0;
+    for (; (count + 1) * spec::SanitizerReport::BYTES <= buffer_.size() && at < end; ++count) {
+        const auto report = sanitizer_->reports().read(at);
+        if (!report || report->index >= end)
+            return {count, count * spec::SanitizerReport::BYTES, true};
+        std::ranges::copy(spec::packed(*report), buffer_.begin() + static_cast<std::ptrdiff_t>(count * report->BYTES));
+        at = report->index + 1;
+    }
+    return {count, count * spec::SanitizerReport::BYTES, at >= end};
+}
+
 RecorderCommands::Piece RecorderCommands::next(const Registers &regs, std::uint64_t &at, std::uint64_t end) {
     const auto op = static_cast<spec::RecOp>(regs.op);
     if (op == spec::RecOp::DUMP) {
         const std::size_t count = recorder_.read(at, end, buffer_);
         return {count, count * Recorder::BYTES, count < CHUNK_RECORDS};
+    }
+    if (op == spec::RecOp::REPORTS)
+        return next_reports(at, end);
+    if (op == spec::RecOp::FORGET_REPORTS) {
+        sanitizer_->reports().forget();
+        return {0, 0, true};
     }
     const spec::BlameRecord blame = op == spec::RecOp::BLAME ? book_.blame(regs.count, regs.first, recorder_.now_ns())
                                                              : book_.last_fault(regs.count);
@@ -97,7 +120,7 @@ Step RecorderCommands::step() {
         return Step::BLOCKED;
     const std::uint64_t resets = resets_;
     const Registers regs = regs_;
-    const std::uint64_t to = regs.addr + std::uint64_t{regs.done} * Recorder::BYTES;
+    const std::uint64_t to = regs.addr + written_;
     std::uint64_t at = at_;
     const std::uint64_t end = end_;
     writing_ = true;
@@ -111,8 +134,10 @@ Step RecorderCommands::step() {
     executor_.wake(drained_);
     if (resets != resets_)
         return Step::BLOCKED;
-    if (written)
+    if (written) {
         regs_.done += static_cast<std::uint32_t>(piece.records);
+        written_ += piece.bytes;
+    }
     at_ = at;
     if (!written || piece.last)
         finish_locked(!written);
@@ -136,6 +161,8 @@ void RecorderCommands::serialize(Archive &archive) {
     archive.require(!regs_.busy || valid_locked(), "command busy", "is set, but the command is none");
     archive.number("next record", at_);
     archive.number("end of records", end_);
+    if (archive.loading())
+        written_ = std::uint64_t{regs_.done} * Recorder::BYTES; // only a DUMP takes more than a step
 }
 
 } // namespace neuron::chip

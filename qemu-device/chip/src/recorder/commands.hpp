@@ -11,14 +11,18 @@
 
 namespace neuron::chip {
 
+class Sanitizer;
+
 /// Carries out register REC.CMD: writes what a driver asks the recorder for to host memory.
 class RecorderCommands final : public Unit {
 public:
     /// `drained` is woken when a write to host memory has ended; a reset waits for that.
-    RecorderCommands(const Recorder &recorder, const Book &book, const Host &host, Executor &executor, Unit &drained)
+    RecorderCommands(const Recorder &recorder, const Book &book, Sanitizer *sanitizer, const Host &host,
+                     Executor &executor, Unit &drained)
         : Unit(Priority::CONTROL),
           recorder_(recorder),
           book_(book),
+          sanitizer_(sanitizer),
           host_(host),
           executor_(executor),
           drained_(drained) {}
@@ -58,11 +62,13 @@ private:
         std::size_t bytes;
         bool last;
     };
+    Piece next_reports(std::uint64_t &at, std::uint64_t end);
     Piece next(const Registers &regs, std::uint64_t &at, std::uint64_t end);
     void finish_locked(bool error);
 
     const Recorder &recorder_;
     const Book &book_;
+    Sanitizer *const sanitizer_; ///< nullptr: there are no reports
     const Host &host_;
     Executor &executor_;
     Unit &drained_;
@@ -70,9 +76,10 @@ private:
 
     mutable std::mutex mutex_; ///< guards all below
     Registers regs_;
-    std::uint64_t at_ = 0;  ///< next record of a dump
-    std::uint64_t end_ = 0; ///< and the one after its last
-    bool writing_ = false;  ///< step() is at it without the lock
+    std::uint64_t at_ = 0;      ///< next record of a dump
+    std::uint64_t end_ = 0;     ///< and the one after its last
+    std::uint64_t written_ = 0; ///< bytes of the command
+    bool writing_ = false;      ///< step() is at it without the lock
     std::uint64_t resets_ = 0;
 };
 

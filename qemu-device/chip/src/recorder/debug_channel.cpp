@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "debug_channel.hpp"
 
+#include "../sanitizer/sanitizer.hpp"
+
 namespace neuron::chip {
 
 DebugChannel::Registers DebugChannel::registers() const {
@@ -46,6 +48,8 @@ bool DebugChannel::take_one(std::uint64_t bus) {
         return false;
     const auto told = spec::unpack<spec::DebugRecord>(raw);
     const std::uint64_t now_ns = recorder_.now_ns();
+    if (sanitizer_ != nullptr)
+        sanitizer_->tells(told);
     if (!book_.tell(told, now_ns))
         return false;
     record(told, now_ns);

@@ -10,10 +10,13 @@
 
 namespace neuron::chip {
 
+class Sanitizer;
+
 /// The ring through which a driver tells the book. Registers REC.DEBUG_*.
 class DebugChannel {
 public:
-    DebugChannel(const Host &host, Recorder &recorder, Book &book) : host_(host), recorder_(recorder), book_(book) {}
+    DebugChannel(const Host &host, Recorder &recorder, Book &book, Sanitizer *sanitizer)
+        : host_(host), recorder_(recorder), book_(book), sanitizer_(sanitizer) {}
 
     struct Registers {
         std::uint64_t ring = 0;
@@ -42,6 +45,7 @@ private:
     const Host &host_;
     Recorder &recorder_;
     Book &book_;
+    Sanitizer *const sanitizer_; ///< nullptr: nobody else listens
 
     std::mutex order_; ///< of who takes: records are taken up in their order. Held over callbacks, by take() alone.
     mutable std::mutex mutex_; ///< guards all below
