@@ -3,6 +3,8 @@
 #include "support/suite.hpp"
 #include "support/workload.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <span>
 #include <string>
@@ -290,10 +292,9 @@ void every_fault_is_in_the_log_of_guest_errors(void **) {
 }
 
 void the_sanitizer_reports_where_it_was_asked_for(void **) {
-    const auto reports = [](const Bench &bench) {
-        return bench.device.machine()
-            .qmp("qom-get", {{"path", "/machine/peripheral/n0"}, {"property", "sanitizer-reports"}})
-            .get<std::string>();
+    const nlohmann::json which{{"path", "/machine/peripheral/n0"}, {"property", "sanitizer-reports"}};
+    const auto reports = [&which](Bench &bench) {
+        return bench.device.machine().qmp("qom-get", which).get<std::string>();
     };
     {
         Bench bench{.device = Neuron::boot("id=n0,sanitizer=on")};
@@ -304,8 +305,9 @@ void the_sanitizer_reports_where_it_was_asked_for(void **) {
         assert_string_equal(reports(bench).c_str(),
                             "doorbell before its packet: packet 0 of queue 0 was announced, but its "
                             "slot is empty\n");
-        const auto refused = bench.device.machine().qmp_error(
-            "qom-set", {{"path", "/machine/peripheral/n0"}, {"property", "sanitizer-reports"}, {"value", "x"}});
+        nlohmann::json wrong = which;
+        wrong["value"] = "x";
+        const std::string refused = bench.device.machine().qmp_error("qom-set", wrong);
         assert_true(refused.find("only '' can be set") != std::string::npos);
         bench.device.machine().set_property("n0", "sanitizer-reports", "");
         assert_string_equal(reports(bench).c_str(), "");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // In which order the executors run units: made-up ones, that note their steps.
 #include "exec/executor.hpp"
+#include "plan/injector.hpp"
 
 #include "chip_support.hpp"
 
@@ -41,7 +42,8 @@ private:
 /// Both executors, with one thread; `work` must end with all units at rest.
 void on_each(const std::function<void(Executor &)> &work) {
     FakeHost fake;
-    const Host host(FakeHost::ops(), &fake);
+    neuron::chip::plan::Injector faults(nullptr, nullptr, false);
+    const Host host(FakeHost::ops(), &fake, faults);
     SteppedExecutor stepped(host, 1, 16);
     work(stepped);
     stepped.stop();
@@ -211,7 +213,8 @@ void a_lent_thread_takes_the_first_steps(void **) {
 
 void in_stepped_mode_no_thread_is_taken(void **) {
     FakeHost fake;
-    const Host host(FakeHost::ops(), &fake);
+    neuron::chip::plan::Injector faults(nullptr, nullptr, false);
+    const Host host(FakeHost::ops(), &fake, faults);
     SteppedExecutor executor(host, 1, 16);
     std::string log;
     Worker worker(log, 'w', Priority::NORMAL);
@@ -371,7 +374,8 @@ void a_time_can_be_taken_back(void **) {
 // Time passes while nothing is left to do, but not a step earlier.
 void stepped_time_leaps_when_all_is_done(void **) {
     FakeHost fake;
-    const Host host(FakeHost::ops(), &fake);
+    neuron::chip::plan::Injector faults(nullptr, nullptr, false);
+    const Host host(FakeHost::ops(), &fake, faults);
     SteppedExecutor executor(host, 1, 16);
     std::string log;
     Worker worker(log, 'w', Priority::NORMAL, 100), timed(log, 't', Priority::CONTROL);

@@ -2,6 +2,7 @@
 // The flight recorder: what it says, that nothing of it is torn, and how a driver reads it.
 #include "chip_program.hpp"
 #include "chip_state.hpp"
+#include "plan/injector.hpp"
 
 #include "exec/executor.hpp"
 #include "recorder/recorder.hpp"
@@ -278,7 +279,8 @@ void no_record_is_torn(void **) {
     constexpr unsigned WRITERS = 3;
     constexpr std::uint64_t EACH = 200'000;
     const neuron_chip_host_ops ops = FakeHost::ops();
-    const neuron::chip::Host host(ops, nullptr);
+    neuron::chip::plan::Injector faults(nullptr, nullptr, false);
+    const neuron::chip::Host host(ops, nullptr, faults);
     const neuron::chip::ThreadedExecutor executor(1);
     const neuron::chip::DeviceClock clock(executor);
     neuron::chip::Recorder recorder(clock, neuron::chip::Recorder::MIN_RECORDS);
