@@ -42,6 +42,7 @@ std::string info_text(const FaultInfo &fault) {
     case spec::Fault::PSUM_GROUP: return fmt::format(", bank {}", fault.info);
     case spec::Fault::PAGE_TABLE: return fmt::format(", entry at {:#x}", fault.info);
     case spec::Fault::HOST_BUS: return fmt::format(", bus address {:#x}", fault.info);
+    case spec::Fault::HBM_ECC:
     case spec::Fault::HBM_RANGE: return fmt::format(", HBM offset {:#x}", fault.info);
     case spec::Fault::QUEUE_CONFIG: return fmt::format(", register {:#x}", fault.info);
     case spec::Fault::SEMAPHORE:

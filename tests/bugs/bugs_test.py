@@ -13,7 +13,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 import tap
 from corpus import BUGS, PARTS, KernelLog
 
-import users, kernel_bugs, system_bugs  # noqa: E401, F401 (they register their bugs)
+import users, kernel_bugs, device_bugs, system_bugs  # noqa: E401, F401 (they register their bugs)
 
 LEAST = 30
 WIDTH = 100

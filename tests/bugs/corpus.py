@@ -89,13 +89,14 @@ def program(folder: Path, name: str, kernel: str | None = None) -> str:
 
 @contextlib.contextmanager
 def standing_still(folder: Path, name: str, kernel: str | None = None):
-    """A program with that mistake, for as long as it stands still; what else it said."""
+    """A program with that mistake, for as long as it stands still; `address` is what else it said."""
     words = [str(assembled(folder, kernel))] if kernel else []
     process = subprocess.Popen([BUG, name, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         said = process.stdout.readline()
         assert said.startswith("stuck"), process.stderr.read()
-        yield said.removeprefix("stuck").strip()
+        process.address = int(said.removeprefix("stuck"), 16)
+        yield process
     finally:
         if not process.stdin.closed:
             process.stdin.close()

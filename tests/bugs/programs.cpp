@@ -258,6 +258,24 @@ void waits_for_reset(Session &s) {
     must(s.queue.wait(job));
 }
 
+void nop_and_stay(Session &s) {
+    must(s.queue.submit(CommandList{}.nop()));
+    stay();
+}
+
+void copies(Session &s) {
+    const Buffer input = must(Buffer::create(s.context, page, {.label = "input"}));
+    const Buffer output = must(Buffer::create(s.context, page, {.placement = Placement::hbm, .label = "output"}));
+    must(s.queue.run(CommandList{}.copy(output.va(), input.va(), page)));
+}
+
+void reads_weights_later(Session &s) {
+    const Buffer weights = must(Buffer::create(s.context, page, {.placement = Placement::hbm, .label = "weights"}));
+    const Buffer output = must(Buffer::create(s.context, page, {.label = "output"}));
+    stay(weights.va());
+    must(s.queue.run(CommandList{}.nop().copy(output.va(), weights.va(), page)));
+}
+
 void fill_and_stay(Session &s) {
     const Buffer large = s.buffer(64 << 20, "large");
     must(s.queue.submit(CommandList{}.fill(large.va(), large.size(), 1)));
@@ -292,6 +310,9 @@ const std::map<std::string, std::function<void(Session &)>> BUGS{
     {"ring-is-full", ring_is_full},
     {"canceled-with-its-queue", canceled_with_its_queue},
     {"waits-for-reset", waits_for_reset},
+    {"nop-and-stay", nop_and_stay},
+    {"copies", copies},
+    {"reads-weights-later", reads_weights_later},
     {"fill-and-stay", fill_and_stay},
 };
 

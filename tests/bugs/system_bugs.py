@@ -20,7 +20,8 @@ def address() -> str:
 
 @bug("bus-master-off", "driver", "Somebody has cleared Bus Master Enable.", EXPLAIN, cause="bus master", place="device|command register|configuration")
 def _bus_master(folder):
-    with open(f"/sys/bus/pci/devices/{address()}/config", "r+b", buffering=0) as config:
+    # Somebody has it open, so it does not sleep.
+    with standing_still(folder, "nop-and-stay"), open(f"/sys/bus/pci/devices/{address()}/config", "r+b", buffering=0) as config:
         config.seek(4)
         old = config.read(2)
         try:
@@ -74,8 +75,8 @@ def _night(folder):
 
 @bug("whose-address", "driver", "A device of this machine writes to an address that nobody knows.", "neuronctl addr", cause="buffer", buffer="buffer \\d+", job="bug", place="byte 4097")
 def _whose(folder):
-    with standing_still(folder, "fill-and-stay") as said:
-        return output(folder, NEURONCTL, "addr", hex(int(said, 16) + 4097))
+    with standing_still(folder, "fill-and-stay") as process:
+        return output(folder, NEURONCTL, "addr", hex(process.address + 4097))
 
 
 @bug("iommu-fault", "driver", "A ring was unmapped while the device still reads it.", "dmesg | neuronctl decode log", cause="the IOMMU refused", place=r"bus address 0x7de0000", job="HOST_BUS")
