@@ -15,7 +15,7 @@ from neuronctl import good
 from tap import TOP, case, equal, main
 
 # What CLI11 prints of an option and of a command: two spaces, the name, spaces, the text.
-OPTION = re.compile(r"^  ((?:-\w,)?--[\w-]+|-\w)(?: .*)?$", re.M)
+OPTION = re.compile(r"^  ((?:-\w,|--[\w-]+,)?--[\w-]+|-\w)(?: .*)?$", re.M)
 COMMAND = re.compile(r"^  ([a-z]+) +\S", re.M)
 
 

@@ -45,7 +45,7 @@ def beyond(folder):
     assert result.code == MISMATCH, (result.code, result.err)
     assert "neuronctl: warning: sanitizer: out of buffer: job " in result.err, result.err
     assert "DMA ring 0 of core 0 at instruction 0 (DMA_LOAD)" in result.err and " reads 4 bytes at " in result.err, result.err
-    assert "0 bytes past the end of buffer #" in result.err, result.err
+    assert "0 bytes past the end of buffer 'X' (#" in result.err, result.err
     assert "neuronctl: error: the sanitizer has 1 report" in result.err, result.err
     assert (np.load(folder / "y.npy") == np.load(folder / "x.npy")).all()
 
