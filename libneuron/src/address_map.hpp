@@ -7,10 +7,10 @@
 #include <deque>
 #include <map>
 #include <mutex>
-#include <source_location>
 #include <string>
 
 #include <neuron/error.hpp>
+#include <neuron/source_place.hpp>
 
 namespace neuron::detail {
 
@@ -42,7 +42,7 @@ private:
 std::string submitted_text(const std::string &place);
 
 /** "foo.cc:88"; "" if nobody knows. */
-std::string code_place(const std::source_location &where);
+std::string code_place(SourcePlace where);
 
 /** Whether the record of such a fault holds an address. */
 bool has_address(const FaultInfo &fault);

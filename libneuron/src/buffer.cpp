@@ -34,7 +34,7 @@ Result<void> check_options(const DeviceInfo &device, std::uint64_t size, const B
 
 /** Maps a buffer of the backend in its context; it is destroyed if that fails. */
 Result<std::shared_ptr<BufferState>> bound(const std::shared_ptr<ContextState> &owner, const BoInfo &bo,
-                                           const BufferOptions &options, const std::source_location &where) {
+                                           const BufferOptions &options, SourcePlace where) {
     auto state = std::make_shared<BufferState>(owner, bo, options);
     const auto va = owner->backend->bind(bo.handle, bo.size, options.read_only);
     if (!va)
@@ -56,7 +56,7 @@ Buffer::Buffer(Buffer &&) noexcept = default;
 Buffer &Buffer::operator=(Buffer &&) noexcept = default;
 
 Result<Buffer> Buffer::create(const Context &context, std::uint64_t size, const BufferOptions &options,
-                              const std::source_location &where) {
+                              SourcePlace where) {
     const auto &owner = context.state();
     if (auto checked = detail::check_options(owner->device->info(), size, options); !checked)
         return detail::forward_error(checked);
@@ -70,8 +70,7 @@ Result<Buffer> Buffer::create(const Context &context, std::uint64_t size, const 
     return Buffer(std::move(*state));
 }
 
-Result<Buffer> Buffer::import_fd(const Context &context, int fd, const ImportOptions &options,
-                                 const std::source_location &where) {
+Result<Buffer> Buffer::import_fd(const Context &context, int fd, const ImportOptions &options, SourcePlace where) {
     const auto &owner = context.state();
     const detail::Stopwatch watch(owner->counters.map_ns, "import buffer");
     const auto bo = owner->backend->bo_import(fd);

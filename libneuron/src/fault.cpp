@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Faults as text.
-#include <source_location>
 #include <string>
 #include <string_view>
 
 #include <fmt/format.h>
 
 #include <neuron/error.hpp>
+#include <neuron/source_place.hpp>
 
 #include "address_map.hpp"
 
@@ -144,11 +144,11 @@ std::string detail::submitted_text(const std::string &place) {
 }
 
 // Compilers are given paths relative to the folder that they work in.
-std::string detail::code_place(const std::source_location &where) {
-    std::string_view file = where.file_name();
+std::string detail::code_place(SourcePlace where) {
+    std::string_view file = where.file;
     while (file.starts_with("../"))
         file.remove_prefix(3);
-    return where.line() == 0 ? std::string() : fmt::format("{}:{}", file, where.line());
+    return where.line == 0 ? std::string() : fmt::format("{}:{}", file, where.line);
 }
 
 // For some codes the address may be 0 for good reason; hazards have a place on the chip instead.

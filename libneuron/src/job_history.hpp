@@ -4,11 +4,11 @@
 
 #include <cstdint>
 #include <optional>
-#include <source_location>
 #include <span>
 #include <vector>
 
 #include <neuron/command_list.hpp>
+#include <neuron/source_place.hpp>
 
 namespace neuron::detail {
 
@@ -21,7 +21,7 @@ public:
     explicit JobHistory(std::uint32_t ring_packets) : opcodes_(ring_packets), newest_(ring_packets) {}
 
     /** Adds job number jobs() + 1. It has at most a ring of packets. */
-    void add(std::span<const Packet> packets, const std::source_location &where) {
+    void add(std::span<const Packet> packets, SourcePlace where) {
         newest_[jobs_++ % newest_.size()] = {packets_, where};
         for (const Packet &packet : packets)
             opcodes_[packets_++ % opcodes_.size()] = static_cast<spec::PacketOp>(packet[0]);
@@ -39,15 +39,15 @@ public:
     }
 
     /** Who submitted a job; line 0: nobody knows. */
-    std::source_location where(std::uint64_t job) const {
+    SourcePlace where(std::uint64_t job) const {
         const Entry *entry = find(job);
-        return entry != nullptr ? entry->where : std::source_location();
+        return entry != nullptr ? entry->where : SourcePlace();
     }
 
 private:
     struct Entry {
         std::uint64_t first_packet = 0;
-        std::source_location where{};
+        SourcePlace where{};
     };
 
     const Entry *find(std::uint64_t job) const {

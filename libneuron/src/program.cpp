@@ -90,12 +90,12 @@ Result<void> Program::check(std::span<const Argument> args) const {
 }
 
 Result<Job> Program::launch(Queue &queue, std::span<const Argument> args, std::uint32_t core_mask,
-                            const std::source_location &where) const {
+                            SourcePlace where) const {
     return launch(queue, args, core_mask, SubmitOptions{}, where);
 }
 
 Result<Job> Program::launch(Queue &queue, std::span<const Argument> args, std::uint32_t core_mask,
-                            const SubmitOptions &options, const std::source_location &where) const {
+                            const SubmitOptions &options, SourcePlace where) const {
     if (auto good = check(args); !good)
         return detail::forward_error(good);
     const auto cores = static_cast<std::uint32_t>(std::popcount(core_mask));

@@ -73,11 +73,11 @@ Result<Queue> Queue::create(const Context &context, const QueueOptions &options)
     return Queue(std::make_unique<detail::QueueState>(context.state(), std::move(*port), 1u << wanted.ring_log2));
 }
 
-Result<Job> Queue::submit(std::span<const Packet> packets, const Where &where) {
+Result<Job> Queue::submit(std::span<const Packet> packets, Where where) {
     return state_->submit({&packets, 1}, where);
 }
 
-Result<Job> Queue::submit(const CommandList &commands, const SubmitOptions &options, const Where &where) {
+Result<Job> Queue::submit(const CommandList &commands, const SubmitOptions &options, Where where) {
     return state_->submit(commands.packets(), options, where);
 }
 
@@ -86,7 +86,7 @@ Result<Timeline> Queue::timeline() const {
     return port ? Result<Timeline>(Timeline(std::move(*port))) : detail::forward_error(port);
 }
 
-Result<Job> Queue::submit_batch(std::span<const CommandList> jobs, const Where &where) {
+Result<Job> Queue::submit_batch(std::span<const CommandList> jobs, Where where) {
     std::vector<std::span<const Packet>> spans;
     spans.reserve(jobs.size());
     for (const CommandList &job : jobs)
@@ -126,7 +126,7 @@ Result<Event> Queue::event(Job job) const {
     return Event(state_->port(), state_->context->addresses, job.number);
 }
 
-Result<void> Queue::run(const CommandList &commands, std::chrono::nanoseconds timeout, const Where &where) {
+Result<void> Queue::run(const CommandList &commands, std::chrono::nanoseconds timeout, Where where) {
     const auto job = submit(commands, where);
     return job ? wait(*job, timeout) : tl::unexpected(job.error());
 }

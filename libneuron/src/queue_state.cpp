@@ -60,7 +60,7 @@ Result<void> QueueState::check_job(Job job) const {
     return {};
 }
 
-Result<Job> QueueState::submit(JobSpan jobs, const std::source_location &where) {
+Result<Job> QueueState::submit(JobSpan jobs, SourcePlace where) {
     if (jobs.empty())
         return fail(ErrorCode::invalid_argument, "a batch without jobs");
     if (auto good = take_over().and_then([&] { return check_packets(jobs); }); !good)
@@ -97,8 +97,7 @@ Result<void> QueueState::check_points(const SubmitOptions &options) const {
 
 // The driver would wait as well before the job enters the ring. Here all ways to submit have it, and io_uring's workers, in
 // which later jobs could overtake, stay out of it.
-Result<Job> QueueState::submit(std::span<const Packet> packets, const SubmitOptions &options,
-                               const std::source_location &where) {
+Result<Job> QueueState::submit(std::span<const Packet> packets, const SubmitOptions &options, SourcePlace where) {
     const JobSpan job(&packets, 1);
     if (auto good =
             take_over().and_then([&] { return check_packets(job); }).and_then([&] { return check_points(options); });
@@ -118,7 +117,7 @@ Result<Job> QueueState::submit(std::span<const Packet> packets, const SubmitOpti
 }
 
 /** Counts what the backend has accepted. */
-Result<Job> QueueState::accept(JobSpan jobs, Submitted submitted, const std::source_location &where) {
+Result<Job> QueueState::accept(JobSpan jobs, Submitted submitted, SourcePlace where) {
     Counters &counters = context->counters;
     counters.submit_calls.fetch_add(1, std::memory_order_relaxed);
     for (std::size_t i = 0; i < jobs.size(); ++i) {

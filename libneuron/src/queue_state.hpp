@@ -4,9 +4,10 @@
 
 #include <array>
 #include <optional>
-#include <source_location>
 #include <span>
 #include <thread>
+
+#include <neuron/source_place.hpp>
 
 #include "job_history.hpp"
 #include "state.hpp"
@@ -23,9 +24,8 @@ public:
     QueueState &operator=(const QueueState &) = delete;
 
     /** @return The last job. */
-    Result<Job> submit(JobSpan jobs, const std::source_location &where);
-    Result<Job> submit(std::span<const Packet> packets, const SubmitOptions &options,
-                       const std::source_location &where);
+    Result<Job> submit(JobSpan jobs, SourcePlace where);
+    Result<Job> submit(std::span<const Packet> packets, const SubmitOptions &options, SourcePlace where);
     Result<void> wait(Job job, Deadline deadline);
     Result<void> wait_idle(Deadline deadline);
     Result<bool> done(Job job);
@@ -58,7 +58,7 @@ private:
     Result<void> take_over();
     Result<void> check_packets(JobSpan jobs) const;
     Result<void> check_points(const SubmitOptions &options) const;
-    Result<Job> accept(JobSpan jobs, Submitted submitted, const std::source_location &where);
+    Result<Job> accept(JobSpan jobs, Submitted submitted, SourcePlace where);
     Result<void> check_job(Job job) const;
     Result<std::optional<JobStatus>> status_of(std::uint64_t job, Deadline deadline);
     Result<std::uint64_t> first_failed();

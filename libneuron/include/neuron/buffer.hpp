@@ -8,12 +8,12 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
-#include <source_location>
 #include <span>
 #include <string>
 
 #include <neuron/context.hpp>
 #include <neuron/fd.hpp>
+#include <neuron/source_place.hpp>
 
 namespace neuron {
 
@@ -57,7 +57,7 @@ public:
      */
     NEURON_API static Result<Buffer> create(const Context &context, std::uint64_t size,
                                             const BufferOptions &options = {},
-                                            const std::source_location &where = std::source_location::current());
+                                            SourcePlace where = SourcePlace::current());
 
     /**
      * Maps memory that export_fd() has named, of whatever context, device or process: the same bytes, for both devices
@@ -77,7 +77,7 @@ public:
      *         device cannot reach, as HBM of another; not_found (sim) for HBM that is gone; out_of_memory; no_device.
      */
     NEURON_API static Result<Buffer> import_fd(const Context &context, int fd, const ImportOptions &options = {},
-                                               const std::source_location &where = std::source_location::current());
+                                               SourcePlace where = SourcePlace::current());
 
     NEURON_API ~Buffer();
     NEURON_API Buffer(Buffer &&) noexcept;

@@ -72,12 +72,11 @@ public:
      * @return invalid_argument for a wrong number of cores; what check() and Queue::submit() return.
      */
     NEURON_API Result<Job> launch(Queue &queue, std::span<const Argument> args, std::uint32_t core_mask = 1,
-                                  const std::source_location &where = std::source_location::current()) const;
+                                  SourcePlace where = SourcePlace::current()) const;
 
     /** The same for a job that waits for and signals points of timelines. @return also what Queue::submit() returns for those. */
     NEURON_API Result<Job> launch(Queue &queue, std::span<const Argument> args, std::uint32_t core_mask,
-                                  const SubmitOptions &options,
-                                  const std::source_location &where = std::source_location::current()) const;
+                                  const SubmitOptions &options, SourcePlace where = SourcePlace::current()) const;
 
 private:
     Program(KernelFile file, Buffer image) : file_(std::move(file)), image_(std::move(image)) {}

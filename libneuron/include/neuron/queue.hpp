@@ -9,12 +9,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <source_location>
 #include <span>
 #include <string_view>
 
 #include <neuron/buffer.hpp>
 #include <neuron/command_list.hpp>
+#include <neuron/source_place.hpp>
 #include <neuron/timeline.hpp>
 
 namespace neuron {
@@ -157,7 +157,7 @@ private:
  */
 class Queue {
 public:
-    using Where = std::source_location;
+    using Where = SourcePlace;
 
     /**
      * @return out_of_memory if the device has no queue left; unsupported if SubmitPath::uring, or what needs it, was asked for
@@ -177,8 +177,8 @@ public:
      * @return invalid_argument if there are no packets, more than half a ring, or one with flags; canceled or
      *         device_fault if the queue was stopped before.
      */
-    NEURON_API Result<Job> submit(std::span<const Packet> packets, const Where &where = Where::current());
-    Result<Job> submit(const CommandList &commands, const Where &where = Where::current()) {
+    NEURON_API Result<Job> submit(std::span<const Packet> packets, Where where = Where::current());
+    Result<Job> submit(const CommandList &commands, Where where = Where::current()) {
         return submit(commands.packets(), where);
     }
 
@@ -188,7 +188,7 @@ public:
      *         unsupported if the queue's jobs cannot signal.
      */
     NEURON_API Result<Job> submit(const CommandList &commands, const SubmitOptions &options,
-                                  const Where &where = Where::current());
+                                  Where where = Where::current());
 
     /**
      * The queue's own timeline: point N signals when job N has ended.
@@ -201,7 +201,7 @@ public:
      * @return The last job; the others have the numbers before it. On an error some of the jobs may have been accepted:
      *         wait_idle() waits for them.
      */
-    NEURON_API Result<Job> submit_batch(std::span<const CommandList> jobs, const Where &where = Where::current());
+    NEURON_API Result<Job> submit_batch(std::span<const CommandList> jobs, Where where = Where::current());
 
     /**
      * Waits until a job is done.
@@ -247,7 +247,7 @@ public:
 
     /** Submits and waits. */
     NEURON_API Result<void> run(const CommandList &commands, std::chrono::nanoseconds timeout = forever,
-                                const Where &where = Where::current());
+                                Where where = Where::current());
 
     /**
      * Writes bytes into a buffer and waits. A buffer that the CPU cannot map is filled through a staging buffer and

@@ -55,7 +55,7 @@ private:
 
 /** Submits at once. A refusal is what awaiting gives. */
 inline Completion submit_async(Queue &queue, const CommandList &commands, const SubmitOptions &options = {},
-                               const Queue::Where &where = Queue::Where::current()) {
+                               Queue::Where where = Queue::Where::current()) {
     auto job = queue.submit(commands, options, where);
     return job ? Completion(queue, *job) : Completion(queue, Job{}, std::move(job.error()));
 }

@@ -7,13 +7,13 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
-#include <source_location>
 #include <string>
 #include <type_traits>
 #include <vector>
 
 #include <neuron/neuron.h>
 #include <neuron/neuron.hpp>
+#include <neuron/source_place.hpp>
 
 struct neuron_error {
     neuron::Error value;
@@ -64,7 +64,7 @@ struct neuron_program {
 namespace neuron::c {
 
 /** Callers from C do not say who they are. */
-inline constexpr std::source_location nowhere{};
+inline constexpr SourcePlace nowhere{};
 
 neuron_status status_of(ErrorCode code) noexcept;
 
