@@ -73,9 +73,7 @@ Result<Queue> Queue::create(const Context &context, const QueueOptions &options)
     return Queue(std::make_unique<detail::QueueState>(context.state(), std::move(*port), 1u << wanted.ring_log2));
 }
 
-Result<Job> Queue::submit(std::span<const Packet> packets, Where where) {
-    return state_->submit({&packets, 1}, where);
-}
+Result<Job> Queue::submit(std::span<const Packet> packets, Where where) { return state_->submit({&packets, 1}, where); }
 
 Result<Job> Queue::submit(const CommandList &commands, const SubmitOptions &options, Where where) {
     return state_->submit(commands.packets(), options, where);
