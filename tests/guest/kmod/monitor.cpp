@@ -22,7 +22,16 @@ void needs_unplug() {
 
 void unplug() {
     Monitor monitor;
-    monitor.succeed("device_del", "{" + ID + "}");
+    // The device is there before the guest has done with switching its slot on, and QEMU refuses that long.
+    std::string answer;
+    assert_true(wait_until(
+        [&] {
+            answer = monitor.execute("device_del", "{" + ID + "}");
+            return answer.find("power indicator blinking") == std::string::npos;
+        },
+        PATIENCE));
+    if (answer.find("\"error\"") != std::string::npos)
+        fail_msg("device_del: %s", answer.c_str());
     assert_true(wait_for_node(false, PATIENCE));
     // The slot is switched off some time after the driver has let go.
     const std::string where = std::string(R"({"path": "/machine/peripheral/)") + QEMU_ID + "\"}";
