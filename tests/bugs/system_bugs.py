@@ -7,15 +7,10 @@ import time
 from pathlib import Path
 
 from corpus import BUG, KERNELS, assembled, bug, explained, output, standing_still
+from driver import DRIVER, NOBODY, address
 from neuronctl import NEURONCTL
 
 EXPLAIN = "neuronctl explain"
-DRIVER = Path("/sys/bus/pci/drivers/neuron_accel")
-
-
-def address() -> str:
-    path, = DRIVER.glob("*:*:*.*")
-    return path.name
 
 
 @bug("bus-master-off", "driver", "Somebody has cleared Bus Master Enable.", EXPLAIN, cause="bus master", place="device|command register|configuration")
@@ -46,7 +41,7 @@ def _no_driver(folder):
 @bug("no-permission", "system", "The user is not in the group of the node.", "neuronctl doctor", cause="permission|may not", place="/dev/accel/accel0|render")
 def _permission(folder):
     folder.chmod(0o755)
-    return output(folder, "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search", NEURONCTL, "doctor")
+    return output(folder, *NOBODY, NEURONCTL, "doctor")
 
 
 @bug("reset-by-root", "system", "An administrator resets the device under a job.", "the program's error", cause="the device was reset or is gone", job="job 2")

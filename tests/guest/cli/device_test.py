@@ -11,14 +11,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 
+from driver import DRIVER, NOBODY
 from neuronctl import assemble, bad, good
 from tap import case, contains, equal, main
 
-DRIVER = Path("/sys/bus/pci/drivers/neuron_accel")
 NODE = Path("/dev/accel/accel0")
-# The checkout may lie in a folder that only its owner may enter; this capability opens folders, but no node for writing.
-ENTER = ("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
-NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *ENTER)
 NOTHING = ".engine sp\nend\n"
 
 

@@ -8,14 +8,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 
+from driver import NOBODY
 from neuronctl import NEURONCTL, bad, ctl, good
 from tap import case, contains, equal, main
 
 GOAL_NS = 10_000
 ROUNDING_US = 1  # of the kernel's trace
 INSTANCES = Path("/sys/kernel/tracing/instances")
-# See device_test.py.
-NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
 
 
 def traced(folder: Path, *command: object) -> tuple[dict, dict]:

@@ -8,7 +8,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
 
-from states import address, explained, finding, has, stuck
+from driver import address
+from states import explained, finding, has, stuck
 from tap import case, contains, equal, main
 
 

@@ -10,13 +10,12 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
 
+from driver import DRIVER, NOBODY, address
 from neuronctl import bad, ctl, good
-from states import address, explained, finding, has, rules, stuck
+from states import explained, finding, has, rules, stuck
 from tap import case, contains, equal, main
 
 DUMPS = Path("/sys/class/devcoredump")
-# See cli/device_test.py.
-NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
 CIRCLE = """
     .engine act
     nop
@@ -164,15 +163,14 @@ def fence(folder):
 @case("a device without a driver")
 def unbound(folder):
     name = address()
-    driver = Path("/sys/bus/pci/drivers/neuron_accel")
-    (driver / "unbind").write_text(name)
+    (DRIVER / "unbind").write_text(name)
     try:
         answer = good(folder, "--json", "explain").json
         equal((answer["health"], rules(answer), answer["device"]), ("failed", ["unbound"], name))
         contains(good(folder, "explain").out, "failed: no driver is bound to the device\n")
         bad(folder, 1, "the driver shows no such file", "addr", "0x200000")
     finally:
-        (driver / "bind").write_text(name)
+        (DRIVER / "bind").write_text(name)
 
 
 @case("bus mastering that is off is named")

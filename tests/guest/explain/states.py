@@ -15,11 +15,6 @@ from tap import BUILD
 STUCK = BUILD / "user/tests/guest/explain/stuck"
 
 
-def address() -> str:
-    path, = Path("/sys/bus/pci/drivers/neuron_accel").glob("*:*:*.*")
-    return path.name
-
-
 @contextlib.contextmanager
 def stuck(state: str):
     """The device is in the state; gives what the program said of it, and its number."""
