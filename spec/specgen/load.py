@@ -42,6 +42,7 @@ FILES = (
     "sanitizer.toml",
     "object.toml",
     "plan.toml",
+    "tape.toml",
 )
 ISA_BASE = "isa/base.toml"
 
@@ -56,6 +57,7 @@ TOP_KEYS = {
     "sanitizer.toml": {"enum", "struct", "constant"},
     "object.toml": {"enum", "struct", "constant", "string"},
     "plan.toml": {"enum", "constant"},
+    "tape.toml": {"enum", "struct", "constant", "string"},
 }
 ISA_KEYS = {"enum", "struct", "instruction", "constant", "dtype_class"}
 

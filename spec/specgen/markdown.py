@@ -31,6 +31,7 @@ def emit(spec: Spec) -> dict[str, str]:
         "faults.md": page(spec, "faults.toml", "Events and faults", common(spec, "faults.toml")),
         "recorder.md": page(spec, "recorder.toml", "Flight recorder", common(spec, "recorder.toml")),
         "sanitizer.md": page(spec, "sanitizer.toml", "Sanitizer", common(spec, "sanitizer.toml")),
+        "tape.md": page(spec, "tape.toml", "Tapes", common(spec, "tape.toml")),
         "plan.md": page(spec, "plan.toml", "Fault plans", common(spec, "plan.toml")),
         "object.md": page(spec, "object.toml", "Kernel files", common(spec, "object.toml")),
         "profiles.md": page(spec, "profiles/*.toml", "Chip profiles", _profiles(spec)),

@@ -167,6 +167,7 @@ struct Mode {
     bool hazards = false;               ///< of the chip
     std::uint32_t recorder_records = 0; ///< of the chip; 0: the default
     bool sanitizer = false;             ///< of the chip
+    bool tape = false;                  ///< the first chip is recorded, in Machine::tape
 };
 inline const Mode THREADED{};
 inline const Mode STEPPED{.stepped = true};
@@ -188,7 +189,9 @@ public:
     static constexpr std::uint32_t EVENT_LOG2 = 4;
 
     explicit Machine(const Mode &mode = THREADED) : mode_(mode) {
-        chip = make_chip(mode);
+        if (mode_.stepped && wants_tape())
+            mode_.tape = replays_ = true;
+        chip = make_chip(mode_);
         take_aperture();
         events_ = host.alloc(spec::EventRecord::BYTES << EVENT_LOG2);
         start_events();
@@ -209,6 +212,10 @@ public:
         config.hazards = mode.hazards;
         config.recorder_records = mode.recorder_records;
         config.sanitizer = mode.sanitizer || (wants_sanitizer() && config.recorder_records == 0);
+        if (mode.tape && tape.empty()) {
+            config.tape = append;
+            config.tape_opaque = &tape;
+        }
         const neuron_chip_host_ops ops = FakeHost::ops();
         char error[256];
         neuron_chip *made = nullptr;
@@ -226,6 +233,8 @@ public:
         if (wants_sanitizer() && !mode_.sanitizer)
             refuse_reports();
         neuron_chip_destroy(chip);
+        if (replays_)
+            replay_or_abort();
     }
     Machine(const Machine &) = delete;
     Machine &operator=(const Machine &) = delete;
@@ -277,8 +286,30 @@ public:
 
     FakeHost host;
     neuron_chip *chip = nullptr;
+    Bytes tape; ///< what was recorded; has its end once the chip is gone
 
 private:
+    // NEURON_TAPE=1 in the environment: every stepped test is recorded, and must replay with the same results.
+    static bool wants_tape() {
+        const char *const wish = std::getenv("NEURON_TAPE");
+        return wish != nullptr && std::strcmp(wish, "0") != 0;
+    }
+    static int append(void *opaque, const void *data, std::size_t size) {
+        auto &to = *static_cast<Bytes *>(opaque);
+        const auto *bytes = static_cast<const std::byte *>(data);
+        to.insert(to.end(), bytes, bytes + size);
+        return 0;
+    }
+    void replay_or_abort() {
+        neuron_chip_replay_result result{};
+        result.size = sizeof result;
+        std::array<char, 512> error{};
+        if (neuron_chip_replay(tape.data(), tape.size(), nullptr, &result, error.data(), error.size()) == 0 &&
+            result.complete)
+            return;
+        std::fprintf(stderr, "replay: %s\n", error.data());
+        std::abort();
+    }
     // NEURON_SANITIZER=1 in the environment: every test runs with the sanitizer, and must give it no reason to report.
     static bool wants_sanitizer() {
         const char *const wish = std::getenv("NEURON_SANITIZER");
@@ -300,6 +331,7 @@ private:
     }
 
     Mode mode_;
+    bool replays_ = false;
     std::byte *aperture_ = nullptr;
     std::uint64_t events_ = 0;
 };

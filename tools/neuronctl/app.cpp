@@ -52,6 +52,7 @@ void build_app(CLI::App &app, Global &global, Action &action) {
     add_devices(line);
     add_info(line);
     add_doctor(line);
+    add_replay(line);
     add_reset(line);
     add_fault(line);
     add_validate(line);

@@ -42,6 +42,7 @@ void add_trace(const CommandLine &line);
 void add_doctor(const CommandLine &line);
 /** fault set, fault show, fault clear */
 void add_fault(const CommandLine &line);
+void add_replay(const CommandLine &line);
 void add_reset(const CommandLine &line);
 void add_validate(const CommandLine &line);
 

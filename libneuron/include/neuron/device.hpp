@@ -73,6 +73,11 @@ struct SimOptions {
      */
     bool sanitizer = false;
     /**
+     * Write a tape to this file: all that the chip sees and does, for 'neuronctl replay'. The chip is then a stepped one. Also with
+     * NEURON_RECORD=FILE in the environment, for all chips of the process: FILE, FILE.1 and so on. Slow.
+     */
+    std::string record{};
+    /**
      * A stepped chip runs while somebody waits for it. Whoever waits for one of a group runs them all: chips that wait
      * for each other through shared memory need that.
      */

@@ -64,6 +64,10 @@ neuron_chip_host_ops Chip::host_ops() {
 
 Result<std::unique_ptr<Chip>> Chip::create(const SimOptions &options, HostMemory &memory, const detail::Log &log) {
     std::unique_ptr<Chip> chip(new Chip(memory, log));
+    const std::string tape = !options.record.empty() ? options.record : next_tape_of_environment();
+    if (!tape.empty())
+        if (auto opened = chip->tape_.open(tape); !opened)
+            return detail::forward_error(opened);
     neuron_chip_config config{};
     config.size = sizeof(config);
     config.abi_major = NEURON_CHIP_ABI_MAJOR;
@@ -72,16 +76,22 @@ Result<std::unique_ptr<Chip>> Chip::create(const SimOptions &options, HostMemory
     config.aperture_bytes = options.aperture_bytes;
     config.cores = options.cores;
     config.threads = options.threads;
-    config.stepped = options.stepped;
+    config.stepped = options.stepped || chip->tape_.is_open();
     config.hazards = options.hazards;
     config.sanitizer = options.sanitizer || !sanitizer_wish().empty();
     config.simd = options.simd.empty() ? nullptr : options.simd.c_str();
     config.seed = options.seed;
+    if (chip->tape_.is_open()) {
+        config.tape = [](void *self, const void *data, std::size_t size) {
+            return static_cast<Chip *>(self)->tape_.write(data, size);
+        };
+        config.tape_opaque = chip.get();
+    }
     std::array<char, 256> message{};
     const auto ops = host_ops();
     if (const int error = -neuron_chip_create(&config, &ops, chip.get(), &chip->chip_, message.data(), message.size()))
         return detail::fail(detail::code_of(error), "sim: {}", message.data());
-    if (options.stepped) {
+    if (config.stepped) {
         chip->group_ = options.group ? options.group : std::make_shared<SimGroup>(0);
         chip->group_->join(chip->chip_);
     }

@@ -15,6 +15,7 @@
 #include "../backend.hpp"
 #include "group.hpp"
 #include "host_memory.hpp"
+#include "tape_file.hpp"
 
 namespace neuron::sim {
 
@@ -51,6 +52,7 @@ private:
 
     HostMemory &memory_;
     const detail::Log &log_;
+    TapeFile tape_; // outlives the chip
     neuron_chip *chip_ = nullptr;
     std::shared_ptr<SimGroup> group_; // of a stepped chip, if only of its own
 

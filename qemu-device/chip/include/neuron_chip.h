@@ -29,9 +29,13 @@ extern "C" {
 
 /** Version of this interface; neuron_chip_create() refuses another major. */
 #define NEURON_CHIP_ABI_MAJOR 1
-#define NEURON_CHIP_ABI_MINOR 4
+#define NEURON_CHIP_ABI_MINOR 5
 
 struct neuron_chip;
+
+/** Take or give exactly @p size bytes of a stream. Returns 0, or a negative errno. */
+typedef int (*neuron_chip_write_fn)(void *opaque, const void *data, size_t size);
+typedef int (*neuron_chip_read_fn)(void *opaque, void *data, size_t size);
 
 enum neuron_chip_log_level {
     NEURON_CHIP_LOG_ERROR = 0, /**< The host failed the chip. */
@@ -122,6 +126,14 @@ struct neuron_chip_config {
      * (spec/sanitizer.toml). Needs the recorder, and a driver that uses the debug channel. Since minor 4.
      */
     bool sanitizer;
+    /**
+     * Record a tape (spec/tape.toml): what the chip sees and does from creation to destroy, for neuron_chip_replay(). Called with
+     * @ref tape_opaque, event by event, one at a time; an error ends the tape and is logged, the chip works on. It must not call the
+     * chip. Stepped mode only. The chip then serves one call at a time, and others while it waits in dma_read and dma_write;
+     * neuron_chip_aperture() is memory of its own, which the chip looks at where it reads. NULL: no tape. Since minor 5.
+     */
+    neuron_chip_write_fn tape;
+    void *tape_opaque;
 };
 
 /** For @ref neuron_chip_config::recorder_records. */
@@ -256,15 +268,11 @@ void neuron_chip_forget_reports(struct neuron_chip *chip);
  */
 int neuron_chip_blame(struct neuron_chip *chip, uint32_t ctx, uint64_t va, void *record, char *text, size_t text_size);
 
-/** Take or give exactly @p size bytes of a stream. Returns 0, or a negative errno. */
-typedef int (*neuron_chip_write_fn)(void *opaque, const void *data, size_t size);
-typedef int (*neuron_chip_read_fn)(void *opaque, void *data, size_t size);
-
 /**
  * Write everything that a guest can observe: registers, queues, what is in flight and how far it is, on-chip memory, HBM as
  * far as it is not zero. Nothing changes. The chip must be paused, and not be accessed during the call.
  *
- * @return 0, or a negative errno with a message in @p error: -EBUSY, not paused; -ENOTSUP, the chip detects hazards or has the sanitizer; what
+ * @return 0, or a negative errno with a message in @p error: -EBUSY, not paused; -ENOTSUP, the chip detects hazards, has the sanitizer, or is recorded; what
  *         @p write returned. Since minor 2.
  */
 int neuron_chip_save(struct neuron_chip *chip, neuron_chip_write_fn write, void *opaque, char *error,
@@ -276,10 +284,82 @@ int neuron_chip_save(struct neuron_chip *chip, neuron_chip_write_fn write, void 
  * goes on with neuron_chip_resume(). What the chip was before does not matter. All that is read is checked: a stream that is
  * damaged or made up gives an error, or some state that a guest could have brought about as well.
  *
- * @return 0, or a negative errno with a message that names what is wrong in @p error. The chip is then as after creation, or,
+ * @return 0, or a negative errno with a message that names what is wrong in @p error: -ENOTSUP, it is recorded. The chip is then as after creation, or,
  *         if the stream is one of another chip, as it was. Since minor 2.
  */
 int neuron_chip_load(struct neuron_chip *chip, neuron_chip_read_fn read, void *opaque, char *error, size_t error_size);
+
+/** An event of a tape, as struct tape_event of spec/tape.toml has it, and what it says. */
+struct neuron_chip_tape_event {
+    uint64_t index; /**< From 0 on. */
+    uint64_t step;
+    uint32_t kind;  /**< enum tape_kind */
+    uint32_t flags; /**< enum tape_flag */
+    uint64_t addr;
+    uint64_t value;
+    const void *data;
+    size_t bytes;
+    const char *what; /**< "DMA write to 0x1000 (64 bytes)" */
+    const char *text; /**< Its value, or the first bytes of its data; may be empty. */
+};
+
+/** How to replay. Zero-initialise, set @ref size, then what differs from the default. All functions may be NULL. */
+struct neuron_chip_replay_options {
+    size_t size;
+    /** Only read the tape: there is no chip. */
+    bool list;
+    /** Stop before this event; 0: do not. */
+    uint64_t until_event;
+    /** Stop when the chip has taken so many steps; 0: do not. */
+    uint64_t until_step;
+    /**
+     * Replay with the sanitizer a tape that was recorded without. It looks on, and nothing else changes: it does not spoil the slots
+     * of packets that are done, and finds no packet that is executed twice.
+     */
+    bool sanitizer;
+    /** As neuron_chip_config::simd. */
+    const char *simd;
+    void *opaque;
+    /** Before each event is played. */
+    void (*event)(void *opaque, const struct neuron_chip_tape_event *event);
+    /** What the chip logs. */
+    void (*log)(void *opaque, enum neuron_chip_log_level level, const char *message);
+    /** The replay is over, for whatever reason, and the chip is still there to be read: records, reports, registers. */
+    void (*stopped)(void *opaque, struct neuron_chip *chip);
+    /** Whether to go on; asked now and then. */
+    bool (*go_on)(void *opaque);
+};
+
+struct neuron_chip_replay_result {
+    size_t size;
+    uint64_t events; /**< Played. */
+    uint64_t steps;
+    uint64_t accesses; /**< Of registers and doorbells. */
+    uint64_t dma_reads;
+    uint64_t dma_writes;
+    uint64_t interrupts;
+    uint64_t patches;  /**< Pieces of HBM that the CPU had changed. */
+    uint32_t contract; /**< Version of the contract that the tape was recorded with: major << 16 | minor. */
+    bool complete;     /**< Up to the end of the tape, and it was not cut off. */
+};
+
+/**
+ * Replay a tape: make the chip that it was recorded of, do with it what its host did, and compare what it does. Returns when the tape is
+ * over, where @p options said to stop, or at the first difference. A tape that was cut off is played as far as it goes, and then the
+ * chip runs on until it needs what is not there.
+ *
+ * @return 0; or a negative errno with a message in @p error: -ESTALE, the chip does something else, and the message says what; -EBADMSG, the tape
+ *         is damaged there; -ENOTSUP, a tape of another version; -EINTR, @ref neuron_chip_replay_options::go_on said so; others: the
+ *         chip cannot be made. Since minor 5.
+ */
+int neuron_chip_replay(const void *tape, size_t bytes, const struct neuron_chip_replay_options *options,
+                       struct neuron_chip_replay_result *result, char *error, size_t error_size);
+
+/**
+ * Places for breakpoints, called by neuron_chip_replay() before each event and when the replay is over. They do nothing. Since minor 5.
+ */
+void neuron_chip_tape_at(uint64_t event, uint64_t step);
+void neuron_chip_tape_stop(uint64_t event, uint64_t step);
 
 #ifdef __cplusplus
 }

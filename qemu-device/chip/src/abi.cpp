@@ -5,8 +5,7 @@
 #include "neuron_chip.h"
 #pragma GCC visibility pop
 
-#include "chip.hpp"
-#include "compute/simd_choice.hpp"
+#include "abi.hpp"
 #include "state/archive.hpp"
 
 #include <algorithm>
@@ -17,11 +16,6 @@
 #include <fmt/format.h>
 #include <thread>
 
-struct neuron_chip {
-    neuron::chip::SimdChoice simd; // outlives the chip
-    std::unique_ptr<neuron::chip::Chip> chip;
-};
-
 namespace {
 
 using neuron::chip::Archive;
@@ -29,6 +23,8 @@ using neuron::chip::ChipInfo;
 using neuron::chip::CreateError;
 using neuron::chip::Recorder;
 using neuron::chip::StateError;
+using neuron::chip::tape::Recording;
+using neuron::spec::TapeKind;
 namespace spec = neuron::spec;
 
 constexpr const char *DEFAULT_PROFILE = "trn2";
@@ -140,26 +136,27 @@ tl::expected<neuron_chip_host_ops, CreateError> check_ops(const neuron_chip_host
     return ops;
 }
 
-tl::expected<neuron_chip *, CreateError> create(const neuron_chip_config *given, const neuron_chip_host_ops *given_ops,
-                                                void *opaque) {
-    if (given == nullptr || given_ops == nullptr)
-        return invalid(given == nullptr ? "config: is NULL" : "ops: is NULL");
-    neuron_chip_config config{};
-    if (!import(given, config))
-        return invalid("config: has members that this library does not know");
-    const auto ops = check_ops(given_ops);
-    if (!ops)
-        return tl::unexpected(ops.error());
-    const auto info = check_config(config);
-    if (!info)
-        return tl::unexpected(info.error());
-    auto simd = neuron::chip::SimdChoice::acquire(config.simd != nullptr ? config.simd : "auto");
-    if (!simd)
-        return invalid(std::move(simd.error()));
-    auto chip = neuron::chip::Chip::create(*info, *ops, opaque);
-    if (!chip)
-        return tl::unexpected(chip.error());
-    return new neuron_chip{std::move(*simd), std::move(*chip)};
+// The tape that the host wants, if it does.
+tl::expected<std::unique_ptr<Recording>, CreateError> start_tape(const neuron_chip_config &config, const ChipInfo &info,
+                                                                 const neuron_chip_host_ops &ops, void *opaque) {
+    if (config.tape == nullptr)
+        return nullptr;
+    if (!info.stepped)
+        return invalid("tape: only a chip in stepped mode can be recorded");
+    return Recording::create(
+        info, [=](std::span<const std::byte> bytes) { return config.tape(config.tape_opaque, bytes.data(), bytes.size()); },
+        ops, opaque);
+}
+
+spec::TapeEvent access(TapeKind kind, std::uint64_t offset, std::uint64_t value, unsigned size) {
+    return {.kind = kind, .size = static_cast<std::uint8_t>(size), .addr = offset, .value = value};
+}
+
+// Calls `f`, which is what `head` says.
+template<class F> auto recorded(neuron_chip *chip, spec::TapeEvent head, F &&f) {
+    if (chip->tape != nullptr) [[unlikely]]
+        return chip->tape->call(head, {}, f);
+    return f();
 }
 
 // Calls `f`. Should the host run out of memory, the access is lost, the log says so, and the process lives on.
@@ -194,6 +191,8 @@ int serialize(neuron_chip *chip, Archive &archive, char *error, size_t error_siz
     try {
         if (!chip->chip->executor().paused())
             failed(EBUSY, "the chip is not paused");
+        else if (chip->tape != nullptr)
+            failed(ENOTSUP, "the chip is recorded: its tape begins at its creation, and ends with it");
         else
             chip->chip->serialize(archive);
     } catch (const StateError &e) {
@@ -206,12 +205,48 @@ int serialize(neuron_chip *chip, Archive &archive, char *error, size_t error_siz
 
 } // namespace
 
+namespace neuron::chip {
+
+tl::expected<neuron_chip *, CreateError> create_chip(const neuron_chip_config *given,
+                                                     const neuron_chip_host_ops *given_ops, void *opaque,
+                                                     const Replay *replay) {
+    if (given == nullptr || given_ops == nullptr)
+        return invalid(given == nullptr ? "config: is NULL" : "ops: is NULL");
+    neuron_chip_config config{};
+    if (!import(given, config))
+        return invalid("config: has members that this library does not know");
+    auto ops = check_ops(given_ops);
+    if (!ops)
+        return tl::unexpected(ops.error());
+    auto info = check_config(config);
+    if (!info)
+        return tl::unexpected(info.error());
+    info->observer = replay != nullptr && replay->observer;
+    auto simd = SimdChoice::acquire(config.simd != nullptr ? config.simd : "auto");
+    if (!simd)
+        return invalid(std::move(simd.error()));
+    auto tape = start_tape(config, *info, *ops, opaque);
+    if (!tape)
+        return tl::unexpected(tape.error());
+    if (*tape != nullptr)
+        ops = (*tape)->ops(), opaque = tape->get();
+    HbmWatcher *const watcher = replay != nullptr ? &replay->watcher : tape->get();
+    auto chip = Chip::create(*info, *ops, opaque, watcher);
+    if (!chip)
+        return tl::unexpected(chip.error());
+    if (*tape != nullptr)
+        (*tape)->attach(**chip);
+    return new neuron_chip{std::move(*simd), std::move(*tape), std::move(*chip)};
+}
+
+} // namespace neuron::chip
+
 int neuron_chip_create(const struct neuron_chip_config *config, const struct neuron_chip_host_ops *ops, void *opaque,
                        struct neuron_chip **out, char *error, size_t error_size) {
     CreateError failure{ENOMEM, ""};
     *out = nullptr;
     try {
-        auto made = create(config, ops, opaque);
+        auto made = neuron::chip::create_chip(config, ops, opaque);
         if (made) {
             *out = *made;
             if (error_size != 0)
@@ -235,44 +270,55 @@ void neuron_chip_destroy(struct neuron_chip *chip) { delete chip; }
 
 void neuron_chip_reset(struct neuron_chip *chip) {
     guarded(chip, [&] {
-        chip->chip->registers().reset();
-        return 0;
+        return recorded(chip, {.kind = TapeKind::RESET}, [&] { return chip->chip->registers().reset(), 0; });
     });
 }
 
 void neuron_chip_quiesce(struct neuron_chip *chip) {
     guarded(chip, [&] {
-        chip->chip->executor().wait_idle();
+        if (chip->tape != nullptr)
+            chip->tape->run(UINT64_MAX);
+        else
+            chip->chip->executor().wait_idle();
         return 0;
     });
 }
 
 uint64_t neuron_chip_reg_read(struct neuron_chip *chip, uint64_t offset, unsigned int size) {
-    return guarded(chip, [&] { return chip->chip->registers().read(offset, size); });
+    return guarded(chip, [&] {
+        if (chip->tape != nullptr) [[unlikely]]
+            return chip->tape->reg_read(offset, size);
+        return chip->chip->registers().read(offset, size);
+    });
 }
 
 void neuron_chip_reg_write(struct neuron_chip *chip, uint64_t offset, uint64_t value, unsigned int size) {
     guarded(chip, [&] {
-        chip->chip->registers().write(offset, value, size);
-        return 0;
+        return recorded(chip, access(TapeKind::REG_WRITE, offset, value, size),
+                        [&] { return chip->chip->registers().write(offset, value, size), 0; });
     });
 }
 
 void neuron_chip_doorbell_write(struct neuron_chip *chip, uint64_t offset, uint64_t value, unsigned int size) {
     guarded(chip, [&] {
-        chip->chip->registers().doorbell(offset, value, size);
-        return 0;
+        return recorded(chip, access(TapeKind::DOORBELL, offset, value, size),
+                        [&] { return chip->chip->registers().doorbell(offset, value, size), 0; });
     });
 }
 
 void *neuron_chip_aperture(struct neuron_chip *chip, uint64_t *bytes) {
     *bytes = chip->chip->info().aperture_bytes;
-    return chip->chip->aperture();
+    return chip->tape != nullptr ? chip->tape->aperture() : chip->chip->aperture();
 }
 
 int neuron_chip_inject_ecc(struct neuron_chip *chip, uint64_t hbm_offset, bool uncorrectable) {
     return guarded(
-        chip, [&] { return -chip->chip->inject_ecc(hbm_offset, uncorrectable); }, -ENOMEM);
+        chip,
+        [&] {
+            return recorded(chip, {.kind = TapeKind::ECC, .addr = hbm_offset, .value = uncorrectable},
+                            [&] { return -chip->chip->inject_ecc(hbm_offset, uncorrectable); });
+        },
+        -ENOMEM);
 }
 
 int neuron_chip_set_test_fault(struct neuron_chip *chip, uint32_t faults) {
@@ -280,8 +326,8 @@ int neuron_chip_set_test_fault(struct neuron_chip *chip, uint32_t faults) {
     if ((faults & ~known) != 0)
         return -EINVAL;
     return guarded(chip, [&] {
-        chip->chip->set_test_faults(faults);
-        return 0;
+        return recorded(chip, {.kind = TapeKind::TEST_FAULT, .value = faults},
+                        [&] { return chip->chip->set_test_faults(faults), 0; });
     });
 }
 
@@ -292,7 +338,11 @@ int neuron_chip_set_fault_plan(struct neuron_chip *chip, const char *text, char 
     };
     say("");
     try {
-        const std::string wrong = chip->chip->set_fault_plan(text);
+        const auto set = [&] { return chip->chip->set_fault_plan(text); };
+        const std::string wrong =
+            chip->tape != nullptr
+                ? chip->tape->call({.kind = TapeKind::PLAN}, std::as_bytes(std::span(text, std::strlen(text))), set)
+                : set();
         say(wrong.c_str());
         return wrong.empty() ? 0 : -EINVAL;
     } catch (const std::exception &failure) {
@@ -312,15 +362,13 @@ size_t neuron_chip_fault_report(struct neuron_chip *chip, char *text, size_t siz
 
 void neuron_chip_pause(struct neuron_chip *chip) {
     guarded(chip, [&] {
-        chip->chip->executor().pause();
-        return 0;
+        return recorded(chip, {.kind = TapeKind::PAUSE}, [&] { return chip->chip->executor().pause(), 0; });
     });
 }
 
 void neuron_chip_resume(struct neuron_chip *chip) {
     guarded(chip, [&] {
-        chip->chip->executor().resume();
-        return 0;
+        return recorded(chip, {.kind = TapeKind::RESUME}, [&] { return chip->chip->executor().resume(), 0; });
     });
 }
 
@@ -358,8 +406,12 @@ size_t neuron_chip_read_reports(struct neuron_chip *chip, uint64_t *first, void 
 }
 
 void neuron_chip_forget_reports(struct neuron_chip *chip) {
-    if (chip->chip->sanitizer() != nullptr)
-        chip->chip->sanitizer()->reports().forget();
+    if (chip->chip->sanitizer() == nullptr)
+        return;
+    guarded(chip, [&] {
+        return recorded(chip, {.kind = TapeKind::FORGET},
+                        [&] { return chip->chip->sanitizer()->reports().forget(), 0; });
+    });
 }
 
 int neuron_chip_blame(struct neuron_chip *chip, uint32_t ctx, uint64_t va, void *record, char *text, size_t text_size) {
@@ -378,5 +430,7 @@ int neuron_chip_blame(struct neuron_chip *chip, uint32_t ctx, uint64_t va, void 
 }
 
 uint64_t neuron_chip_run(struct neuron_chip *chip, uint64_t max_steps) {
-    return guarded(chip, [&] { return chip->chip->executor().run(max_steps); });
+    return guarded(chip, [&] {
+        return chip->tape != nullptr ? chip->tape->run(max_steps) : chip->chip->executor().run(max_steps);
+    });
 }

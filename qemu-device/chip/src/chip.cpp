@@ -20,12 +20,12 @@ std::unique_ptr<Executor> make_executor(const ChipInfo &info, const Host &host) 
 } // namespace
 
 tl::expected<std::unique_ptr<Chip>, CreateError> Chip::create(const ChipInfo &info, const neuron_chip_host_ops &ops,
-                                                              void *opaque) {
+                                                              void *opaque, HbmWatcher *watcher) {
     auto hbm = Hbm::create(info.hbm_bytes);
     if (hbm == nullptr)
         return tl::unexpected(
             CreateError{ENOMEM, fmt::format("hbm_bytes: cannot reserve {} bytes of address space", info.hbm_bytes)});
-    std::unique_ptr<Chip> chip(new Chip(info, ops, opaque, std::move(hbm)));
+    std::unique_ptr<Chip> chip(new Chip(info, ops, opaque, std::move(hbm), watcher));
     if (info.sanitizer && chip->sanitizer_ == nullptr)
         return tl::unexpected(CreateError{ENOMEM, "sanitizer: cannot reserve address space for its shadow of HBM"});
     if (!std::ranges::all_of(chip->cores_, &Core::ok))
@@ -33,7 +33,8 @@ tl::expected<std::unique_ptr<Chip>, CreateError> Chip::create(const ChipInfo &in
     return chip;
 }
 
-Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, std::unique_ptr<Hbm> hbm)
+Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, std::unique_ptr<Hbm> hbm,
+           HbmWatcher *watcher)
     : info_(info),
       faults_([this](const std::string &line) { host_.log(NEURON_CHIP_LOG_INFO, line); }, [this] { wake_hung(); },
               !info.stepped),
@@ -43,13 +44,13 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
       executor_(make_executor(info, host_)),
       clock_(*executor_),
       recorder_(clock_, info.recorder_records),
-      sanitizer_(make_sanitizer()),
+      sanitizer_(make_sanitizer(watcher)),
       channel_(host_, recorder_, book_, sanitizer_.get()),
       port_(host_, faults_, [this](std::string_view text) { return set_fault_plan(text); }),
       reset_unit_(services_, *hbm_, cores_),
       events_(host_, interrupts_, *executor_, reset_unit_, recorder_, book_),
       scrubber_(*hbm_, *executor_, reset_unit_),
-      commands_(recorder_, book_, sanitizer_.get(), host_, *executor_, reset_unit_),
+      commands_(recorder_, book_, open_sanitizer(), host_, *executor_, reset_unit_),
       coalescer_(interrupts_, *executor_, recorder_),
       control_(*spec::find_profile(info.profile), *hbm_, host_, *executor_, events_, coalescer_, clock_, recorder_,
                book_),
@@ -58,7 +59,9 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
                 clock_, recorder_,  faults_,  hazards_.get(), sanitizer_.get()},
       pool_(*executor_, cores_, spec::MAX_QUEUES),
       registers_(info_, *executor_, control_, events_, coalescer_, scrubber_, cores_, recorder_, commands_, channel_,
-                 sanitizer_.get(), clock_, faults_, port_, [this] { reset(); }) {
+                 open_sanitizer(), clock_, faults_, port_, [this] { reset(); }) {
+    if (watcher != nullptr)
+        hbm_->watch(*watcher);
     reset_unit_.attach(events_, scrubber_, commands_);
     control_.attach_reset(reset_unit_);
     if (sanitizer_)
@@ -69,12 +72,13 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
         control_.attach(i, queues_.emplace_back(services_, pool_, cores_, i));
 }
 
-std::unique_ptr<Sanitizer> Chip::make_sanitizer() {
-    auto written = info_.sanitizer ? WrittenMap::create({hbm_->data(), hbm_->bytes()}, info_.aperture_bytes) : nullptr;
+std::unique_ptr<Sanitizer> Chip::make_sanitizer(HbmWatcher *watcher) {
+    const std::span<const std::byte> hbm(hbm_->data(), hbm_->bytes());
+    auto written = info_.sanitizer ? WrittenMap::create(hbm, info_.aperture_bytes, watcher) : nullptr;
     if (written == nullptr)
         return nullptr;
     hbm_->attach(*written);
-    return std::make_unique<Sanitizer>(clock_, book_, std::move(written), host_, *executor_);
+    return std::make_unique<Sanitizer>(clock_, book_, std::move(written), host_, *executor_, info_.observer);
 }
 
 Chip::~Chip() {

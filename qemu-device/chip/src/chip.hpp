@@ -43,8 +43,10 @@ struct CreateError {
 /// A whole chip; what the functions of the C ABI work on.
 class Chip {
 public:
+    /// `watcher` hears of all accesses to HBM; nullptr: nobody does. It outlives the chip.
     static tl::expected<std::unique_ptr<Chip>, CreateError> create(const ChipInfo &info,
-                                                                   const neuron_chip_host_ops &ops, void *opaque);
+                                                                   const neuron_chip_host_ops &ops, void *opaque,
+                                                                   HbmWatcher *watcher = nullptr);
     ~Chip();
     Chip(const Chip &) = delete;
     Chip &operator=(const Chip &) = delete;
@@ -69,8 +71,11 @@ public:
     std::byte *aperture() const { return hbm_->data(); }
 
 private:
-    Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, std::unique_ptr<Hbm> hbm);
-    std::unique_ptr<Sanitizer> make_sanitizer();
+    Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, std::unique_ptr<Hbm> hbm,
+         HbmWatcher *watcher);
+    std::unique_ptr<Sanitizer> make_sanitizer(HbmWatcher *watcher);
+    /// The sanitizer, unless the driver shall not know of it.
+    Sanitizer *open_sanitizer() const { return info_.observer ? nullptr : sanitizer_.get(); }
     /// Called by registers_, which lets no other access in meanwhile.
     void reset();
     void serialize_all(Archive &archive);

@@ -22,6 +22,7 @@ struct ChipInfo {
     std::uint32_t recorder_records = 0; ///< of the flight recorder; 0: there is none
     bool hazards = false;               ///< look for accesses that no semaphore orders
     bool sanitizer = false;             ///< look at all accesses to memory
+    bool observer = false;              ///< and change nothing by it, as if there were no sanitizer
 };
 
 } // namespace neuron::chip

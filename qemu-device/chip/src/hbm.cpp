@@ -36,7 +36,9 @@ void Hbm::zero(std::uint64_t offset, std::uint64_t bytes) const {
     } else {
         std::memset(data_ + offset, 0, bytes);
     }
-    errors_.written(offset, bytes);
+    if (watcher_ != nullptr)
+        watcher_->zeroed(offset, bytes);
+    errors_.made_zero(offset, bytes);
     if (written_ != nullptr)
         written_->forget(offset, bytes);
 }

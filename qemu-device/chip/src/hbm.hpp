@@ -30,6 +30,11 @@ public:
     HbmErrors &errors() const { return errors_; }
     /// Makes a contained range read as zero and gives its memory back to the host where whole host pages allow it. Mends it.
     void zero(std::uint64_t offset, std::uint64_t bytes) const;
+    /// Hears of all accesses of the chip.
+    void watch(HbmWatcher &watcher) {
+        watcher_ = &watcher;
+        errors_.watch(watcher);
+    }
     /// Hears of what is made zero.
     void attach(WrittenMap &written) { written_ = &written; }
 
@@ -38,6 +43,7 @@ private:
     std::byte *data_;
     std::uint64_t bytes_;
     mutable HbmErrors errors_;
+    HbmWatcher *watcher_ = nullptr; ///< nullptr: nobody
     WrittenMap *written_ = nullptr;
 };
 

@@ -21,10 +21,11 @@ std::uint64_t bytes_of_line(std::uint64_t first, std::uint64_t end) {
 void HbmErrors::spoil(std::uint64_t offset) {
     const std::lock_guard lock(mutex_);
     lines_[offset / LINE] = 0;
-    count_.store(lines_.size(), std::memory_order_relaxed);
+    count_locked();
 }
 
 std::optional<std::uint64_t> HbmErrors::find(std::uint64_t offset, std::uint64_t bytes) const {
+    about_to_read(offset, bytes);
     const std::lock_guard lock(mutex_);
     const auto line = lines_.lower_bound(offset / LINE);
     if (line == lines_.end() || line->first * LINE >= offset + bytes)
@@ -40,7 +41,7 @@ void HbmErrors::mend(std::uint64_t offset, std::uint64_t bytes) {
         line->second |= bytes_of_line(std::max(offset, start) - start, std::min(end, start + LINE) - start);
         line = line->second == WHOLE ? lines_.erase(line) : std::next(line);
     }
-    count_.store(lines_.size(), std::memory_order_relaxed);
+    count_locked();
 }
 
 void HbmErrors::serialize(Archive &archive, std::uint64_t hbm_bytes) {
@@ -62,7 +63,7 @@ void HbmErrors::serialize(Archive &archive, std::uint64_t hbm_bytes) {
         archive.number("bytes", bytes, 0, WHOLE - 1);
         lines_[line] = bytes;
     }
-    count_.store(lines_.size(), std::memory_order_relaxed);
+    count_locked();
 }
 
 } // namespace neuron::chip

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "hbm_watcher.hpp"
 #include "state/archive.hpp"
 
 #include <atomic>
@@ -13,7 +14,8 @@
 namespace neuron::chip {
 
 /// What uncorrectable errors have spoilt of HBM: whole lines, each until all of its bytes have been written again. Any
-/// thread. Where nothing is spoilt, a look costs one load.
+/// thread. Where nothing is spoilt, a look costs one load. Since everybody comes by here before a read and after a write, a
+/// watcher hears of these here.
 class HbmErrors {
 public:
     static constexpr std::uint64_t LINE = 64;
@@ -23,10 +25,28 @@ public:
     std::optional<std::uint64_t> first(std::uint64_t offset, std::uint64_t bytes) const {
         return none() ? std::nullopt : find(offset, bytes);
     }
+    /// Before a read that does not ask first().
+    void about_to_read(std::uint64_t offset, std::uint64_t bytes) const {
+        if (watcher_ != nullptr)
+            watcher_->before_read(offset, bytes);
+    }
     /// After a write.
     void written(std::uint64_t offset, std::uint64_t bytes) {
+        if (none())
+            return;
+        if (watcher_ != nullptr)
+            watcher_->after_write(offset, bytes);
+        mend(offset, bytes);
+    }
+    /// Of this a watcher has heard already.
+    void made_zero(std::uint64_t offset, std::uint64_t bytes) {
         if (!none())
             mend(offset, bytes);
+    }
+    /// From now on there is always something to look at. Before the first access.
+    void watch(HbmWatcher &watcher) {
+        watcher_ = &watcher;
+        count_locked();
     }
     /// Spoils the line of `offset`.
     void spoil(std::uint64_t offset);
@@ -36,10 +56,12 @@ public:
 private:
     std::optional<std::uint64_t> find(std::uint64_t offset, std::uint64_t bytes) const;
     void mend(std::uint64_t offset, std::uint64_t bytes);
+    void count_locked() { count_.store(lines_.size() + (watcher_ != nullptr), std::memory_order_relaxed); }
 
     mutable std::mutex mutex_;                     ///< guards lines_; innermost
     std::map<std::uint64_t, std::uint64_t> lines_; ///< a bit for each byte of the line that was written since
-    std::atomic<std::size_t> count_{0};            ///< of lines_
+    std::atomic<std::size_t> count_{0};            ///< of lines_, and one for the watcher
+    HbmWatcher *watcher_ = nullptr;                ///< nullptr: nobody
 };
 
 } // namespace neuron::chip

@@ -229,6 +229,7 @@ MemoryResult<std::size_t> DmaMemory::combine(const Segment &segment, spec::Dtype
     touch_elements(*place, segment.stride, element_bytes, count, false);
     touch_elements(*place, segment.stride, element_bytes, count, true);
     chip::combine(op, dtype, place->hbm, segment.stride, in, count);
+    elements_written(*place, segment.stride, element_bytes, count);
     return count;
 }
 

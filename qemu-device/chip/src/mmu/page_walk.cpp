@@ -43,6 +43,7 @@ bool PageWalker::read_table(std::uint64_t table, std::uint64_t offset, std::span
         return host_.read(at, out);
     if (!hbm_.contains(at, out.size()))
         return false;
+    hbm_.errors().about_to_read(at, out.size());
     std::memcpy(out.data(), hbm_.data() + at, out.size());
     return true;
 }

@@ -62,6 +62,8 @@ void Queue::tell_bus_access(const Actor &actor, std::uint64_t bus, std::uint64_t
 // that announces it once more is seen. A ring that cannot be read or written any more is not this one's concern.
 void Queue::spend_slot() {
     services_.sanitizer->ends(actor_);
+    if (services_.sanitizer->observes_only())
+        return;
     const QueueConfig &config = control_.active;
     const std::uint64_t slot = actor_.packet & ((1ULL << config.ring_log2) - 1);
     const std::uint64_t address = config.ring_base + slot * spec::PACKET_BYTES;

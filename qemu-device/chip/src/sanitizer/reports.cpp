@@ -38,7 +38,8 @@ void Reports::add(spec::SanitizerReport report) {
     const std::string text = sentence(report);
     std::copy_n(text.begin(), std::min(text.size(), report.text.size() - 1), report.text.begin());
     kept_.push_back(report);
-    executor_.wake(*this);
+    if (executor_ != nullptr)
+        executor_->wake(*this);
 }
 
 std::uint64_t Reports::next() const {

@@ -17,7 +17,8 @@ namespace neuron::chip {
 /// thread; whoever reports may hold locks of the chip.
 class Reports final : public Unit {
 public:
-    Reports(const Host &host, Executor &executor) : Unit(Priority::CONTROL), host_(host), executor_(executor) {}
+    /// `executor`: nullptr if they go to the log with write_all() only.
+    Reports(const Host &host, Executor *executor) : Unit(Priority::CONTROL), host_(host), executor_(executor) {}
 
     /// Keeps the report, which lacks its index and text, unless its cause is known; then that is counted.
     void add(spec::SanitizerReport report);
@@ -42,7 +43,7 @@ public:
 
 private:
     const Host &host_;
-    Executor &executor_;
+    Executor *const executor_;
 
     mutable std::mutex mutex_; ///< guards all below; innermost
     std::vector<spec::SanitizerReport> kept_;

@@ -26,8 +26,15 @@ namespace neuron::chip {
 class Sanitizer {
 public:
     Sanitizer(const DeviceClock &clock, const Book &book, std::unique_ptr<WrittenMap> written, const Host &host,
-              Executor &executor)
-        : clock_(clock), book_(book), written_(std::move(written)), reports_(host, executor) {}
+              Executor &executor, bool observer)
+        : clock_(clock),
+          book_(book),
+          written_(std::move(written)),
+          reports_(host, observer ? nullptr : &executor),
+          observer_(observer) {}
+
+    /// Whether the chip shall work as if nobody looked: memory stays as it is.
+    bool observes_only() const { return observer_; }
 
     /// An access to the memory of a context: consecutive bytes on both sides.
     struct Touch {
@@ -105,6 +112,7 @@ private:
     const Book &book_;
     const std::unique_ptr<WrittenMap> written_;
     Reports reports_;
+    const bool observer_;
     DmaMap dma_map_;
     Flights flights_;
     Completions completions_;

@@ -36,7 +36,8 @@ std::uint64_t bits(std::uint64_t first, std::uint64_t last) {
 
 } // namespace
 
-std::unique_ptr<WrittenMap> WrittenMap::create(std::span<const std::byte> hbm, std::uint64_t aperture) {
+std::unique_ptr<WrittenMap> WrittenMap::create(std::span<const std::byte> hbm, std::uint64_t aperture,
+                                               HbmWatcher *watcher) {
     const std::size_t bytes = (hbm.size() + GRANULE * 8 - 1) / (GRANULE * 8);
     void *words = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (words == MAP_FAILED)
@@ -44,7 +45,7 @@ std::unique_ptr<WrittenMap> WrittenMap::create(std::span<const std::byte> hbm, s
     madvise(words, bytes, MADV_DONTDUMP);
     const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
     return std::unique_ptr<WrittenMap>(
-        new WrittenMap(hbm, aperture, static_cast<std::uint64_t *>(words), bytes, pagemap));
+        new WrittenMap(hbm, aperture, static_cast<std::uint64_t *>(words), bytes, pagemap, watcher));
 }
 
 WrittenMap::~WrittenMap() {
@@ -98,9 +99,16 @@ std::optional<std::uint64_t> WrittenMap::first_unwritten(std::uint64_t offset, s
 bool WrittenMap::host_wrote(std::uint64_t offset) const {
     if (offset >= aperture_)
         return false;
+    const bool written = page_was_written(offset);
+    return watcher_ != nullptr ? watcher_->host_touched(offset, written) : written;
+}
+
+bool WrittenMap::page_was_written(std::uint64_t offset) const {
     if (pagemap_ < 0)
         return true;
-    const std::uint64_t page = reinterpret_cast<std::uintptr_t>(hbm_.data() + offset) / page_bytes();
+    const bool apart = watcher_ != nullptr && watcher_->host_memory() != nullptr;
+    const std::byte *memory = apart ? watcher_->host_memory() : hbm_.data();
+    const std::uint64_t page = reinterpret_cast<std::uintptr_t>(memory + offset) / page_bytes();
     std::uint64_t entry = 0;
     if (pread(pagemap_, &entry, sizeof entry, static_cast<off_t>(page * sizeof entry)) != sizeof entry)
         return true;

@@ -2,6 +2,8 @@
 // Which bytes of HBM have been written.
 #pragma once
 
+#include "../hbm_watcher.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,8 +18,10 @@ class WrittenMap {
 public:
     static constexpr std::uint64_t GRANULE = 4; ///< bytes
 
-    /// `hbm`: all of it; the first `aperture` bytes may be written by the host. nullptr: the host has no address space.
-    static std::unique_ptr<WrittenMap> create(std::span<const std::byte> hbm, std::uint64_t aperture);
+    /// `hbm`: all of it; the first `aperture` bytes may be written by the host, and `watcher` knows where, if there is one.
+    /// nullptr: the host has no address space.
+    static std::unique_ptr<WrittenMap> create(std::span<const std::byte> hbm, std::uint64_t aperture,
+                                              HbmWatcher *watcher = nullptr);
     ~WrittenMap();
     WrittenMap(const WrittenMap &) = delete;
     WrittenMap &operator=(const WrittenMap &) = delete;
@@ -30,17 +34,25 @@ public:
 
 private:
     WrittenMap(std::span<const std::byte> hbm, std::uint64_t aperture, std::uint64_t *words, std::size_t map_bytes,
-               int pagemap)
-        : hbm_(hbm), aperture_(aperture), words_(words), map_bytes_(map_bytes), pagemap_(pagemap) {}
+               int pagemap, HbmWatcher *watcher)
+        : hbm_(hbm),
+          aperture_(aperture),
+          words_(words),
+          map_bytes_(map_bytes),
+          pagemap_(pagemap),
+          watcher_(watcher) {}
     bool has(std::uint64_t granule) const;
     /// Whether the host may have written the page of a byte that the chip has not.
     bool host_wrote(std::uint64_t offset) const;
+    /// What the host's page tables tell.
+    bool page_was_written(std::uint64_t offset) const;
 
     std::span<const std::byte> hbm_;
     std::uint64_t aperture_;
     std::uint64_t *words_;
     std::size_t map_bytes_;
     int pagemap_; ///< -1: there is none, and all of the aperture counts as written
+    HbmWatcher *const watcher_; ///< nullptr: nobody
 };
 
 } // namespace neuron::chip
