@@ -131,6 +131,11 @@ static const VMStateDescription neuron_vmstate = {
 
 bool neuron_migrate_init(NeuronState *s, Error **errp)
 {
+    if (s->record) {
+        error_setg(&s->blocker, "property 'record' of neuron: a tape begins "
+                   "and ends with its device");
+        return migrate_add_blocker(&s->blocker, errp) == 0;
+    }
     if (!s->hazards && !s->sanitizer) {
         return true;
     }

@@ -198,6 +198,7 @@ static const struct {
     { "hazards", "hazards" },
     { "recorder_records", "recorder" },
     { "sanitizer", "sanitizer" },
+    { "tape", "record" },
 };
 
 void neuron_config_error(Error **errp, int err, const char *message)
@@ -222,7 +223,7 @@ void neuron_config_error(Error **errp, int err, const char *message)
 
 static bool neuron_create_chip(NeuronState *s, Error **errp)
 {
-    const struct neuron_chip_config config = {
+    struct neuron_chip_config config = {
         .size = sizeof(config),
         .abi_major = NEURON_CHIP_ABI_MAJOR,
         .profile = s->profile,
@@ -241,6 +242,9 @@ static bool neuron_create_chip(NeuronState *s, Error **errp)
     sigset_t all, old;
     int err;
 
+    if (!neuron_tape_start(s, &config, errp)) {
+        return false;
+    }
     /* Threads inherit the mask; signals are for QEMU's main loop. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -427,6 +431,7 @@ static void neuron_finalize(Object *obj)
     /* At rest since neuron_exit(), or since ever: no callback is waited for. */
     neuron_chip_destroy(s->chip);
     s->chip = NULL;
+    neuron_tape_end(s);
     g_clear_pointer(&PCI_DEVICE(obj)->msix_table, g_free);
     g_clear_pointer(&PCI_DEVICE(obj)->msix_pba, g_free);
     g_clear_pointer(&PCI_DEVICE(obj)->msix_entry_used, g_free);
@@ -446,6 +451,7 @@ static const Property neuron_properties[] = {
     DEFINE_PROP_STRING("simd", NeuronState, simd),
     DEFINE_PROP_UINT32("recorder", NeuronState, recorder, 65536),
     DEFINE_PROP_BOOL("sanitizer", NeuronState, sanitizer, false),
+    DEFINE_PROP_STRING("record", NeuronState, record),
 };
 
 /* What -device neuron,help says. */
@@ -465,6 +471,7 @@ static void neuron_describe_properties(ObjectClass *oc)
         { "simd", "Instruction set of the host that the engines run on" },
         { "recorder", "Records of the flight recorder, a power of two (0: none)" },
         { "sanitizer", "Report what is wrong with accesses to memory that do not fault" },
+        { "record", "With stepped=on: write a tape of what the device sees to this file" },
         { "hazards", "Fault on accesses to on-chip memory that no semaphore orders" },
     };
 

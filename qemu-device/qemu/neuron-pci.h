@@ -7,7 +7,7 @@
  * power, unplug. neuron-host.c is what the chip calls: DMA, interrupts, log.
  * neuron-test.c is what makes it misbehave, for tests of drivers.
  * neuron-plan.c is its fault plan. neuron-migrate.c is what is saved of it. neuron-recorder.c writes what it did to
- * a file.
+ * a file, neuron-tape.c all that it sees.
  */
 #ifndef HW_MISC_NEURON_PCI_H
 #define HW_MISC_NEURON_PCI_H
@@ -54,6 +54,9 @@ struct NeuronState {
     uint32_t recorder;
     bool sanitizer;
     uint64_t seed;
+    /* Where the tape goes; NULL: there is none. */
+    char *record;
+    FILE *tape;
     /* What was given before the device was there. */
     char *fault_plan;
 
@@ -135,6 +138,11 @@ void neuron_plan_stop(NeuronState *s);
 void neuron_plan_function_fault(void *opaque, uint32_t action,
                                 uint64_t argument);
 void neuron_plan_class_init(ObjectClass *oc);
+
+/* Property 'record': before the chip exists, and once it is gone. */
+bool neuron_tape_start(NeuronState *s, struct neuron_chip_config *config,
+                       Error **errp);
+void neuron_tape_end(NeuronState *s);
 
 /* The property that writes the flight recorder to a file. */
 void neuron_recorder_class_init(ObjectClass *oc);

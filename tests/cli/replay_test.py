@@ -1,0 +1,176 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Tapes from the command line: a job is recorded and replays, what was changed in its tape is named, and an old tape replays."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+from neuronctl import assemble, bad, ctl, good
+from tap import BUILD, case, equal, main
+
+sys.path.insert(0, str(BUILD / "spec"))
+import neuron_spec as spec
+
+SIM = ("run", "--backend", "sim", "--sim-hbm", "1G", "--sim-cores", "1")
+MISMATCH, USAGE = 3, 2
+OLD = Path(__file__).resolve().parent / "tapes" / "copy.tape"
+EVENT = 40
+
+# Reads {bytes} bytes of a tensor of 100.
+COPY = """
+        .param  X, in, u8, 1, 100
+        .param  Y, out, u8, 1, 100
+        .engine sp
+        dma_load sbuf.u8[0:1, 0, {bytes}], X[0, 1, {bytes}], 0 then s1+=1
+        nop wait s1>=1
+        dma_store Y[0, 1, 100], sbuf.u8[0:1, 0, 100], 0
+        end
+"""
+
+
+def recorded(folder: Path, count: int = 100, *more: str) -> bytes:
+    np.save(folder / "x.npy", np.arange(100, dtype=np.uint8).reshape(1, 100))
+    kernel = assemble(folder, COPY.format(bytes=count))
+    good(folder, *SIM, "--record", "job.tape", *more, kernel, "--in", "X=x.npy", "--out", "Y=y.npy")
+    return (folder / "job.tape").read_bytes()
+
+
+def events(tape: bytes) -> list[tuple[int, dict]]:
+    at, found = len(spec.pack_struct("tape_header")), []
+    while at < len(tape):
+        head = spec.unpack_struct("tape_event", tape[at:at + EVENT])
+        found.append((at, head))
+        at += EVENT + (head["bytes"] + 7) // 8 * 8
+    return found
+
+
+def fnv(data: bytes) -> int:
+    value = 0x811C9DC5  # spec-ok: FNV's
+    for byte in data:
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF  # spec-ok: FNV's
+    return value
+
+
+def with_byte(tape: bytes, at: int, byte: int, value: int) -> bytes:
+    """The tape with another byte in the data of the event at `at`, and the check sum of that."""
+    head = spec.unpack_struct("tape_event", tape[at:at + EVENT])
+    data = bytearray(tape[at + EVENT:at + EVENT + head["bytes"]])
+    data[byte] = value
+    raw = spec.pack_struct("tape_event", **{**head, "check": 0})
+    raw = spec.pack_struct("tape_event", **{**head, "check": fnv(raw + data)})
+    return tape[:at] + raw + bytes(data) + tape[at + EVENT + len(data):]
+
+
+@case("a job that was recorded replays with the same results")
+def same(folder):
+    recorded(folder)
+    assert (np.load(folder / "y.npy") == np.load(folder / "x.npy")).all()
+    result = good(folder, "replay", "job.tape")
+    assert result.out.startswith("OK: ") and result.out.endswith(": same results bit for bit\n"), result.out
+    answer = good(folder, "--json", "replay", "job.tape").json
+    assert answer["complete"] and answer["steps"] > 20 and answer["dma_reads"] > 5 and not answer["reports"], answer
+
+
+@case("NEURON_RECORD records any program's chips, a file each")
+def environment(folder):
+    env = {**os.environ, "NEURON_RECORD": str(folder / "e.tape")}
+    np.save(folder / "x.npy", np.arange(100, dtype=np.uint8).reshape(1, 100))
+    kernel = assemble(folder, COPY.format(bytes=100))
+    good(folder, *SIM, "--sim-chips", "2", kernel, "--in", "X=x.npy", "--out", "Y=y{chip}.npy", env=env)
+    for name in ("e.tape", "e.tape.1"):
+        assert "bit for bit" in good(folder, "replay", name).out
+
+
+@case("a result that differs is the exit status, and the error names the event, the access and the byte")
+def differs(folder):
+    tape = recorded(folder)
+    writes = [(n, at, head) for n, (at, head) in enumerate(events(tape)) if head["kind"] == spec.TapeKind.DMA_WRITE and head["bytes"] > 3]
+    number, at, head = writes[-1]
+    was = tape[at + EVENT + 3]
+    (folder / "other.tape").write_bytes(with_byte(tape, at, 3, was ^ 0x10))
+    bad(folder, MISMATCH, f"diverges at event {number} (step {head['step']}): DMA write to {head['addr']:#x} ({head['value']} bytes): "
+        f"byte 3 is {was:#04x}, the tape has {was ^ 0x10:#04x}", "replay", "other.tape")
+
+
+@case("--list prints the events by name, as text and as JSON")
+def listed(folder):
+    tape = recorded(folder)
+    text = good(folder, "replay", "job.tape", "--list").out
+    assert "read of GLOBAL.VERSION (4 bytes): " in text and "doorbell: slot " in text and "interrupt " in text, text
+    answer = good(folder, "--json", "replay", "job.tape", "--list").json
+    equal(len(answer["list"]), len(events(tape)))
+    equal(answer["list"][-1]["kind"], "END")
+
+
+@case("it stops where it is told to, and prints the last events")
+def stops(folder):
+    recorded(folder)
+    answer = good(folder, "--json", "replay", "job.tape", "--until", "30").json
+    equal((answer["events"], answer["complete"]), (30, False))
+    equal(good(folder, "--json", "replay", "job.tape", "--until-step", "20").json["steps"], 20)
+    text = good(folder, "replay", "job.tape", "--until", "30", "--last", "4").out
+    equal([line.split()[0] for line in text.splitlines()[:-1]], ["26", "27", "28", "29"])
+    assert text.endswith("; stopped as asked\n"), text
+
+
+@case("the sanitizer looks at a tape that was recorded without it")
+def sanitized(folder):
+    recorded(folder, 104)
+    plain = good(folder, "--json", "replay", "job.tape").json
+    answer = good(folder, "--json", "replay", "job.tape", "--sanitize").json
+    equal((plain["reports"], answer["steps"], answer["complete"]), ([], plain["steps"], True))
+    assert len(answer["reports"]) == 1 and "past the end of buffer 'X'" in answer["reports"][0], answer["reports"]
+
+
+@case("a tape that was cut off replays as far as it goes, and says so")
+def cut(folder):
+    tape = recorded(folder)
+    (folder / "cut.tape").write_bytes(tape[:len(tape) // 2])
+    assert "the tape was cut off there" in good(folder, "replay", "cut.tape").out
+
+
+@case("what is no tape, or a damaged one, is refused with the place")
+def damaged(folder):
+    tape = recorded(folder)
+    at = events(tape)[9][0]
+    (folder / "bad.tape").write_bytes(tape[:at + 20] + bytes([tape[at + 20] ^ 1]) + tape[at + 21:])
+    bad(folder, USAGE, f"bad.tape: the tape is damaged at byte {at}, event 9: its check sum is wrong", "replay", "bad.tape")
+    (folder / "no.tape").write_bytes(b"hello")
+    bad(folder, USAGE, "no.tape: not a tape", "replay", "no.tape")
+    bad(folder, USAGE, "none.tape", "replay", "none.tape")
+    bad(folder, USAGE, "--until", "replay", "job.tape", "--until", "0")
+    bad(folder, USAGE, "--gdb", "replay", "job.tape", "--list", "--gdb")
+
+
+@case("a tape needs the sim backend, and a place where it can be written")
+def where(folder):
+    bad(folder, USAGE, "--sim-record", "run", "--backend", "null", "--record", "f", "k.nko")
+    kernel = assemble(folder, COPY.format(bytes=100))
+    np.save(folder / "x.npy", np.zeros((1, 100), np.uint8))
+    result = ctl(folder, *SIM, "--record", "no/f.tape", kernel, "--in", "X=x.npy", "--out", "Y=y.npy")
+    assert result.code != 0 and "sim: tape 'no/f.tape': No such file or directory" in result.err, result.err
+
+
+@case("a tape of an older build still replays")
+def old(folder):
+    result = ctl(folder, "replay", OLD)
+    assert result.code == 0, f"{result.err}if the chip was meant to change: tests/cli/tapes/record.sh"
+    assert "bit for bit" in result.out
+
+
+@case("in gdb it stops at the event that it is told")
+def in_gdb(folder):
+    recorded(folder)
+    run = subprocess.run([os.environ.get("NEURONCTL", BUILD / "user/tools/neuronctl/neuronctl"), "replay", "job.tape", "--until", "30", "--gdb"],
+                         cwd=folder, input="print event\nkill\nquit\n", capture_output=True, text=True, timeout=120, check=False)
+    assert "neuron_chip_tape_at" in run.stdout and "$1 = 30" in run.stdout, run.stdout + run.stderr
+
+
+if __name__ == "__main__":
+    sys.exit(main())
