@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "host.hpp"
 
+#include "explore/explorer.hpp"
 #include "sanitizer/sanitizer.hpp"
 
 #include <algorithm>
@@ -124,6 +125,12 @@ void InterruptGate::raise_by_plan(std::uint64_t epoch, std::uint32_t vector) {
 }
 
 void InterruptGate::deliver(std::uint64_t epoch, std::uint32_t vector) {
+    if (explorer_ != nullptr && explorer_->hold_interrupt(epoch, vector)) [[unlikely]]
+        return;
+    send(epoch, vector);
+}
+
+void InterruptGate::send(std::uint64_t epoch, std::uint32_t vector) {
     const std::lock_guard lock(mutex_);
     if (epoch != epoch_)
         return;
