@@ -85,6 +85,8 @@ public:
 
     /// Called before a transfer; set while the chip is at rest.
     std::function<void(std::uint64_t bus, std::size_t bytes, bool write)> on_dma;
+    /// Called after a read, with what the chip gets, which may be changed.
+    std::function<void(const std::byte *from, std::span<std::byte> bytes)> on_read;
     std::function<void(std::uint32_t vector)> on_irq;
     bool tracing = false;
     std::atomic<unsigned> kicks{0};
@@ -132,6 +134,8 @@ private:
             std::memcpy(place, from, len);
         } else {
             std::memcpy(to, place, len);
+            if (on_read)
+                on_read(place, {static_cast<std::byte *>(to), len});
         }
         return 0;
     }

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::uint64_t steps_at_once = 4096;
 constexpr std::uint64_t longest_turn = 64;
+constexpr std::uint64_t turn_log2 = 6; // of the longest one while exploring
 
 } // namespace
 
@@ -26,6 +27,18 @@ std::uint64_t SimGroup::run() {
     if (!running || chips_.empty())
         return 0;
     return chips_.size() == 1 ? neuron_chip_run(chips_.front(), steps_at_once) : take_turns();
+}
+
+std::uint64_t SimGroup::run_some() {
+    const std::unique_lock running(lock_, std::try_to_lock);
+    if (!running || chips_.empty())
+        return 0;
+    const std::uint64_t most = std::uint64_t{1} << random() % (turn_log2 + 1);
+    const std::size_t first = random() % chips_.size();
+    for (std::size_t i = 0; i < chips_.size(); ++i)
+        if (const std::uint64_t done = neuron_chip_run(chips_[(first + i) % chips_.size()], 1 + random() % most))
+            return done;
+    return 0;
 }
 
 // SplitMix64.

@@ -21,6 +21,8 @@ public:
 
     /** Runs some thousand steps. @return how many: 0 if nothing was left to do, or another thread is at it */
     std::uint64_t run();
+    /** Runs one of them for some steps, as the seed says. @return likewise */
+    std::uint64_t run_some();
 
 private:
     std::uint64_t random();
