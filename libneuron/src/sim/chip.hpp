@@ -57,7 +57,7 @@ private:
     /** While exploring, the chip gets somewhat ahead before each access. */
     void get_ahead() const {
         if (explores_)
-            group_->run_some();
+            group_->get_ahead();
     }
 
     HostMemory &memory_;

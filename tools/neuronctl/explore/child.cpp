@@ -9,8 +9,8 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,7 +80,8 @@ Outcome<Child> Child::start(const std::vector<std::string> &command, const std::
         child.pid_ = 0;
         return tl::unexpected(usage_error(fmt::format("{}: {}", command[0], std::strerror(error))));
     }
-    child.pidfd_ = neuron::Fd(::pidfd_open(child.pid_, 0));
+    // The C library's own function has no declaration that C++ can use everywhere.
+    child.pidfd_ = neuron::Fd(static_cast<int>(::syscall(SYS_pidfd_open, child.pid_, 0)));
     if (!child.pidfd_)
         return tl::unexpected(Failure{.code = "io", .message = fmt::format("pidfd_open: {}", std::strerror(errno))});
     return child;
