@@ -55,7 +55,7 @@ public:
     std::byte *at(std::uint64_t bus, std::uint64_t bytes = 1) {
         if (bus < BASE || bus - BASE > SIZE || bytes > SIZE - (bus - BASE))
             throw std::logic_error("a test left host memory");
-        return memory_.data() + (bus - BASE);
+        return memory_.get() + (bus - BASE);
     }
     /// Fresh zeroed memory.
     std::uint64_t alloc(std::uint64_t bytes, std::uint64_t align = PAGE) {
@@ -85,6 +85,8 @@ public:
 
     /// Called before a transfer; set while the chip is at rest.
     std::function<void(std::uint64_t bus, std::size_t bytes, bool write)> on_dma;
+    /// Called after a read, with what the chip gets, which may be changed.
+    std::function<void(const std::byte *from, std::span<std::byte> bytes)> on_read;
     std::function<void(std::uint32_t vector)> on_irq;
     bool tracing = false;
     std::atomic<unsigned> kicks{0};
@@ -122,7 +124,7 @@ private:
             on_dma(addr, len, from != nullptr);
         if (addr < BASE || addr - BASE > SIZE || len > SIZE - (addr - BASE))
             return -EFAULT;
-        std::byte *place = memory_.data() + (addr - BASE);
+        std::byte *place = memory_.get() + (addr - BASE);
         if (len == 8 && addr % 8 == 0 && from != nullptr) {
             // As a CPU would see it: tests poll such words.
             std::uint64_t value = 0;
@@ -132,6 +134,8 @@ private:
             std::memcpy(place, from, len);
         } else {
             std::memcpy(to, place, len);
+            if (on_read)
+                on_read(place, {static_cast<std::byte *>(to), len});
         }
         return 0;
     }
@@ -148,7 +152,8 @@ private:
         trace_.push_back(std::move(line));
     }
 
-    std::vector<std::byte> memory_ = std::vector<std::byte>(SIZE);
+    /// Zero, and taken from the system page by page: most tests touch little of it.
+    std::unique_ptr<std::byte, decltype(&std::free)> memory_{static_cast<std::byte *>(std::calloc(SIZE, 1)), std::free};
     std::uint64_t next_ = 0;
     std::array<std::atomic<unsigned>, spec::MSIX_VECTORS> irqs_{};
     std::mutex mutex_;

@@ -59,6 +59,7 @@ void build_app(CLI::App &app, Global &global, Action &action) {
     add_bench(line);
     add_dma(line);
     add_trace(line);
+    add_explore(line);
     add_explain(line);
     add_addr(line);
     add_decode(line);

@@ -39,6 +39,7 @@ void add_addr(const CommandLine &line);
 /** decode register, packet, pte, instruction, struct, log */
 void add_decode(const CommandLine &line);
 void add_trace(const CommandLine &line);
+void add_explore(const CommandLine &line);
 void add_doctor(const CommandLine &line);
 /** fault set, fault show, fault clear */
 void add_fault(const CommandLine &line);

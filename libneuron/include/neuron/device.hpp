@@ -82,6 +82,12 @@ struct SimOptions {
      * for each other through shared memory need that.
      */
     std::shared_ptr<SimGroup> group{};
+    /**
+     * Stepped, and the seed also chooses what else the contract leaves open (docs/reference/plan.md, `explore`), and how far the chip gets
+     * between two accesses of this process. Also with NEURON_EXPLORE=SEED in the environment, which is the seed then, and may be
+     * followed by the aspects that are meant. Of a process with one thread, a seed gives the same run each time.
+     */
+    bool explore = false;
 };
 
 struct DeviceOptions {

@@ -10,6 +10,7 @@
 
 #include "../job_error.hpp"
 #include "ioctl.hpp"
+#include "user_ring.hpp"
 
 namespace neuron::accel {
 
@@ -105,10 +106,7 @@ Doorbell::~Doorbell() {
         ::munmap(page_.data(), page_.size());
 }
 
-void Doorbell::ring(std::uint64_t tail) const noexcept {
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    *reinterpret_cast<volatile std::uint32_t *>(page_.data() + offset_) = static_cast<std::uint32_t>(tail);
-}
+void Doorbell::ring(std::uint64_t tail) const noexcept { ring_doorbell(page_.data() + offset_, tail); }
 
 // ---- making and closing ----
 
@@ -215,13 +213,7 @@ void DoorbellQueue::write_packets(std::span<const Packet> packets) {
     const std::uint64_t entries = std::uint64_t{1} << options_.ring_log2;
     const auto flags =
         options_.polled ? spec::raw(spec::PacketFlag::SEQNO) : spec::PacketFlag::SEQNO | spec::PacketFlag::IRQ;
-    const auto completion = spec::packed(spec::PacketHeader{.opcode = {}, .flags = flags});
-    for (std::size_t i = 0; i < packets.size(); ++i) {
-        std::byte *slot = memory_->ring() + (jobs_.tail() + i) % entries * spec::PACKET_BYTES;
-        std::memcpy(slot, packets[i].data(), spec::PACKET_BYTES);
-        if (i + 1 == packets.size())
-            std::transform(slot, slot + completion.size(), completion.begin(), slot, std::bit_or<>{});
-    }
+    accel::write_packets(memory_->ring(), entries, jobs_.tail(), packets, flags);
     jobs_.add(packets.size());
 }
 

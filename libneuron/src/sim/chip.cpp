@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <fstream>
 #include <string_view>
 #include <thread>
 
@@ -30,6 +31,14 @@ LogLevel level_of(neuron_chip_log_level level) {
 std::string_view sanitizer_wish() {
     const char *const wish = std::getenv("NEURON_SANITIZER");
     return wish != nullptr && wish != std::string_view("0") ? wish : "";
+}
+
+// What is to be explored: a seed, and aspects behind it. Empty: nothing.
+std::string explore_wish(const SimOptions &options) {
+    const char *const wish = std::getenv("NEURON_EXPLORE");
+    if (wish != nullptr && *wish != '\0')
+        return wish;
+    return options.explore ? std::to_string(options.seed) : std::string();
 }
 
 // Who asked by the environment may have no log.
@@ -76,7 +85,8 @@ Result<std::unique_ptr<Chip>> Chip::create(const SimOptions &options, HostMemory
     config.aperture_bytes = options.aperture_bytes;
     config.cores = options.cores;
     config.threads = options.threads;
-    config.stepped = options.stepped || chip->tape_.is_open();
+    const std::string explore = explore_wish(options);
+    config.stepped = options.stepped || !explore.empty() || chip->tape_.is_open();
     config.hazards = options.hazards;
     config.sanitizer = options.sanitizer || !sanitizer_wish().empty();
     config.simd = options.simd.empty() ? nullptr : options.simd.c_str();
@@ -92,26 +102,64 @@ Result<std::unique_ptr<Chip>> Chip::create(const SimOptions &options, HostMemory
     if (const int error = -neuron_chip_create(&config, &ops, chip.get(), &chip->chip_, message.data(), message.size()))
         return detail::fail(detail::code_of(error), "sim: {}", message.data());
     if (config.stepped) {
-        chip->group_ = options.group ? options.group : std::make_shared<SimGroup>(0);
+        const std::uint64_t turns = explore.empty() ? 0 : std::strtoull(explore.c_str(), nullptr, 0);
+        chip->group_ = options.group ? options.group : std::make_shared<SimGroup>(turns);
         chip->group_->join(chip->chip_);
     }
+    if (!explore.empty())
+        if (auto done = chip->explore(explore); !done)
+            return detail::forward_error(done);
     return chip;
 }
 
+Result<void> Chip::explore(const std::string &seed) {
+    std::array<char, 256> message{};
+    const std::string plan = "explore seed=" + seed;
+    if (neuron_chip_set_fault_plan(chip_, plan.c_str(), message.data(), message.size()) != 0)
+        return detail::fail(ErrorCode::invalid_argument, "sim: exploring with seed '{}': {}", seed, message.data());
+    explores_ = true;
+    return {};
+}
+
+// Who asked for it by the environment learns that a chip has explored, and what.
+void Chip::tell_explored() const {
+    const char *const path = std::getenv("NEURON_EXPLORE_REPORT");
+    if (!explores_ || path == nullptr)
+        return;
+    std::string text(neuron_chip_fault_report(chip_, nullptr, 0), '\0');
+    neuron_chip_fault_report(chip_, text.data(), text.size() + 1);
+    std::ofstream(path, std::ios::app) << text;
+}
+
 Chip::~Chip() {
+    tell_explored();
     if (group_)
         group_->leave(chip_);
     neuron_chip_destroy(chip_);
 }
 
 std::uint32_t Chip::read32(std::uint32_t offset) const {
+    get_ahead();
     return static_cast<std::uint32_t>(neuron_chip_reg_read(chip_, offset, 4));
 }
-std::uint64_t Chip::read64(std::uint32_t offset) const { return neuron_chip_reg_read(chip_, offset, 8); }
-void Chip::write32(std::uint32_t offset, std::uint32_t value) { neuron_chip_reg_write(chip_, offset, value, 4); }
-void Chip::write64(std::uint32_t offset, std::uint64_t value) { neuron_chip_reg_write(chip_, offset, value, 8); }
+
+std::uint64_t Chip::read64(std::uint32_t offset) const {
+    get_ahead();
+    return neuron_chip_reg_read(chip_, offset, 8);
+}
+
+void Chip::write32(std::uint32_t offset, std::uint32_t value) {
+    get_ahead();
+    neuron_chip_reg_write(chip_, offset, value, 4);
+}
+
+void Chip::write64(std::uint32_t offset, std::uint64_t value) {
+    get_ahead();
+    neuron_chip_reg_write(chip_, offset, value, 8);
+}
 
 void Chip::ring_doorbell(std::uint32_t context, std::uint32_t slot, std::uint32_t tail) {
+    get_ahead();
     neuron_chip_doorbell_write(chip_, spec::doorbell(context, slot), tail, 4);
 }
 
@@ -143,7 +191,7 @@ void Chip::tell_news() {
 }
 
 void Chip::wait_news(std::uint64_t seen, detail::Deadline deadline) {
-    if (group_ && group_->run() != 0)
+    if (group_ && run() != 0)
         return;
     // Another thread may be running the stepped chip, and stops as soon as its own job is done.
     const auto until = group_ ? std::min(deadline, detail::Clock::now() + nap) : deadline;
@@ -157,7 +205,7 @@ bool Chip::poll(const std::function<bool()> &done) {
         if (detail::Clock::now() > limit)
             return false;
         if (group_)
-            group_->run();
+            run();
         else if (round < 64)
             std::this_thread::yield();
         else

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <neuron_chip.h>
@@ -49,12 +50,23 @@ private:
     Chip(HostMemory &memory, const detail::Log &log) : memory_(memory), log_(log) {}
     static neuron_chip_host_ops host_ops();
     void tell_news();
+    /** Lets the chip take up what the options or the environment want explored. */
+    Result<void> explore(const std::string &seed);
+    void tell_explored() const;
+    /** What is left to do for the chip's steps, however many. @return 0 if nothing was */
+    std::uint64_t run() const { return explores_ ? group_->run_some() : group_->run(); }
+    /** While exploring, the chip gets somewhat ahead before each access. */
+    void get_ahead() const {
+        if (explores_)
+            group_->get_ahead();
+    }
 
     HostMemory &memory_;
     const detail::Log &log_;
     TapeFile tape_; // outlives the chip
     neuron_chip *chip_ = nullptr;
     std::shared_ptr<SimGroup> group_; // of a stepped chip, if only of its own
+    bool explores_ = false;
 
     mutable std::mutex news_lock_; // protects news_; callbacks take it, so nothing else is taken under it
     std::condition_variable changed_;

@@ -8,8 +8,15 @@ namespace {
 
 constexpr std::uint64_t steps_at_once = 4096;
 constexpr std::uint64_t longest_turn = 64;
+constexpr std::uint64_t laziness_log2 = 6;
+constexpr std::uint64_t turn_log2 = 6; // of the longest one while exploring
 
 } // namespace
+
+SimGroup::SimGroup(std::uint64_t seed) : state_(seed) {
+    laziness_ = std::uint64_t{1} << random() % (laziness_log2 + 1);
+    state_ = seed;
+}
 
 void SimGroup::join(neuron_chip *chip) {
     const std::lock_guard guard(lock_);
@@ -26,6 +33,28 @@ std::uint64_t SimGroup::run() {
     if (!running || chips_.empty())
         return 0;
     return chips_.size() == 1 ? neuron_chip_run(chips_.front(), steps_at_once) : take_turns();
+}
+
+std::uint64_t SimGroup::run_some() {
+    const std::unique_lock running(lock_, std::try_to_lock);
+    return running ? some_locked() : 0;
+}
+
+void SimGroup::get_ahead() {
+    const std::unique_lock running(lock_, std::try_to_lock);
+    if (running && random() % laziness_ == 0)
+        (void)some_locked();
+}
+
+std::uint64_t SimGroup::some_locked() {
+    if (chips_.empty())
+        return 0;
+    const std::uint64_t most = std::uint64_t{1} << random() % (turn_log2 + 1);
+    const std::size_t first = random() % chips_.size();
+    for (std::size_t i = 0; i < chips_.size(); ++i)
+        if (const std::uint64_t done = neuron_chip_run(chips_[(first + i) % chips_.size()], 1 + random() % most))
+            return done;
+    return 0;
 }
 
 // SplitMix64.

@@ -10,7 +10,9 @@
  * Threading: every function may be called from any thread, concurrently, unless it says otherwise. Callbacks come from
  * the chip's worker threads, in stepped mode from inside neuron_chip_run() and neuron_chip_quiesce(); a register or
  * doorbell access calls back nothing but @ref neuron_chip_host_ops::kick, and @ref neuron_chip_host_ops::log for a fault plan;
- * a write of register REC.DEBUG_TAIL reads host memory, one of PLAN.CMD reads or writes it. The chip holds none of its locks while it calls
+ * a write of register REC.DEBUG_TAIL reads host memory, one of PLAN.CMD reads or writes it. While a chip in stepped mode explores
+ * (spec/plan.toml), a doorbell may also take steps, as inside neuron_chip_run(), unless another thread does, and any access may
+ * let out interrupts that were held back. The chip holds none of its locks while it calls
  * back, except where a callback's comment says otherwise.
  *
  * Errors: the library never throws across this interface and never ends the process. What a guest does wrong becomes a

@@ -9,11 +9,11 @@ namespace neuron::chip {
 
 namespace {
 
-std::unique_ptr<Executor> make_executor(const ChipInfo &info, const Host &host) {
+std::unique_ptr<Executor> make_executor(const ChipInfo &info, const Host &host, Explorer &explorer) {
     constexpr std::size_t control_units = 6; // reset, events, coalescer, scrubber, commands of the recorder, reports
     const std::size_t units = spec::MAX_QUEUES + control_units + info.cores * (ENGINES + spec::DMA_RINGS);
     if (info.stepped)
-        return std::make_unique<SteppedExecutor>(host, info.seed, units);
+        return std::make_unique<SteppedExecutor>(host, info.seed, units, &explorer);
     return std::make_unique<ThreadedExecutor>(info.threads);
 }
 
@@ -38,10 +38,12 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
     : info_(info),
       faults_([this](const std::string &line) { host_.log(NEURON_CHIP_LOG_INFO, line); }, [this] { wake_hung(); },
               !info.stepped),
+      explorer_([this] { host_.kick(); },
+                [this](std::uint64_t epoch, std::uint32_t vector) { interrupts_.send(epoch, vector); }),
       host_(ops, opaque, faults_),
       interrupts_(host_),
       hbm_(std::move(hbm)),
-      executor_(make_executor(info, host_)),
+      executor_(make_executor(info, host_, explorer_)),
       clock_(*executor_),
       recorder_(clock_, info.recorder_records),
       sanitizer_(make_sanitizer(watcher)),
@@ -55,11 +57,12 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
       control_(*spec::find_profile(info.profile), *hbm_, host_, *executor_, events_, coalescer_, clock_, recorder_,
                book_),
       hazards_(info.hazards ? std::make_unique<hazard::Monitor>(info.cores, info.sbuf_bytes) : nullptr),
-      services_{host_,  *executor_, control_, interrupts_,    coalescer_,
-                clock_, recorder_,  faults_,  hazards_.get(), sanitizer_.get()},
+      services_{host_,     *executor_, control_,  interrupts_,    coalescer_,      clock_,
+                recorder_, faults_,    explorer_, hazards_.get(), sanitizer_.get()},
       pool_(*executor_, cores_, spec::MAX_QUEUES),
       registers_(info_, *executor_, control_, events_, coalescer_, scrubber_, cores_, recorder_, commands_, channel_,
-                 open_sanitizer(), clock_, faults_, port_, [this] { reset(); }) {
+                 open_sanitizer(), clock_, faults_, explorer_, port_, [this] { reset(); }) {
+    interrupts_.attach_explorer(explorer_);
     if (watcher != nullptr)
         hbm_->watch(*watcher);
     reset_unit_.attach(events_, scrubber_, commands_);
@@ -111,6 +114,9 @@ std::string Chip::set_fault_plan(std::string_view text) {
         if (plan::is_of_function(rule.action) && !host_.has_function())
             return refused(fmt::format("fault plan: '{}': there is no PCIe function here", rule.text));
     }
+    if (plan->explore && !info_.stepped)
+        return refused(fmt::format("fault plan: '{}': the device is not in stepped mode", plan->explore->text));
+    explorer_.set(std::move(plan->explore));
     faults_.set(std::move(*plan));
     return {};
 }
@@ -138,6 +144,7 @@ void Chip::reset() {
         recorder_.add(spec::RecordReset{.head = {}, .resets = control_.resets()}, spec::RecordKind::RESET);
     // After this no interrupt of before can go out; one that is on its way has arrived.
     interrupts_.close_epoch();
+    explorer_.forget_interrupts();
     faults_.forget_held();
     executor_->wake(reset_unit_);
 }

@@ -11,6 +11,7 @@
 #include "control/scrubber.hpp"
 #include "core/core.hpp"
 #include "exec/executor.hpp"
+#include "explore/explorer.hpp"
 #include "hazard/monitor.hpp"
 #include "hbm.hpp"
 #include "host.hpp"
@@ -57,7 +58,7 @@ public:
     int inject_ecc(std::uint64_t offset, bool uncorrectable);
     /// What is wrong with the text, or nothing; see neuron_chip_set_fault_plan().
     std::string set_fault_plan(std::string_view text);
-    std::string fault_report() const { return faults_.report(); }
+    std::string fault_report() const { return explorer_.report() + faults_.report(); }
     void set_test_faults(std::uint32_t faults) { control_.set_test_faults(faults); }
     /// Writes or reads everything that a guest can observe. The chip is paused and nobody accesses it. StateError: what was
     /// read is no state of this chip, which has become as after creation.
@@ -93,6 +94,7 @@ private:
     // Later members use earlier ones. The executor's threads end in ~Chip(), before any unit dies.
     const ChipInfo info_;
     plan::Injector faults_;
+    Explorer explorer_;
     Host host_;
     InterruptGate interrupts_;
     std::unique_ptr<Hbm> hbm_;

@@ -158,7 +158,7 @@ void Chip::clear() {
 void Chip::serialize(Archive &archive) {
     if (hazards_ != nullptr)
         throw StateError(ENOTSUP, "hazards: what hazard detection has seen is not saved");
-    if (faults_.active())
+    if (faults_.active() || explorer_.active())
         throw StateError(ENOTSUP, "fault plan: a chip with one is not saved");
     if (sanitizer_ != nullptr)
         throw StateError(ENOTSUP, "sanitizer: what it has seen is not saved");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "host.hpp"
 
+#include "explore/explorer.hpp"
 #include "sanitizer/sanitizer.hpp"
 
 #include <algorithm>
@@ -124,11 +125,21 @@ void InterruptGate::raise_by_plan(std::uint64_t epoch, std::uint32_t vector) {
 }
 
 void InterruptGate::deliver(std::uint64_t epoch, std::uint32_t vector) {
+    if (sanitizer_ != nullptr) [[unlikely]] {
+        const std::lock_guard lock(mutex_);
+        if (epoch != epoch_)
+            return;
+        sanitizer_->raises(vector); // now: one that is held back is not missing
+    }
+    if (explorer_ != nullptr && explorer_->hold_interrupt(epoch, vector)) [[unlikely]]
+        return;
+    send(epoch, vector);
+}
+
+void InterruptGate::send(std::uint64_t epoch, std::uint32_t vector) {
     const std::lock_guard lock(mutex_);
     if (epoch != epoch_)
         return;
-    if (sanitizer_ != nullptr) [[unlikely]]
-        sanitizer_->raises(vector);
     host_.ops_.raise_irq(host_.opaque_, vector);
 }
 

@@ -14,6 +14,7 @@
 
 namespace neuron::chip {
 
+class Explorer;
 class Sanitizer;
 
 /// Calls into the host. Any thread; hold no lock that reset(), register or doorbell accesses take: in QEMU a callback
@@ -67,6 +68,9 @@ public:
     void close_epoch();
     /// Hears of each interrupt.
     void attach_sanitizer(Sanitizer &sanitizer) { sanitizer_ = &sanitizer; }
+    /// May hold interrupts back, for send() later.
+    void attach_explorer(Explorer &explorer) { explorer_ = &explorer; }
+    void send(std::uint64_t epoch, std::uint32_t vector);
     void serialize(Archive &archive) { archive.number("interrupt epoch", epoch_); }
 
 private:
@@ -75,6 +79,7 @@ private:
 
     const Host &host_;
     Sanitizer *sanitizer_ = nullptr; ///< nullptr: nobody looks
+    Explorer *explorer_ = nullptr;   ///< nullptr: none is held back
     mutable std::mutex mutex_;
     std::uint64_t epoch_ = 0; ///< guarded by mutex_
 };

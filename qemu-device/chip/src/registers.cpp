@@ -39,6 +39,7 @@ bool is_plan(std::uint64_t offset) { return offset >= spec::BLOCK_PLAN_OFFSET &&
 } // namespace
 
 std::uint64_t Registers::read(std::uint64_t offset, unsigned size) {
+    push_posted(true);
     const std::uint64_t value = read_register(offset, size);
     if (faults_.active() && !is_plan(offset) && faults_.ask(spec::PlanEvent::REG_READ, offset))
         return size < 2 * HALF ? (1ULL << 8 * size) - 1 : ~0ULL;
@@ -75,6 +76,16 @@ void Registers::write(std::uint64_t offset, std::uint64_t value, unsigned size) 
         count_bad();
         return;
     }
+    const bool doorbell = where.desc->offset == reg::QUEUE_DOORBELL(0);
+    if (!doorbell)
+        push_posted(where.desc->offset == reg::QUEUE_CTRL(0));
+    if (doorbell && explorer_.active())
+        announce([=, this] { write_by_plan(where, value, size); });
+    else
+        write_by_plan(where, value, size);
+}
+
+void Registers::write_by_plan(const spec::RegisterRef &where, std::uint64_t value, unsigned size) {
     if (faults_.active() && where.desc->offset == reg::QUEUE_DOORBELL(0))
         ring_by_plan(where.index, [=, this] { write_register(where, value, size); });
     else
@@ -113,11 +124,36 @@ Unit *Registers::store_sized(const spec::RegisterRef &where, std::uint64_t value
 }
 
 void Registers::doorbell(std::uint64_t offset, std::uint64_t value, unsigned size) {
+    if (explorer_.active())
+        announce([=, this] { slot_by_plan(offset, value, size); });
+    else
+        slot_by_plan(offset, value, size);
+}
+
+void Registers::slot_by_plan(std::uint64_t offset, std::uint64_t value, unsigned size) {
     const auto queue = faults_.active() ? control_.queue_at(offset) : std::nullopt;
     if (queue)
         ring_by_plan(*queue, [=, this] { ring(offset, value, size); });
     else
         ring(offset, value, size);
+}
+
+void Registers::announce(const std::function<void()> &ring) {
+    if (explorer_.hold_doorbell(ring))
+        return;
+    explorer_.release_doorbells(); // they do not overtake each other
+    ring();
+}
+
+// On the bus, whatever was written is there before what is written or read after it; and what is read comes behind the
+// messages that were sent before.
+void Registers::push_posted(bool interrupts) {
+    if (!explorer_.holding())
+        return;
+    if (interrupts)
+        explorer_.release_all();
+    else
+        explorer_.release_doorbells();
 }
 
 void Registers::ring_by_plan(std::uint32_t queue, const std::function<void()> &ring) {
@@ -149,6 +185,7 @@ void Registers::ring(std::uint64_t offset, std::uint64_t value, unsigned size) {
 }
 
 void Registers::reset() {
+    push_posted(false);
     const std::lock_guard lock(mutex_);
     reset_locked();
 }

@@ -7,6 +7,7 @@
 #include "control/control.hpp"
 #include "control/events.hpp"
 #include "control/scrubber.hpp"
+#include "explore/explorer.hpp"
 #include "plan/injector.hpp"
 #include "plan/port.hpp"
 #include "recorder/commands.hpp"
@@ -33,7 +34,7 @@ public:
     Registers(const ChipInfo &info, Executor &executor, Control &control, EventRing &events, Coalescer &coalescer,
               Scrubber &scrubber, const std::deque<Core> &cores, Recorder &recorder, RecorderCommands &commands,
               DebugChannel &channel, const Sanitizer *sanitizer, const DeviceClock &clock, plan::Injector &faults,
-              plan::Port &port, std::function<void()> reset)
+              Explorer &explorer, plan::Port &port, std::function<void()> reset)
         : info_(info),
           executor_(executor),
           control_(control),
@@ -47,6 +48,7 @@ public:
           sanitizer_(sanitizer),
           clock_(clock),
           faults_(faults),
+          explorer_(explorer),
           port_(port),
           reset_(std::move(reset)) {}
 
@@ -59,7 +61,13 @@ public:
 
 private:
     std::uint64_t read_register(std::uint64_t offset, unsigned size);
+    /// A doorbell is rung: now, or later.
+    void announce(const std::function<void()> &ring);
+    /// A register is accessed.
+    void push_posted(bool interrupts);
     void ring(std::uint64_t offset, std::uint64_t value, unsigned size);
+    void slot_by_plan(std::uint64_t offset, std::uint64_t value, unsigned size);
+    void write_by_plan(const spec::RegisterRef &where, std::uint64_t value, unsigned size);
     void write_register(const spec::RegisterRef &where, std::uint64_t value, unsigned size);
     /// What a fault plan makes of a doorbell of the queue.
     void ring_by_plan(std::uint32_t queue, const std::function<void()> &ring);
@@ -94,6 +102,7 @@ private:
     const Sanitizer *const sanitizer_; ///< nullptr: nobody looks
     const DeviceClock &clock_;
     plan::Injector &faults_;
+    Explorer &explorer_;
     plan::Port &port_;
     const std::function<void()> reset_;
     std::atomic<std::uint32_t> bad_{0}; ///< BAD_REGISTER

@@ -15,6 +15,7 @@ class Coalescer;
 class Control;
 class DeviceClock;
 class Executor;
+class Explorer;
 class Host;
 class InterruptGate;
 class Recorder;
@@ -30,6 +31,7 @@ struct Services {
     const DeviceClock &clock;
     Recorder &recorder;
     plan::Injector &faults;
+    Explorer &explorer;
     hazard::Monitor *hazards; ///< nullptr: nobody looks
     Sanitizer *sanitizer;     ///< the same
 };

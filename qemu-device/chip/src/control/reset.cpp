@@ -2,6 +2,7 @@
 #include "reset.hpp"
 
 #include "../core/core.hpp"
+#include "../explore/explorer.hpp"
 #include "../plan/injector.hpp"
 #include "../recorder/commands.hpp"
 #include "control.hpp"
@@ -24,8 +25,13 @@ Step ResetUnit::step() {
     if (resets != resets_) {
         resets_ = resets;
         zeroed_ = 0;
+        linger_ = services_.explorer.linger();
         for (Core &core : cores_)
             core.scrub();
+    }
+    if (linger_ != 0) {
+        --linger_;
+        return Step::MORE;
     }
     const std::uint64_t bytes = std::min(hbm_.bytes() - zeroed_, Scrubber::STEP_BYTES);
     hbm_.zero(zeroed_, bytes);

@@ -49,6 +49,7 @@ private:
     // Only step() touches what follows.
     std::uint64_t resets_ = 0; ///< the reset that is being carried out
     std::uint64_t zeroed_ = 0; ///< bytes of HBM, for that one
+    std::uint32_t linger_ = 0; ///< steps for which its end is still put off
 };
 
 } // namespace neuron::chip

@@ -21,6 +21,8 @@
 
 namespace neuron::chip {
 
+class Explorer;
+
 class Executor {
 public:
     virtual ~Executor() = default;
@@ -162,11 +164,14 @@ private:
     Timer timer_;
 };
 
-/// Takes the next unit at random from the most urgent ones.
+/// Takes the next unit at random from the most urgent ones, or as the explorer says.
 class SteppedExecutor final : public Executor {
 public:
-    SteppedExecutor(const Host &host, std::uint64_t seed, std::size_t max_units);
+    /// `explorer`: nullptr: there is none.
+    SteppedExecutor(const Host &host, std::uint64_t seed, std::size_t max_units, Explorer *explorer = nullptr);
     void wake(Unit &unit) override;
+    /// While exploring, the unit may take some steps at once.
+    void lend_thread(Unit &unit) override;
     bool wake_at(Unit &unit, std::uint64_t at_ns) override;
     std::uint64_t run(std::uint64_t max_steps) override;
     void wait_idle() override;
@@ -182,17 +187,24 @@ private:
     void append_ready(Unit &unit) override;
     void order_state(Archive &archive) override { archive.number("order", random_); }
     void append_locked(Unit &unit);
+    void remove_locked(Unit &unit);
     Unit *pick_locked();
+    /// The list to pick from; nullptr: none has anything.
+    std::vector<Unit *> *pick_list_locked();
+    /// Takes a step of a unit that is in no list.
+    Step take_step(Unit &unit, std::unique_lock<std::mutex> &lock);
     bool empty_locked() const;
     void check_timer_locked();
 
     const Host &host_;
+    Explorer *const explorer_; ///< nullptr: there is none
     mutable std::mutex mutex_; ///< guards all below
+    std::condition_variable turn_;
     std::array<std::vector<Unit *>, PRIORITIES> ready_;
     Unit *timed_ = nullptr;
     std::uint64_t timed_ns_ = Timer::NEVER;
     std::uint64_t random_;
-    bool in_run_ = false; ///< whoever runs sees new work by itself: no kick
+    bool in_run_ = false; ///< somebody takes steps
     bool paused_ = false;
     bool stopped_ = false;
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "executor.hpp"
 
+#include "../explore/explorer.hpp"
+
 #include <algorithm>
 
 namespace neuron::chip {
@@ -18,8 +20,8 @@ std::uint64_t next_random(std::uint64_t &state) {
 
 } // namespace
 
-SteppedExecutor::SteppedExecutor(const Host &host, std::uint64_t seed, std::size_t max_units)
-    : Executor(true), host_(host), random_(seed) {
+SteppedExecutor::SteppedExecutor(const Host &host, std::uint64_t seed, std::size_t max_units, Explorer *explorer)
+    : Executor(true), host_(host), explorer_(explorer), random_(seed) {
     for (auto &list : ready_)
         list.reserve(max_units); // wake() must not allocate
 }
@@ -31,6 +33,8 @@ void SteppedExecutor::append_locked(Unit &unit) {
     unit.listed_ = unit.priority();
     ready_[static_cast<std::size_t>(unit.listed_)].push_back(&unit);
 }
+
+void SteppedExecutor::remove_locked(Unit &unit) { std::erase(ready_[static_cast<std::size_t>(unit.listed_)], &unit); }
 
 void SteppedExecutor::wake(Unit &unit) {
     bool kick = false;
@@ -74,42 +78,100 @@ void SteppedExecutor::store_priority(Unit &unit, std::atomic<Priority> &which, P
     which.store(priority, std::memory_order_relaxed);
     if (unit.state_ != Unit::State::READY || stopped_ || unit.listed_ == unit.priority())
         return;
-    std::erase(ready_[static_cast<std::size_t>(unit.listed_)], &unit);
+    remove_locked(unit);
     append_locked(unit);
 }
 
-Unit *SteppedExecutor::pick_locked() {
+std::vector<Unit *> *SteppedExecutor::pick_list_locked() {
     const auto list = std::ranges::find_if_not(ready_, &std::vector<Unit *>::empty);
     if (list == ready_.end())
         return nullptr;
-    const std::size_t index = next_random(random_) % list->size();
+    if (list != ready_.begin() || explorer_ == nullptr || !explorer_->on(spec::ExploreAspect::ORDER))
+        return &*list;
+    // Other workers would go on with the next list meanwhile.
+    const auto next = std::find_if_not(list + 1, ready_.end(), [](const auto &units) { return units.empty(); });
+    return next != ready_.end() && explorer_->control_waits() ? &*next : &*list;
+}
+
+Unit *SteppedExecutor::pick_locked() {
+    auto *const list = pick_list_locked();
+    if (list == nullptr)
+        return nullptr;
+    const bool explores = explorer_ != nullptr && explorer_->on(spec::ExploreAspect::ORDER);
+    const std::size_t index = explores ? explorer_->pick(*list) : next_random(random_) % list->size();
     Unit *unit = (*list)[index];
     (*list)[index] = list->back();
     list->pop_back();
     return unit;
 }
 
+Step SteppedExecutor::take_step(Unit &unit, std::unique_lock<std::mutex> &lock) {
+    unit.state_ = Unit::State::RUNNING;
+    count_step();
+    if (explorer_ != nullptr && explorer_->active())
+        explorer_->count_step(unit);
+    lock.unlock();
+    const Step result = guarded_step(unit);
+    lock.lock();
+    return result == Step::MORE || unit.state_ == Unit::State::RUNNING_WOKEN ? Step::MORE : Step::BLOCKED;
+}
+
 std::uint64_t SteppedExecutor::run(std::uint64_t max_steps) {
     std::unique_lock lock(mutex_);
+    turn_.wait(lock, [this] { return !in_run_; }); // for a thread that was lent
     std::uint64_t done = 0;
     in_run_ = true;
     for (; done < max_steps && !paused_ && !stopped_; ++done) {
+        if (explorer_ != nullptr && explorer_->holding()) {
+            lock.unlock();
+            explorer_->release_due();
+            lock.lock();
+        }
+        // Time does not leap over what is held back, but comes to it step by step.
+        if (explorer_ != nullptr && explorer_->holding() && empty_locked()) {
+            count_step();
+            explorer_->count_idle_step();
+            continue;
+        }
         check_timer_locked();
         Unit *unit = pick_locked();
         if (unit == nullptr)
             break;
-        unit->state_ = Unit::State::RUNNING;
-        count_step();
-        lock.unlock();
-        const Step result = guarded_step(*unit);
-        lock.lock();
-        if (result == Step::MORE || unit->state_ == Unit::State::RUNNING_WOKEN)
+        if (take_step(*unit, lock) == Step::MORE)
             append_locked(*unit);
         else
             unit->state_ = Unit::State::PARKED;
     }
     in_run_ = false;
+    turn_.notify_all();
     return done;
+}
+
+void SteppedExecutor::lend_thread(Unit &unit) {
+    unsigned steps = explorer_ != nullptr ? explorer_->early_steps() : 0;
+    std::unique_lock lock(mutex_);
+    const bool free = unit.state_ == Unit::State::PARKED || unit.state_ == Unit::State::READY;
+    if (steps == 0 || in_run_ || paused_ || stopped_ || !free) {
+        lock.unlock();
+        wake(unit);
+        return;
+    }
+    if (unit.state_ == Unit::State::READY)
+        remove_locked(unit);
+    in_run_ = true;
+    Step result = Step::MORE;
+    for (; steps != 0 && result == Step::MORE && !paused_ && !stopped_; --steps)
+        result = take_step(unit, lock);
+    if (result == Step::MORE && !stopped_)
+        append_locked(unit);
+    else
+        unit.state_ = Unit::State::PARKED;
+    in_run_ = false;
+    turn_.notify_all();
+    const bool kick = !empty_locked() || timed_ns_ != Timer::NEVER;
+    lock.unlock();
+    if (kick)
+        host_.kick();
 }
 
 void SteppedExecutor::wait_idle() {

@@ -11,6 +11,13 @@
 
 namespace neuron::chip::plan {
 
+std::string word(std::string_view name) {
+    std::string out(name);
+    std::ranges::transform(out, out.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return out;
+}
+
 namespace {
 
 using spec::PlanAction;
@@ -64,17 +71,10 @@ std::optional<ArgumentRule> argument_of(PlanAction action) {
     return found != rules.end() ? std::optional(*found) : std::nullopt;
 }
 
-std::string lower(std::string_view name) {
-    std::string out(name);
-    std::ranges::transform(out, out.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return out;
-}
-
 template<class E>
-std::optional<E> value_of(std::string_view word) {
+std::optional<E> value_of(std::string_view text) {
     const auto all = spec::values<E>();
-    const auto found = std::ranges::find_if(all, [&](E value) { return lower(spec::name(value)) == word; });
+    const auto found = std::ranges::find_if(all, [&](E value) { return word(spec::name(value)) == text; });
     return found != all.end() ? std::optional(*found) : std::nullopt;
 }
 
@@ -82,7 +82,7 @@ template<class E>
 std::string known(std::span<const E> values) {
     std::string out;
     for (const E value : values)
-        out += (out.empty() ? "" : ", ") + lower(spec::name(value));
+        out += (out.empty() ? "" : ", ") + word(spec::name(value));
     return out;
 }
 
@@ -135,21 +135,21 @@ std::pair<std::string_view, std::string_view> split(std::string_view word) {
     return {word.substr(0, equals), word.substr(std::min(equals + 1, word.size()))};
 }
 
-tl::expected<void, std::string> add_filter(Rule &rule, const EventRule &event, std::string_view word) {
-    const auto [name, value] = split(word);
+tl::expected<void, std::string> add_filter(Rule &rule, const EventRule &event, std::string_view filter) {
+    const auto [name, value] = split(filter);
     if ((name == event.place && !name.empty()) || name == "nth") {
         const auto found = range(value);
         if (!found || (name == "nth" && found->first == 0))
-            return Failed(
-                fmt::format("'{}': {} is N, N..M, N.. or N+LENGTH{}", word, name, name == "nth" ? ", from 1 on" : ""));
+            return Failed(fmt::format("'{}': {} is N, N..M, N.. or N+LENGTH{}", filter, name,
+                                      name == "nth" ? ", from 1 on" : ""));
         (name == "nth" ? rule.nth : rule.place) = *found;
     } else if (name == "every") {
         const auto found = number(value);
         if (!found || *found == 0)
-            return Failed(fmt::format("'{}': every is a number from 1 on", word));
+            return Failed(fmt::format("'{}': every is a number from 1 on", filter));
         rule.every = *found;
     } else {
-        return Failed(fmt::format("'{}': {} takes {}{}nth and every", word, lower(spec::name(rule.event)), event.place,
+        return Failed(fmt::format("'{}': {} takes {}{}nth and every", filter, word(spec::name(rule.event)), event.place,
                                   event.place.empty() ? "" : ", "));
     }
     return {};
@@ -159,11 +159,11 @@ tl::expected<void, std::string> add_action(Rule &rule, const EventRule &event,
                                            std::span<const std::string_view> words) {
     if (words.empty())
         return Failed(
-            fmt::format("has no action; {} takes {}", lower(spec::name(rule.event)), known(std::span(event.actions))));
+            fmt::format("has no action; {} takes {}", word(spec::name(rule.event)), known(std::span(event.actions))));
     const auto action = value_of<PlanAction>(words[0]);
     if (!action || std::ranges::find(event.actions, *action) == event.actions.end())
         return Failed(
-            fmt::format("'{}': {} takes {}", words[0], lower(spec::name(rule.event)), known(std::span(event.actions))));
+            fmt::format("'{}': {} takes {}", words[0], word(spec::name(rule.event)), known(std::span(event.actions))));
     rule.action = *action;
     const auto takes = argument_of(*action);
     if (takes && takes->otherwise)
@@ -197,13 +197,61 @@ tl::expected<Rule, std::string> parse_rule(std::string_view text) {
                                   known(spec::values<PlanEvent>())));
     rule.event = *event;
     const auto found = std::ranges::find(events(), *event, &EventRule::event);
-    for (const auto word : std::span(left).subspan(1))
-        if (auto added = add_filter(rule, *found, word); !added)
+    for (const auto filter : std::span(left).subspan(1))
+        if (auto added = add_filter(rule, *found, filter); !added)
             return Failed(added.error());
     const auto right = colon < text.size() ? words_of(text.substr(colon + 1)) : std::vector<std::string_view>();
     if (auto added = add_action(rule, *found, right); !added)
         return Failed(added.error());
     return rule;
+}
+
+/// The words behind "explore".
+tl::expected<Explore, std::string> parse_explore(std::string_view text, std::span<const std::string_view> words) {
+    Explore out{.text = std::string(text)};
+    std::optional<std::uint64_t> seed;
+    for (const auto one : words) {
+        const auto [name, value] = split(one);
+        if (name == "seed") {
+            const auto found = number(value);
+            if (!found || seed)
+                return Failed(fmt::format("'{}': explore takes one seed=N", one));
+            seed = found;
+        } else if (const auto aspect = value_of<spec::ExploreAspect>(one)) {
+            out.aspects |= spec::raw(*aspect);
+        } else {
+            return Failed(
+                fmt::format("'{}': explore takes seed=N, {}", one, known(spec::values<spec::ExploreAspect>())));
+        }
+    }
+    if (!seed)
+        return Failed("'explore': needs seed=N");
+    out.seed = *seed;
+    if (out.aspects == 0)
+        for (const auto aspect : spec::values<spec::ExploreAspect>())
+            out.aspects |= spec::raw(aspect);
+    return out;
+}
+
+/// What is not a rule. False: it is one.
+tl::expected<bool, std::string> take_statement(Plan &plan, std::string_view text) {
+    const auto words = words_of(text);
+    if (words[0] == "seed") {
+        const auto seed = words.size() == 2 ? number(words[1]) : std::nullopt;
+        if (!seed)
+            return Failed(fmt::format("'{}': seed takes one number", text));
+        plan.seed = *seed;
+        return true;
+    }
+    if (words[0] != "explore")
+        return false;
+    if (plan.explore)
+        return Failed(fmt::format("'{}': explore is there already", text));
+    auto explore = parse_explore(text, std::span(words).subspan(1));
+    if (!explore)
+        return Failed(explore.error());
+    plan.explore = std::move(*explore);
+    return true;
 }
 
 } // namespace
@@ -231,16 +279,13 @@ tl::expected<Plan, std::string> parse(std::string_view text) {
             const auto end = std::min(line.find(';'), line.size());
             const std::string_view part = trimmed(line.substr(0, end));
             line.remove_prefix(std::min(end + 1, line.size()));
-            const auto words = words_of(part);
-            if (words.empty())
+            if (part.empty())
                 continue;
-            if (words[0] == "seed") {
-                const auto seed = words.size() == 2 ? number(words[1]) : std::nullopt;
-                if (!seed)
-                    return Failed(fmt::format("fault plan: '{}': seed takes one number", part));
-                plan.seed = *seed;
+            const auto statement = take_statement(plan, part);
+            if (!statement)
+                return Failed("fault plan: " + statement.error());
+            if (*statement)
                 continue;
-            }
             auto rule = parse_rule(part);
             if (!rule)
                 return Failed(fmt::format("fault plan: rule {}: {}", plan.rules.size() + 1, rule.error()));

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -34,10 +35,21 @@ struct Rule {
     std::string text; ///< as it was written
 };
 
+/// What the device chooses by a seed, of all that the contract leaves open.
+struct Explore {
+    std::uint64_t seed = 0;
+    std::uint32_t aspects = 0; ///< of enum explore_aspect
+    std::string text;          ///< as it was written
+};
+
 struct Plan {
     std::uint64_t seed = 0;
     std::vector<Rule> rules;
+    std::optional<Explore> explore{};
 };
+
+/// The name of an event, action or aspect, as a plan has it.
+std::string word(std::string_view name);
 
 /// Whether it is not the chip that does it, but the PCIe function around it.
 bool is_of_function(spec::PlanAction action);
@@ -49,6 +61,7 @@ bool is_of_function(spec::PlanAction action);
 ///     irq vector=5 nth=2..4: drop
 ///     doorbell queue=2 every=10: reorder
 ///     packet queue=1 nth=1: hang
+///     explore seed=17 order doorbells
 ///
 /// Numbers are decimal or begin with 0x. The error is one line that names the rule and the word.
 tl::expected<Plan, std::string> parse(std::string_view text);

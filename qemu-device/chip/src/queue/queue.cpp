@@ -4,6 +4,7 @@
 #include "../clock.hpp"
 #include "../control/coalescer.hpp"
 #include "../core/core.hpp"
+#include "../explore/explorer.hpp"
 #include "../plan/injector.hpp"
 #include "../sanitizer/sanitizer.hpp"
 
@@ -158,7 +159,8 @@ tl::expected<void, FaultInfo> Queue::fetch(const Control::Work &work) {
     const std::uint64_t address = config.ring_base + slot * spec::PACKET_BYTES;
     // Never past the end of a page: what cannot be read there must not fault before its turn has come.
     const std::uint64_t in_page = (spec::PAGE_SIZE - address % spec::PAGE_SIZE) / spec::PACKET_BYTES;
-    std::uint64_t count = std::min({std::uint64_t{FETCH_AHEAD}, work.tail - work.head, ring - slot, in_page});
+    const std::uint64_t most = std::min({std::uint64_t{FETCH_AHEAD}, work.tail - work.head, ring - slot, in_page});
+    std::uint64_t count = services_.explorer.fetch(most);
     fetched_count_ = 0;
     const auto out = std::as_writable_bytes(std::span(fetched_));
     auto done = read_ring(address, out.first(count * spec::PACKET_BYTES));
@@ -287,6 +289,12 @@ MemoryResult<void> Queue::write_back_context(std::uint64_t stamp_at, const spec:
 Step Queue::wind_down() {
     if (services_.control.stop_hangs())
         return Step::BLOCKED;
+    if (!linger_)
+        linger_ = services_.explorer.linger();
+    if (*linger_ != 0) {
+        --*linger_;
+        return Step::MORE;
+    }
     if (job_.has_value()) {
         PacketContext packet = context();
         if (auto *launch = std::get_if<LaunchJob>(&*job_); launch != nullptr && !launch->abandon(packet))
@@ -300,6 +308,7 @@ Step Queue::wind_down() {
     completing_ = false;
     fetched_count_ = 0;
     stamp_start_.reset();
+    linger_.reset();
     services_.control.stopped(index_);
     return Step::BLOCKED;
 }

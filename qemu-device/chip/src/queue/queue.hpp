@@ -75,8 +75,9 @@ private:
     std::uint8_t flags_ = 0;
     std::uint64_t generation_ = 0;
     std::optional<PacketJob> job_;
-    std::uint64_t hung_by_ = 0; ///< the fault plan that lets the job hang, 0: none
-    bool completing_ = false;   ///< the job is done, seqno and interrupt are not
+    std::uint64_t hung_by_ = 0;             ///< the fault plan that lets the job hang, 0: none
+    std::optional<std::uint32_t> linger_{}; ///< steps for which the winding down is still put off
+    bool completing_ = false;               ///< the job is done, seqno and interrupt are not
     /// With stamps: when the first packet that none covers yet was taken up.
     std::optional<std::uint64_t> stamp_start_;
     Launch launch_;
