@@ -192,6 +192,7 @@ void read_mappings(State &state, std::uint64_t ctx, const std::vector<std::strin
         known.place = record.word(2);
         known.size = std::max(known.size, record.number("offset") + size);
         known.label = record.text("label");
+        known.made = record.text("made");
         known.owner = record.process();
     }
 }
