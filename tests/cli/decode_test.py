@@ -220,10 +220,10 @@ def whole(folder):
     equal((part["queue 2"]["packets"][0]["index"], part["queue 2"]["packets"][0]["packet"]["opcode"]), (7, "COPY"))
     assert "submitted: 7" in part["queue 2"]["lines"], part["queue 2"]
     records = part["recorder"]["records"]
-    equal([(entry["head"]["kind"], entry["buffer"], entry["pid"]) for entry in records][0], ("MAPPING", 3, 100))
+    equal([(entry["head"]["kind"], entry["head"]["code"], entry["buffer"], entry["pid"]) for entry in records][0], ("MAPPING", "BIND", 3, 100))
     equal(len(records), 6)
     text = good(folder, "decode", "dump", "dump.txt").out
-    for line in ("  STATUS: 0x103  STATE=FAULTED", "  packet 7: COPY src=0x201000", "  record 0 MAPPING: time_ns=0xf4240 code=0x3"):
+    for line in ("  STATUS: 0x103  STATE=FAULTED", "  packet 7: COPY src=0x201000", "  record 0 MAPPING: time_ns=0xf4240 unit=QUEUE code=BIND va=0x200000"):
         contains(text, line)
     run = subprocess.run([NEURONCTL, "decode", "dump", "-"], input=text.encode(), capture_output=True, check=True)
     contains(run.stdout.decode(), "neuron_accel coredump 1")
@@ -248,7 +248,7 @@ def pasts(folder):
     old = answer["history"][2]
     equal((old["bound_pid"], old["bound_ns_ago"], old["gone_pid"], old["gone_ns_ago"]), (100, 5_000_000, 102, 3_000_000))
     lines = good(folder, "addr", "0x200010", "--file", "dump.txt").out.splitlines()
-    contains(lines[0], "buffer 5 'first pid=1 comm=layer' (hbm, 16 KiB, made at foo.cc:88) of mat mul (812)")
+    contains(lines[0], "buffer 5 'first pid=1 comm=layer' (hbm, 16.0 KiB, made at foo.cc:88) of mat mul (812)")
     contains(lines[2], "  is buffer 5 'first pid=1 comm=layer' at [0x200000, 0x201000), bound 0.000 ms ago by pid 812 at foo.cc:88")
     contains(lines[4], "  was buffer 3 at [0x200000, 0x201000), bound 5.000 ms ago by pid 100, freed 3.000 ms ago by pid 102")
     assert "history" not in good(folder, "--json", "addr", "0x201010", "--file", "dump.txt").json["answers"][0]

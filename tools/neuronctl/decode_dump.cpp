@@ -116,6 +116,31 @@ private:
 
 } // namespace
 
+namespace {
+
+template<class E>
+Json name_of(std::uint64_t value) {
+    const spec::EnumValueDesc *found = spec::enum_desc<E>().find(value);
+    return found != nullptr ? Json(found->name) : Json(value);
+}
+
+/// What the code of a record is depends on its kind.
+Json code_name(const std::string &kind, std::uint64_t code) {
+    const auto parsed = spec::parse<spec::RecordKind>(kind);
+    switch (parsed.value_or(spec::RecordKind{})) {
+    case spec::RecordKind::PACKET_START:
+    case spec::RecordKind::PACKET: return name_of<spec::PacketOp>(code);
+    case spec::RecordKind::TRANSFER: return name_of<spec::Opcode>(code);
+    case spec::RecordKind::SEMAPHORE: return name_of<spec::RecordChange>(code);
+    case spec::RecordKind::FAULT:
+    case spec::RecordKind::ECC: return name_of<spec::Fault>(code);
+    case spec::RecordKind::MAPPING: return name_of<spec::DebugKind>(code);
+    default: return code;
+    }
+}
+
+} // namespace
+
 Json record_line(std::string_view line) {
     constexpr std::string_view prefix = "record ";
     const std::size_t colon = line.find(": ");
@@ -133,7 +158,11 @@ Json record_line(std::string_view line) {
     const auto found = std::ranges::find(all, std::string_view(name), &spec::StructDesc::name);
     if (found == all.end() || (*found)->size != bytes->size())
         return {};
-    return struct_json(**found, *bytes);
+    Json members = struct_json(**found, *bytes);
+    Json &code = members["head"]["code"];
+    if (code.is_number_unsigned())
+        code = code_name(std::string(head.substr(blank + 1)), code.get<std::uint64_t>());
+    return members;
 }
 
 std::optional<DecodedDump> decode_dump(std::string_view text) {

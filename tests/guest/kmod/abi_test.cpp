@@ -357,7 +357,7 @@ void list_bo_query() {
 // ---- VM_BIND --------------------------------------------------------------------------------------------------------
 
 // The text stays where it is as long as the rig's scratch.
-auto text_at(std::uint64_t drm_neuron_vm_bind::*where, std::uint32_t drm_neuron_vm_bind::*bytes, std::string text) {
+auto text_at(__u64 drm_neuron_vm_bind::*where, __u32 drm_neuron_vm_bind::*bytes, std::string text) {
     return [=](drm_neuron_vm_bind &args, Rig &rig) {
         std::memcpy(rig.scratch.data(), text.data(), text.size());
         args.*where = reinterpret_cast<std::uintptr_t>(rig.scratch.data());

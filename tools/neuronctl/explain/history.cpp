@@ -71,7 +71,8 @@ std::vector<Past> history_in_coredump(std::string_view text, const State &state,
     for (const Json &record : all) {
         if (!is_mapping_of(record, ctx))
             continue;
-        const auto code = static_cast<spec::DebugKind>(record.at("head").value("code", 0));
+        const Json &name = record.at("head").at("code");
+        const auto code = named<spec::DebugKind>(name.is_string() ? name.get<std::string>() : std::string());
         const std::uint64_t start = record.value("va", std::uint64_t{0});
         const std::uint64_t bytes = record.value("bytes", std::uint64_t{0});
         const std::uint64_t buffer = record.value("buffer", std::uint64_t{0});
