@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 #include <linux/align.h>
+#include <linux/ctype.h>
 #include <linux/errno.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -59,6 +60,35 @@ static int neuron_check_va_range(const struct drm_neuron_vm_bind *args)
 	return 0;
 }
 
+static int neuron_check_names(const struct drm_neuron_vm_bind *args)
+{
+	if (!args->label != !args->label_bytes || !args->place != !args->place_bytes)
+		return -EINVAL;
+	if (args->label_bytes > DRM_NEURON_LABEL_MAX || args->place_bytes > DRM_NEURON_PLACE_MAX)
+		return -EINVAL;
+	return args->op == DRM_NEURON_BIND_UNMAP && args->label ? -EINVAL : 0;
+}
+
+/**
+ * neuron_check_text() - a name, once it is copied
+ * @text: Text.
+ * @bytes: Its length.
+ *
+ * It is printed as it is, in quotation marks.
+ *
+ * Return: 0 or -EINVAL.
+ */
+int neuron_check_text(const char *text, u32 bytes)
+{
+	u32 i;
+
+	for (i = 0; i < bytes; i++)
+		if (!isascii(text[i]) || !isprint(text[i]) || text[i] == '"')
+			return -EINVAL;
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(neuron_check_text);
+
 /**
  * neuron_check_vm_bind() - arguments of VM_BIND
  * @args: Arguments.
@@ -70,6 +100,8 @@ int neuron_check_vm_bind(const struct drm_neuron_vm_bind *args)
 	if (args->pad)
 		return -EINVAL;
 	if (!args->range || !IS_ALIGNED(args->range | args->bo_offset, NRN_PAGE_SIZE))
+		return -EINVAL;
+	if (neuron_check_names(args))
 		return -EINVAL;
 
 	switch (args->op) {

@@ -25,6 +25,7 @@ struct neuron_raw_packet;
 #define NEURON_SUBMIT_SYNCS 256
 
 int neuron_check_bo_create(const struct drm_neuron_bo_create *args, u32 banks);
+int neuron_check_text(const char *text, u32 bytes);
 int neuron_check_vm_bind(const struct drm_neuron_vm_bind *args);
 int neuron_check_bo_range(const struct drm_neuron_vm_bind *args, u64 bo_size);
 int neuron_check_queue_create(const struct drm_neuron_queue_create *args);

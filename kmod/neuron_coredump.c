@@ -79,6 +79,8 @@ struct neuron_snapshot {
 	/* @reports: The first of the sanitizer. */
 	struct nrn_sanitizer_report reports[NEURON_DUMP_REPORTS];
 	int report_count;
+	/* @blame: Whose memory the last fault of @ctx has met; its address is 0 if there is none. */
+	struct nrn_blame_record blame;
 };
 
 static void neuron_snapshot_queue(struct neuron_snapshot_queue *to, struct neuron_queue *queue)
@@ -173,6 +175,8 @@ void neuron_coredump_take(struct neuron_device *ndev, const char *why, u32 ctx, 
 	neuron_snapshot_events(snap, ndev);
 	snap->record_count = neuron_recorder_newest(ndev, snap->records, NEURON_RECORDER_NEWEST);
 	snap->report_count = neuron_recorder_reports(ndev, snap->reports, NEURON_DUMP_REPORTS);
+	if (ctx == NEURON_NO_CTX || neuron_debug_last_fault(ndev, ctx, &snap->blame))
+		memset(&snap->blame, 0, sizeof(snap->blame));
 	snap->mapping_count = vm ? neuron_vm_list(vm, snap->mappings, NEURON_DUMP_MAPPINGS) : 0;
 	queue_work(system_unbound_wq, &ndev->coredump.work);
 }
@@ -228,8 +232,12 @@ static void neuron_dump_mappings(struct drm_printer *p, const struct neuron_snap
 		map = &snap->mappings[i];
 		drm_printf(p, "%#llx +%#llx %s %s", map->va, map->size, map->hbm ? "hbm" : "host",
 			   map->read_only ? "ro" : "rw");
-		drm_printf(p, " buffer=%llu offset=%#llx pid=%d comm=%s\n", map->buffer,
-			   map->offset, map->pid, map->comm);
+		drm_printf(p, " buffer=%llu offset=%#llx", map->buffer, map->offset);
+		if (map->label[0])
+			drm_printf(p, " label=\"%s\"", map->label);
+		if (map->place[0])
+			drm_printf(p, " made=\"%s\"", map->place);
+		drm_printf(p, " pid=%d comm=%s\n", map->pid, map->comm);
 	}
 }
 
@@ -260,6 +268,11 @@ static void neuron_dump(struct drm_printer *p, struct neuron_device *ndev,
 		neuron_core_print(p, i, &snap->cores[i]);
 
 	neuron_dump_mappings(p, snap);
+
+	if (snap->blame.va) {
+		drm_puts(p, "\n[blame]\n");
+		neuron_debug_print_blame(p, &snap->blame);
+	}
 
 	drm_puts(p, "\n[events]\n");
 	for (i = 0; i < snap->event_count; i++) {

@@ -12,6 +12,7 @@
 #include "neuron_debug.h"
 #include "neuron_gem.h"
 #include "neuron_hw.h"
+#include "neuron_name.h"
 #include "neuron_recorder.h"
 #include "neuron_spec_names.h"
 
@@ -29,20 +30,22 @@
 #define NEURON_DEBUG_LOG2 6
 #define NEURON_DEBUG_RECORDS BIT(NEURON_DEBUG_LOG2)
 
-static bool neuron_debug_is_full(struct neuron_device *ndev)
+static bool neuron_debug_has_room(struct neuron_device *ndev, u32 count)
 {
 	struct neuron_debug *debug = &ndev->debug;
 
-	if (debug->tail - debug->head < NEURON_DEBUG_RECORDS)
-		return false;
+	if (debug->tail - debug->head + count <= NEURON_DEBUG_RECORDS)
+		return true;
 	debug->head = neuron_rd32(ndev, NRN_REG_REC_DEBUG_HEAD);
-	return debug->tail - debug->head >= NEURON_DEBUG_RECORDS;
+	return debug->tail - debug->head + count <= NEURON_DEBUG_RECORDS;
 }
 
-/* reset_sem is held. */
-static void neuron_debug_tell(struct neuron_device *ndev, const struct nrn_debug_record *rec)
+/* Records that follow each other, announced at once; reset_sem is held. */
+static void neuron_debug_tell_all(struct neuron_device *ndev, const struct nrn_debug_record *recs,
+				  u32 count)
 {
 	struct neuron_debug *debug = &ndev->debug;
+	u32 i;
 
 	lockdep_assert_held(&ndev->reset_sem);
 
@@ -50,12 +53,18 @@ static void neuron_debug_tell(struct neuron_device *ndev, const struct nrn_debug
 		return;
 
 	mutex_lock(&debug->lock);
-	if (!neuron_debug_is_full(ndev)) {
-		debug->ring[debug->tail++ % NEURON_DEBUG_RECORDS] = *rec;
-		/* The device sees the record before it hears of it: writel() orders. */
+	if (neuron_debug_has_room(ndev, count)) {
+		for (i = 0; i < count; i++)
+			debug->ring[debug->tail++ % NEURON_DEBUG_RECORDS] = recs[i];
+		/* The device sees the records before it hears of them: writel() orders. */
 		neuron_wr32(ndev, NRN_REG_REC_DEBUG_TAIL, debug->tail);
 	}
 	mutex_unlock(&debug->lock);
+}
+
+static void neuron_debug_tell(struct neuron_device *ndev, const struct nrn_debug_record *rec)
+{
+	neuron_debug_tell_all(ndev, rec, 1);
 }
 
 static struct nrn_debug_record neuron_debug_record(u16 kind, u32 ctx)
@@ -105,13 +114,10 @@ static u32 neuron_debug_padding(const struct neuron_mapping *map)
 	return size - bo->asked;
 }
 
-static void neuron_debug_tell_mapping(struct neuron_file *nfile, u16 kind,
-				      const struct neuron_mapping *map)
+static struct nrn_debug_record neuron_debug_mapping_record(struct neuron_file *nfile, u16 kind,
+							   const struct neuron_mapping *map)
 {
 	struct nrn_debug_record rec = neuron_debug_record(kind, nfile->ctx);
-	struct neuron_device *ndev = nfile->ndev;
-
-	lockdep_assert_held(&nfile->vm.lock);
 
 	rec.flags = cpu_to_le32((map->read_only ? 0 : NRN_DEBUG_FLAG_WRITE) |
 				(map->bo->placement == DRM_NEURON_PLACE_HBM ?
@@ -121,19 +127,44 @@ static void neuron_debug_tell_mapping(struct neuron_file *nfile, u16 kind,
 	rec.bytes = cpu_to_le64(map->node.size);
 	rec.offset = cpu_to_le64(map->bo_offset);
 	rec.padding = cpu_to_le32(neuron_debug_padding(map));
+	if (map->name)
+		strscpy(rec.label, map->name->label, sizeof(rec.label));
+	return rec;
+}
+
+/* The place comes first: what it belongs to is the next record. */
+static void neuron_debug_tell_mapping(struct neuron_file *nfile, u16 kind,
+				      const struct neuron_mapping *map,
+				      const struct neuron_name *where)
+{
+	struct neuron_device *ndev = nfile->ndev;
+	struct nrn_debug_record recs[2];
+	u32 count = 0;
+
+	lockdep_assert_held(&nfile->vm.lock);
+
+	if (where && where->place[0] && neuron_hw_can_test_drivers(ndev)) {
+		recs[count] = neuron_debug_record(NRN_DEBUG_KIND_PLACE, nfile->ctx);
+		recs[count].va = cpu_to_le64(map->node.start);
+		strscpy(recs[count].label, where->place, sizeof(recs[count].label));
+		count++;
+	}
+	recs[count++] = neuron_debug_mapping_record(nfile, kind, map);
 	down_read(&ndev->reset_sem);
-	neuron_debug_tell(ndev, &rec);
+	neuron_debug_tell_all(ndev, recs, count);
 	up_read(&ndev->reset_sem);
 }
 
 void neuron_debug_tell_bind(struct neuron_file *nfile, const struct neuron_mapping *map)
 {
-	neuron_debug_tell_mapping(nfile, NRN_DEBUG_KIND_BIND, map);
+	neuron_debug_tell_mapping(nfile, NRN_DEBUG_KIND_BIND, map, map->name);
 }
 
-void neuron_debug_tell_unbind(struct neuron_file *nfile, const struct neuron_mapping *map)
+/* @where: Where in the source of the program, or NULL. */
+void neuron_debug_tell_unbind(struct neuron_file *nfile, const struct neuron_mapping *map,
+			      const struct neuron_name *where)
 {
-	neuron_debug_tell_mapping(nfile, NRN_DEBUG_KIND_UNBIND, map);
+	neuron_debug_tell_mapping(nfile, NRN_DEBUG_KIND_UNBIND, map, where);
 }
 
 static void neuron_debug_tell_own(struct neuron_file *nfile, u16 kind,
@@ -232,6 +263,8 @@ int neuron_debug_last_fault(struct neuron_device *ndev, u32 ctx, struct nrn_blam
 		return -EOPNOTSUPP;
 
 	mutex_lock(&rec->lock);
+	/* An older device writes less. */
+	memset(rec->buffer, 0, sizeof(*blame));
 	ret = neuron_hw_rec_command(ndev, NRN_REC_OP_LAST_FAULT, rec->dma, 0, ctx);
 	if (!ret)
 		memcpy(blame, rec->buffer, sizeof(*blame));
@@ -239,15 +272,88 @@ int neuron_debug_last_fault(struct neuron_device *ndev, u32 ctx, struct nrn_blam
 	return ret;
 }
 
-static void neuron_debugfs_print_blame_of(struct drm_printer *p, u32 ctx,
-					  const struct nrn_blame_record *blame)
+/**
+ * neuron_debug_history() - what is and was bound at an address
+ * @ndev: Device; reset_sem is held, and the device is not cut off.
+ * @ctx: Context.
+ * @va: Address of it.
+ * @to: Gets what the device says, newest first; room for NRN_BLAME_HISTORY.
+ *
+ * Return: how many, or a negative errno; -EOPNOTSUPP: the device does not know.
+ */
+int neuron_debug_history(struct neuron_device *ndev, u32 ctx, u64 va, struct nrn_blame_record *to)
 {
-	drm_printf(p, "ctx=%u va=%#llx %s buffer=%llu start=%#llx bytes=%#llx distance=%llu", ctx,
-		   le64_to_cpu(blame->va), nrn_blame_relation_name(le16_to_cpu(blame->relation)),
+	struct neuron_recorder *rec = &ndev->recorder;
+	int count;
+
+	static_assert(NEURON_RECORDER_NEWEST * sizeof(*rec->buffer) >=
+		      NRN_BLAME_HISTORY * sizeof(*to));
+	lockdep_assert_held(&ndev->reset_sem);
+
+	if (!rec->capacity || !neuron_hw_can_test_drivers(ndev))
+		return -EOPNOTSUPP;
+
+	mutex_lock(&rec->lock);
+	count = neuron_hw_rec_command(ndev, NRN_REC_OP_HISTORY, rec->dma, va, ctx);
+	if (!count)
+		count = min(neuron_rd32(ndev, NRN_REG_REC_CMD_DONE), NRN_BLAME_HISTORY);
+	if (count > 0)
+		memcpy(to, rec->buffer, count * sizeof(*to));
+	mutex_unlock(&rec->lock);
+	return count;
+}
+
+/* It stays zero if there was no fault, or nothing can be known. The device is entered. */
+void neuron_debug_fill_fault(struct neuron_file *nfile, struct drm_neuron_query_fault *info)
+{
+	struct neuron_device *ndev = nfile->ndev;
+	struct nrn_blame_record blame = {};
+	u16 relation;
+
+	down_read(&ndev->reset_sem);
+	if (!neuron_hw_is_cut_off(ndev) && neuron_debug_last_fault(ndev, nfile->ctx, &blame))
+		blame.va = 0;
+	up_read(&ndev->reset_sem);
+	if (!blame.va)
+		return;
+
+	relation = le16_to_cpu(blame.relation);
+	info->relation = relation;
+	info->va = le64_to_cpu(blame.va);
+	info->start = le64_to_cpu(blame.start);
+	info->bytes = le64_to_cpu(blame.bytes);
+	info->distance = le64_to_cpu(blame.distance);
+	info->bound_ns = le64_to_cpu(blame.bound_ns);
+	if (relation == NRN_BLAME_RELATION_UNBOUND || relation == NRN_BLAME_RELATION_FREED)
+		info->gone_ns = le64_to_cpu(blame.time_ns);
+	info->fault_ns = le64_to_cpu(blame.now_ns);
+	memcpy(info->label, blame.label, sizeof(info->label));
+	memcpy(info->place, blame.place, sizeof(info->place));
+	memcpy(info->gone_place, blame.gone_place, sizeof(info->gone_place));
+}
+
+static void neuron_debug_print_text(struct drm_printer *p, const char *key, const char *text,
+				    int room)
+{
+	if (text[0])
+		drm_printf(p, " %s=\"%.*s\"", key, room, text);
+}
+
+/* A line. Texts of a device that lies have an end, too. */
+void neuron_debug_print_blame(struct drm_printer *p, const struct nrn_blame_record *blame)
+{
+	drm_printf(p, "ctx=%u va=%#llx %s buffer=%llu start=%#llx bytes=%#llx distance=%llu",
+		   le16_to_cpu(blame->ctx), le64_to_cpu(blame->va), nrn_blame_relation_name(le16_to_cpu(blame->relation)),
 		   le64_to_cpu(blame->buffer), le64_to_cpu(blame->start),
 		   le64_to_cpu(blame->bytes), le64_to_cpu(blame->distance));
-	drm_printf(p, " pid=%u earlier_ns=%lld\n", le32_to_cpu(blame->pid),
+	drm_printf(p, " pid=%u earlier_ns=%lld", le32_to_cpu(blame->pid),
 		   le64_to_cpu(blame->now_ns) - le64_to_cpu(blame->time_ns));
+	drm_printf(p, " bound_pid=%u bound_earlier_ns=%lld", le32_to_cpu(blame->bound_pid),
+		   le64_to_cpu(blame->now_ns) - le64_to_cpu(blame->bound_ns));
+	neuron_debug_print_text(p, "label", blame->label, sizeof(blame->label));
+	neuron_debug_print_text(p, "made", blame->place, sizeof(blame->place));
+	neuron_debug_print_text(p, "gone", blame->gone_place, sizeof(blame->gone_place));
+	drm_puts(p, "\n");
 }
 
 /* One line per open file whose context has faulted at an address. */
@@ -261,7 +367,7 @@ void neuron_debugfs_print_blame(struct drm_printer *p, struct neuron_device *nde
 		down_read(&ndev->reset_sem);
 		if (!nfile->closing && !neuron_hw_is_cut_off(ndev) &&
 		    !neuron_debug_last_fault(ndev, nfile->ctx, &blame) && blame.va)
-			neuron_debugfs_print_blame_of(p, nfile->ctx, &blame);
+			neuron_debug_print_blame(p, &blame);
 		up_read(&ndev->reset_sem);
 	}
 	mutex_unlock(&ndev->files_lock);

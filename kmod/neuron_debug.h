@@ -8,12 +8,14 @@
 #include "neuron_spec.h"
 
 struct drm_gem_object;
+struct drm_neuron_query_fault;
 struct drm_file;
 struct drm_printer;
 struct neuron_bo;
 struct neuron_device;
 struct neuron_file;
 struct neuron_mapping;
+struct neuron_name;
 struct neuron_own_mapping;
 struct sg_table;
 
@@ -44,9 +46,13 @@ void neuron_debug_tell_dma(struct neuron_device *ndev, u16 kind, dma_addr_t dma,
 void neuron_debug_tell_sgt(struct neuron_device *ndev, u16 kind, struct sg_table *sgt,
 			   const char *label);
 void neuron_debug_tell_bind(struct neuron_file *nfile, const struct neuron_mapping *map);
-void neuron_debug_tell_unbind(struct neuron_file *nfile, const struct neuron_mapping *map);
+void neuron_debug_tell_unbind(struct neuron_file *nfile, const struct neuron_mapping *map,
+			      const struct neuron_name *where);
 void neuron_debug_tell_free(struct drm_gem_object *obj, struct drm_file *file);
 int neuron_debug_last_fault(struct neuron_device *ndev, u32 ctx, struct nrn_blame_record *blame);
+int neuron_debug_history(struct neuron_device *ndev, u32 ctx, u64 va, struct nrn_blame_record *to);
+void neuron_debug_fill_fault(struct neuron_file *nfile, struct drm_neuron_query_fault *info);
+void neuron_debug_print_blame(struct drm_printer *p, const struct nrn_blame_record *blame);
 void neuron_debugfs_print_blame(struct drm_printer *p, struct neuron_device *ndev);
 
 #endif /* __NEURON_DEBUG_H__ */

@@ -9,6 +9,7 @@
 #include "neuron_debugfs.h"
 #include "neuron_device.h"
 #include "neuron_gem.h"
+#include "neuron_name.h"
 
 static const char *neuron_bo_kind(const struct neuron_bo *bo)
 {
@@ -58,6 +59,7 @@ static void neuron_debugfs_print_buffer(struct drm_printer *p, struct neuron_dev
 		drm_puts(p, " imported");
 	else if (READ_ONCE(obj->dma_buf))
 		drm_puts(p, " exported");
+	neuron_name_print(p, bo->name);
 	drm_printf(p, " client=%llu pid=%d comm=%s\n", bo->client, bo->pid, bo->comm);
 }
 

@@ -15,6 +15,8 @@
 #include "neuron_debugfs.h"
 #include "neuron_device.h"
 #include "neuron_gem.h"
+#include "neuron_hw.h"
+#include "neuron_name.h"
 
 /* Whose file it is; at the end of a line, for a comm may be anything. */
 static void neuron_debugfs_print_owner(struct drm_printer *p, const struct neuron_file *nfile)
@@ -111,10 +113,12 @@ static void neuron_vm_print_locked(struct drm_printer *p, struct neuron_vm *vm)
 	drm_mm_for_each_node(node, &vm->mm) {
 		map = to_neuron_mapping(node);
 		neuron_vm_print_range(p, vm, node);
-		drm_printf(p, " %s %s buffer=%llu offset=%#llx pins=%u client=%llu\n",
+		drm_printf(p, " %s %s buffer=%llu offset=%#llx pins=%u client=%llu",
 			   map->bo->placement == DRM_NEURON_PLACE_HBM ? "hbm" : "host",
 			   map->read_only ? "ro" : "rw", map->bo->serial, map->bo_offset,
 			   map->pins, map->bo->client);
+		neuron_name_print(p, map->name);
+		drm_puts(p, "\n");
 	}
 	drm_mm_for_each_node(node, &vm->own_mm) {
 		own = container_of(node, struct neuron_own_mapping, node);
@@ -147,6 +151,8 @@ void neuron_debugfs_print_vm(struct drm_printer *p, struct neuron_device *ndev)
  */
 struct neuron_vm_walk {
 	struct neuron_device *ndev;
+	/* @print: The answer; the device is entered. Constant. */
+	int (*print)(struct drm_printer *p, const struct neuron_vm_walk *walk);
 	/* What follows is under the lock of the seq_file. */
 	bool asked;
 	u32 ctx;
@@ -192,7 +198,7 @@ static struct neuron_file *neuron_file_of_ctx(struct neuron_device *ndev, u32 ct
 	return NULL;
 }
 
-static void neuron_vm_walk_print(struct drm_printer *p, const struct neuron_vm_walk *walk)
+static int neuron_vm_walk_print(struct drm_printer *p, const struct neuron_vm_walk *walk)
 {
 	struct neuron_file *nfile;
 
@@ -207,12 +213,40 @@ static void neuron_vm_walk_print(struct drm_printer *p, const struct neuron_vm_w
 		drm_printf(p, "no file has context %u\n", walk->ctx);
 	}
 	mutex_unlock(&walk->ndev->files_lock);
+	return 0;
+}
+
+/*
+ * history: what the device knows of an address, newest first. It forgets with the end of the
+ * context.
+ */
+static int neuron_vm_history_print(struct drm_printer *p, const struct neuron_vm_walk *walk)
+{
+	struct neuron_device *ndev = walk->ndev;
+	struct nrn_blame_record *records;
+	int count = -EIO;
+	int i;
+
+	if (walk->ctx >= ndev->info.contexts)
+		return -ERANGE;
+	records = kcalloc(NRN_BLAME_HISTORY, sizeof(*records), GFP_KERNEL);
+	if (!records)
+		return -ENOMEM;
+	down_read(&ndev->reset_sem);
+	if (!neuron_hw_is_cut_off(ndev))
+		count = neuron_debug_history(ndev, walk->ctx, walk->va, records);
+	up_read(&ndev->reset_sem);
+	for (i = 0; i < count; i++)
+		neuron_debug_print_blame(p, &records[i]);
+	kfree(records);
+	return min(count, 0);
 }
 
 static int neuron_vm_walk_show(struct seq_file *m, void *unused)
 {
 	struct drm_printer p = drm_seq_file_printer(m);
 	struct neuron_vm_walk *walk = m->private;
+	int ret;
 	int idx;
 
 	if (!walk->asked) {
@@ -221,12 +255,14 @@ static int neuron_vm_walk_show(struct seq_file *m, void *unused)
 	}
 	if (!drm_dev_enter(&walk->ndev->drm, &idx))
 		return -ENODEV;
-	neuron_vm_walk_print(&p, walk);
+	ret = walk->print(&p, walk);
 	drm_dev_exit(idx);
-	return 0;
+	return ret;
 }
 
-static int neuron_vm_walk_open(struct inode *inode, struct file *file)
+static int neuron_vm_ask_open(struct inode *inode, struct file *file,
+			      int (*print)(struct drm_printer *p,
+					   const struct neuron_vm_walk *walk))
 {
 	struct neuron_vm_walk *walk;
 	int ret;
@@ -235,11 +271,22 @@ static int neuron_vm_walk_open(struct inode *inode, struct file *file)
 	if (!walk)
 		return -ENOMEM;
 	walk->ndev = inode->i_private;
+	walk->print = print;
 
 	ret = single_open(file, neuron_vm_walk_show, walk);
 	if (ret)
 		kfree(walk);
 	return ret;
+}
+
+static int neuron_vm_walk_open(struct inode *inode, struct file *file)
+{
+	return neuron_vm_ask_open(inode, file, neuron_vm_walk_print);
+}
+
+static int neuron_vm_history_open(struct inode *inode, struct file *file)
+{
+	return neuron_vm_ask_open(inode, file, neuron_vm_history_print);
 }
 
 static int neuron_vm_walk_release(struct inode *inode, struct file *file)
@@ -298,7 +345,17 @@ static const struct file_operations neuron_vm_walk_fops = {
 	.release = neuron_vm_walk_release,
 };
 
+static const struct file_operations neuron_vm_history_fops = {
+	.owner = THIS_MODULE,
+	.open = neuron_vm_history_open,
+	.read = seq_read,
+	.write = neuron_vm_walk_write,
+	.llseek = seq_lseek,
+	.release = neuron_vm_walk_release,
+};
+
 void neuron_debugfs_add_vm_walk(struct neuron_device *ndev, struct dentry *folder)
 {
+	debugfs_create_file("history", 0600, folder, ndev, &neuron_vm_history_fops);
 	debugfs_create_file("vm_walk", 0600, folder, ndev, &neuron_vm_walk_fops);
 }

@@ -51,6 +51,7 @@ union neuron_query {
 	struct drm_neuron_query_queues queues;
 	struct drm_neuron_query_context context;
 	struct drm_neuron_query_ras ras;
+	struct drm_neuron_query_fault fault;
 };
 
 static void neuron_query_fill_device(struct neuron_device *ndev,
@@ -106,6 +107,9 @@ static int neuron_query_fill(struct neuron_file *nfile, u32 type, union neuron_q
 	case DRM_NEURON_QUERY_RAS:
 		neuron_ras_fill(nfile->ndev, &query->ras);
 		return sizeof(query->ras);
+	case DRM_NEURON_QUERY_FAULT:
+		neuron_debug_fill_fault(nfile, &query->fault);
+		return sizeof(query->fault);
 	default:
 		return -EINVAL;
 	}
@@ -412,7 +416,7 @@ static const struct drm_driver neuron_driver = {
 	.desc = "Neuron AI accelerator",
 	NEURON_DRIVER_DATE("20261123")
 	.major = 1,
-	.minor = 1,
+	.minor = 2,
 };
 
 static void neuron_free_software(struct drm_device *drm, void *arg)

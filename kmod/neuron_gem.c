@@ -11,6 +11,7 @@
 #include "neuron_compat.h"
 #include "neuron_device.h"
 #include "neuron_gem.h"
+#include "neuron_name.h"
 #include "neuron_reset.h"
 #include "neuron_user.h"
 
@@ -38,6 +39,19 @@ void neuron_bo_list_add(struct neuron_bo *bo, const struct drm_file *file)
 	mutex_unlock(&ndev->bo_list_lock);
 }
 
+/* A file has mapped it under that name. Only its maker names it for the administrator. */
+void neuron_bo_set_name(struct neuron_bo *bo, u64 client, struct neuron_name *name)
+{
+	struct neuron_device *ndev = to_neuron_device(bo->shmem.base.dev);
+
+	if (!name || bo->client != client)
+		return;
+	mutex_lock(&ndev->bo_list_lock);
+	if (!bo->name)
+		bo->name = neuron_name_get(name);
+	mutex_unlock(&ndev->bo_list_lock);
+}
+
 /* First step of freeing it. */
 void neuron_bo_list_del(struct neuron_bo *bo)
 {
@@ -46,6 +60,8 @@ void neuron_bo_list_del(struct neuron_bo *bo)
 	mutex_lock(&ndev->bo_list_lock);
 	list_del_init(&bo->list_link);
 	mutex_unlock(&ndev->bo_list_lock);
+	neuron_name_put(bo->name);
+	bo->name = NULL;
 }
 
 /* To be freed with kfree(). */

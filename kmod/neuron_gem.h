@@ -16,6 +16,7 @@ struct drm_file;
 struct drm_neuron_bo_create;
 struct drm_printer;
 struct neuron_device;
+struct neuron_name;
 struct neuron_user;
 
 /*
@@ -65,6 +66,8 @@ struct neuron_bo {
 	u64 client;
 	pid_t pid;
 	char comm[TASK_COMM_LEN];
+	/* @name: Of its maker's first mapping that has one, or NULL; under bo_list_lock. */
+	struct neuron_name *name;
 };
 
 static inline struct neuron_bo *to_neuron_bo(struct drm_gem_object *obj)
@@ -94,6 +97,7 @@ void neuron_bos_unmap_dma(struct neuron_device *ndev);
 bool neuron_gem_owns_hbm(struct drm_file *file, u64 offset);
 
 void neuron_bo_list_add(struct neuron_bo *bo, const struct drm_file *file);
+void neuron_bo_set_name(struct neuron_bo *bo, u64 client, struct neuron_name *name);
 void neuron_bo_list_del(struct neuron_bo *bo);
 
 void neuron_gem_show_fdinfo(struct drm_printer *p, struct drm_file *file, bool active);

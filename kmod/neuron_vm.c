@@ -11,6 +11,7 @@
 #include "neuron_check.h"
 #include "neuron_gem.h"
 #include "neuron_hw.h"
+#include "neuron_name.h"
 #include "neuron_reset.h"
 #include "neuron_trace.h"
 
@@ -49,6 +50,7 @@ static void neuron_mapping_free(struct neuron_mapping *map)
 	atomic_dec(&bo->bindings);
 	drm_mm_remove_node(&map->node);
 	drm_gem_object_put(&bo->shmem.base);
+	neuron_name_put(map->name);
 	kfree(map);
 }
 
@@ -203,7 +205,7 @@ static int neuron_vm_map_locked(struct neuron_file *nfile, struct neuron_mapping
 }
 
 static int neuron_vm_map_bo(struct neuron_file *nfile, struct neuron_bo *bo,
-			    struct drm_neuron_vm_bind *args)
+			    struct drm_neuron_vm_bind *args, struct neuron_name *name)
 {
 	struct neuron_vm *vm = &nfile->vm;
 	struct sg_table *sgt = NULL;
@@ -223,12 +225,14 @@ static int neuron_vm_map_bo(struct neuron_file *nfile, struct neuron_bo *bo,
 	map->bo = bo;
 	map->bo_offset = args->bo_offset;
 	map->read_only = args->flags & DRM_NEURON_BIND_READ_ONLY;
+	map->name = name;
 
 	mutex_lock(&vm->lock);
 	ret = neuron_vm_map_locked(nfile, map, sgt, args);
 	if (!ret) {
 		drm_gem_object_get(&bo->shmem.base);
 		atomic_inc(&bo->bindings);
+		neuron_name_get(name);
 		args->va = map->node.start;
 		neuron_debug_tell_bind(nfile, map);
 		if (sgt)
@@ -241,6 +245,22 @@ static int neuron_vm_map_bo(struct neuron_file *nfile, struct neuron_bo *bo,
 
 	if (ret)
 		kfree(map);
+	return ret;
+}
+
+static int neuron_vm_map_named(struct neuron_file *nfile, struct neuron_bo *bo,
+			       struct drm_neuron_vm_bind *args)
+{
+	struct neuron_name *name = neuron_name_read(args);
+	int ret;
+
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+
+	ret = neuron_vm_map_bo(nfile, bo, args, name);
+	if (!ret)
+		neuron_bo_set_name(bo, nfile->drm_file->client_id, name);
+	neuron_name_put(name);
 	return ret;
 }
 
@@ -260,7 +280,7 @@ static int neuron_vm_map(struct neuron_file *nfile, struct drm_neuron_vm_bind *a
 	if (!ret && to_neuron_bo(obj)->flags & DRM_NEURON_BO_DOORBELL)
 		ret = -EINVAL;
 	if (!ret)
-		ret = neuron_vm_map_bo(nfile, to_neuron_bo(obj), args);
+		ret = neuron_vm_map_named(nfile, to_neuron_bo(obj), args);
 	drm_gem_object_put(obj);
 	return ret;
 }
@@ -281,9 +301,13 @@ static struct neuron_mapping *neuron_vm_find_locked(struct neuron_vm *vm, u64 va
 
 static int neuron_vm_unmap(struct neuron_file *nfile, const struct drm_neuron_vm_bind *args)
 {
+	struct neuron_name *name = neuron_name_read(args);
 	struct neuron_vm *vm = &nfile->vm;
 	struct neuron_mapping *map;
 	int ret = 0;
+
+	if (IS_ERR(name))
+		return PTR_ERR(name);
 
 	mutex_lock(&vm->lock);
 	map = neuron_vm_find_locked(vm, args->va, args->range);
@@ -294,11 +318,12 @@ static int neuron_vm_unmap(struct neuron_file *nfile, const struct drm_neuron_vm
 	} else {
 		trace_neuron_unmap(nfile->ctx, map->node.start, map->node.size, map->bo->placement,
 				   map->read_only);
-		neuron_debug_tell_unbind(nfile, map);
+		neuron_debug_tell_unbind(nfile, map, name);
 		neuron_vm_unmap_locked(nfile, &map->node);
 		neuron_mapping_free(map);
 	}
 	mutex_unlock(&vm->lock);
+	neuron_name_put(name);
 	return ret;
 }
 
@@ -453,6 +478,10 @@ static void neuron_vm_range_fill(struct neuron_vm_range *range, const struct neu
 		.pid = bo->pid,
 	};
 	memcpy(range->comm, bo->comm, sizeof(range->comm));
+	if (map->name) {
+		memcpy(range->label, map->name->label, sizeof(range->label));
+		memcpy(range->place, map->name->place, sizeof(range->place));
+	}
 }
 
 /**

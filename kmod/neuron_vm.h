@@ -7,6 +7,8 @@
 
 #include <drm/drm_mm.h>
 
+#include <drm/neuron_accel.h>
+
 #include "neuron_pgtable.h"
 #include "neuron_spec.h"
 
@@ -16,6 +18,7 @@ struct drm_printer;
 struct neuron_bo;
 struct neuron_device;
 struct neuron_file;
+struct neuron_name;
 struct sg_table;
 
 /*
@@ -40,6 +43,8 @@ struct neuron_mapping {
 	struct neuron_bo *bo;
 	u64 bo_offset;
 	bool read_only;
+	/* @name: What the program calls it, or NULL. */
+	struct neuron_name *name;
 	/* @pins: Queues in user mode that need it; under neuron_vm.lock. */
 	unsigned int pins;
 };
@@ -73,6 +78,9 @@ struct neuron_vm_range {
 	u64 offset;
 	pid_t pid;
 	char comm[TASK_COMM_LEN];
+	/* @label: What the program calls it, @place: where it made it; or empty. */
+	char label[DRM_NEURON_LABEL_MAX + 1];
+	char place[DRM_NEURON_PLACE_MAX + 1];
 };
 
 int neuron_vm_list(struct neuron_vm *vm, struct neuron_vm_range *ranges, u32 max);

@@ -42,6 +42,18 @@ static void neuron_check_test_bo_size(struct kunit *test)
 #undef SIZE
 }
 
+static void neuron_check_test_text(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, 0, neuron_check_text("", 0));
+	KUNIT_EXPECT_EQ(test, 0, neuron_check_text("first layer, 'W' ~", 18));
+	KUNIT_EXPECT_EQ(test, -EINVAL, neuron_check_text("a\"b", 3));
+	KUNIT_EXPECT_EQ(test, -EINVAL, neuron_check_text("a\nb", 3));
+	KUNIT_EXPECT_EQ(test, -EINVAL, neuron_check_text("a\x7f", 2));
+	KUNIT_EXPECT_EQ(test, -EINVAL, neuron_check_text("\xa1", 1));
+	/* What is counted is text; there is no end before. */
+	KUNIT_EXPECT_EQ(test, -EINVAL, neuron_check_text("ab", 3));
+}
+
 static void neuron_check_test_bo_placement(struct kunit *test)
 {
 	struct drm_neuron_bo_create args = { .size = 4096, .placement = DRM_NEURON_PLACE_HOST };
@@ -299,6 +311,7 @@ static void neuron_check_test_dma(struct kunit *test)
 
 static struct kunit_case neuron_check_cases[] = {
 	KUNIT_CASE(neuron_check_test_bo_size),
+	KUNIT_CASE(neuron_check_test_text),
 	KUNIT_CASE(neuron_check_test_bo_placement),
 	KUNIT_CASE(neuron_check_test_bo_hbm),
 	KUNIT_CASE(neuron_check_test_bind_common),

@@ -15,7 +15,8 @@ namespace {
 
 bool holds(const BufferPlace &buffer, std::uint64_t va) { return va >= buffer.va && va - buffer.va < buffer.size; }
 
-/// "program+0x1234", as addr2line takes it.
+} // namespace
+
 std::string module_place(const void *code) {
     Dl_info info{};
     if (code == nullptr || dladdr(code, &info) == 0 || info.dli_fname == nullptr)
@@ -25,8 +26,6 @@ std::string module_place(const void *code) {
     const std::string_view path = info.dli_fname;
     return fmt::format("{}+{:#x}", path.substr(path.rfind('/') + 1), offset);
 }
-
-} // namespace
 
 void AddressMap::add(BufferPlace buffer) {
     const std::lock_guard guard(lock_);

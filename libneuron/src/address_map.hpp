@@ -41,6 +41,9 @@ private:
 /** "; the job was submitted at foo.cc:88"; "" for an empty place. */
 std::string submitted_text(const std::string &place);
 
+/** "program+0x1234", the place of an address of code as addr2line takes it; "" if nobody knows. */
+std::string module_place(const void *code);
+
 /** "foo.cc:88"; "" if nobody knows. */
 std::string code_place(SourcePlace where);
 

@@ -44,6 +44,12 @@ struct BoInfo {
     bool mappable = true;
 };
 
+/** For people: what the program calls a buffer, and where in its source it was made. Either may be empty. */
+struct BufferName {
+    std::string_view label{};
+    std::string_view place{};
+};
+
 /** As the driver tells it: the fault's job and packet are as the driver counts them, without opcode and place. */
 using neuron::QueueStatus;
 
@@ -107,6 +113,12 @@ public:
 
     virtual Result<QueueStatus> query() = 0;
 
+    /**
+     * What the device remembers of the address that the last fault of the context met; empty if that is nothing, or was
+     * another address. Any thread.
+     */
+    virtual std::optional<FaultPlace> place_of_fault(std::uint64_t va);
+
     /** When a job ran; empty if that is not known, or not any more. Any thread; the job has ended. */
     virtual Result<std::optional<JobTimes>> times(std::uint64_t job) = 0;
 
@@ -142,9 +154,13 @@ public:
     virtual void bo_unmap(std::span<std::byte> bytes) = 0;
 
     /** Maps all of a buffer in the context, somewhere. @return the address */
-    virtual Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only) = 0;
-    /** Undoes bind(); when it returns, the device does not use the mapping any more. */
-    virtual void unbind(std::uint64_t va, std::uint64_t size) = 0;
+    virtual Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only,
+                                       const BufferName &name) = 0;
+    /**
+     * Undoes bind(); when it returns, the device does not use the mapping any more. @p place is where in the program
+     * that is, for people; it may be empty.
+     */
+    virtual void unbind(std::uint64_t va, std::uint64_t size, std::string_view place) = 0;
 
     virtual Result<std::shared_ptr<QueuePort>> queue_create(const QueueOptions &options) = 0;
 

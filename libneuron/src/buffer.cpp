@@ -12,7 +12,7 @@ BufferState::~BufferState() {
     const Stopwatch watch(context->counters.map_ns, "free buffer");
     if (va != 0) {
         context->addresses->remove(va, destroyer); // before another buffer may get the addresses
-        context->backend->unbind(va, info.size);
+        context->backend->unbind(va, info.size, module_place(destroyer));
     }
     if (!mapping.empty())
         context->backend->bo_unmap(mapping);
@@ -36,11 +36,12 @@ Result<void> check_options(const DeviceInfo &device, std::uint64_t size, const B
 Result<std::shared_ptr<BufferState>> bound(const std::shared_ptr<ContextState> &owner, const BoInfo &bo,
                                            const BufferOptions &options, SourcePlace where) {
     auto state = std::make_shared<BufferState>(owner, bo, options);
-    const auto va = owner->backend->bind(bo.handle, bo.size, options.read_only);
+    const std::string made = code_place(where);
+    const auto va = owner->backend->bind(bo.handle, bo.size, options.read_only, {options.label, made});
     if (!va)
         return tl::unexpected(va.error());
     state->va = *va;
-    owner->addresses->add({options.label, *va, bo.size, code_place(where)});
+    owner->addresses->add({options.label, *va, bo.size, made});
     return state;
 }
 

@@ -11,13 +11,17 @@
 namespace neuron::detail {
 namespace {
 
-Error faulted(std::uint64_t job, const QueueStatus &status, const JobHistory *history, const AddressMap &addresses) {
+Error faulted(QueuePort &port, std::uint64_t job, const QueueStatus &status, const JobHistory *history, const AddressMap &addresses) {
     FaultInfo fault = *status.fault;
     if (history != nullptr) {
         fault.opcode = history->opcode(fault.job, fault.packet);
         fault.submitted = code_place(history->where(fault.job));
     }
     addresses.locate(fault);
+    // What this library has forgotten, or never had, the device may know.
+    if (fault.place && !fault.place->buffer)
+        if (auto place = port.place_of_fault(fault.va))
+            fault.place = std::move(place);
     if (fault.job != job)
         return {ErrorCode::canceled,
                 fmt::format("job {}: canceled, because the queue stopped: {}", job, describe(fault))};
@@ -39,7 +43,7 @@ Error job_error(QueuePort &port, std::uint64_t job, JobStatus status, const JobH
                 const AddressMap &addresses) {
     const Result<QueueStatus> queue = port.query();
     if (queue && queue->fault && (status == EIO || status == ECANCELED))
-        return faulted(job, *queue, history, addresses);
+        return faulted(port, job, *queue, history, addresses);
     const std::string submitted = submitted_text(history != nullptr ? code_place(history->where(job)) : std::string());
     switch (status) {
     case ETIME:

@@ -14,6 +14,8 @@ Submitted QueuePort::submit_signalling(std::span<const Packet>, std::span<const 
     return result;
 }
 
+std::optional<FaultPlace> QueuePort::place_of_fault(std::uint64_t) { return std::nullopt; }
+
 Result<void> QueuePort::notify(std::uint64_t, int) {
     return fail(ErrorCode::unsupported, "a {} queue has no fences: there is no file to poll for its jobs", path());
 }

@@ -193,5 +193,66 @@ def addresses(folder):
     bad(folder, 2, "exclude each other", "addr", "1", "--device", "accel0", "--file", "dump.txt")
 
 
+def mapping_record(index, kind, buffer, pid, time_ns, va=0x200000, size=0x1000):
+    head = {"index": index, "time_ns": time_ns, "kind": spec.RecordKind.MAPPING, "code": kind}
+    raw = spec.pack_struct("record_mapping", head=head, va=va, bytes=size, buffer=buffer, pid=pid)
+    return f"record {index} MAPPING: {raw.hex(' ', 8)}\n"
+
+
+def dump_with_records() -> str:
+    """Two buffers that were at one address before the one that is there; a packet; names."""
+    kind = spec.DebugKind
+    told = ((kind.BIND, 3, 100), (kind.UNBIND, 3, 101), (kind.FREE, 3, 102), (kind.BIND, 4, 103), (kind.UNBIND, 4, 104), (kind.BIND, 5, 812))
+    lines = "".join(mapping_record(i, what, buffer, pid, 1_000_000 * (i + 1)) for i, (what, buffer, pid) in enumerate(told))
+    named = DUMP.replace("offset=0x1000 pid=812", 'offset=0x1000 label="first pid=1 comm=layer" made="foo.cc:88" pid=812')
+    return named.replace("TAIL: 0x8\n", f"TAIL: 0x8\npacket 7: {COPY}\n").replace("[end]", f"[recorder]\n{lines}\n[end]")
+
+
+@case("a whole coredump is decoded: registers, packets and records by name, the rest as it is")
+def whole(folder):
+    (folder / "dump.txt").write_text(dump_with_records())
+    answer = good(folder, "--json", "decode", "dump", "dump.txt").json
+    equal((answer["header"]["reason"], answer["complete"], answer["file"]), ("a job has faulted", True, "dump.txt"))
+    part = {section["name"]: section for section in answer["sections"]}
+    equal(list(part), ["queue 2", "core 0", "mappings of context 0", "recorder"])
+    registers = {entry["name"]: entry for entry in part["queue 2"]["registers"]}
+    equal((registers["STATUS"]["fields"]["STATE"], registers["HEAD"]["value"]), ("FAULTED", 7))
+    equal((part["queue 2"]["packets"][0]["index"], part["queue 2"]["packets"][0]["packet"]["opcode"]), (7, "COPY"))
+    assert "submitted: 7" in part["queue 2"]["lines"], part["queue 2"]
+    records = part["recorder"]["records"]
+    equal([(entry["head"]["kind"], entry["head"]["code"], entry["buffer"], entry["pid"]) for entry in records][0], ("MAPPING", "BIND", 3, 100))
+    equal(len(records), 6)
+    text = good(folder, "decode", "dump", "dump.txt").out
+    for line in ("  STATUS: 0x103  STATE=FAULTED", "  packet 7: COPY src=0x201000", "  record 0 MAPPING: time_ns=0xf4240 unit=QUEUE code=BIND va=0x200000"):
+        contains(text, line)
+    run = subprocess.run([NEURONCTL, "decode", "dump", "-"], input=text.encode(), capture_output=True, check=True)
+    contains(run.stdout.decode(), "neuron_accel coredump 1")
+    (folder / "half.txt").write_text(dump_with_records().replace("[end]", ""))
+    equal(good(folder, "--json", "decode", "dump", "half.txt").json["complete"], False)
+    contains(good(folder, "decode", "dump", "half.txt").out, "its end is missing")
+    (folder / "odd.txt").write_text(DUMP.replace("[end]", "[recorder]\nrecord 1 MAPPING: 0011\nrecord 2 NOTHING: 00\n\n[end]"))
+    odd = good(folder, "--json", "decode", "dump", "odd.txt").json["sections"][-1]
+    equal((odd.get("records"), odd["lines"]), (None, ["record 1 MAPPING: 0011", "record 2 NOTHING: 00"]))
+    bad(folder, 2, "kern.txt", "decode", "dump", "kern.txt")
+    (folder / "kern.txt").write_text("x")
+    bad(folder, 2, "kern.txt: not a coredump of neuron_accel", "decode", "dump", "kern.txt")
+
+
+@case("an address of a saved coredump says what was there before, and by which names")
+def pasts(folder):
+    (folder / "dump.txt").write_text(dump_with_records())
+    answer = good(folder, "--json", "addr", "0x200010", "--file", "dump.txt").json["answers"][0]
+    equal((answer["in"]["label"], answer["in"]["made"], answer["in"]["pid"]), ("first pid=1 comm=layer", "foo.cc:88", 812))
+    equal(answer["mappings"][0]["label"], "first pid=1 comm=layer")
+    equal([(past["relation"], past["buffer"]) for past in answer["history"]], [("INSIDE", 5), ("UNBOUND", 4), ("FREED", 3)])
+    old = answer["history"][2]
+    equal((old["bound_pid"], old["bound_ns_ago"], old["gone_pid"], old["gone_ns_ago"]), (100, 5_000_000, 102, 3_000_000))
+    lines = good(folder, "addr", "0x200010", "--file", "dump.txt").out.splitlines()
+    contains(lines[0], "buffer 5 'first pid=1 comm=layer' (hbm, 16.0 KiB, made at foo.cc:88) of mat mul (812)")
+    contains(lines[2], "  is buffer 5 'first pid=1 comm=layer' at [0x200000, 0x201000), bound 0.000 ms ago by pid 812 at foo.cc:88")
+    contains(lines[4], "  was buffer 3 at [0x200000, 0x201000), bound 5.000 ms ago by pid 100, freed 3.000 ms ago by pid 102")
+    assert "history" not in good(folder, "--json", "addr", "0x201010", "--file", "dump.txt").json["answers"][0]
+
+
 if __name__ == "__main__":
     sys.exit(main())

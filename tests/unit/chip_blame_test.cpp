@@ -75,6 +75,94 @@ void a_label_may_come_later(void **) {
     t.says(3, VA + PAGE, "buffer 'x' (#8)");
 }
 
+// The place is said right before, and counts for that record alone.
+void places_in_the_source(void **state) {
+    Teller t(mode_of(state));
+    t.open(3, 412);
+    t.at(3, VA, "foo.cc:88");
+    t.bind(3, 7, VA, PAGE, "weights");
+    t.bind(3, 8, VA + 2 * PAGE, PAGE);
+    assert_string_equal(t.blame(3, VA).place.data(), "foo.cc:88");
+    t.says(3, VA + PAGE, "0 bytes past the end of buffer 'weights' (#7, made at foo.cc:88) at [");
+    assert_int_equal(t.blame(3, VA + 2 * PAGE).place[0], 0);
+    t.at(3, VA, "foo.cc:120");
+    t.unbind(3, 7, VA, PAGE, 500);
+    assert_string_equal(t.blame(3, VA).gone_place.data(), "foo.cc:120");
+    t.tell({.kind = DebugKind::FREE, .ctx = 3, .pid = 501, .buffer = 7});
+    t.says(3, VA, "freed ");
+    t.says(3, VA, " ms earlier by pid 501 at foo.cc:120");
+    // Of another address, and of another context.
+    t.at(3, VA + PAGE, "bar.cc:1");
+    t.bind(3, 9, VA, PAGE);
+    assert_int_equal(t.blame(3, VA).place[0], 0);
+    t.at(4, VA + 4 * PAGE, "bar.cc:2");
+    t.bind(3, 10, VA + 4 * PAGE, PAGE);
+    assert_int_equal(t.blame(3, VA + 4 * PAGE).place[0], 0);
+    assert_int_equal(t.bad(), 0);
+    // What is too long is cut.
+    t.at(3, VA + 5 * PAGE, std::string(64, 'x'));
+    t.bind(3, 11, VA + 5 * PAGE, PAGE);
+    assert_string_equal(t.blame(3, VA + 5 * PAGE).place.data(), std::string(47, 'x').c_str());
+    hop(t.m, mode_of(state));
+    t.says(3, VA + 5 * PAGE, "buffer #11 (made at xxx");
+}
+
+// A HISTORY of an address, with as many records as there are.
+std::vector<spec::BlameRecord> history_of(Teller &t, std::uint32_t ctx, std::uint64_t va) {
+    const std::uint64_t bus = t.m.host.alloc(PAGE);
+    t.m.w64(reg::REC_CMD_ADDR, bus);
+    t.m.w64(reg::REC_CMD_FIRST, va);
+    t.m.w32(reg::REC_CMD_COUNT, ctx);
+    t.m.w32(reg::REC_CMD, spec::raw(spec::RecOp::HISTORY));
+    t.m.settle();
+    assert_int_equal(t.m.r32(reg::REC_CMD) & field::REC_CMD_ERROR.mask, 0);
+    std::vector<spec::BlameRecord> all;
+    for (std::uint32_t i = 0; i < t.m.r32(reg::REC_CMD_DONE); ++i) {
+        constexpr auto bytes = spec::BlameRecord::BYTES;
+        all.push_back(spec::unpack<spec::BlameRecord>(
+            std::span<const std::byte, bytes>(t.m.host.at(bus + i * bytes, bytes), bytes)));
+    }
+    return all;
+}
+
+void an_address_has_a_history(void **state) {
+    Teller t(mode_of(state));
+    t.open(3, 412);
+    assert_int_equal(history_of(t, 3, VA).size(), 0);
+    t.bind(3, 7, VA, 2 * PAGE, "first", 412);
+    t.unbind(3, 7, VA, 2 * PAGE, 500);
+    t.tell({.kind = DebugKind::FREE, .ctx = 3, .pid = 501, .buffer = 7});
+    t.bind(3, 8, VA, PAGE, "second", 413);
+    t.unbind(3, 8, VA, PAGE, 414);
+    t.bind(3, 9, VA, PAGE, "third");
+    const auto all = history_of(t, 3, VA + 4);
+    assert_int_equal(all.size(), 3);
+    assert_int_equal(all[0].relation, BlameRelation::INSIDE);
+    assert_string_equal(all[0].label.data(), "third");
+    assert_int_equal(all[1].relation, BlameRelation::UNBOUND);
+    assert_int_equal(all[1].bound_pid, 413);
+    assert_int_equal(all[1].pid, 414);
+    assert_true(all[1].bound_ns <= all[1].time_ns && all[1].time_ns <= all[1].now_ns);
+    assert_int_equal(all[2].relation, BlameRelation::FREED);
+    assert_int_equal(all[2].buffer, 7);
+    assert_int_equal(all[2].pid, 501);
+    assert_int_equal(history_of(t, 3, VA + PAGE).size(), 1);
+    assert_int_equal(history_of(t, 4, VA).size(), 0);
+    for (std::uint64_t i = 0; i < 20; ++i) {
+        t.bind(3, 20 + i, VA + 8 * PAGE, PAGE);
+        t.unbind(3, 20 + i, VA + 8 * PAGE, PAGE);
+    }
+    const auto many = history_of(t, 3, VA + 8 * PAGE);
+    assert_int_equal(many.size(), spec::BLAME_HISTORY);
+    assert_int_equal(many.front().buffer, 39);
+    for (const auto &[ctx, va] : {std::pair{64U, VA}, std::pair{3U, std::uint64_t{1} << 48}}) {
+        t.m.w64(reg::REC_CMD_FIRST, va);
+        t.m.w32(reg::REC_CMD_COUNT, ctx);
+        t.m.w32(reg::REC_CMD, spec::raw(spec::RecOp::HISTORY));
+        assert_true((t.m.r32(reg::REC_CMD) & field::REC_CMD_ERROR.mask) != 0);
+    }
+}
+
 // Whatever is asked of one context, nothing of the other one appears.
 void contexts_know_nothing_of_each_other(void **state) {
     Teller t(mode_of(state));
@@ -114,7 +202,8 @@ void a_fault_has_its_blame(void **state) {
     t.m.w32(reg::REC_CMD, spec::raw(spec::RecOp::LAST_FAULT));
     t.m.settle();
     assert_int_equal(t.m.r32(reg::REC_CMD_DONE), 1);
-    const auto raw = std::span<const std::byte, 128>(t.m.host.at(bus, 128), 128);
+    constexpr auto bytes = spec::BlameRecord::BYTES;
+    const auto raw = std::span<const std::byte, bytes>(t.m.host.at(bus, bytes), bytes);
     const auto blame = spec::unpack<spec::BlameRecord>(raw);
     assert_int_equal(blame.relation, BlameRelation::AFTER);
     assert_int_equal(blame.va, VA + PAGE);
@@ -179,7 +268,7 @@ void bad_rings_are_refused(void **state) {
     t.m.w64(reg::REC_DEBUG_RING, PAGE);
     t.m.w32(reg::REC_DEBUG_TAIL, 1);
     assert_int_equal(t.bad(), 1);
-    std::byte record[128];
+    std::byte record[spec::BlameRecord::BYTES];
     assert_int_equal(neuron_chip_blame(t.m.chip, spec::MAX_CONTEXTS, VA, record, t.message, sizeof t.message), -EINVAL);
 }
 
@@ -250,6 +339,8 @@ int main() {
         IN_BOTH_MODES(an_address_has_a_buffer),
         IN_BOTH_MODES(what_was_there_is_remembered),
         cmocka_unit_test(a_label_may_come_later),
+        IN_BOTH_MODES(places_in_the_source),
+        IN_BOTH_MODES(an_address_has_a_history),
         IN_BOTH_MODES(contexts_know_nothing_of_each_other),
         IN_BOTH_MODES(a_fault_has_its_blame),
         IN_BOTH_MODES(bad_records_are_counted),

@@ -52,6 +52,12 @@ struct Teller {
               .bytes = bytes,
               .label = text<decltype(spec::DebugRecord::label)>(label)});
     }
+    void at(std::uint16_t ctx, std::uint64_t va, std::string_view place) {
+        tell({.kind = spec::DebugKind::PLACE,
+              .ctx = ctx,
+              .va = va,
+              .label = text<decltype(spec::DebugRecord::label)>(place)});
+    }
     void unbind(std::uint16_t ctx, std::uint64_t buffer, std::uint64_t va, std::uint64_t bytes,
                 std::uint32_t pid = 412) {
         tell({.kind = spec::DebugKind::UNBIND, .ctx = ctx, .pid = pid, .buffer = buffer, .va = va, .bytes = bytes});

@@ -8,6 +8,7 @@
 
 #include "commands.hpp"
 #include "explain/coredump_file.hpp"
+#include "explain/history.hpp"
 #include "explain/places.hpp"
 #include "explain/readers.hpp"
 #include "registers_by_name.hpp"
@@ -33,6 +34,7 @@ struct Options {
 /** One reading of the address: what it is if it is an address of that space. */
 struct Answer {
     std::string space; ///< "context 3", "hbm", "bus", "physical", "bar".
+    std::vector<explain::Past> was{}; ///< What was there, or is, newest first; of contexts only.
     bool found = false;
     std::string text;
     Json json = Json::object();
@@ -47,6 +49,8 @@ Json range_json(const Range &range, const State &state) {
     const auto known = state.buffers.find(range.buffer);
     if (known != state.buffers.end() && !known->second.label.empty())
         out["label"] = known->second.label;
+    if (known != state.buffers.end() && !known->second.made.empty())
+        out["made"] = known->second.made;
     const explain::Process &process = known != state.buffers.end() ? known->second.owner : range.process;
     if (process.pid != 0) {
         out["pid"] = process.pid;
@@ -87,8 +91,11 @@ std::string mappings_text(const State &state, std::uint64_t buffer, std::uint64_
             continue;
         const std::uint64_t va = mapping.va + (offset - mapping.offset);
         json.push_back({{"context", mapping.ctx}, {"va", va}, {"read_only", mapping.read_only}});
-        out +=
-            fmt::format("  mapped at {:#x} of context {}{}\n", va, mapping.ctx, mapping.read_only ? ", read-only" : "");
+        if (!mapping.label.empty())
+            json.back()["label"] = mapping.label;
+        out += fmt::format("  mapped at {:#x} of context {}{}{}\n", va, mapping.ctx,
+                           mapping.read_only ? ", read-only" : "",
+                           mapping.label.empty() ? std::string() : fmt::format(", as '{}'", mapping.label));
     }
     return out;
 }
@@ -157,7 +164,20 @@ struct Sources {
     State state;
     std::optional<explain::MemoryMap> map; ///< Not of a coredump.
     std::vector<Bar> bars;
+    std::string dump{}; ///< Text of the coredump.
 };
+
+/// What the context has had at the address.
+std::vector<explain::Past> history(const Sources &sources, std::uint64_t ctx, std::uint64_t address) {
+    if (!sources.map)
+        return explain::history_in_coredump(sources.dump, sources.state, ctx, address);
+    const auto path = sys::debugfs_path(sources.state.device, "history");
+    if (!path)
+        return {};
+    // A driver or a device that does not know it, and a context that is being closed, say nothing.
+    const sys::Answer answer = sys::ask(*path, fmt::format("{} {:#x}", ctx, address));
+    return answer.error == 0 ? explain::history_of(answer.text) : std::vector<explain::Past>();
+}
 
 Outcome<Sources> sources_of(const Options &options) {
     Sources out;
@@ -168,6 +188,7 @@ Outcome<Sources> sources_of(const Options &options) {
         if (!dump)
             return tl::unexpected(dump.error());
         auto state = explain::read_coredump(dump->name, dump->text);
+        out.dump = dump->text;
         if (!state)
             return tl::unexpected(state.error());
         out.state = std::move(*state);
@@ -203,9 +224,11 @@ std::vector<Answer> answers_of(const Options &options, const Sources &sources, s
     std::vector<Answer> out;
     if (asked(options, "context"))
         for (const std::uint64_t ctx : contexts_of(sources.state))
-            if (!options.context || *options.context == ctx)
+            if (!options.context || *options.context == ctx) {
                 out.push_back(answer_of(fmt::format("context {}", ctx), explain::mapped(sources.state, ctx), address,
                                         sources.state));
+                out.back().was = history(sources, ctx, address);
+            }
     if (!sources.map || options.context)
         return out;
     if (asked(options, "hbm"))
@@ -240,9 +263,9 @@ Outcome<void> check(const Options &options, const Sources &sources) {
 
 // An address that is somebody's in one space is most likely meant there: neighbours in others would only confuse.
 void keep_hits(std::vector<Answer> &answers) {
-    const auto found = [](const Answer &answer) { return answer.found; };
-    if (std::ranges::any_of(answers, found))
-        std::erase_if(answers, [](const Answer &answer) { return !answer.found; });
+    const auto says = [](const Answer &answer) { return answer.found || !answer.was.empty(); };
+    if (std::ranges::any_of(answers, says))
+        std::erase_if(answers, [&](const Answer &answer) { return !says(answer); });
 }
 
 Outcome<void> run(const Global &global, const Options &options) {
@@ -270,6 +293,14 @@ Outcome<void> run(const Global &global, const Options &options) {
                                   answer.json.value("offset", std::uint64_t{0}), mappings);
             entry["mappings"] = mappings;
         }
+        Json was = Json::array();
+        for (const explain::Past &past : answer.was) {
+            const bool now = past.relation == spec::name(spec::BlameRelation::INSIDE);
+            text += fmt::format("  {} {}\n", now ? "is" : "was", explain::text_of(past));
+            was.push_back(explain::json_of(past));
+        }
+        if (!was.empty())
+            entry["history"] = was;
         list.push_back(std::move(entry));
     }
     if (text.empty())
@@ -306,7 +337,8 @@ Examples:
   neuronctl addr 0x10000040 --space hbm
   neuronctl --json addr 0x201040 | jq '.answers[].in'
 
-An address that is in nothing is told with its neighbours and how far they are.)");
+An address that is in nothing is told with its neighbours and how far they are. Of addresses of contexts the device remembers what was
+there before: which buffer, bound and taken away when, by whom and where in the source, as far as the program has said.)");
     command->callback([options, line] { line.action = [options, line] { return run(line.global, *options); }; });
 }
 

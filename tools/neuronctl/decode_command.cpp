@@ -11,6 +11,8 @@
 #include "../support/files.hpp"
 #include "commands.hpp"
 #include "decode.hpp"
+#include "decode_dump.hpp"
+#include "explain/coredump_file.hpp"
 #include "explain/log_lines.hpp"
 #include "explain/places.hpp"
 #include "explain/readers.hpp"
@@ -225,6 +227,30 @@ Outcome<void> decode_struct(const Global &global, const Options &options) {
     return {};
 }
 
+Outcome<void> decode_whole_dump(const Global &global, const Options &options) {
+    std::string name = options.file;
+    std::string text;
+    if (name == "-") {
+        auto read = text_of(name);
+        if (!read)
+            return tl::unexpected(read.error());
+        text = std::move(*read);
+    } else {
+        auto found = explain::find_coredump(name);
+        if (!found)
+            return tl::unexpected(found.error());
+        name = found->name;
+        text = std::move(found->text);
+    }
+    const auto decoded = decode_dump(text);
+    if (!decoded)
+        return tl::unexpected(usage_error(fmt::format("{}: not a coredump of neuron_accel", name)));
+    Json json = {{"file", name}};
+    json.update(decoded->json);
+    print_result(global, "decode dump", json, decoded->text);
+    return {};
+}
+
 // ---- the kernel's log
 
 // Whose the bus address of a line is now, if the device is there and may be looked at.
@@ -355,6 +381,13 @@ void add_decode(const CommandLine &line) {
     group->require_subcommand(1);
     add_numbers(*group, line);
     add_bytes_verbs(*group, line);
+    const auto dump = std::make_shared<Options>();
+    CLI::App *whole = add_verb(*group, line, "dump", "Decode a whole coredump", dump, decode_whole_dump);
+    whole->add_option("FILE", dump->file, "The coredump, or - for standard input; default: what the kernel holds");
+    whole->footer(R"(
+Examples:
+  neuronctl decode dump dump.txt
+  neuronctl --json decode dump dump.txt | jq '.sections[] | select(.name == "recorder").records[-1]')");
     const auto log = std::make_shared<Options>();
     CLI::App *command = add_verb(*group, line, "log", "Say what lines of the kernel's log mean", log, decode_log);
     command->add_option("FILE", log->file, "File with the lines; default: standard input")->type_name("FILE");

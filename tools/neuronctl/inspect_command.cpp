@@ -188,30 +188,30 @@ Outcome<void> list_buffers(const Global &global, const Options &options) {
         return tl::unexpected(text.error());
     Json list = Json::array();
     std::vector<std::vector<std::string>> rows = {
-        {"PLACE", "SIZE", "BANK", "HANDLES", "BINDINGS", "PINS", "PROCESS", ""}};
+        {"PLACE", "SIZE", "BANK", "HANDLES", "BINDINGS", "PINS", "PROCESS", "NAME", "MADE AT", ""}};
     std::uint64_t bytes = 0;
     for (const std::string &line : sys::lines(*text)) {
         const Fields fields = sys::fields(line);
-        std::istringstream words(line);
-        std::string place;
-        words >> place;
+        const auto words = sys::words(line);
+        const std::string place = words.empty() ? std::string() : words.front();
         Json entry = {{"place", place}};
         entry.update(object_of(fields));
         std::string flags;
-        for (std::string word; words >> word;)
-            if (word.find('=') == std::string::npos)
+        for (std::size_t i = 1; i < words.size(); ++i)
+            if (const std::string &word = words[i]; word.find('=') == std::string::npos)
                 flags += (flags.empty() ? "" : ",") + word;
         entry["flags"] = flags;
         bytes += sys::number(get(fields, "size")).value_or(0);
         rows.push_back({place, size_text(get(fields, "size")), get(fields, "bank"), get(fields, "handles"),
                         get(fields, "bindings"), get(fields, "pins"),
-                        fmt::format("{} ({})", get(fields, "comm"), get(fields, "pid")), flags});
+                        fmt::format("{} ({})", get(fields, "comm"), get(fields, "pid")), get(fields, "label"), get(fields, "made"),
+                        flags});
         list.push_back(std::move(entry));
     }
     print_result(global, "bo list", {{"address", *address}, {"bytes", bytes}, {"buffers", list}},
                  list.empty()
                      ? "No buffers.\n"
-                     : table(rows, "<>>>>><<") + fmt::format("{} buffers, {}\n", list.size(), bytes_text(bytes)));
+                     : table(rows, "<>>>>><<<<") + fmt::format("{} buffers, {}\n", list.size(), bytes_text(bytes)));
     return {};
 }
 
@@ -228,7 +228,6 @@ Outcome<void> list_mappings(const Global &global, const Options &options) {
     std::string out;
     bool inside = false;
     for (const std::string &line : sys::lines(*text)) {
-        std::istringstream words(line);
         if (line.starts_with("[context ")) {
             const auto number = sys::number(line.substr(9, line.find(']') - 9)).value_or(0);
             inside = !options.context || *options.context == number;
@@ -240,13 +239,13 @@ Outcome<void> list_mappings(const Global &global, const Options &options) {
             contexts.push_back(std::move(entry));
             out += line + "\n";
         } else if (inside && !contexts.empty()) {
-            std::string va;
-            std::string size;
-            words >> va >> size;
-            Json entry = {{"va", sys::number(va).value_or(0)},
-                          {"size", sys::number(size.empty() ? size : size.substr(1)).value_or(0)}};
+            const auto words = sys::words(line);
+            if (words.size() < 2)
+                continue;
+            Json entry = {{"va", sys::number(words[0]).value_or(0)},
+                          {"size", sys::number(std::string_view(words[1]).substr(1)).value_or(0)}};
             entry.update(object_of(sys::fields(line)));
-            for (std::string word; words >> word;) {
+            for (const std::string &word : words) {
                 if (word == "hbm" || word == "host" || word == "process")
                     entry["place"] = word;
                 else if (word == "ro" || word == "rw")
@@ -269,27 +268,13 @@ Outcome<void> list_mappings(const Global &global, const Options &options) {
 }
 
 Outcome<std::string> ask_walk(const std::string &path, std::uint32_t context, std::uint64_t va) {
-    const int fd = ::open(sys::path(path).c_str(), O_RDWR | O_CLOEXEC);
-    const std::string question = fmt::format("{} {:#x}", context, va);
-    std::string answer;
-    int error = fd < 0 ? errno : 0;
-    if (error == 0 && ::write(fd, question.data(), question.size()) < 0)
-        error = errno;
-    for (char room[4096]; error == 0;) {
-        const ssize_t got = ::read(fd, room, sizeof room);
-        if (got <= 0) {
-            error = got < 0 ? errno : 0;
-            break;
-        }
-        answer.append(room, static_cast<std::size_t>(got));
-    }
-    if (fd >= 0)
-        ::close(fd);
-    if (error == ERANGE)
+    auto answer = sys::ask(path, fmt::format("{} {:#x}", context, va));
+    if (answer.error == ERANGE)
         return tl::unexpected(usage_error(fmt::format("{:#x}: beyond the addresses of a context", va)));
-    if (error != 0)
-        return tl::unexpected(Failure{Exit::failed, "io", fmt::format("{}: {}", path, strerrordesc_np(error)), {}, {}});
-    return answer;
+    if (answer.error != 0)
+        return tl::unexpected(
+            Failure{Exit::failed, "io", fmt::format("{}: {}", path, strerrordesc_np(answer.error)), {}, {}});
+    return std::move(answer.text);
 }
 
 Outcome<void> walk(const Global &global, const Options &options) {

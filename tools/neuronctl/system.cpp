@@ -85,10 +85,48 @@ std::optional<std::uint64_t> number(std::string_view text) {
 
 std::map<std::string, std::string> fields(std::string_view line) {
     std::map<std::string, std::string> out;
-    std::istringstream words{std::string(line)};
-    for (std::string word; words >> word;)
+    for (const std::string &word : words(line))
         if (const std::size_t equals = word.find('='); equals != std::string::npos)
             out[word.substr(0, equals)] = word.substr(equals + 1);
+    return out;
+}
+
+Answer ask(const std::string &name, const std::string &question) {
+    const int fd = ::open(path(name).c_str(), O_RDWR | O_CLOEXEC);
+    Answer answer{.error = fd < 0 ? errno : 0};
+    if (answer.error == 0 && ::write(fd, question.data(), question.size()) < 0)
+        answer.error = errno;
+    for (char room[4096]; answer.error == 0;) {
+        const ssize_t got = ::read(fd, room, sizeof room);
+        if (got <= 0) {
+            answer.error = got < 0 ? errno : 0;
+            break;
+        }
+        answer.text.append(room, static_cast<std::size_t>(got));
+    }
+    if (fd >= 0)
+        ::close(fd);
+    return answer;
+}
+
+std::vector<std::string> words(std::string_view line) {
+    std::vector<std::string> out;
+    std::string word;
+    bool quoted = false;
+    for (const char c : line) {
+        // Names of programs are text with blanks: label="first layer".
+        if (c == '"' && (quoted || word.ends_with('='))) {
+            quoted = !quoted;
+        } else if (c == ' ' && !quoted) {
+            if (!word.empty())
+                out.push_back(std::move(word));
+            word.clear();
+        } else {
+            word += c;
+        }
+    }
+    if (!word.empty())
+        out.push_back(std::move(word));
     return out;
 }
 

@@ -35,6 +35,16 @@ int write(std::string_view absolute, std::string_view text);
 
 std::optional<std::uint64_t> number(std::string_view text);
 
+/** What a file says that answers what was written to it; an errno without an answer. @p path is as of sys::path(). */
+struct Answer {
+    int error = 0;
+    std::string text{};
+};
+Answer ask(const std::string &path, const std::string &question);
+
+/** The words of a line; blanks in quotation marks, as in label="first layer", do not end one. The marks go. */
+std::vector<std::string> words(std::string_view line);
+
 /** "a=1 b=x" as a map. Words without '=' are left out. */
 std::map<std::string, std::string> fields(std::string_view line);
 

@@ -18,8 +18,9 @@ extern "C" {
  * - Structures grow at the end; zero means the old behaviour. Arrays carry the stride of their
  *   elements (&struct drm_neuron_array).
  * - An older kernel does not look at what it does not know at the end of a structure. What is new
- *   comes with a new minor version of the driver (DRM_IOCTL_VERSION): 1.1 has all that is here, 1.0
- *   had DEV_QUERY of the device, buffers, bindings, queues of the kernel and io_uring SUBMIT.
+ *   comes with a new minor version of the driver (DRM_IOCTL_VERSION): 1.2 has all that is here, 1.1
+ *   neither names in VM_BIND nor DRM_NEURON_QUERY_FAULT, and 1.0 had DEV_QUERY of the device,
+ *   buffers, bindings, queues of the kernel and io_uring SUBMIT.
  * - Timeouts are absolute CLOCK_MONOTONIC nanoseconds. An interrupted call may be repeated
  *   unchanged.
  * - Every io_uring command has an ioctl that does the same.
@@ -84,6 +85,7 @@ struct drm_neuron_array {
  * @DRM_NEURON_QUERY_QUEUES: &struct drm_neuron_query_queues
  * @DRM_NEURON_QUERY_CONTEXT: &struct drm_neuron_query_context
  * @DRM_NEURON_QUERY_RAS: &struct drm_neuron_query_ras
+ * @DRM_NEURON_QUERY_FAULT: &struct drm_neuron_query_fault
  */
 enum drm_neuron_query_type {
 	DRM_NEURON_QUERY_DEVICE = 0,
@@ -91,6 +93,7 @@ enum drm_neuron_query_type {
 	DRM_NEURON_QUERY_QUEUES,
 	DRM_NEURON_QUERY_CONTEXT,
 	DRM_NEURON_QUERY_RAS,
+	DRM_NEURON_QUERY_FAULT,
 };
 
 /**
@@ -229,6 +232,44 @@ struct drm_neuron_query_ras {
 	__u32 aer_fatal;
 };
 
+#define DRM_NEURON_LABEL_MAX 63
+#define DRM_NEURON_PLACE_MAX 47
+
+/**
+ * struct drm_neuron_query_fault - whose memory the last fault of this file has met
+ *
+ * The device notes it when a queue of the file faults at an address, and remembers what was mapped
+ * there before. It is about mappings of this file and of no other. All zero if there was no such
+ * fault, or if the device keeps no such notes.
+ *
+ * @relation: &enum nrn_blame_relation of the contract: how the address lies to the buffer.
+ * @pad: Zero.
+ * @va: The address.
+ * @start: Where the buffer is, or was, mapped.
+ * @bytes: Its size there.
+ * @distance: Bytes between the buffer and the address; from its first byte for an address in it.
+ * @bound_ns: Device clock when it was mapped.
+ * @gone_ns: Device clock when it was unmapped or freed; 0 if it is still mapped.
+ * @fault_ns: Device clock at the fault. A reset starts the clock anew.
+ * @label: What VM_BIND called it, cut and padded with zeros.
+ * @place: Where VM_BIND said that it was made, likewise.
+ * @gone_place: Where VM_BIND said that it was unmapped, likewise.
+ */
+struct drm_neuron_query_fault {
+	__u32 relation;
+	__u32 pad;
+	__u64 va;
+	__u64 start;
+	__u64 bytes;
+	__u64 distance;
+	__u64 bound_ns;
+	__u64 gone_ns;
+	__u64 fault_ns;
+	char label[DRM_NEURON_PLACE_MAX + 1];
+	char place[DRM_NEURON_PLACE_MAX + 1];
+	char gone_place[DRM_NEURON_PLACE_MAX + 1];
+};
+
 /**
  * struct drm_neuron_dev_query - read facts about the device
  * @type: &enum drm_neuron_query_type
@@ -307,6 +348,13 @@ enum drm_neuron_bind_op {
 
 /**
  * struct drm_neuron_vm_bind - map or unmap, synchronously
+ *
+ * Whoever maps may say what the program calls the buffer and where in its source it was made, and
+ * whoever unmaps where that was. The device tells it in reports of faults, and the administrator
+ * sees it. A name is printable ASCII without quotation marks, and not terminated; other characters
+ * give -EINVAL. It belongs to the mapping: other files that share the buffer have names of their
+ * own.
+ *
  * @op: &enum drm_neuron_bind_op
  * @flags: DRM_NEURON_BIND_*; 0 for UNMAP.
  * @handle: Buffer; 0 for UNMAP.
@@ -315,6 +363,10 @@ enum drm_neuron_bind_op {
  * @range: Bytes, a multiple of the page size, not 0.
  * @va: In or out: address in the context, page aligned. -EEXIST if a fixed range overlaps another
  *   mapping, -ENOENT if UNMAP names none.
+ * @label: User pointer to what the buffer is called, or 0; 0 for UNMAP.
+ * @place: User pointer to the place in the source, or 0.
+ * @label_bytes: Length of the label, at most DRM_NEURON_LABEL_MAX; 0 without.
+ * @place_bytes: Length of the place, at most DRM_NEURON_PLACE_MAX; 0 without.
  */
 struct drm_neuron_vm_bind {
 	__u32 op;
@@ -324,6 +376,10 @@ struct drm_neuron_vm_bind {
 	__u64 bo_offset;
 	__u64 range;
 	__u64 va;
+	__u64 label;
+	__u64 place;
+	__u32 label_bytes;
+	__u32 place_bytes;
 };
 
 /**

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "context.hpp"
 
+#include <algorithm>
+
 #include <fcntl.h>
 #include <sys/mman.h>
 
@@ -127,22 +129,56 @@ Result<std::span<std::byte>> Context::bo_map(std::uint32_t handle, std::uint64_t
 
 void Context::bo_unmap(std::span<std::byte> bytes) { ::munmap(bytes.data(), bytes.size()); }
 
-Result<std::uint64_t> Context::bind(std::uint32_t handle, std::uint64_t size, bool read_only) {
+namespace {
+
+/** What the driver takes of a text. */
+std::string plain(std::string_view text) {
+    std::string out(text);
+    std::ranges::replace_if(out, [](char c) { return c < ' ' || c > '~'; }, '?');
+    std::ranges::replace(out, '"', '\'');
+    return out;
+}
+
+std::uint64_t address_of(const std::string &text) {
+    return text.empty() ? 0 : reinterpret_cast<std::uintptr_t>(text.data());
+}
+
+/** The place, whose end says which file and line. */
+std::string plain_place(std::string_view place) {
+    return plain(place.substr(place.size() - std::min<std::size_t>(place.size(), DRM_NEURON_PLACE_MAX)));
+}
+
+void set_place(drm_neuron_vm_bind &bind, const std::string &place) {
+    bind.place = address_of(place);
+    bind.place_bytes = static_cast<std::uint32_t>(place.size());
+}
+
+} // namespace
+
+Result<std::uint64_t> Context::bind(std::uint32_t handle, std::uint64_t size, bool read_only,
+                                    const detail::BufferName &name) {
+    const std::string label = plain(name.label.substr(0, DRM_NEURON_LABEL_MAX));
+    const std::string place = plain_place(name.place);
     drm_neuron_vm_bind bind{};
     bind.op = DRM_NEURON_BIND_MAP;
     bind.flags = read_only ? DRM_NEURON_BIND_READ_ONLY : 0;
     bind.handle = handle;
     bind.range = size;
+    bind.label = address_of(label);
+    bind.label_bytes = static_cast<std::uint32_t>(label.size());
+    set_place(bind, place);
     if (const int error = call(*fd_, DRM_IOCTL_NEURON_VM_BIND, bind))
         return ioctl_error(error, fmt::format("{}: mapping {} bytes in the context", name_, size));
     return bind.va;
 }
 
-void Context::unbind(std::uint64_t va, std::uint64_t size) {
+void Context::unbind(std::uint64_t va, std::uint64_t size, std::string_view where) {
+    const std::string place = plain_place(where);
     drm_neuron_vm_bind bind{};
     bind.op = DRM_NEURON_BIND_UNMAP;
     bind.range = size;
     bind.va = va;
+    set_place(bind, place);
     if (const int error = call(*fd_, DRM_IOCTL_NEURON_VM_BIND, bind))
         log_(LogLevel::error, ioctl_error(error, fmt::format("{}: unmapping {:#x}", name_, va)).value().message);
 }

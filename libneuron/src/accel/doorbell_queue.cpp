@@ -51,7 +51,7 @@ Result<QueueMemory> QueueMemory::create(Context &context, std::uint32_t ring_log
     if (!bo)
         return detail::forward_error(bo);
     memory.bo_ = *bo;
-    auto va = context.bind(bo->handle, bo->size, false);
+    auto va = context.bind(bo->handle, bo->size, false, {"ring of a doorbell queue", {}});
     if (!va)
         return detail::forward_error(va);
     memory.va_ = *va;
@@ -74,7 +74,7 @@ QueueMemory::~QueueMemory() {
     if (!bytes_.empty())
         context_->bo_unmap(bytes_);
     if (va_ != 0)
-        context_->unbind(va_, bo_.size);
+        context_->unbind(va_, bo_.size, {});
     if (bo_.handle != 0)
         context_->bo_destroy(bo_.handle);
 }

@@ -68,6 +68,7 @@ public:
     Result<std::optional<detail::JobStatus>> wait(std::uint64_t job, detail::Deadline deadline) override;
     Result<std::optional<detail::JobStatus>> wait_shared(std::uint64_t job, detail::Deadline deadline) override;
     Result<detail::QueueStatus> query() override;
+    std::optional<FaultPlace> place_of_fault(std::uint64_t va) override { return accel::place_of_fault(*fd_, va); }
     Result<std::optional<JobTimes>> times(std::uint64_t job) override;
     bool thread_bound() const noexcept override { return false; }
     std::string_view path() const noexcept override { return "doorbell"; }

@@ -37,6 +37,9 @@ Result<detail::QueueStatus> query_queue(const Fd &fd, std::uint32_t id);
 Result<std::optional<detail::JobStatus>> wait_queue(const Fd &fd, std::uint32_t id, std::uint64_t number,
                                                     detail::Deadline deadline);
 
+/** What the device remembers of the address that the last fault of this file met, if it is that one. */
+std::optional<FaultPlace> place_of_fault(const Fd &fd, std::uint64_t va);
+
 /** What the paths of the driver's own queues do by ioctl. */
 class QueueBase : public detail::QueuePort {
 public:
@@ -45,6 +48,7 @@ public:
     void close() override;
     Result<std::optional<detail::JobStatus>> wait_shared(std::uint64_t job, detail::Deadline deadline) override;
     Result<detail::QueueStatus> query() override;
+    std::optional<FaultPlace> place_of_fault(std::uint64_t va) override { return accel::place_of_fault(*fd_, va); }
     Result<std::optional<JobTimes>> times(std::uint64_t job) override;
     Result<void> notify(std::uint64_t job, int eventfd) override;
     Result<std::shared_ptr<detail::TimelinePort>> timeline(const void *owner) override;

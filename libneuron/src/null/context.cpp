@@ -46,7 +46,7 @@ Result<std::span<std::byte>> Context::bo_map(std::uint32_t, std::uint64_t size) 
 
 void Context::bo_unmap(std::span<std::byte> bytes) { ::munmap(bytes.data(), bytes.size()); }
 
-Result<std::uint64_t> Context::bind(std::uint32_t, std::uint64_t size, bool) {
+Result<std::uint64_t> Context::bind(std::uint32_t, std::uint64_t size, bool, const detail::BufferName &) {
     const std::uint64_t align = size >= large_page ? large_page : page;
     const std::lock_guard guard(lock_);
     const std::uint64_t va = (next_va_ + align - 1) & ~(align - 1);

@@ -20,8 +20,9 @@ public:
     Result<detail::BoInfo> bo_import(int fd) override;
     Result<std::span<std::byte>> bo_map(std::uint32_t handle, std::uint64_t size) override;
     void bo_unmap(std::span<std::byte> bytes) override;
-    Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only) override;
-    void unbind(std::uint64_t, std::uint64_t) override {}
+    Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only,
+                               const detail::BufferName &name) override;
+    void unbind(std::uint64_t, std::uint64_t, std::string_view) override {}
     Result<std::shared_ptr<detail::QueuePort>> queue_create(const QueueOptions &options) override;
     Result<std::shared_ptr<detail::TimelinePort>> timeline_create() override;
     Result<std::shared_ptr<detail::TimelinePort>> timeline_import(int fd) override;

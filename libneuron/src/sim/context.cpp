@@ -21,6 +21,7 @@ namespace field = spec::field;
 namespace {
 
 constexpr std::uint64_t page = spec::PAGE_SIZE;
+constexpr std::size_t max_place = sizeof(spec::BlameRecord::place) - 1;
 constexpr std::uint64_t large_page = std::uint64_t{1} << spec::MMU_LARGE_PAGE_SHIFT;
 
 template<std::size_t Size>
@@ -65,9 +66,21 @@ void Context::tell_open() {
     device_->teller().tell(record);
 }
 
-void Context::tell_bind(const Bo &bo, std::uint64_t va, std::uint64_t size, bool read_only) {
+// Right before what it is the place of.
+void Context::tell_place(std::uint64_t va, std::string_view place) {
+    if (place.empty())
+        return;
+    spec::DebugRecord record{.kind = spec::DebugKind::PLACE, .ctx = static_cast<std::uint16_t>(id_), .va = va};
+    // The end says which file and line.
+    copy_text(record.label, place.substr(place.size() - std::min(place.size(), max_place)));
+    device_->teller().tell(record);
+}
+
+void Context::tell_bind(const Bo &bo, std::uint64_t va, std::uint64_t size, bool read_only,
+                        const detail::BufferName &name) {
     if (!device_->teller().on())
         return;
+    tell_place(va, name.place);
     spec::DebugRecord record{.kind = spec::DebugKind::BIND, .ctx = static_cast<std::uint16_t>(id_)};
     record.flags =
         (read_only ? 0U : spec::raw(spec::DebugFlag::WRITE)) | (bo.hbm ? spec::raw(spec::DebugFlag::HBM) : 0U);
@@ -76,15 +89,16 @@ void Context::tell_bind(const Bo &bo, std::uint64_t va, std::uint64_t size, bool
     record.buffer = bo.serial;
     record.va = va;
     record.bytes = size;
-    copy_text(record.label, bo.label);
+    copy_text(record.label, name.label);
     serials_[va] = bo.serial;
     device_->teller().tell(record);
 }
 
 // Before it happens, so that what is done meanwhile is known to be wrong.
-void Context::tell_unbind(std::uint64_t va, std::uint64_t size) {
+void Context::tell_unbind(std::uint64_t va, std::uint64_t size, std::string_view place) {
     if (!device_->teller().on())
         return;
+    tell_place(va, place);
     device_->teller().tell({.kind = spec::DebugKind::UNBIND,
                             .ctx = static_cast<std::uint16_t>(id_),
                             .pid = static_cast<std::uint32_t>(::getpid()),
@@ -102,7 +116,6 @@ Result<detail::BoInfo> Context::bo_create(const detail::BoRequest &request) {
     const std::uint64_t size = (request.size + page - 1) / page * page;
     Bo bo;
     bo.bytes = request.size;
-    bo.label = request.options.label;
     if (request.options.placement == Placement::host) {
         HostMemory &memory = device_->memory();
         auto block = request.options.shareable ? memory.allocate_shared(size) : memory.allocate(size);
@@ -207,7 +220,8 @@ Result<std::span<std::byte>> Context::bo_map(std::uint32_t handle, std::uint64_t
     return (*bo)->host.bytes().first(size);
 }
 
-Result<std::uint64_t> Context::bind(std::uint32_t handle, std::uint64_t size, bool read_only) {
+Result<std::uint64_t> Context::bind(std::uint32_t handle, std::uint64_t size, bool read_only,
+                                    const detail::BufferName &name) {
     const std::lock_guard guard(lock_);
     const auto bo = find(handle);
     if (!bo)
@@ -222,13 +236,13 @@ Result<std::uint64_t> Context::bind(std::uint32_t handle, std::uint64_t size, bo
         addresses_.free(*va, size + page);
         return detail::forward_error(mapped);
     }
-    tell_bind(**bo, *va, size, read_only);
+    tell_bind(**bo, *va, size, read_only, name);
     return *va;
 }
 
-void Context::unbind(std::uint64_t va, std::uint64_t size) {
+void Context::unbind(std::uint64_t va, std::uint64_t size, std::string_view place) {
     const std::lock_guard guard(lock_);
-    tell_unbind(va, size);
+    tell_unbind(va, size, place);
     table_.unmap(va, size);
     Chip &chip = device_->chip();
     chip.write32(reg::CTX_TLB_FLUSH(id_), field::CTX_TLB_FLUSH_FLUSH.mask);

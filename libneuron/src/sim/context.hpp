@@ -28,8 +28,9 @@ public:
     Result<detail::BoInfo> bo_import(int fd) override;
     Result<std::span<std::byte>> bo_map(std::uint32_t handle, std::uint64_t size) override;
     void bo_unmap(std::span<std::byte>) override {} // the memory is this process's anyway
-    Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only) override;
-    void unbind(std::uint64_t va, std::uint64_t size) override;
+    Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only,
+                               const detail::BufferName &name) override;
+    void unbind(std::uint64_t va, std::uint64_t size, std::string_view place) override;
     Result<std::shared_ptr<detail::QueuePort>> queue_create(const QueueOptions &options) override;
     Result<std::shared_ptr<detail::TimelinePort>> timeline_create() override;
     Result<std::shared_ptr<detail::TimelinePort>> timeline_import(int fd) override;
@@ -42,7 +43,6 @@ private:
         HostMemory::Block host{};
         std::shared_ptr<HbmBlock> hbm{};
         std::uint64_t bytes = 0; ///< that were asked for
-        std::string label{};
         std::uint64_t serial = 0;
     };
 
@@ -53,8 +53,10 @@ private:
     Result<Bo *> find(std::uint32_t handle);
     /** Tells the chip's sanitizer. */
     void tell_open();
-    void tell_bind(const Bo &bo, std::uint64_t va, std::uint64_t size, bool read_only);
-    void tell_unbind(std::uint64_t va, std::uint64_t size);
+    void tell_place(std::uint64_t va, std::string_view place);
+    void tell_bind(const Bo &bo, std::uint64_t va, std::uint64_t size, bool read_only,
+                   const detail::BufferName &name);
+    void tell_unbind(std::uint64_t va, std::uint64_t size, std::string_view place);
 
     std::shared_ptr<Device> device_;
     std::uint32_t id_;

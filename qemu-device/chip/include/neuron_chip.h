@@ -264,7 +264,7 @@ void neuron_chip_forget_reports(struct neuron_chip *chip);
 
 /**
  * Whose memory address @p va of context @p ctx is, or was, as far as a driver has told through the debug channel: a struct
- * blame_record of 128 bytes in @p record, and the same as text (cut; always terminated when @p text_size is not 0).
+ * blame_record of 256 bytes in @p record, and the same as text (cut; always terminated when @p text_size is not 0).
  *
  * @return 0; -EINVAL: there is no such context. Since minor 3.
  */

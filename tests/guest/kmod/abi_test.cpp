@@ -356,6 +356,23 @@ void list_bo_query() {
 
 // ---- VM_BIND --------------------------------------------------------------------------------------------------------
 
+// The text stays where it is as long as the rig's scratch.
+auto text_at(__u64 drm_neuron_vm_bind::*where, __u32 drm_neuron_vm_bind::*bytes, std::string text) {
+    return [=](drm_neuron_vm_bind &args, Rig &rig) {
+        std::memcpy(rig.scratch.data(), text.data(), text.size());
+        args.*where = reinterpret_cast<std::uintptr_t>(rig.scratch.data());
+        args.*bytes = static_cast<std::uint32_t>(text.size());
+    };
+}
+
+auto label(std::string text) {
+    return text_at(&drm_neuron_vm_bind::label, &drm_neuron_vm_bind::label_bytes, std::move(text));
+}
+
+auto place(std::string text) {
+    return text_at(&drm_neuron_vm_bind::place, &drm_neuron_vm_bind::place_bytes, std::move(text));
+}
+
 void list_vm_bind() {
     using T = drm_neuron_vm_bind;
     const auto map = [](std::uint32_t flags) {
@@ -381,6 +398,27 @@ void list_vm_bind() {
                     args.bo_offset = ~0xfffull;
                     args.range = 4096 + SIZE;
                 })
+        .values("label without a length", &T::label, {1, 1ull << 63, ~0ull})
+        .values("place without a length", &T::place, {1, 1ull << 63, ~0ull})
+        .values("label_bytes without a label", &T::label_bytes, {1, DRM_NEURON_LABEL_MAX, ~0u})
+        .values("place_bytes without a place", &T::place_bytes, {1, DRM_NEURON_PLACE_MAX, ~0u})
+        .refuse("a label that is too long", -EINVAL, label(std::string(DRM_NEURON_LABEL_MAX + 1, 'x')))
+        .refuse("a label with a quotation mark", -EINVAL, label("a\"b"))
+        .refuse("a label with a control character", -EINVAL, label("a\nb"))
+        .refuse("a label with a zero", -EINVAL, label(std::string(3, '\0')))
+        .refuse("a label beyond ASCII", -EINVAL, label("a\xc3\xa4"))
+        .refuse("a label that is not there", -EFAULT,
+                [](T &args, Rig &) {
+                    args.label = 8;
+                    args.label_bytes = 4;
+                })
+        .refuse("a place that is too long", -EINVAL, place(std::string(DRM_NEURON_PLACE_MAX + 1, 'x')))
+        .refuse("a place with a control character", -EINVAL, place("a\x1b[2J"))
+        .refuse("a place that is not there", -EFAULT,
+                [](T &args, Rig &) {
+                    args.place = 8;
+                    args.place_bytes = 4;
+                })
         .structure(-EINVAL);
     Ioctl<T>("VM_BIND MAP FIXED", DRM_IOCTL_NEURON_VM_BIND, map(DRM_NEURON_BIND_FIXED_VA))
         .values("va", &T::va, {0, 1, 4096, 2 * VA + 1, ~0xfffull, 1ull << 63, 1ull << 48})
@@ -400,6 +438,9 @@ void list_vm_bind() {
         .bits("flags", &T::flags, 0)
         .bits("pad", &T::pad, 0)
         .values("handle", &T::handle, {1, ~0u})
+        .refuse("a label", -EINVAL, label("weights"))
+        .refuse("a place that is too long", -EINVAL, place(std::string(DRM_NEURON_PLACE_MAX + 1, 'x')))
+        .refuse("a place with a quotation mark", -EINVAL, place("\""))
         .values("bo_offset", &T::bo_offset, {4096, 1, ~0xfffull})
         .values("range", &T::range, {0, 1, SIZE + 1, ~0xfffull})
         .values("range", &T::range, {4096, SIZE + 4096}, -ENOENT)

@@ -139,6 +139,127 @@ void a_fault_names_the_buffer(void **) {
     assert_int_equal(blame.number("buffer"), buffer);
 }
 
+// ---- names ----------------------------------------------------------------------------------------------------------
+
+std::uint64_t bind_named(const File &file, std::uint32_t handle, const std::string &label, const std::string &place) {
+    drm_neuron_vm_bind args{};
+    args.op = DRM_NEURON_BIND_MAP;
+    args.handle = handle;
+    args.range = file.bo(handle).size;
+    args.label = label.empty() ? 0 : reinterpret_cast<std::uintptr_t>(label.data());
+    args.label_bytes = static_cast<std::uint32_t>(label.size());
+    args.place = place.empty() ? 0 : reinterpret_cast<std::uintptr_t>(place.data());
+    args.place_bytes = static_cast<std::uint32_t>(place.size());
+    assert_int_equal(file.call(DRM_IOCTL_NEURON_VM_BIND, &args), 0);
+    return args.va;
+}
+
+void unbind_at(const File &file, std::uint64_t va, std::uint64_t bytes, const std::string &place) {
+    drm_neuron_vm_bind args{};
+    args.op = DRM_NEURON_BIND_UNMAP;
+    args.range = bytes;
+    args.va = va;
+    args.place = reinterpret_cast<std::uintptr_t>(place.data());
+    args.place_bytes = static_cast<std::uint32_t>(place.size());
+    assert_int_equal(file.call(DRM_IOCTL_NEURON_VM_BIND, &args), 0);
+}
+
+drm_neuron_query_fault last_fault(const File &file) {
+    drm_neuron_query_fault facts{};
+    drm_neuron_dev_query query{};
+    query.type = DRM_NEURON_QUERY_FAULT;
+    query.size = sizeof(facts);
+    query.ptr = reinterpret_cast<std::uintptr_t>(&facts);
+    assert_int_equal(file.call(DRM_IOCTL_NEURON_DEV_QUERY, &query), 0);
+    assert_int_equal(query.size, sizeof(facts));
+    return facts;
+}
+
+void contains(const std::string &text, const std::string &part) {
+    if (text.find(part) == std::string::npos)
+        fail_msg("\"%s\" does not have %s", text.c_str(), part.c_str());
+}
+
+void names_reach_debugfs_and_the_device(void **) {
+    const File file;
+    const auto handle = file.hbm(8192);
+    const auto va = bind_named(file, handle, "first layer", "foo.cc:88");
+    contains(read_file(debugfs("buffers")), " label=\"first layer\" made=\"foo.cc:88\" client=");
+    contains(read_file(debugfs("vm")), " label=\"first layer\" made=\"foo.cc:88\"\n");
+    assert_int_equal(last_fault(file).va, 0);
+
+    unbind_at(file, va, 8192, "foo.cc:120");
+    assert_int_equal(file.close_bo(handle), 0);
+    assert_int_equal(file.run(file.queue().queue_id, job_of(fill(va + 16, 8, 1))), -EIO);
+    contains(read_file(debugfs("blame")), " label=\"first layer\" made=\"foo.cc:88\" gone=\"foo.cc:120\"\n");
+    const auto facts = last_fault(file);
+    assert_int_equal(facts.relation, raw(spec::BlameRelation::FREED));
+    assert_int_equal(facts.va, va + 16);
+    assert_int_equal(facts.start, va);
+    assert_int_equal(facts.bytes, 8192);
+    assert_int_equal(facts.distance, 16);
+    assert_string_equal(facts.label, "first layer");
+    assert_string_equal(facts.place, "foo.cc:88");
+    assert_string_equal(facts.gone_place, "foo.cc:120");
+    assert_true(facts.bound_ns != 0 && facts.bound_ns <= facts.gone_ns && facts.gone_ns <= facts.fault_ns);
+}
+
+// Each file has names of its own for what it shares; the administrator sees that of the maker.
+void others_do_not_see_a_name(void **) {
+    const File maker, other;
+    const auto handle = maker.hbm(4096);
+    bind_named(maker, handle, "secret", "alice.cc:1");
+    drm_prime_handle prime{};
+    prime.handle = handle;
+    prime.flags = DRM_CLOEXEC | DRM_RDWR;
+    assert_int_equal(maker.call(DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime), 0);
+    prime.handle = 0;
+    assert_int_equal(other.call(DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime), 0);
+    ::close(prime.fd);
+    const auto va = bind_named(other, prime.handle, "mine", "");
+    assert_int_equal(other.unbind(va, 4096), 0);
+    assert_int_equal(other.run(other.queue().queue_id, job_of(fill(va, 8, 1))), -EIO);
+    const auto facts = last_fault(other);
+    assert_int_equal(facts.relation, raw(spec::BlameRelation::UNBOUND));
+    assert_string_equal(facts.label, "mine");
+    assert_string_equal(facts.place, "");
+    contains(read_file(debugfs("buffers")), " label=\"secret\" made=\"alice.cc:1\"");
+    // Another file's fault is none of this one's.
+    assert_int_equal(last_fault(maker).va, 0);
+}
+
+std::string ask_history(const std::string &question) {
+    const int fd = ::open(debugfs("history").c_str(), O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(::write(fd, question.data(), question.size()), question.size());
+    char room[8192];
+    const ssize_t got = ::read(fd, room, sizeof(room));
+    const int error = errno;
+    ::close(fd);
+    return got < 0 ? std::to_string(-error) : std::string(room, static_cast<std::size_t>(got));
+}
+
+void an_address_has_a_history(void **) {
+    const File file;
+    const std::string ctx = std::to_string(ctx_of(file));
+    const auto handle = file.hbm(4096);
+    const auto va = bind_named(file, handle, "old", "old.cc:1");
+    unbind_at(file, va, 4096, "old.cc:2");
+    drm_neuron_vm_bind args{};
+    args.flags = DRM_NEURON_BIND_FIXED_VA;
+    args.handle = handle;
+    args.range = 4096;
+    args.va = va;
+    assert_int_equal(file.call(DRM_IOCTL_NEURON_VM_BIND, &args), 0);
+    const std::string text = ask_history(ctx + " " + std::to_string(va + 1));
+    assert_int_equal(std::ranges::count(text, '\n'), 2);
+    contains(text.substr(0, text.find('\n')), "INSIDE");
+    contains(text.substr(text.find('\n')), "UNBOUND");
+    contains(text.substr(text.find('\n')), " label=\"old\" made=\"old.cc:1\" gone=\"old.cc:2\"");
+    assert_string_equal(ask_history(ctx + " " + std::to_string(va + (1 << 30))).c_str(), "");
+    assert_string_equal(ask_history("64 0x200000").c_str(), std::to_string(-ERANGE).c_str());
+}
+
 void a_blame_names_nothing_of_others(void **) {
     const File file, other;
     const auto va = other.bind(other.hbm(8192));
@@ -183,6 +304,9 @@ int main() {
         cmocka_unit_test(reads_are_whole_records),
         cmocka_unit_test(mappings_are_told),
         cmocka_unit_test(a_fault_names_the_buffer),
+        cmocka_unit_test(names_reach_debugfs_and_the_device),
+        cmocka_unit_test(others_do_not_see_a_name),
+        cmocka_unit_test(an_address_has_a_history),
         cmocka_unit_test(a_blame_names_nothing_of_others),
         cmocka_unit_test(more_is_told_than_the_channel_holds),
         cmocka_unit_test(it_survives_a_reset),

@@ -62,7 +62,8 @@ std::string name_of(const Range &range, const State &state) {
         return fmt::format("buffer {}{}", range.buffer, process_text(range.process));
     const Buffer &buffer = found->second;
     const std::string label = buffer.label.empty() ? std::string() : fmt::format(" '{}'", buffer.label);
-    return fmt::format("buffer {}{} ({}, {}){}", buffer.id, label, buffer.place, bytes_text(buffer.size),
+    const std::string made = buffer.made.empty() ? std::string() : fmt::format(", made at {}", buffer.made);
+    return fmt::format("buffer {}{} ({}, {}{}){}", buffer.id, label, buffer.place, bytes_text(buffer.size), made,
                        process_text(buffer.owner));
 }
 

@@ -186,12 +186,14 @@ void read_mappings(State &state, std::uint64_t ctx, const std::vector<std::strin
                                   .place = record.word(2),
                                   .read_only = record.has_word("ro"),
                                   .buffer = buffer,
-                                  .offset = record.number("offset")});
+                                  .offset = record.number("offset"),
+                                  .label = record.text("label")});
         Buffer &known = state.buffers[buffer];
         known.id = buffer;
         known.place = record.word(2);
         known.size = std::max(known.size, record.number("offset") + size);
         known.label = record.text("label");
+        known.made = record.text("made");
         known.owner = record.process();
     }
 }

@@ -78,6 +78,7 @@ Buffer buffer_in(const Record &record) {
             .place = record.word(0),
             .size = record.number("size"),
             .label = record.text("label"),
+            .made = record.text("made"),
             .owner = record.process()};
 }
 
@@ -100,7 +101,8 @@ void mappings_in(State &state, std::string_view text) {
                                                                         : "host",
                                   .read_only = record.has_word("ro"),
                                   .buffer = record.number("buffer"),
-                                  .offset = record.number("offset")});
+                                  .offset = record.number("offset"),
+                                  .label = record.text("label")});
     }
 }
 

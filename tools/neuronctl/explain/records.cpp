@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <sstream>
 
 #include "../system.hpp"
 
@@ -50,12 +49,13 @@ void read_core_line(Core &core, const std::string &line) {
 
 Record::Record(std::string_view line) : line_(line) {
     std::string_view rest = line;
-    if (const std::size_t at = rest.find(comm_key); at != std::string_view::npos) {
+    // It is the last one, and may hold anything. So may names in quotation marks, before it.
+    const std::size_t names = rest.find("\" pid=");
+    if (const std::size_t at = rest.find(comm_key, names == std::string_view::npos ? 0 : names); at != std::string_view::npos) {
         values_["comm"] = rest.substr(at + comm_key.size());
         rest = rest.substr(0, at);
     }
-    std::istringstream words{std::string(rest)};
-    for (std::string word; words >> word;) {
+    for (const std::string &word : sys::words(rest)) {
         if (const std::size_t equals = word.find('='); equals != std::string::npos)
             values_[word.substr(0, equals)] = word.substr(equals + 1);
         else

@@ -115,6 +115,7 @@ struct Mapping {
     bool read_only = false;
     std::uint64_t buffer = 0; ///< 0: none.
     std::uint64_t offset = 0; ///< In the buffer.
+    std::string label{};      ///< What the context calls it; empty without a name.
 };
 
 struct Buffer {
@@ -122,6 +123,7 @@ struct Buffer {
     std::string place{};
     std::uint64_t size = 0;
     std::string label{}; ///< Empty without one.
+    std::string made{};  ///< "foo.cc:88": where its program made it; empty if it has not said.
     Process owner{};
 };
 

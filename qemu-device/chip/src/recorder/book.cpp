@@ -68,7 +68,10 @@ bool Book::bind(Page &page, const spec::DebugRecord &record, std::uint64_t now_n
                                        .write = (record.flags & spec::raw(spec::DebugFlag::WRITE)) != 0,
                                        .padding = record.padding,
                                        .bound_at = told() + 1,
-                                       .label = cut<Label>(record.label)});
+                                       .bound_ns = now_ns,
+                                       .bound_pid = record.pid,
+                                       .label = cut<Label>(record.label),
+                                       .place = take_place(page, record.va)});
     return true;
 }
 
@@ -81,6 +84,7 @@ bool Book::unbind(Page &page, const spec::DebugRecord &record, std::uint64_t now
     range.time_ns = now_ns;
     range.pid = record.pid;
     range.gone_at = told() + 1;
+    range.gone_place = take_place(page, record.va);
     remember(page, range);
     return true;
 }
@@ -102,6 +106,17 @@ void Book::label(Page &page, const spec::DebugRecord &record) {
     for (Range &range : page.past)
         if (range.buffer == record.buffer)
             range.label = label;
+}
+
+void Book::place(Page &page, const spec::DebugRecord &record) {
+    page.place_va = record.va;
+    page.place = cut<Place>(record.label);
+}
+
+Book::Place Book::take_place(Page &page, std::uint64_t va) {
+    const Place place = page.place_va == va ? page.place : Place{};
+    page.place = {};
+    return place;
 }
 
 bool Book::tell(const spec::DebugRecord &record, std::uint64_t now_ns) {
@@ -127,6 +142,7 @@ bool Book::tell_page(Page &page, const spec::DebugRecord &record, std::uint64_t 
     case DebugKind::UNBIND: return range_makes_sense(record) && unbind(page, record, now_ns);
     case DebugKind::FREE: free(page, record, now_ns); return true;
     case DebugKind::LABEL: label(page, record); return true;
+    case DebugKind::PLACE: place(page, record); return true;
     case DebugKind::CLOSE: page = {}; return true;
     case DebugKind::DMA_MAP:
     case DebugKind::DMA_UNMAP: return true; // the sanitizer's
@@ -147,7 +163,11 @@ spec::BlameRecord about(const Range &range, BlameRelation relation, std::uint64_
             .bytes = range.bytes,
             .distance = distance,
             .time_ns = range.time_ns,
-            .label = range.label};
+            .label = range.label,
+            .bound_ns = range.bound_ns,
+            .bound_pid = range.bound_pid,
+            .place = range.place,
+            .gone_place = range.gone_place};
 }
 
 } // namespace
@@ -194,6 +214,26 @@ spec::BlameRecord Book::last_fault(std::uint32_t ctx) const {
     return found;
 }
 
+std::vector<spec::BlameRecord> Book::history(std::uint32_t ctx, std::uint64_t va, std::uint64_t now_ns,
+                                             std::size_t max) const {
+    std::vector<spec::BlameRecord> all;
+    if (const spec::BlameRecord now = blame(ctx, va, now_ns); now.relation == BlameRelation::INSIDE)
+        all.push_back(now);
+    const std::lock_guard lock(mutex_);
+    const Page &page = pages_[ctx];
+    for (auto was = page.past.rbegin(); was != page.past.rend() && all.size() < max; ++was) {
+        if (!was->has(va))
+            continue;
+        spec::BlameRecord &found = all.emplace_back(
+            about(*was, was->freed ? BlameRelation::FREED : BlameRelation::UNBOUND, va - was->start));
+        found.ctx = static_cast<std::uint16_t>(ctx);
+        found.va = va;
+        found.now_ns = now_ns;
+        found.comm = page.comm;
+    }
+    return all;
+}
+
 Book::Probe Book::probe(std::uint32_t ctx, std::uint64_t va, std::uint64_t since) const {
     const std::lock_guard lock(mutex_);
     const Page &page = pages_[ctx];
@@ -230,23 +270,37 @@ std::vector<spec::BlameRecord> Book::bound(std::uint32_t ctx, std::uint64_t now_
     return all;
 }
 
-std::string describe(const spec::BlameRecord &blame) {
+namespace {
+
+/// "buffer 'weights' (#7, made at foo.cc:88)".
+std::string name_of(const spec::BlameRecord &blame) {
     const std::string_view label = text_of(blame.label);
-    const std::string name =
-        label.empty() ? fmt::format("buffer #{}", blame.buffer) : fmt::format("buffer '{}' (#{})", label, blame.buffer);
+    const std::string_view place = text_of(blame.place);
+    const std::string made = place.empty() ? std::string() : fmt::format("made at {}", place);
+    if (label.empty())
+        return fmt::format("buffer #{}{}", blame.buffer, made.empty() ? made : " (" + made + ")");
+    return fmt::format("buffer '{}' (#{}{})", label, blame.buffer, made.empty() ? made : ", " + made);
+}
+
+} // namespace
+
+std::string describe(const spec::BlameRecord &blame) {
+    const std::string name = name_of(blame);
     const std::string where = fmt::format("{} at [{:#x}, {:#x})", name, blame.start, blame.start + blame.bytes);
     // The clock starts anew with a reset, what is bound stays.
     const std::string when = blame.time_ns > blame.now_ns
                                  ? fmt::format("before the last reset by pid {}", blame.pid)
                                  : fmt::format("{:.3f} ms earlier by pid {}",
                                                static_cast<double>(blame.now_ns - blame.time_ns) / 1e6, blame.pid);
+    const std::string_view gone_place = text_of(blame.gone_place);
+    const std::string gone = gone_place.empty() ? std::string() : fmt::format(" at {}", gone_place);
     switch (blame.relation) {
     case BlameRelation::NOTHING: return "no buffer is known there";
     case BlameRelation::INSIDE: return fmt::format("byte {} of {}, bound {}", blame.distance, where, when);
     case BlameRelation::AFTER: return fmt::format("{} bytes past the end of {}, bound {}", blame.distance, where, when);
     case BlameRelation::BEFORE: return fmt::format("{} bytes before {}, bound {}", blame.distance, where, when);
-    case BlameRelation::UNBOUND: return fmt::format("byte {} of {}, unbound {}", blame.distance, where, when);
-    case BlameRelation::FREED: return fmt::format("byte {} of {}, freed {}", blame.distance, where, when);
+    case BlameRelation::UNBOUND: return fmt::format("byte {} of {}, unbound {}{}", blame.distance, where, when, gone);
+    case BlameRelation::FREED: return fmt::format("byte {} of {}, freed {}{}", blame.distance, where, when, gone);
     }
     return "no buffer is known there";
 }
@@ -270,8 +324,12 @@ void Book::Range::serialize(Archive &archive) {
     archive.number("time", time_ns);
     archive.number("pid", pid);
     archive.flag("freed", freed);
-    archive.bytes(std::as_writable_bytes(std::span(label)));
-    archive.require(label.back() == '\0', "label", "has no end");
+    archive.number("bound", bound_ns);
+    archive.number("bound pid", bound_pid);
+    for (const auto &[name, text] : {std::pair("label", &label), {"place", &place}, {"gone place", &gone_place}}) {
+        archive.bytes(std::as_writable_bytes(std::span(*text)));
+        archive.require(text->back() == '\0', name, "has no end");
+    }
 }
 
 void Book::serialize_page(Archive &archive, Page &page) {
@@ -293,6 +351,7 @@ void Book::serialize_page(Archive &archive, Page &page) {
     }
     page.last_fault = spec::unpack<spec::BlameRecord>(raw);
     page.last_fault.label.back() = page.last_fault.comm.back() = '\0';
+    page.last_fault.place.back() = page.last_fault.gone_place.back() = '\0';
     std::uint64_t end = 0;
     for (; live != 0; --live) {
         Range range;

@@ -34,6 +34,10 @@ public:
     spec::BlameRecord blame_fault(std::uint32_t ctx, std::uint64_t va, std::uint64_t now_ns);
     spec::BlameRecord last_fault(std::uint32_t ctx) const;
 
+    /// What is bound at `va` of context `ctx`, and what was, newest first; at most `max`.
+    std::vector<spec::BlameRecord> history(std::uint32_t ctx, std::uint64_t va, std::uint64_t now_ns,
+                                           std::size_t max) const;
+
     /// What the sanitizer wants to know of an address.
     struct Probe {
         bool known = false;   ///< all that was told of the context is remembered; false: nothing follows from the rest
@@ -55,6 +59,7 @@ public:
 
     using Label = decltype(spec::BlameRecord::label);
     using Comm = decltype(spec::BlameRecord::comm);
+    using Place = decltype(spec::BlameRecord::place);
 
 private:
     /// A range of a context that shows a buffer, or has shown it.
@@ -69,7 +74,11 @@ private:
         std::uint32_t padding = 0;  ///< of its last bytes, those that are not the buffer's
         std::uint64_t bound_at = 0; ///< which telling bound it, and which one unbound it
         std::uint64_t gone_at = 0;
+        std::uint64_t bound_ns = 0; ///< when it was bound
+        std::uint32_t bound_pid = 0;
         Label label{};
+        Place place{};      ///< where in its program's source it was bound,
+        Place gone_place{}; ///< and where unbound
 
         std::uint64_t end() const { return start + bytes - padding; }
         bool has(std::uint64_t va) const { return va >= start && va - start < bytes; }
@@ -81,6 +90,9 @@ private:
         std::map<std::uint64_t, Range> live; ///< by start; they do not overlap
         std::deque<Range> past;              ///< oldest first
         spec::BlameRecord last_fault{};
+        /// Of the next record, if it is about that address.
+        std::uint64_t place_va = 0;
+        Place place{};
         bool forgot = false; ///< something that may still be bound, or could not be made sense of
 
         bool empty() const { return pid == 0 && live.empty() && past.empty(); }
@@ -92,6 +104,8 @@ private:
     bool unbind(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns) const;
     static void free(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns);
     static void label(Page &page, const spec::DebugRecord &record);
+    static void place(Page &page, const spec::DebugRecord &record);
+    static Place take_place(Page &page, std::uint64_t va);
     static void remember(Page &page, Range range);
     static spec::BlameRecord blame_page(const Page &page, std::uint64_t va);
     void clear_locked();
@@ -107,7 +121,8 @@ inline bool blamable(spec::Fault code, std::uint64_t va) {
     return va != 0 && code != spec::Fault::HAZARD_ORDER && code != spec::Fault::HAZARD_UNWRITTEN;
 }
 
-/// Facts for people: "4096 bytes past the end of buffer 'weights' (#7) at [0x…, 0x…), bound 1.200 ms earlier by pid 412".
+/// Facts for people: "4096 bytes past the end of buffer 'weights' (#7, made at foo.cc:88) at [0x…, 0x…), bound 1.200 ms
+/// earlier by pid 412".
 std::string describe(const spec::BlameRecord &blame);
 
 } // namespace neuron::chip

@@ -41,7 +41,8 @@ bool RecorderCommands::valid_locked() const {
         return false;
     switch (static_cast<spec::RecOp>(regs_.op)) {
     case spec::RecOp::DUMP: return true;
-    case spec::RecOp::BLAME: return regs_.count < spec::MAX_CONTEXTS && regs_.first >> spec::MMU_VA_BITS == 0;
+    case spec::RecOp::BLAME:
+    case spec::RecOp::HISTORY: return regs_.count < spec::MAX_CONTEXTS && regs_.first >> spec::MMU_VA_BITS == 0;
     case spec::RecOp::LAST_FAULT: return regs_.count < spec::MAX_CONTEXTS;
     case spec::RecOp::REPORTS:
     case spec::RecOp::FORGET_REPORTS: return sanitizer_ != nullptr;
@@ -96,6 +97,14 @@ RecorderCommands::Piece RecorderCommands::next_reports(std::uint64_t &at, std::u
     return {count, count * spec::SanitizerReport::BYTES, at >= end};
 }
 
+RecorderCommands::Piece RecorderCommands::history(const Registers &regs) {
+    const auto all = book_.history(regs.count, regs.first, recorder_.now_ns(), spec::BLAME_HISTORY);
+    auto to = buffer_.begin();
+    for (const spec::BlameRecord &blame : all)
+        to = std::ranges::copy(spec::packed(blame), to).out;
+    return {all.size(), all.size() * spec::BlameRecord::BYTES, true};
+}
+
 RecorderCommands::Piece RecorderCommands::next(const Registers &regs, std::uint64_t &at, std::uint64_t end) {
     const auto op = static_cast<spec::RecOp>(regs.op);
     if (op == spec::RecOp::DUMP) {
@@ -108,6 +117,8 @@ RecorderCommands::Piece RecorderCommands::next(const Registers &regs, std::uint6
         sanitizer_->reports().forget();
         return {0, 0, true};
     }
+    if (op == spec::RecOp::HISTORY)
+        return history(regs);
     const spec::BlameRecord blame = op == spec::RecOp::BLAME ? book_.blame(regs.count, regs.first, recorder_.now_ns())
                                                              : book_.last_fault(regs.count);
     std::ranges::copy(spec::packed(blame), buffer_.begin());

@@ -63,6 +63,7 @@ private:
         bool last;
     };
     Piece next_reports(std::uint64_t &at, std::uint64_t end);
+    Piece history(const Registers &regs);
     Piece next(const Registers &regs, std::uint64_t &at, std::uint64_t end);
     void finish_locked(bool error);
 

@@ -23,7 +23,7 @@ bool quiet(const spec::SanitizerReport &report) {
 
 } // namespace
 
-void Reports::add(spec::SanitizerReport report) {
+void Reports::add(spec::SanitizerReport report, const spec::BlameRecord &found) {
     const std::lock_guard lock(mutex_);
     const auto known = std::ranges::find_if(kept_, [&](const auto &kept) { return cause(kept) == cause(report); });
     if (known != kept_.end()) {
@@ -35,7 +35,7 @@ void Reports::add(spec::SanitizerReport report) {
         return;
     }
     report.index = first_ + kept_.size();
-    const std::string text = sentence(report);
+    const std::string text = sentence(report, found);
     std::copy_n(text.begin(), std::min(text.size(), report.text.size() - 1), report.text.begin());
     kept_.push_back(report);
     if (executor_ != nullptr)

@@ -21,7 +21,7 @@ public:
     Reports(const Host &host, Executor *executor) : Unit(Priority::CONTROL), host_(host), executor_(executor) {}
 
     /// Keeps the report, which lacks its index and text, unless its cause is known; then that is counted.
-    void add(spec::SanitizerReport report);
+    void add(spec::SanitizerReport report, const spec::BlameRecord &found = {});
 
     /// The number of the next report.
     std::uint64_t next() const;
@@ -52,7 +52,7 @@ private:
     std::uint64_t logged_ = 0; ///< number of the first report that the log has not seen
 };
 
-/// What a report says, as a sentence.
-std::string sentence(const spec::SanitizerReport &report);
+/// What a report says, as a sentence. What it has no room for is in `found`: where in the source the buffer came and went.
+std::string sentence(const spec::SanitizerReport &report, const spec::BlameRecord &found);
 
 } // namespace neuron::chip

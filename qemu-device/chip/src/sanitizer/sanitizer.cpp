@@ -42,7 +42,7 @@ void Sanitizer::report(spec::SanitizerReport report, const spec::BlameRecord &bl
     report.told_ns = blame.time_ns;
     report.label = blame.label;
     report.comm = blame.comm;
-    reports_.add(report);
+    reports_.add(report, blame);
 }
 
 // ---- accesses -------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ std::string who(const spec::SanitizerReport &report) {
     return fmt::format("{}, {} of core {} at instruction {}{},", text, where, report.core, report.pc, instruction);
 }
 
-std::string whose(const spec::SanitizerReport &report) {
+std::string whose(const spec::SanitizerReport &report, const spec::BlameRecord &found) {
     spec::BlameRecord blame{.relation = report.relation,
                             .pid = report.pid,
                             .va = report.va,
@@ -58,7 +58,9 @@ std::string whose(const spec::SanitizerReport &report) {
                             .distance = report.distance,
                             .time_ns = report.told_ns,
                             .now_ns = report.time_ns,
-                            .label = report.label};
+                            .label = report.label,
+                            .place = found.place,
+                            .gone_place = found.gone_place};
     return describe(blame);
 }
 
@@ -91,7 +93,7 @@ double ms_between(std::uint64_t from_ns, std::uint64_t to_ns) {
 }
 
 // After the title: who did what, and why it is wrong.
-std::string facts(const spec::SanitizerReport &report) {
+std::string facts(const spec::SanitizerReport &report, const spec::BlameRecord &found) {
     switch (report.kind) {
     case SanitizerKind::USE_AFTER_DMA_UNMAP:
         return fmt::format("{} {}, {}: {} was the device's until {:.3f} ms earlier, when pid {} unmapped it",
@@ -115,20 +117,20 @@ std::string facts(const spec::SanitizerReport &report) {
     case SanitizerKind::INTERRUPT_MISSING:
         return fmt::format("{} is over, but its interrupt did not come", who(report));
     case SanitizerKind::LEAK:
-        return fmt::format("{} was closed with a buffer bound: {}", context_of(report), whose(report));
+        return fmt::format("{} was closed with a buffer bound: {}", context_of(report), whose(report, found));
     case SanitizerKind::RACE:
         return fmt::format("{} {}, {} while {} is at the same bytes: {}", who(report), context_of(report),
-                           access_of(report), other_of(report), whose(report));
+                           access_of(report), other_of(report), whose(report, found));
     default:
-        return fmt::format("{} {}, {}: {}{}", who(report), context_of(report), access_of(report), whose(report),
+        return fmt::format("{} {}, {}: {}{}", who(report), context_of(report), access_of(report), whose(report, found),
                            has(report, spec::SanitizerFlag::FAULTED) ? "; it faulted" : "");
     }
 }
 
 } // namespace
 
-std::string sentence(const spec::SanitizerReport &report) {
-    return fmt::format("{}: {}", title(report.kind), facts(report));
+std::string sentence(const spec::SanitizerReport &report, const spec::BlameRecord &found) {
+    return fmt::format("{}: {}", title(report.kind), facts(report, found));
 }
 
 } // namespace neuron::chip

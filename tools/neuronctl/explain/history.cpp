@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "history.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "../decode_dump.hpp"
+#include "records.hpp"
+
+namespace neuronctl::explain {
+namespace {
+
+// The clock starts anew with a reset; then a difference says nothing.
+std::optional<std::int64_t> ago(const Record &record, const std::string &key) {
+    const auto value = signed_number(record.text(key));
+    return value && *value >= 0 ? value : std::nullopt;
+}
+
+std::string ago_text(std::optional<std::int64_t> ns) {
+    return ns ? fmt::format(" {:.3f} ms ago", static_cast<double>(*ns) / 1e6) : std::string();
+}
+
+std::string by_text(std::uint64_t pid, const std::string &place) {
+    return (pid != 0 ? fmt::format(" by pid {}", pid) : std::string()) + (place.empty() ? place : " at " + place);
+}
+
+/// The mapping records of a coredump, oldest first.
+std::vector<Json> mapping_records(std::string_view text) {
+    std::vector<Json> out;
+    for (const Section &section : sections(text))
+        if (section.name == "recorder")
+            for (const std::string &line : section.lines)
+                if (Json record = record_line(line); !record.is_null())
+                    out.push_back(std::move(record));
+    return out;
+}
+
+bool is_mapping_of(const Json &record, std::uint64_t ctx) {
+    return record.at("head").value("kind", Json()) == spec::name(spec::RecordKind::MAPPING) &&
+           record.at("head").value("ctx", Json()) == ctx;
+}
+
+} // namespace
+
+std::vector<Past> history_of(std::string_view text) {
+    std::vector<Past> out;
+    for (const Record &record : records(text)) {
+        const std::string relation = record.word(0);
+        const bool gone = relation != spec::name(spec::BlameRelation::INSIDE);
+        out.push_back({.relation = relation,
+                       .buffer = record.number("buffer"),
+                       .start = record.number("start"),
+                       .bytes = record.number("bytes"),
+                       .label = record.text("label"),
+                       .made = record.text("made"),
+                       .gone = record.text("gone"),
+                       .bound_pid = record.number("bound_pid"),
+                       .bound_ns_ago = ago(record, "bound_earlier_ns"),
+                       .gone_pid = gone ? record.number("pid") : 0,
+                       .gone_ns_ago = gone ? ago(record, "earlier_ns") : std::nullopt});
+    }
+    return out;
+}
+
+std::vector<Past> history_in_coredump(std::string_view text, const State &state, std::uint64_t ctx, std::uint64_t va) {
+    std::vector<Past> out;
+    const std::vector<Json> all = mapping_records(text);
+    const auto time = [](const Json &record) { return record.at("head").value("time_ns", std::int64_t{0}); };
+    const std::int64_t now = all.empty() ? 0 : time(all.back());
+    for (const Json &record : all) {
+        if (!is_mapping_of(record, ctx))
+            continue;
+        const Json &name = record.at("head").at("code");
+        const auto code = named<spec::DebugKind>(name.is_string() ? name.get<std::string>() : std::string());
+        const std::uint64_t start = record.value("va", std::uint64_t{0});
+        const std::uint64_t bytes = record.value("bytes", std::uint64_t{0});
+        const std::uint64_t buffer = record.value("buffer", std::uint64_t{0});
+        const std::uint64_t pid = record.value("pid", std::uint64_t{0});
+        const bool there = va >= start && va - start < bytes;
+        const auto open = std::ranges::find_if(out.rbegin(), out.rend(), [&](const Past &past) {
+            return past.buffer == buffer && past.relation != spec::name(spec::BlameRelation::FREED) &&
+                   (code == spec::DebugKind::FREE || !past.gone_ns_ago);
+        });
+        if (code == spec::DebugKind::BIND && there) {
+            out.push_back({.relation = std::string(spec::name(spec::BlameRelation::INSIDE)),
+                           .buffer = buffer,
+                           .start = start,
+                           .bytes = bytes,
+                           .bound_pid = pid,
+                           .bound_ns_ago = now - time(record)});
+        } else if (code == spec::DebugKind::UNBIND && there) {
+            if (open == out.rend())
+                out.push_back({.relation = {}, .buffer = buffer, .start = start, .bytes = bytes});
+            Past &past = open == out.rend() ? out.back() : *open;
+            past.relation = spec::name(spec::BlameRelation::UNBOUND);
+            past.gone_pid = pid;
+            past.gone_ns_ago = now - time(record);
+        } else if (code == spec::DebugKind::FREE && open != out.rend() && open->gone_ns_ago) {
+            open->relation = spec::name(spec::BlameRelation::FREED);
+            open->gone_pid = pid;
+            open->gone_ns_ago = now - time(record);
+        }
+    }
+    for (Past &past : out)
+        if (const auto known = state.buffers.find(past.buffer); known != state.buffers.end()) {
+            past.label = known->second.label;
+            past.made = known->second.made;
+        }
+    std::ranges::reverse(out);
+    return out;
+}
+
+std::string text_of(const Past &past) {
+    const std::string label = past.label.empty() ? std::string() : fmt::format(" '{}'", past.label);
+    std::string out = fmt::format("buffer {}{} at [{:#x}, {:#x})", past.buffer, label, past.start,
+                                  past.start + past.bytes);
+    if (past.bound_ns_ago || past.bound_pid != 0 || !past.made.empty())
+        out += fmt::format(", bound{}{}", ago_text(past.bound_ns_ago), by_text(past.bound_pid, past.made));
+    if (past.relation == spec::name(spec::BlameRelation::UNBOUND))
+        out += fmt::format(", unbound{}{}", ago_text(past.gone_ns_ago), by_text(past.gone_pid, past.gone));
+    else if (past.relation == spec::name(spec::BlameRelation::FREED))
+        out += fmt::format(", freed{}{}", ago_text(past.gone_ns_ago), by_text(past.gone_pid, past.gone));
+    return out;
+}
+
+Json json_of(const Past &past) {
+    Json out = {{"relation", past.relation}, {"buffer", past.buffer}, {"start", past.start}, {"size", past.bytes}};
+    for (const auto &[key, text] : {std::pair("label", &past.label), {"made", &past.made}, {"gone", &past.gone}})
+        if (!text->empty())
+            out[key] = *text;
+    if (past.bound_pid != 0)
+        out["bound_pid"] = past.bound_pid;
+    if (past.bound_ns_ago)
+        out["bound_ns_ago"] = *past.bound_ns_ago;
+    if (past.gone_pid != 0)
+        out["gone_pid"] = past.gone_pid;
+    if (past.gone_ns_ago)
+        out["gone_ns_ago"] = *past.gone_ns_ago;
+    return out;
+}
+
+} // namespace neuronctl::explain
