@@ -43,7 +43,8 @@ void says(const Replayed &done, int code, const char *text) {
 // ---- recording -----------------------------------------------------------------------------------------------------
 
 /// The tape of a machine that does this work to its end.
-template<class W> Bytes tape_of(std::uint64_t seed, std::uint64_t turn = 10, bool sanitizer = false) {
+template<class W>
+Bytes tape_of(std::uint64_t seed, std::uint64_t turn = 10, bool sanitizer = false) {
     auto work = std::make_unique<W>(Mode{.stepped = true, .seed = seed, .sanitizer = sanitizer, .tape = true});
     work->start();
     std::uint64_t steps = 0;
@@ -58,7 +59,8 @@ template<class W> Bytes tape_of(std::uint64_t seed, std::uint64_t turn = 10, boo
     return std::move(work->m.tape);
 }
 
-template<class W> void replays(void **) {
+template<class W>
+void replays(void **) {
     for (const std::uint64_t seed : {1, 2}) {
         const Bytes tape = tape_of<W>(seed);
         same(tape);
@@ -265,7 +267,8 @@ std::uint32_t fnv(std::span<const std::byte> bytes, std::uint32_t hash = 0x811c9
 }
 
 /// The tape with another event at `at`, whose check sum is right.
-template<class F> Bytes changed(Bytes tape, std::size_t at, F &&change) {
+template<class F>
+Bytes changed(Bytes tape, std::size_t at, F &&change) {
     const std::span<std::byte, TapeEvent::BYTES> raw(tape.data() + at, TapeEvent::BYTES);
     auto head = spec::unpack<TapeEvent>(std::span<const std::byte, TapeEvent::BYTES>(raw));
     const std::span data(tape.data() + at + TapeEvent::BYTES, head.bytes);
@@ -283,11 +286,13 @@ void other_results(void **) {
     const auto addr = [](TapeEvent &head, std::span<std::byte>) { head.addr += 8; };
     says(replay(changed(tape, find(tape, TapeKind::DMA_WRITE), flip)), -ESTALE, "): byte 0 is 0x");
     says(replay(changed(tape, find(tape, TapeKind::DMA_WRITE), flip)), -ESTALE, "DMA write to 0x");
-    says(replay(changed(tape, find(tape, TapeKind::DMA_WRITE), addr)), -ESTALE, " bytes), the tape has DMA write to 0x");
+    says(replay(changed(tape, find(tape, TapeKind::DMA_WRITE), addr)), -ESTALE,
+         " bytes), the tape has DMA write to 0x");
     says(replay(changed(tape, find(tape, TapeKind::DMA_READ), addr)), -ESTALE, " bytes), the tape has DMA read of 0x");
     says(replay(changed(tape, find(tape, TapeKind::REG_READ), value)), -ESTALE, ", the tape has 0x");
     says(replay(changed(tape, find(tape, TapeKind::IRQ), value)), -ESTALE, "the tape has interrupt ");
-    says(replay(changed(tape, find(tape, TapeKind::IRQ), [](TapeEvent &head, auto) { head.step -= 1; })), -EBADMSG, "step");
+    says(replay(changed(tape, find(tape, TapeKind::IRQ), [](TapeEvent &head, auto) { head.step -= 1; })), -EBADMSG,
+         "step");
     says(replay(changed(tape, find(tape, TapeKind::PATCH), addr)), -ESTALE, "HBM");
     // Other input: the chip does something else sooner or later.
     says(replay(changed(tape, find(tape, TapeKind::DOORBELL), value)), -ESTALE, "diverges at event ");
@@ -332,7 +337,8 @@ void damaged(void **) {
     says(replay(longer), -EBADMSG, "something follows the end");
 }
 
-template<class F> Replayed with_header(Bytes tape, F &&change) {
+template<class F>
+Replayed with_header(Bytes tape, F &&change) {
     const std::span<std::byte, TapeHeader::BYTES> raw(tape.data(), TapeHeader::BYTES);
     auto head = spec::unpack<TapeHeader>(std::span<const std::byte, TapeHeader::BYTES>(raw));
     change(head);
@@ -344,14 +350,51 @@ template<class F> Replayed with_header(Bytes tape, F &&change) {
 
 void headers(void **) {
     const Bytes tape = tape_of<Packets>(1);
-    says(with_header(tape, [](TapeHeader &head) { head.magic[0] = 'X'; }), -EBADMSG, "not a tape: it does not begin like one");
-    says(with_header(tape, [](TapeHeader &head) { head.version = 2; }), -ENOTSUP, "a tape of version 2; this is for version 1");
-    says(with_header(tape, [](TapeHeader &head) { head.contract += 1U << 16; }), -ENOTSUP, "a tape of contract version 2.");
-    says(with_header(tape, [](TapeHeader &head) { head.profile = spec::Profile(77); }), -EBADMSG, "of a profile that there is not");
+    says(with_header(tape, [](TapeHeader &head) { head.magic[0] = 'X'; }), -EBADMSG,
+         "not a tape: it does not begin like one");
+    says(with_header(tape, [](TapeHeader &head) { head.version = 2; }), -ENOTSUP,
+         "a tape of version 2; this is for version 1");
+    says(with_header(tape, [](TapeHeader &head) { head.contract += 1U << 16; }), -ENOTSUP,
+         "a tape of contract version 2.");
+    says(with_header(tape, [](TapeHeader &head) { head.profile = spec::Profile(77); }), -EBADMSG,
+         "of a profile that there is not");
     says(with_header(tape, [](TapeHeader &head) { head.cores = 1000; }), -EINVAL, "cores: 1000 is more than");
     says(with_header(tape, [](TapeHeader &head) { head.hbm_bytes = 12345; }), -EINVAL, "hbm_bytes: 12345 is not");
     says(with_header(tape, [](TapeHeader &head) { head.aperture_bytes = 5; }), -EINVAL, "aperture_bytes: 5 is not");
     says(with_header(tape, [](TapeHeader &head) { head.recorder = 3; }), -EINVAL, "recorder_records: 3 is not");
+}
+
+// Events that could be but are not what happened, with check sums that are right: no crash, and an answer.
+void made_up(void **) {
+    const Bytes tape = tape_of<Cores>(1);
+    std::vector<std::size_t> places;
+    for (std::size_t at = TapeHeader::BYTES; at < tape.size();) {
+        places.push_back(at);
+        const auto head = spec::unpack<TapeEvent>(std::span<const std::byte, TapeEvent::BYTES>(tape.data() + at, 40));
+        at += TapeEvent::BYTES + (head.bytes + 7) / 8 * 8;
+    }
+    std::mt19937_64 random(1);
+    unsigned found = 0;
+    for (int i = 0; i < 200; ++i) {
+        const auto change = [&](TapeEvent &head, std::span<std::byte> data) {
+            switch (random() % 7) {
+            case 0: head.kind = static_cast<TapeKind>(random() % 64); break;
+            case 1: head.flags = static_cast<std::uint16_t>(random() % 8); break;
+            case 2: head.addr = random() >> random() % 64; break;
+            case 3: head.value = random() >> random() % 64; break;
+            case 4: head.step += random() % 1000; break;
+            case 5: head.size = static_cast<std::uint8_t>(random()); break;
+            default:
+                if (!data.empty())
+                    data[random() % data.size()] = static_cast<std::byte>(random());
+            }
+        };
+        const Replayed done = replay(changed(tape, places[random() % places.size()], change));
+        if (done.code != 0 && done.code != -ESTALE && done.code != -EBADMSG)
+            fail_msg("%d: %d: %s", i, done.code, done.message.c_str());
+        found += done.code != 0;
+    }
+    assert_true(found > 100);
 }
 
 // ---- looking at a replay -------------------------------------------------------------------------------------------
@@ -423,8 +466,14 @@ void observer(void **) {
         TestQueue queue(m, 5, 3);
         teller.open(3, 412);
         ctx.map_host(0x10000, 4 * PAGE);
-        teller.tell({.kind = spec::DebugKind::BIND, .ctx = 3, .flags = spec::raw(spec::DebugFlag::WRITE), .pid = 412,
-                     .padding = 96, .buffer = 7, .va = 0x10000, .bytes = 4 * PAGE});
+        teller.tell({.kind = spec::DebugKind::BIND,
+                     .ctx = 3,
+                     .flags = spec::raw(spec::DebugFlag::WRITE),
+                     .pid = 412,
+                     .padding = 96,
+                     .buffer = 7,
+                     .va = 0x10000,
+                     .bytes = 4 * PAGE});
         assert_int_equal(queue.run(spec::PacketFill{.dst = 0x10000, .bytes = 4 * PAGE - 64, .pattern = 1}),
                          spec::Fault::NONE);
         m.settle();
@@ -471,6 +520,7 @@ int main() {
         cmocka_unit_test(cut_off),
         cmocka_unit_test(damaged),
         cmocka_unit_test(headers),
+        cmocka_unit_test(made_up),
         cmocka_unit_test(stops),
         cmocka_unit_test(listing),
         cmocka_unit_test(observer),

@@ -92,8 +92,9 @@ void DeviceChoice::add_common_to(CLI::App &command) {
         .add_flag("--sim-hazards", sim_.hazards, "Fault on accesses to on-chip memory that no semaphore orders (slow)")
         ->group("Simulated chip");
     command
-        .add_option("--sim-record,--record", sim_.record,
-                    "Write a tape to this file, for 'neuronctl replay'; implies --sim-stepped. Chip N of several: FILE.N")
+        .add_option(
+            "--sim-record,--record", sim_.record,
+            "Write a tape to this file, for 'neuronctl replay'; implies --sim-stepped. Chip N of several: FILE.N")
         ->type_name("FILE")
         ->group("Simulated chip");
     command
@@ -142,7 +143,8 @@ Outcome<std::vector<neuron::DeviceOptions>> DeviceChoice::several() const {
         return tl::unexpected(first.error());
     std::vector<neuron::DeviceOptions> out(backend_ == "sim" ? sim_chips_ : std::max<std::size_t>(1, nodes_.size()),
                                            *first);
-    const auto group = sim_chips_ > 1 && (sim_.stepped || !sim_.record.empty()) ? neuron::make_sim_group(sim_.seed) : nullptr;
+    const auto group =
+        sim_chips_ > 1 && (sim_.stepped || !sim_.record.empty()) ? neuron::make_sim_group(sim_.seed) : nullptr;
     for (std::size_t i = 0; i < out.size(); ++i) {
         if (i < nodes_.size())
             out[i].node = nodes_[i];

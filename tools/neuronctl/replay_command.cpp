@@ -45,7 +45,9 @@ public:
         out.until_step = options_.until_step;
         out.sanitizer = options_.sanitize;
         out.opaque = this;
-        out.event = [](void *self, const neuron_chip_tape_event *event) { static_cast<Listener *>(self)->event(*event); };
+        out.event = [](void *self, const neuron_chip_tape_event *event) {
+            static_cast<Listener *>(self)->event(*event);
+        };
         out.stopped = [](void *self, neuron_chip *chip) { static_cast<Listener *>(self)->stopped(chip); };
         out.go_on = [](void *) { return !interrupted(); };
         return out;
@@ -101,17 +103,11 @@ std::string counts_text(const neuron_chip_replay_result &result) {
 }
 
 Json counts_json(const Options &options, const neuron_chip_replay_result &result, const Listener &listener) {
-    Json out = {{"file", options.file},
-                {"complete", result.complete},
-                {"contract", version_text(result.contract)},
-                {"events", result.events},
-                {"steps", result.steps},
-                {"accesses", result.accesses},
-                {"dma_reads", result.dma_reads},
-                {"dma_writes", result.dma_writes},
-                {"interrupts", result.interrupts},
-                {"patches", result.patches},
-                {"reports", listener.reports()}};
+    Json out = {
+        {"file", options.file},          {"complete", result.complete},     {"contract", version_text(result.contract)},
+        {"events", result.events},       {"steps", result.steps},           {"accesses", result.accesses},
+        {"dma_reads", result.dma_reads}, {"dma_writes", result.dma_writes}, {"interrupts", result.interrupts},
+        {"patches", result.patches},     {"reports", listener.reports()}};
     if (options.list)
         out["list"] = listener.events();
     return out;
@@ -124,7 +120,8 @@ std::string verdict(const Options &options, const neuron_chip_replay_result &res
     const bool stopped = (options.until != 0 && result.events == options.until) ||
                          (options.until_step != 0 && result.steps >= options.until_step);
     return fmt::format("OK: {}{}; {}", counts_text(result), what,
-                       stopped ? "stopped as asked" : "the tape was cut off there: whoever recorded it did not end well");
+                       stopped ? "stopped as asked"
+                               : "the tape was cut off there: whoever recorded it did not end well");
 }
 
 Failure failure_of(const Options &options, int error, const std::string &message, const Listener &listener) {
@@ -144,8 +141,9 @@ Outcome<void> debug(const Options &options) {
         options.until != 0        ? fmt::format("break neuron_chip_tape_at if event >= {}", options.until)
         : options.until_step != 0 ? fmt::format("break neuron_chip_tape_at if step >= {}", options.until_step)
                                   : "break neuron_chip_tape_stop";
-    std::vector<std::string> words = {"gdb", "-ex", "set breakpoint pending on", "-ex", place, "-ex", "run", "--args",
-                                      "/proc/self/exe", "replay", options.file};
+    std::vector<std::string> words = {
+        "gdb",    "-ex",       "set breakpoint pending on", "-ex", place, "-ex", "run", "--args", "/proc/self/exe",
+        "replay", options.file};
     std::array<char, 4096> self{};
     if (const ssize_t size = readlink("/proc/self/exe", self.data(), self.size() - 1); size > 0)
         words[8] = self.data();
@@ -206,8 +204,12 @@ void add_replay(const CommandLine &line) {
                             ->check(CLI::Range(1U, 100000U));
     CLI::Option *sanitize = command->add_flag(
         "--sanitize", options->sanitize, "Replay with the sanitizer: it looks at a tape that was made without, too");
-    CLI::Option *gdb = command->add_flag("--gdb", options->gdb, "Replay in gdb, and break where it stops or is to stop");
-    command->add_flag("--list", options->list, "Only print the events")->excludes(gdb)->excludes(sanitize)->excludes(last);
+    CLI::Option *gdb =
+        command->add_flag("--gdb", options->gdb, "Replay in gdb, and break where it stops or is to stop");
+    command->add_flag("--list", options->list, "Only print the events")
+        ->excludes(gdb)
+        ->excludes(sanitize)
+        ->excludes(last);
     command->footer(R"(
 Examples:
   neuronctl run --backend sim --record job.tape k.nko --in X=x.npy

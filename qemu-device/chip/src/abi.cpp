@@ -144,7 +144,8 @@ tl::expected<std::unique_ptr<Recording>, CreateError> start_tape(const neuron_ch
     if (!info.stepped)
         return invalid("tape: only a chip in stepped mode can be recorded");
     return Recording::create(
-        info, [=](std::span<const std::byte> bytes) { return config.tape(config.tape_opaque, bytes.data(), bytes.size()); },
+        info,
+        [=](std::span<const std::byte> bytes) { return config.tape(config.tape_opaque, bytes.data(), bytes.size()); },
         ops, opaque);
 }
 
@@ -153,7 +154,8 @@ spec::TapeEvent access(TapeKind kind, std::uint64_t offset, std::uint64_t value,
 }
 
 // Calls `f`, which is what `head` says.
-template<class F> auto recorded(neuron_chip *chip, spec::TapeEvent head, F &&f) {
+template<class F>
+auto recorded(neuron_chip *chip, spec::TapeEvent head, F &&f) {
     if (chip->tape != nullptr) [[unlikely]]
         return chip->tape->call(head, {}, f);
     return f();

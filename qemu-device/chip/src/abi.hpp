@@ -10,7 +10,7 @@
 #include <memory>
 
 struct neuron_chip {
-    neuron::chip::SimdChoice simd; // outlives the chip
+    neuron::chip::SimdChoice simd;                       // outlives the chip
     std::unique_ptr<neuron::chip::tape::Recording> tape; ///< nullptr: nobody records. Outlives the chip
     std::unique_ptr<neuron::chip::Chip> chip;
 };

@@ -45,9 +45,8 @@ struct CreateError {
 class Chip {
 public:
     /// `watcher` hears of all accesses to HBM; nullptr: nobody does. It outlives the chip.
-    static tl::expected<std::unique_ptr<Chip>, CreateError> create(const ChipInfo &info,
-                                                                   const neuron_chip_host_ops &ops, void *opaque,
-                                                                   HbmWatcher *watcher = nullptr);
+    static tl::expected<std::unique_ptr<Chip>, CreateError>
+    create(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, HbmWatcher *watcher = nullptr);
     ~Chip();
     Chip(const Chip &) = delete;
     Chip &operator=(const Chip &) = delete;

@@ -35,12 +35,7 @@ public:
 private:
     WrittenMap(std::span<const std::byte> hbm, std::uint64_t aperture, std::uint64_t *words, std::size_t map_bytes,
                int pagemap, HbmWatcher *watcher)
-        : hbm_(hbm),
-          aperture_(aperture),
-          words_(words),
-          map_bytes_(map_bytes),
-          pagemap_(pagemap),
-          watcher_(watcher) {}
+        : hbm_(hbm), aperture_(aperture), words_(words), map_bytes_(map_bytes), pagemap_(pagemap), watcher_(watcher) {}
     bool has(std::uint64_t granule) const;
     /// Whether the host may have written the page of a byte that the chip has not.
     bool host_wrote(std::uint64_t offset) const;
@@ -51,7 +46,7 @@ private:
     std::uint64_t aperture_;
     std::uint64_t *words_;
     std::size_t map_bytes_;
-    int pagemap_; ///< -1: there is none, and all of the aperture counts as written
+    int pagemap_;               ///< -1: there is none, and all of the aperture counts as written
     HbmWatcher *const watcher_; ///< nullptr: nobody
 };
 

@@ -335,7 +335,8 @@ void Player::before_read(std::uint64_t offset, std::uint64_t bytes) {
     while (!over() && next_ && next_->kind() == TapeKind::PATCH && next_->head.value == number && ready()) {
         const Event event = *next_;
         const std::uint64_t at = event.head.addr;
-        if (at < offset || at - offset > bytes || event.data.size() > bytes - (at - offset) || event.head.step != steps_)
+        if (at < offset || at - offset > bytes || event.data.size() > bytes - (at - offset) ||
+            event.head.step != steps_)
             return diverge(fmt::format("the chip reads {} bytes of HBM at 0x{:x}, the tape has {}", bytes, offset,
                                        describe(event)));
         std::ranges::copy(event.data, hbm_ + at);

@@ -23,7 +23,9 @@ bool has_data(TapeKind kind) {
            kind == TapeKind::PLAN || kind == TapeKind::LOG;
 }
 
-bool known(TapeKind kind) { return std::ranges::find(spec::values<TapeKind>(), kind) != spec::values<TapeKind>().end(); }
+bool known(TapeKind kind) {
+    return std::ranges::find(spec::values<TapeKind>(), kind) != spec::values<TapeKind>().end();
+}
 
 // What a DMA must have: all of its bytes, one for all, or none.
 std::uint64_t data_of_dma(const Event &event) {
@@ -37,20 +39,21 @@ std::uint64_t data_of_dma(const Event &event) {
 
 tl::expected<Reader, Damage> Reader::open(std::span<const std::byte> tape) {
     if (tape.size() < TapeHeader::BYTES)
-        return tl::unexpected(Damage{EBADMSG, fmt::format("not a tape: {} bytes are less than its header", tape.size())});
+        return tl::unexpected(
+            Damage{EBADMSG, fmt::format("not a tape: {} bytes are less than its header", tape.size())});
     const auto raw = tape.first<TapeHeader::BYTES>();
     const auto header = spec::unpack<TapeHeader>(raw);
     if (!std::ranges::equal(header.magic, spec::TAPE_MAGIC))
         return tl::unexpected(Damage{EBADMSG, "not a tape: it does not begin like one"});
     if (header.version != spec::TAPE_VERSION)
-        return tl::unexpected(Damage{ENOTSUP, fmt::format("a tape of version {}; this is for version {}", header.version,
-                                                          spec::TAPE_VERSION)});
+        return tl::unexpected(Damage{
+            ENOTSUP, fmt::format("a tape of version {}; this is for version {}", header.version, spec::TAPE_VERSION)});
     if (!spec::reserved_clear<TapeHeader>(raw) || header.check != check_of(header))
         return tl::unexpected(Damage{EBADMSG, "the tape's header is damaged"});
     if (major_of(header.contract) != spec::VERSION_MAJOR)
-        return tl::unexpected(
-            Damage{ENOTSUP, fmt::format("a tape of contract version {}.{}, this chip has {}.{}", major_of(header.contract),
-                                        minor_of(header.contract), spec::VERSION_MAJOR, spec::VERSION_MINOR)});
+        return tl::unexpected(Damage{ENOTSUP, fmt::format("a tape of contract version {}.{}, this chip has {}.{}",
+                                                          major_of(header.contract), minor_of(header.contract),
+                                                          spec::VERSION_MAJOR, spec::VERSION_MINOR)});
     return Reader(tape, header);
 }
 

@@ -15,8 +15,8 @@ std::uint16_t failed_flag(int result) { return result != 0 ? spec::raw(spec::Tap
 
 } // namespace
 
-tl::expected<std::unique_ptr<Recording>, CreateError>
-Recording::create(const ChipInfo &info, Writer::Sink sink, const neuron_chip_host_ops &ops, void *opaque) {
+tl::expected<std::unique_ptr<Recording>, CreateError> Recording::create(const ChipInfo &info, Writer::Sink sink,
+                                                                        const neuron_chip_host_ops &ops, void *opaque) {
     auto window = HostWindow::create(info.aperture_bytes);
     if (window == nullptr)
         return tl::unexpected(CreateError{ENOMEM, "tape: cannot reserve address space for a second aperture"});
@@ -87,7 +87,8 @@ void Recording::check(int result) {
 std::uint64_t Recording::reg_read(std::uint64_t offset, unsigned size) {
     const Entry entry(*this);
     const std::uint64_t value = chip_->registers().read(offset, size);
-    note(entry.flags({.kind = TapeKind::REG_READ, .size = static_cast<std::uint8_t>(size), .addr = offset, .value = value}));
+    note(entry.flags(
+        {.kind = TapeKind::REG_READ, .size = static_cast<std::uint8_t>(size), .addr = offset, .value = value}));
     return value;
 }
 

@@ -35,7 +35,8 @@ public:
     std::byte *aperture() const { return window_->data(); }
 
     /// Calls `f`, which is what `head` says: an access, or something else of the host.
-    template<std::invocable F> auto call(spec::TapeEvent head, std::span<const std::byte> data, F &&f) {
+    template<std::invocable F>
+    auto call(spec::TapeEvent head, std::span<const std::byte> data, F &&f) {
         const Entry entry(*this);
         note(entry.flags(head), data);
         return f();

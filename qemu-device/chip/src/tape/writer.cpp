@@ -60,8 +60,6 @@ int Writer::add(spec::TapeEvent head, std::span<const std::byte> data) {
     return put(buffer_);
 }
 
-int Writer::end(std::uint64_t step) {
-    return add({.kind = spec::TapeKind::END, .step = step, .value = events_});
-}
+int Writer::end(std::uint64_t step) { return add({.kind = spec::TapeKind::END, .step = step, .value = events_}); }
 
 } // namespace neuron::chip::tape
