@@ -173,6 +173,16 @@ void only_what_is_meant_is_chosen(void **) {
     }
 }
 
+void the_registers_have_the_same_report(void **) {
+    Rig r(seed_plan(5));
+    const std::uint64_t at = r.m.host.alloc(PAGE);
+    r.m.w64(reg::PLAN_ADDR, at);
+    r.m.w32(reg::PLAN_BYTES, PAGE);
+    r.m.w32(reg::PLAN_CMD, field::PLAN_CMD_OP.set(spec::raw(spec::PlanOp::REPORT)));
+    const std::string text(reinterpret_cast<const char *>(r.m.host.at(at)), r.m.r32(reg::PLAN_DONE));
+    assert_string_equal(text.c_str(), r.report().c_str());
+}
+
 // ---- what it must not choose ------------------------------------------------------------------------------------------
 
 // Doorbells that are late are there before any register is read or written.
@@ -286,6 +296,7 @@ int main() {
         cmocka_unit_test(all_work_is_done_under_each_seed),
         cmocka_unit_test(a_seed_gives_the_same_run),
         cmocka_unit_test(only_what_is_meant_is_chosen),
+        cmocka_unit_test(the_registers_have_the_same_report),
         cmocka_unit_test(a_register_access_comes_behind_doorbells),
         cmocka_unit_test(a_doorbell_that_is_a_register_may_be_late_too),
         cmocka_unit_test(no_interrupt_comes_across_a_reset_or_a_stop),

@@ -57,15 +57,31 @@ Json occurrences(const std::string &at) {
     return out;
 }
 
+/** "explore seed=17 order doorbells: steps=581 late=1 ... hash=0x..." */
+Json explored(const std::string &line) {
+    const std::size_t colon = line.find(':');
+    const auto what = sys::fields(line.substr(0, colon));
+    const auto chosen = sys::fields(colon != std::string::npos ? line.substr(colon + 1) : "");
+    Json out = {{"seed", what.contains("seed") ? sys::number(what.at("seed")).value_or(0) : 0}};
+    for (const auto &[name, value] : chosen)
+        out[name] = sys::number(value).value_or(0);
+    out["text"] = line;
+    return out;
+}
+
 /** A report as spec/plan.toml describes it. */
 Json report_json(const std::string &address, const std::string &report) {
-    Json out = {{"address", address}, {"seed", nullptr}, {"rules", Json::array()}, {"refused", nullptr}};
+    Json out = {
+        {"address", address}, {"seed", nullptr}, {"rules", Json::array()}, {"refused", nullptr}, {"explore", nullptr}};
     for (const std::string &line : sys::lines(report)) {
         constexpr std::string_view seed = "seed ";
         constexpr std::string_view rule = " rule=";
+        constexpr std::string_view explore = "explore ";
         const std::size_t text = line.find(rule);
         if (line.starts_with(REFUSED)) {
             out["refused"] = line.substr(REFUSED.size());
+        } else if (line.starts_with(explore)) {
+            out["explore"] = explored(line);
         } else if (line.starts_with(seed)) {
             out["seed"] = sys::number(line.substr(seed.size())).value_or(0);
         } else if (text != std::string::npos) {
@@ -80,8 +96,10 @@ Json report_json(const std::string &address, const std::string &report) {
 }
 
 std::string report_text(const Json &report) {
+    const Json &explore = report["explore"];
+    const std::string exploring = explore.is_null() ? "" : explore["text"].get<std::string>() + "\n";
     if (report["rules"].empty())
-        return "no fault plan\n";
+        return exploring.empty() ? "no fault plan\n" : exploring;
     std::vector<std::vector<std::string>> rows{{"rule", "matched", "made", "first at", ""}};
     int number = 0;
     for (const Json &rule : report["rules"]) {
@@ -93,7 +111,7 @@ std::string report_text(const Json &report) {
                         std::to_string(rule["made"].get<std::uint64_t>()), at.empty() ? "-" : at,
                         rule["rule"].get<std::string>()});
     }
-    return fmt::format("seed {}\n{}", report["seed"].get<std::uint64_t>(), table(rows, ">>><<"));
+    return fmt::format("{}seed {}\n{}", exploring, report["seed"].get<std::uint64_t>(), table(rows, ">>><<"));
 }
 
 Failure write_error(const std::string &address, const std::string &name, int error) {
@@ -132,9 +150,10 @@ Outcome<void> set(const Global &global, const Options &options) {
         return tl::unexpected(report.error());
     const Json json = report_json(*address, *report);
     print_result(global, "fault set", json,
-                 fmt::format("{} {} has a fault plan: {} {}, seed {}\n", coloured(Colour::good, "OK:"), *address,
+                 fmt::format("{} {} has a fault plan: {} {}, seed {}{}\n", coloured(Colour::good, "OK:"), *address,
                              json["rules"].size(), json["rules"].size() == 1 ? "rule" : "rules",
-                             json["seed"].is_null() ? 0 : json["seed"].get<std::uint64_t>()));
+                             json["seed"].is_null() ? 0 : json["seed"].get<std::uint64_t>(),
+                             json["explore"].is_null() ? "" : ", exploring"));
     return {};
 }
 

@@ -95,15 +95,20 @@ void queues_are_destroyed_while_they_work() {
 void reset_in_the_middle() {
     {
         Work work;
+        const auto program = must(Program::load(work.context, work.queues[0], endless_kernel()));
+        Queue endless = must(Queue::create(work.context));
+        const Job in_flight = must(program.launch(endless, {}));
         const auto jobs = work.submit();
         assert_int_equal(kmod::write_file(kmod::pci_path() + "/reset", "1"), 0);
+        must_fail(endless.wait(in_flight, patience), ErrorCode::no_device, "the device was reset or is gone");
         for (std::size_t q = 0; q < work.queues.size(); ++q)
             if (const auto ended = work.queues[q].wait(jobs[q], patience); ended) {
                 for (std::uint64_t i = 0; i < WORDS; ++i)
                     assert_int_equal(word_at(work.words, work.place(q, i) + 8), 1000 * (q + 1) + i);
             } else {
-                assert_true(ended.error().code == ErrorCode::canceled ||
-                            ended.error().code == ErrorCode::device_fault || ended.error().code == ErrorCode::io);
+                const ErrorCode why = ended.error().code;
+                if (why != ErrorCode::canceled && why != ErrorCode::no_device)
+                    fail_msg("%s: %s", std::string(neuron::name(why)).c_str(), ended.error().message.c_str());
             }
     }
     work_is_done();

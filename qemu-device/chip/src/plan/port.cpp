@@ -31,7 +31,7 @@ bool Port::take(const Registers &regs) {
 }
 
 bool Port::report(const Registers &regs, std::uint32_t &done) {
-    const std::string text = faults_.report();
+    const std::string text = report_();
     done = static_cast<std::uint32_t>(text.size());
     const auto part = std::as_bytes(std::span(text)).first(std::min<std::size_t>(text.size(), regs.bytes));
     return part.empty() || host_.write_past_plan(regs.addr, part);

@@ -3,7 +3,6 @@
 
 #include "../host.hpp"
 #include "../state/archive.hpp"
-#include "injector.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -16,9 +15,9 @@ namespace neuron::chip::plan {
 /// How a driver hands over a plan and gets the report. Registers PLAN.
 class Port {
 public:
-    /// `set` takes up a plan, and returns what is wrong with it.
-    Port(const Host &host, const Injector &faults, std::function<std::string(std::string_view)> set)
-        : host_(host), faults_(faults), set_(std::move(set)) {}
+    /// `set` takes up a plan, and returns what is wrong with it. `report` says what has become of it.
+    Port(const Host &host, std::function<std::string(std::string_view)> set, std::function<std::string()> report)
+        : host_(host), set_(std::move(set)), report_(std::move(report)) {}
 
     struct Registers {
         std::uint64_t addr = 0;
@@ -41,8 +40,8 @@ private:
     bool report(const Registers &regs, std::uint32_t &done);
 
     const Host &host_;
-    const Injector &faults_;
     const std::function<std::string(std::string_view)> set_;
+    const std::function<std::string()> report_;
 
     mutable std::mutex mutex_; ///< guards all below
     Registers regs_;
