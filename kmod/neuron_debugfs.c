@@ -27,17 +27,31 @@
  * docs/reference/driver.md describes each file.
  */
 
+/* How far the driver has got in the event ring, and how far it has told the device that it has. */
+static void neuron_debugfs_print_events(struct drm_printer *p, struct neuron_device *ndev)
+{
+	struct neuron_events *events = &ndev->events;
+
+	mutex_lock(&events->lock);
+	drm_printf(p, " events_handled=%u events_head=%u events_tail=%u", events->head,
+		   neuron_rd32(ndev, NRN_REG_GLOBAL_EVENT_HEAD),
+		   neuron_rd32(ndev, NRN_REG_GLOBAL_EVENT_TAIL));
+	mutex_unlock(&events->lock);
+}
+
 static void neuron_debugfs_print_device(struct drm_printer *p, struct neuron_device *ndev)
 {
 	drm_printf(p, "state=%s resets=%d wedged=%d", neuron_device_state(ndev),
 		   atomic_read(&ndev->reset_count), READ_ONCE(ndev->wedged));
 
 	down_read(&ndev->reset_sem);
-	if (!neuron_hw_is_cut_off(ndev) && neuron_hw_present(ndev))
+	if (!neuron_hw_is_cut_off(ndev) && neuron_hw_present(ndev)) {
 		drm_printf(p, " status=%#x events_lost=%u bad_register=%u",
 			   neuron_rd32(ndev, NRN_REG_GLOBAL_STATUS),
 			   neuron_rd32(ndev, NRN_REG_GLOBAL_EVENTS_LOST),
 			   neuron_rd32(ndev, NRN_REG_GLOBAL_BAD_REGISTER));
+		neuron_debugfs_print_events(p, ndev);
+	}
 	up_read(&ndev->reset_sem);
 	drm_puts(p, "\n");
 }

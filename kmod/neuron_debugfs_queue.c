@@ -47,12 +47,13 @@ static void neuron_debugfs_print_queue(struct drm_printer *p, struct neuron_queu
 		enum drm_neuron_queue_state state;
 		bool marked;
 		u64 submitted, completed, busy_ns, core_ns;
-		u64 announced, seqno, oldest_end;
+		u64 announced, retired, seqno, oldest_end;
 		u64 failed;
 		struct nrn_event_record fault;
 		u64 fault_job;
 		struct neuron_times last;
 	} now;
+	struct neuron_vector *vector;
 	struct neuron_job *oldest;
 
 	spin_lock_irq(&queue->irq_lock);
@@ -66,6 +67,7 @@ static void neuron_debugfs_print_queue(struct drm_printer *p, struct neuron_queu
 		.busy_ns = queue->busy_ns,
 		.core_ns = queue->core_ns,
 		.announced = queue->announced,
+		.retired = queue->head,
 		.seqno = neuron_queue_retired_locked(queue),
 		.oldest_end = oldest ? oldest->end : 0,
 		.failed = queue->failed,
@@ -85,9 +87,13 @@ static void neuron_debugfs_print_queue(struct drm_printer *p, struct neuron_queu
 	drm_printf(p, " last_start_ns=%llu last_end_ns=%llu", now.last.start_ns, now.last.end_ns);
 	drm_printf(p, " coalesce_count=%u coalesce_usecs=%u", queue->coalesce_count,
 		   queue->coalesce_usecs);
-	if (!queue->user)
-		drm_printf(p, " written=%llu announced=%llu seqno=%llu oldest_end=%llu",
-			   READ_ONCE(queue->tail), now.announced, now.seqno, now.oldest_end);
+	vector = READ_ONCE(queue->vector);
+	drm_printf(p, " vector=%td", vector ? vector - queue->ndev->vectors : 0);
+	if (!queue->user) {
+		drm_printf(p, " written=%llu announced=%llu retired=%llu", READ_ONCE(queue->tail),
+			   now.announced, now.retired);
+		drm_printf(p, " seqno=%llu oldest_end=%llu", now.seqno, now.oldest_end);
+	}
 	if (now.failed)
 		drm_printf(p, " failed=%llu", now.failed);
 	neuron_debugfs_print_fault(p, &now.fault, now.fault_job);
@@ -96,7 +102,8 @@ static void neuron_debugfs_print_queue(struct drm_printer *p, struct neuron_queu
 static void neuron_debugfs_print_queue_regs(struct drm_printer *p, struct neuron_device *ndev,
 					    u32 hw)
 {
-	drm_printf(p, " status=%#x", neuron_rd32(ndev, NRN_REG_QUEUE_STATUS(hw)));
+	drm_printf(p, " status=%#x cfg=%#x", neuron_rd32(ndev, NRN_REG_QUEUE_STATUS(hw)),
+		   neuron_rd32(ndev, NRN_REG_QUEUE_CFG(hw)));
 	drm_printf(p, " head=%llu tail=%llu", neuron_rd64(ndev, NRN_REG_QUEUE_HEAD(hw)),
 		   neuron_rd64(ndev, NRN_REG_QUEUE_TAIL(hw)));
 	drm_printf(p, " progress=%llu", neuron_rd64(ndev, NRN_REG_QUEUE_PROGRESS(hw)));

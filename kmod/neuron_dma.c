@@ -13,6 +13,7 @@
 #include <drm/neuron_accel.h>
 
 #include "neuron_bounce.h"
+#include "neuron_bug.h"
 #include "neuron_check.h"
 #include "neuron_compat.h"
 #include "neuron_device.h"
@@ -298,11 +299,22 @@ static int neuron_dma_map_sgt(struct neuron_dma *dma)
 	return 0;
 }
 
-/* What there was to copy back has been. */
-static void neuron_dma_unmap_sgt(struct neuron_dma *dma)
+/* What there was to copy back has been, and the device cannot reach the pages any more. */
+static void neuron_dma_withdraw(struct neuron_dma *dma, bool entered)
 {
-	dma_unmap_sgtable(neuron_dma_dev(dma->nfile->ndev), &dma->sgt, dma->dir,
+	struct neuron_device *ndev = dma->nfile->ndev;
+
+	if (entered)
+		neuron_debug_tell_sgt(ndev, NRN_DEBUG_KIND_DMA_UNMAP, &dma->sgt,
+				      "pages of a DMA job");
+	dma_unmap_sgtable(neuron_dma_dev(ndev), &dma->sgt, dma->dir,
 			  DMA_ATTR_NO_WARN | DMA_ATTR_SKIP_CPU_SYNC);
+}
+
+static void neuron_dma_unmap_sgt(struct neuron_dma *dma, bool entered)
+{
+	if (!NEURON_MISTAKE(DMA_UNMAPPED_EARLY))
+		neuron_dma_withdraw(dma, entered);
 	sg_free_table(&dma->sgt);
 }
 
@@ -326,7 +338,9 @@ static int neuron_dma_map_charged(struct neuron_dma *dma, struct neuron_job *job
 					neuron_dma_page_bytes(dma), neuron_dma_writes(dma));
 	}
 	if (ret)
-		neuron_dma_unmap_sgt(dma);
+		neuron_dma_unmap_sgt(dma, true);
+	else if (NEURON_MISTAKE(DMA_UNMAPPED_EARLY)) /* "the device has the addresses now" */
+		neuron_dma_withdraw(dma, true);
 	return ret;
 }
 
@@ -352,7 +366,7 @@ static void neuron_dma_unmap_pages(struct neuron_dma *dma, bool entered)
 	struct neuron_device *ndev = dma->nfile->ndev;
 
 	neuron_vm_unmap_own(dma->nfile, &dma->own, entered);
-	neuron_dma_unmap_sgt(dma);
+	neuron_dma_unmap_sgt(dma, entered);
 	if (ndev->bounces)
 		neuron_bounce_uncharge(ndev, neuron_dma_page_bytes(dma));
 }

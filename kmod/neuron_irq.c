@@ -8,6 +8,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_print.h>
 
+#include "neuron_bug.h"
 #include "neuron_event.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
@@ -172,7 +173,8 @@ static bool neuron_events_consume(struct neuron_device *ndev, bool dump)
 			rec = *neuron_events_record(ndev, events->head++);
 			neuron_event_handle(ndev, &rec, dump);
 		}
-		neuron_wr32(ndev, NRN_REG_GLOBAL_EVENT_HEAD, events->head);
+		if (!NEURON_MISTAKE(EVENTS_NOT_RETURNED)) /* the device is not told */
+			neuron_wr32(ndev, NRN_REG_GLOBAL_EVENT_HEAD, events->head);
 	}
 	mutex_unlock(&events->lock);
 	return sound;
@@ -254,7 +256,7 @@ void neuron_vector_add(struct neuron_queue *queue)
 
 	queue->vector = vector;
 	/* A queue without interrupts only has a number to give to the device. */
-	if (queue->polled)
+	if (queue->polled || NEURON_MISTAKE(INTERRUPT_IGNORED)) /* nobody listens */
 		return;
 
 	spin_lock_irq(&vector->lock);

@@ -9,6 +9,7 @@
 
 #include <drm/drm_print.h>
 
+#include "neuron_bug.h"
 #include "neuron_hw.h"
 #include "neuron_pm.h"
 #include "neuron_queue.h"
@@ -183,7 +184,10 @@ int neuron_pm_get(struct neuron_device *ndev)
 void neuron_pm_put(struct neuron_device *ndev)
 {
 	pm_runtime_mark_last_busy(ndev->drm.dev);
-	pm_runtime_put_autosuspend(ndev->drm.dev);
+	if (NEURON_MISTAKE(NEVER_SLEEPS)) /* the count is right, but nobody looks at it */
+		pm_runtime_put_noidle(ndev->drm.dev);
+	else
+		pm_runtime_put_autosuspend(ndev->drm.dev);
 }
 
 /* Last step of probe: the PCI core's reference is given up for good. */

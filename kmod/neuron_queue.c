@@ -5,6 +5,7 @@
 #include <drm/drm_syncobj.h>
 
 #include "neuron_bounce.h"
+#include "neuron_bug.h"
 #include "neuron_debug.h"
 #include "neuron_hw.h"
 #include "neuron_irq.h"
@@ -400,8 +401,8 @@ static void neuron_queue_start_hw(struct neuron_queue *queue)
 		.seqno = queue->user ? queue->seqno_va : queue->seqno_dma,
 		.stamps = queue->user ? queue->stamps_va : queue->stamps_dma,
 		.ring_log2 = queue->ring_log2,
-		.ctx = queue->ctx,
-		.vector = queue->vector - ndev->vectors,
+		.ctx = NEURON_MISTAKE(WRONG_CONTEXT) ? 0 : queue->ctx, /* the first one's */
+		.vector = NEURON_MISTAKE(WRONG_VECTOR) ? 1 : queue->vector - ndev->vectors,
 		.priority = queue->priority,
 		.coalesce_count = queue->coalesce_count,
 		.coalesce_usecs = queue->coalesce_usecs,

@@ -3,6 +3,7 @@
 #include <linux/dma-mapping.h>
 
 #include "neuron_bounce.h"
+#include "neuron_bug.h"
 #include "neuron_device.h"
 #include "neuron_hw.h"
 #include "neuron_job.h"
@@ -88,7 +89,8 @@ static u64 neuron_queue_room(struct neuron_queue *queue)
 /* Whether a submitter need not wait any more. */
 static bool neuron_queue_admits(struct neuron_queue *queue, u64 count)
 {
-	return neuron_queue_room(queue) >= count || READ_ONCE(queue->marked);
+	return neuron_queue_room(queue) >= count || READ_ONCE(queue->marked) ||
+	       NEURON_MISTAKE(RING_OVERRUN); /* room is not looked for */
 }
 
 static int neuron_queue_error(struct neuron_queue *queue)
@@ -146,6 +148,8 @@ void neuron_queue_write(struct neuron_queue *queue, const struct neuron_raw_pack
 	lockdep_assert_held(&queue->lock);
 
 	mutex_lock(&queue->stop_lock);
+	if (NEURON_MISTAKE(EARLY_DOORBELL) && queue->ring) /* "the write will be quick enough" */
+		neuron_hw_doorbell(queue->ndev, queue->hw, queue->tail + count);
 	if (queue->ring)
 		neuron_ring_write(queue->ring, queue->ring_log2, queue->tail, packets, count,
 				  last_flags);
@@ -209,7 +213,7 @@ int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 co
 			list_add_tail(&job->held, &queue->held);
 		queue->submitted = job->fence.seqno;
 		queue->tail = job->end;
-		if (!plugged)
+		if (!plugged && !NEURON_MISTAKE(DOORBELL_FORGOTTEN)) /* left to somebody else */
 			neuron_queue_announce_locked(queue, queue->tail);
 	}
 	spin_unlock_irqrestore(&queue->irq_lock, flags);
@@ -273,7 +277,7 @@ void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *d
 	struct neuron_job *job, *next;
 
 	list_for_each_entry_safe(job, next, &queue->jobs, link) {
-		if (job->end > head)
+		if (job->end > head + NEURON_MISTAKE(FENCE_EARLY)) /* off by one */
 			break;
 		if (job->copy_back) {
 			neuron_copy_back_kick(queue);

@@ -6,6 +6,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_print.h>
 
+#include "neuron_bug.h"
 #include "neuron_doorbell.h"
 #include "neuron_event.h"
 #include "neuron_hw.h"
@@ -54,8 +55,11 @@ void neuron_queues_mark_lost(struct neuron_device *ndev, int error)
 {
 	struct neuron_queue *queue __free(neuron_queue) = NULL;
 
-	while ((queue = neuron_queue_next(ndev, queue)))
+	while ((queue = neuron_queue_next(ndev, queue))) {
+		if (NEURON_MISTAKE(RESET_FORGETS_QUEUE) && !neuron_queue_oldest(queue))
+			continue; /* "it has nothing to lose" */
 		neuron_queue_mark(queue, DRM_NEURON_QUEUE_LOST, error, error);
+	}
 }
 
 /* Second half: the device has stopped, what it left undone fails. */

@@ -6,6 +6,7 @@
 
 #include <kunit/visibility.h>
 
+#include "neuron_bug.h"
 #include "neuron_ring.h"
 
 /**
@@ -24,7 +25,8 @@ void neuron_ring_write(struct neuron_raw_packet *ring, u32 log2, u64 tail,
 	u32 run = min_t(u64, count, neuron_ring_length(log2) - first);
 
 	memcpy(&ring[first], packets, run * sizeof(*packets));
-	memcpy(&ring[0], packets + run, (count - run) * sizeof(*packets));
+	if (!NEURON_MISTAKE(RING_WRAP)) /* "it always fits" */
+		memcpy(&ring[0], packets + run, (count - run) * sizeof(*packets));
 	ring[neuron_ring_entry(log2, tail + count - 1)].header.flags = last_flags;
 }
 EXPORT_SYMBOL_IF_KUNIT(neuron_ring_write);

@@ -8,6 +8,7 @@
 #include <drm/drm_print.h>
 #include <drm/neuron_accel.h>
 
+#include "neuron_bug.h"
 #include "neuron_check.h"
 #include "neuron_gem.h"
 #include "neuron_hw.h"
@@ -49,7 +50,10 @@ static void neuron_mapping_free(struct neuron_mapping *map)
 	neuron_mapping_tell_unmap(bo);
 	atomic_dec(&bo->bindings);
 	drm_mm_remove_node(&map->node);
-	drm_gem_object_put(&bo->shmem.base);
+	if (NEURON_MISTAKE(BUFFER_LEAKED)) /* the mapping's reference is forgotten */
+		neuron_bug_leak(&bo->shmem.base);
+	else
+		drm_gem_object_put(&bo->shmem.base);
 	neuron_name_put(map->name);
 	kfree(map);
 }
@@ -122,7 +126,11 @@ static int neuron_vm_map_hbm(struct neuron_vm *vm, struct neuron_mapping *map, s
 	int ret;
 
 	list_for_each_entry(block, &map->bo->blocks, link) {
-		ret = neuron_vm_map_extent(vm, &va, &skip, &left, drm_buddy_block_offset(block),
+		u64 start = drm_buddy_block_offset(block);
+
+		if (NEURON_MISTAKE(ADDRESS_TRUNCATED)) /* there once was less HBM than 4 GiB */
+			start = lower_32_bits(start);
+		ret = neuron_vm_map_extent(vm, &va, &skip, &left, start,
 					   drm_buddy_block_size(mm, block), flags | NRN_PTE_HBM);
 		if (ret || !left)
 			return ret;
@@ -153,8 +161,10 @@ static void neuron_vm_unmap_locked(struct neuron_file *nfile, const struct drm_m
 
 	lockdep_assert_held(&vm->lock);
 
-	neuron_pgtable_unmap(&vm->pgt, node->start, node->size);
-	neuron_vm_flush(nfile);
+	if (!NEURON_MISTAKE(ENTRY_LEFT)) /* "nobody uses the address any more" */
+		neuron_pgtable_unmap(&vm->pgt, node->start, node->size);
+	if (!NEURON_MISTAKE(TLB_NOT_FLUSHED)) /* "the device will look again" */
+		neuron_vm_flush(nfile);
 	neuron_pgtable_free_unlinked(&vm->pgt);
 }
 
@@ -185,7 +195,9 @@ static int neuron_vm_reserve_locked(struct neuron_vm *vm, struct drm_mm_node *no
 static int neuron_vm_map_locked(struct neuron_file *nfile, struct neuron_mapping *map,
 				struct sg_table *sgt, const struct drm_neuron_vm_bind *args)
 {
-	u64 flags = args->flags & DRM_NEURON_BIND_READ_ONLY ? 0 : NRN_PTE_WRITE;
+	bool write = !(args->flags & DRM_NEURON_BIND_READ_ONLY) ||
+		     NEURON_MISTAKE(READ_ONLY_IGNORED); /* a flag that nobody reads */
+	u64 flags = write ? NRN_PTE_WRITE : 0;
 	struct neuron_vm *vm = &nfile->vm;
 	int ret;
 
@@ -454,8 +466,6 @@ void neuron_vm_unmap_own(struct neuron_file *nfile, struct neuron_own_mapping *o
 	if (entered) {
 		neuron_debug_tell_unbind_own(nfile, own);
 		neuron_vm_unmap_locked(nfile, &own->node);
-		neuron_debug_tell_sgt(nfile->ndev, NRN_DEBUG_KIND_DMA_UNMAP, own->sgt,
-				      "pages of a DMA job");
 	} else {
 		neuron_pgtable_unmap(&vm->pgt, own->node.start, own->node.size);
 		neuron_pgtable_free_unlinked(&vm->pgt);

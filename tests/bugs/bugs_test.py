@@ -10,12 +10,14 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
+import shown
 import tap
 from corpus import BUGS, PARTS, KernelLog
 
-import users, kernel_bugs, device_bugs, system_bugs  # noqa: E401, F401 (they register their bugs)
+import users, kernel_bugs, device_bugs, system_bugs, driver_bugs  # noqa: E401, F401 (they register their bugs)
 
-LEAST = 30
+LEAST = 70
+SHOWN = shown.blocks()
 WIDTH = 100
 
 
@@ -32,6 +34,8 @@ def as_case(bug):
         said, missing, _ = judge(bug, folder)
         if missing:
             raise AssertionError(f"does not name {', '.join(f'{part} ({bug.names[part]})' for part in missing)}:\n{said}")
+        if rotten := shown.missing(SHOWN.get(bug.name, []), said):
+            raise AssertionError(f"docs/debugging.md shows what is not said: {rotten}:\n{said}")
 
 
 def row(bug, number):
@@ -61,6 +65,23 @@ def table(names):
 
 if "--table" in sys.argv:
     sys.exit(table([word for word in sys.argv[1:] if word != "--table"]))
+
+
+
+@tap.case("docs/debugging.md shows six bugs of the corpus, of different people")
+def _guide(_):
+    by_name = {bug.name: bug for bug in BUGS}
+    assert len(SHOWN) == 6 and all(SHOWN.values()) and set(SHOWN) <= set(by_name), SHOWN.keys()
+    assert {by_name[name].whose for name in SHOWN} >= {"program", "kernel", "driver", "device", "system"}
+    assert shown.missing(["one 1 … two", "three"], "one 2 and two\nthree 3\n") == ["three"]
+
+
+@tap.case("the module for mistakes is not loaded with one that it does not know, and names it")
+def _unknown(_):
+    log = KernelLog()
+    driver_bugs.load_with_unknown()
+    tap.contains("\n".join(log.lines()), "no bug is called 'no-such-bug'")
+
 
 assert len(BUGS) >= LEAST, len(BUGS)
 for each in BUGS:

@@ -52,8 +52,12 @@ def bug(name: str, whose: str, story: str, first: str, **names: str):
     return register
 
 
+# A driver that is loaded, or finds its device.
+NO_NEWS = re.compile(r"\[drm\] (spec \d|Initialized)|loading out-of-tree module|module verification failed")
+
+
 class KernelLog:
-    """The lines of the kernel's log from here on."""
+    """The lines of the kernel's log from here on, but for those of a driver that begins."""
 
     def __init__(self) -> None:
         self.file = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
@@ -66,7 +70,7 @@ class KernelLog:
                 record = os.read(self.file, 8192).decode(errors="replace")
                 out.append(record.partition(";")[2].splitlines()[0])
         os.close(self.file)
-        return out
+        return [line for line in out if not NO_NEWS.search(line)]
 
 
 def output(folder: Path, *words: object, seconds: float = 60) -> str:
@@ -88,10 +92,10 @@ def program(folder: Path, name: str, kernel: str | None = None) -> str:
 
 
 @contextlib.contextmanager
-def standing_still(folder: Path, name: str, kernel: str | None = None):
+def standing_still(folder: Path, name: str, kernel: str | None = None, binary: Path = BUG):
     """A program with that mistake, for as long as it stands still; `address` is what else it said."""
     words = [str(assembled(folder, kernel))] if kernel else []
-    process = subprocess.Popen([BUG, name, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([binary, name, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         said = process.stdout.readline()
         assert said.startswith("stuck"), process.stderr.read()

@@ -1,64 +1,16 @@
 // SPDX-License-Identifier: MIT
 // bug NAME [KERNEL.nko]: a program with a mistake. It says on standard error what the library says of it, as programs do, and ends with 1; or it
 // says "stuck" on standard output when it no longer gets on, and stays so until standard input ends.
+#include "program.hpp"
+
 #include <chrono>
 #include <cstdio>
-#include <functional>
-#include <map>
-#include <memory>
 #include <optional>
-#include <stdexcept>
-#include <string>
 #include <thread>
-#include <vector>
-
-#include <unistd.h>
-
-#include <neuron/neuron.hpp>
 
 namespace {
 
-using neuron::Argument;
-using neuron::Buffer;
-using neuron::CommandList;
-using neuron::Context;
-using neuron::Device;
-using neuron::KernelFile;
-using neuron::Placement;
-using neuron::Program;
-using neuron::Queue;
-
-constexpr std::uint64_t page = 4096;
-
-template<class T>
-T must(neuron::Result<T> result) {
-    if (!result)
-        throw std::runtime_error(result.error().message);
-    if constexpr (!std::is_void_v<T>)
-        return std::move(*result);
-}
-
-/// What most programs begin with.
-struct Session {
-    Device device = must(Device::open({.backend = "accel"}));
-    Context context = must(Context::create(device));
-    Queue queue = must(Queue::create(context));
-    std::string kernel{};
-
-    Buffer buffer(std::uint64_t size, const char *label,
-                  neuron::BufferOptions options = {.placement = Placement::hbm}) {
-        options.label = label;
-        return must(Buffer::create(context, size, options, {}));
-    }
-};
-
-void stay(std::uint64_t address = 0) {
-    std::printf("stuck %#llx\n", static_cast<unsigned long long>(address));
-    std::fflush(stdout);
-    char byte = 0;
-    while (::read(STDIN_FILENO, &byte, 1) > 0) {
-    }
-}
+using namespace bugs;
 
 // ---- bytes ----
 
@@ -282,7 +234,7 @@ void fill_and_stay(Session &s) {
     stay(large.va());
 }
 
-const std::map<std::string, std::function<void(Session &)>> BUGS{
+const Programs BUGS{
     {"copy-past-end", copy_past_end},
     {"read-before-start", read_before_start},
     {"use-after-destroy", use_after_destroy},
@@ -318,22 +270,4 @@ const std::map<std::string, std::function<void(Session &)>> BUGS{
 
 } // namespace
 
-int main(int argc, char **argv) {
-    const auto bug = argc >= 2 && argc <= 3 ? BUGS.find(argv[1]) : BUGS.end();
-    if (bug == BUGS.end()) {
-        std::fprintf(stderr, "usage: bug NAME [KERNEL.nko]; there are:");
-        for (const auto &[name, function] : BUGS)
-            std::fprintf(stderr, " %s", name.c_str());
-        std::fprintf(stderr, "\n");
-        return 2;
-    }
-    try {
-        Session session;
-        session.kernel = argc == 3 ? argv[2] : "";
-        bug->second(session);
-    } catch (const std::exception &error) {
-        std::fprintf(stderr, "error: %s\n", error.what());
-        return 1;
-    }
-    return 0;
-}
+int main(int argc, char **argv) { return bugs::run(argc, argv, BUGS); }

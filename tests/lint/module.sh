@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The module builds without a warning at W=1, and sparse finds nothing. It also builds with nothing that is optional in a
+# The module builds without a warning at W=1, and sparse finds nothing, with mistakes on purpose and without. It also builds with nothing that is optional in a
 # kernel, and with fault injection, which Debian's kernel lacks.
 set -euo pipefail
 # shellcheck source=tests/lint/files
@@ -24,6 +24,7 @@ check() {
 }
 
 check full '' C=2 CF=-D__CHECK_ENDIAN__
+check bugs '' C=2 CF=-D__CHECK_ENDIAN__ NEURON_BUGS=1
 check bare '#undef CONFIG_DEBUG_FS
 #undef CONFIG_IO_URING
 #undef CONFIG_HWMON

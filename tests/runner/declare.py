@@ -6,7 +6,7 @@ import os
 import tomllib
 from dataclasses import dataclass, field
 
-SUITE_KEYS = {"name", "programs", "args", "where", "timeout", "bench", "serial", "kernel"}
+SUITE_KEYS = {"name", "programs", "args", "where", "timeout", "bench", "serial", "kernel", "sanitizer"}
 BOOT_KEYS = {"group", "kernel", "args", "slow"}
 
 
@@ -37,7 +37,8 @@ class Suite:
     timeout: float = 60
     bench: bool = False
     serial: bool = False  # the machine to itself, one program at a time
-    kernel: str = "stock"  # one that the programs boot themselves
+    kernel: str = "stock"  # one that the programs boot themselves, or whose module they load
+    sanitizer: bool = True  # false: never with the sanitizer, whatever NEURON_SANITIZER says
 
     def paths(self):
         """The programs, by path; a pattern that matches none is an error of the caller's to report."""

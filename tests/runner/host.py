@@ -33,6 +33,13 @@ def log_path(logs, suite, path):
     return os.path.join(folder, f"{os.path.basename(path)}.log")
 
 
+def environment(suite, variables):
+    found = {**os.environ, **variables}
+    if not suite.sanitizer:
+        found.pop("NEURON_SANITIZER", None)
+    return found
+
+
 def run_program(suite, path, logs, variables, report):
     log = log_path(logs, suite, path)
     start = time.monotonic()
@@ -43,7 +50,7 @@ def run_program(suite, path, logs, variables, report):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**os.environ, **variables},
+        env=environment(suite, variables),
         text=True,
         errors="replace",
         start_new_session=True,

@@ -274,7 +274,9 @@ void launches_read_header_arguments_and_instructions(void **state) {
 
 void a_ring_in_hbm_is_read_packet_by_packet(void **state) {
     constexpr std::uint64_t RING = 0x7000'0000;
-    Spoilt s(state);
+    Mode mode = unwatched(mode_of(state));
+    void *alone = &mode;
+    Spoilt s(&alone);
     s.r.ctx.map(RING, 3 * MiB, 2 * PAGE, Context::HBM | Context::WRITE);
     // The test's queue writes rings in host memory only: here it is done by hand.
     const std::uint32_t q = 7;

@@ -159,6 +159,7 @@ void the_message_names_what_is_wrong(void **) {
 } // namespace
 
 int main() {
+    without_sanitizer();
     const CMUnitTest tests[] = {
         cmocka_unit_test(cut_off_anywhere_it_is_refused<Cores>),
         cmocka_unit_test(cut_off_anywhere_it_is_refused<Endings>),

@@ -397,6 +397,7 @@ void what_the_host_says_comes_back(void **) {
 } // namespace
 
 int main() {
+    without_sanitizer();
     const CMUnitTest tests[] = {
         cmocka_unit_test(the_work_is_what_it_says),
         cmocka_unit_test(goes_on_as_if_nothing_had_happened<Packets>),

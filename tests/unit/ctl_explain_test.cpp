@@ -476,6 +476,77 @@ void hexadecimal_text_is_bytes(void **) {
     assert_true(bytes_of_hex("")->empty());
 }
 
+void what_the_driver_believes_and_the_device_was_told(void **) {
+    State state;
+    Queue queue = idle_queue(3);
+    queue.vector = 4;
+    const auto cfg = [](std::uint32_t ctx, std::uint32_t vector) {
+        return spec::field::QUEUE_CFG_CTX.set(ctx) | spec::field::QUEUE_CFG_VECTOR.set(vector);
+    };
+    const auto found = [&] {
+        state.queues = {queue};
+        return explain::explain(state).front();
+    };
+    queue.registers->cfg = cfg(3, 4);
+    is(found(), "idle", Health::idle, {});
+    queue.registers->cfg = cfg(3, 5);
+    is(found(), "configuration", Health::stuck, {"queue 3 raises interrupt vector 5", "listens to vector 4"});
+    queue.registers->cfg = cfg(2, 5);
+    is(found(), "configuration", Health::stuck, {"queue 3 works in context 2", "one of context 3"});
+    queue.vector = 0; // it is being made
+    queue.registers->cfg = cfg(3, 5);
+    is(found(), "idle", Health::idle, {});
+    // Off, which one is that is being made, or one that was forgotten.
+    queue.registers->status = 0;
+    is(found(), "forgotten", Health::stuck, {"queue 3 is off in the device", "1 so far"});
+    queue.submitted = 0;
+    is(found(), "idle", Health::idle, {});
+}
+
+void completed_before_it_is_done(void **) {
+    State state;
+    Queue queue = busy_queue();
+    queue.collected = 0;
+    state.queues = {queue};
+    is(explain::explain(state).front(), "packet_moves", Health::busy, {});
+    queue.collected = 1;
+    queue.completed = 1;
+    state.queues = {queue};
+    is(explain::explain(state).front(), "completed_early", Health::stuck,
+       {"completed job 1 of queue 0, up to packet 1", "the device is at packet 0 only", "too early"});
+}
+
+void what_a_driver_does_not_give_back(void **) {
+    State state;
+    state.events = Events{.handled = 5, .head = 5, .tail = 6};
+    state.buffers[7] = {.id = 7, .place = "hbm", .size = 4096, .owner = {"prog", 12}, .used = true, .owner_gone = true};
+    state.buffers[8] = {.id = 8, .place = "hbm", .size = 4096, .owner = {"prog", 12}, .used = false};
+    state.power = Power{.active = true, .allowed = true, .delay_ms = 100};
+    state.span_ms = 250;
+    is(explain::explain(state).front(), "no_queues", Health::idle, {});
+    state.events->head = 4;
+    is(explain::explain(state).front(), "events_not_returned", Health::stuck,
+       {"handled 5", "told the device of 4 only"});
+    state.events.reset();
+    state.buffers[7].used = false;
+    is(explain::explain(state).front(), "buffer_leaked", Health::stuck, {"buffer 7 (hbm, 4096 bytes) of prog (12)"});
+    state.buffers.clear();
+    state.used = false;
+    is(explain::explain(state).front(), "never_sleeps", Health::stuck,
+       {"nobody has had it open for 250 ms", "after 100 ms"});
+    // Not long enough, not allowed to, or asleep at some moment.
+    state.span_ms = 200;
+    is(explain::explain(state).front(), "no_queues", Health::idle, {});
+    state.span_ms = 250;
+    state.power->allowed = false;
+    is(explain::explain(state).front(), "no_queues", Health::idle, {});
+    state.power->allowed = true;
+    State later = state;
+    later.power->active = false;
+    observe(state, later);
+    is(explain::explain(state).front(), "no_queues", Health::idle, {});
+}
+
 void every_instruction_and_structure_decodes(void **) {
     for (const spec::InsnDesc &desc : spec::instructions()) {
         neuron::InstructionBytes bytes{};
@@ -598,6 +669,9 @@ int main() {
         cmocka_unit_test(places_have_neighbours),
         cmocka_unit_test(registers_have_names),
         cmocka_unit_test(hexadecimal_text_is_bytes),
+        cmocka_unit_test(what_the_driver_believes_and_the_device_was_told),
+        cmocka_unit_test(completed_before_it_is_done),
+        cmocka_unit_test(what_a_driver_does_not_give_back),
         cmocka_unit_test(every_instruction_and_structure_decodes),
         cmocka_unit_test(lines_of_iommus),
         cmocka_unit_test(messages_are_those_of_the_driver),

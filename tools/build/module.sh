@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Builds build/kmod/KERNEL/neuron_accel.ko: module.sh [KERNEL [MAKE-ARGUMENT...]], where KERNEL is stock (the default),
-# debug, or a folder laid out as guest/kernel.sh says.
+# debug, or a folder laid out as guest/kernel.sh says. bugs is the module for the stock kernel that makes mistakes on
+# purpose (kmod/neuron_bug.h).
 #
 # Kbuild of 6.12 writes beside the sources, so it is given a tree of links to them. A Kbuild file finds the generated
 # headers in $(NEURON_SPEC_DIR).
@@ -14,6 +15,10 @@ kernel=${1:-stock}
 [ "$#" = 0 ] || shift
 case $kernel in
 stock | debug) folder=$("$NEURON_TOP/guest/kernel.sh" "$kernel") ;;
+bugs)
+	folder=$("$NEURON_TOP/guest/kernel.sh" stock)
+	set -- "$@" NEURON_BUGS=1
+	;;
 *)
 	folder=$(cd -P "$kernel" && pwd) || die "no kernel folder $kernel"
 	kernel=$(basename "$folder")

@@ -126,7 +126,7 @@ Result<detail::BoInfo> Context::bo_create(const detail::BoRequest &request) {
         const auto range = device_->hbm_allocate(size, request.options);
         if (!range)
             return tl::unexpected(range.error());
-        bo.hbm = std::make_shared<HbmBlock>(*device_, *range, request.options.mappable);
+        bo.hbm = std::make_shared<HbmBlock>(*device_, *range, request.options.mappable, device_->next_serial());
     }
     return add(std::move(bo), size);
 }
@@ -135,7 +135,7 @@ detail::BoInfo Context::add(Bo bo, std::uint64_t size) {
     const std::lock_guard guard(lock_);
     const std::uint32_t handle = next_handle_++;
     const bool hbm = bo.hbm != nullptr;
-    bo.serial = device_->next_serial();
+    bo.serial = hbm ? bo.hbm->serial() : device_->next_serial();
     if (bo.bytes == 0)
         bo.bytes = size;
     const detail::BoInfo info{handle, size, hbm ? Placement::hbm : Placement::host, !hbm || bo.hbm->mappable()};

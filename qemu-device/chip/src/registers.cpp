@@ -93,12 +93,20 @@ void Registers::write_by_plan(const spec::RegisterRef &where, std::uint64_t valu
 }
 
 void Registers::write_register(const spec::RegisterRef &where, std::uint64_t value, unsigned size) {
+    if (sanitizer_ != nullptr && where.desc->offset == reg::QUEUE_DOORBELL(0)) [[unlikely]]
+        look_at_ring(where.index, static_cast<std::uint32_t>(value));
     if (Unit *const rung = store_sized(where, value, size); rung != nullptr)
         executor_.lend_thread(*rung);
     else if (where.desc->offset == reg::REC_DEBUG_TAIL)
         take_debug_records(static_cast<std::uint32_t>(value));
     else if (where.desc->offset == reg::PLAN_CMD)
         port_.run(field::PLAN_CMD_OP.get(static_cast<std::uint32_t>(value)));
+}
+
+// Likewise. What the driver has not written by now it has written too late.
+void Registers::look_at_ring(std::uint32_t queue, std::uint32_t tail) {
+    if (const auto rung = control_.announces(queue, tail))
+        sanitizer_->look_at_ring(queue, rung->config, rung->from, rung->to);
 }
 
 // On the caller's thread, without the lock: it reads host memory, and is done when the write is.

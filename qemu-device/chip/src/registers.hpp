@@ -33,7 +33,7 @@ class Registers {
 public:
     Registers(const ChipInfo &info, Executor &executor, Control &control, EventRing &events, Coalescer &coalescer,
               Scrubber &scrubber, const std::deque<Core> &cores, Recorder &recorder, RecorderCommands &commands,
-              DebugChannel &channel, const Sanitizer *sanitizer, const DeviceClock &clock, plan::Injector &faults,
+              DebugChannel &channel, Sanitizer *sanitizer, const DeviceClock &clock, plan::Injector &faults,
               Explorer &explorer, plan::Port &port, std::function<void()> reset)
         : info_(info),
           executor_(executor),
@@ -87,6 +87,8 @@ private:
     /// store() with the lock held, for a write of this size. Return: the unit whose doorbell it was, if any.
     Unit *store_sized(const spec::RegisterRef &where, std::uint64_t value, unsigned size);
     void take_debug_records(std::uint32_t tail);
+    /// For the sanitizer, before a doorbell is.
+    void look_at_ring(std::uint32_t queue, std::uint32_t tail);
     void count_bad() { bad_.fetch_add(1, std::memory_order_relaxed); }
 
     const ChipInfo &info_;
@@ -99,7 +101,7 @@ private:
     Recorder &recorder_;
     RecorderCommands &commands_;
     DebugChannel &channel_;
-    const Sanitizer *const sanitizer_; ///< nullptr: nobody looks
+    Sanitizer *const sanitizer_; ///< nullptr: nobody looks
     const DeviceClock &clock_;
     plan::Injector &faults_;
     Explorer &explorer_;

@@ -29,6 +29,9 @@ void add(std::vector<Finding> &out, Health health, std::string rule, std::string
         {.health = health, .rule = std::move(rule), .chain = {{"device", std::move(text)}}, .hint = std::move(hint)});
 }
 
+/// What it may take from the end of the delay to sleep.
+constexpr std::uint64_t SUSPEND_MS = 100;
+
 void function_findings(const State &state, std::vector<Finding> &out) {
     const Function &function = *state.function;
     const bool sleeps = state.device_state == "sleeping";
@@ -54,6 +57,40 @@ void function_findings(const State &state, std::vector<Finding> &out) {
         add(out, Health::failed, "interrupts_masked", "all MSI-X vectors of the function are masked", "");
 }
 
+// Both belong together: the driver handles records under a lock, and tells the device before it lets go.
+void event_findings(const Events &events, std::vector<Finding> &out) {
+    if (events.handled != events.head)
+        add(out, Health::stuck, "events_not_returned",
+            fmt::format(
+                "the driver has handled {} event records, but told the device of {} only: when the ring is full, "
+                "faults get lost",
+                events.handled, events.head),
+            "a mistake of the driver: register GLOBAL.EVENT_HEAD");
+}
+
+void buffer_findings(const State &state, std::vector<Finding> &out) {
+    for (const auto &[id, buffer] : state.buffers)
+        if (!buffer.used && buffer.owner_gone)
+            add(out, Health::stuck, "buffer_leaked",
+                fmt::format("buffer {} ({}, {} bytes) of {} ({}) is still there: the process has ended, and nothing "
+                            "uses it any more",
+                            id, buffer.place, buffer.size, buffer.owner.comm, buffer.owner.pid),
+                "a mistake of the driver: a reference that nobody gives back; unless a child of the process has it "
+                "mapped");
+}
+
+// With less time than the delay nothing can be said.
+void power_findings(const State &state, std::vector<Finding> &out) {
+    const Power &power = *state.power;
+    if (power.active && power.allowed && !state.used && state.device_state == "ready" &&
+        state.span_ms > power.delay_ms + SUSPEND_MS)
+        add(out, Health::stuck, "never_sleeps",
+            fmt::format("the device is awake, though nobody has had it open for {} ms, and it may sleep after {} ms",
+                        state.span_ms, power.delay_ms),
+            "a mistake of the driver: a reference to runtime power management that nobody gives back, or gives back "
+            "without a look");
+}
+
 } // namespace
 
 std::vector<Finding> device_findings(const State &state) {
@@ -68,6 +105,11 @@ std::vector<Finding> device_findings(const State &state) {
             fmt::format("{} event records were lost since the last reset: some faults are not known",
                         state.events_lost),
             "");
+    if (state.events)
+        event_findings(*state.events, out);
+    buffer_findings(state, out);
+    if (state.power)
+        power_findings(state, out);
     return out;
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -29,6 +31,11 @@ std::optional<Fault> fault_in(const Record &record) {
                  .info = record.number("fault_info")};
 }
 
+std::optional<std::uint32_t> config_in(const Record &record) {
+    const auto cfg = record.maybe("cfg");
+    return cfg ? std::optional(small(*cfg)) : std::nullopt;
+}
+
 Queue queue_in(const Record &record, std::uint64_t hw) {
     Queue out;
     out.hw = hw;
@@ -49,11 +56,14 @@ Queue queue_in(const Record &record, std::uint64_t hw) {
     out.failed = record.maybe("failed");
     out.written = record.maybe("written");
     out.announced = record.maybe("announced");
+    out.collected = record.maybe("retired");
     out.seqno = record.maybe("seqno");
     out.oldest_end = record.maybe("oldest_end");
+    out.vector = record.maybe("vector");
     out.fault = fault_in(record);
     if (const auto status = record.maybe("status"))
         out.registers = QueueRegisters{.status = small(*status),
+                                       .cfg = config_in(record),
                                        .head = record.number("head"),
                                        .tail = record.number("tail"),
                                        .progress = record.number("progress")};
@@ -79,7 +89,22 @@ Buffer buffer_in(const Record &record) {
             .size = record.number("size"),
             .label = record.text("label"),
             .made = record.text("made"),
-            .owner = record.process()};
+            .owner = record.process(),
+            .used = record.number("handles") != 0 || record.number("bindings") != 0 || record.number("pins") != 0 ||
+                    record.has_word("exported") || record.has_word("imported"),
+            .owner_gone = !std::filesystem::exists(fmt::format("/proc/{}", record.process().pid))};
+}
+
+// What runtime power management says; nothing where the kernel has none.
+std::optional<Power> power_of(const std::string &folder) {
+    const auto status = sys::read(folder + "/power/runtime_status");
+    const auto control = sys::read(folder + "/power/control");
+    const auto delay = sys::read(folder + "/power/autosuspend_delay_ms");
+    if (!status || !control || !delay)
+        return std::nullopt;
+    return Power{.active = status->starts_with("active"),
+                 .allowed = control->starts_with("auto") && !delay->starts_with('-'),
+                 .delay_ms = std::strtoull(delay->c_str(), nullptr, 10)};
 }
 
 std::uint64_t plus_number(const std::string &word) {
@@ -115,6 +140,9 @@ void read_driver(State &state, const std::string &address, const std::string &qu
     for (const Record &record : records(file(address, "device"))) {
         state.device_state = record.text("state");
         state.events_lost = record.number("events_lost");
+        if (const auto handled = record.maybe("events_handled"))
+            state.events =
+                Events{.handled = *handled, .head = record.number("events_head"), .tail = record.number("events_tail")};
     }
     for (const Record &record : records(file(address, "clients")))
         state.contexts[record.number("ctx")] = record.process();
@@ -126,6 +154,7 @@ void read_driver(State &state, const std::string &address, const std::string &qu
         Buffer buffer = buffer_in(record);
         state.buffers[buffer.id] = std::move(buffer);
     }
+    state.used = !state.contexts.empty() || !state.buffers.empty();
     mappings_in(state, file(address, "vm"));
     for (const Record &record : records(file(address, "stalls")))
         state.stalls.push_back(stall_in(record));
@@ -201,6 +230,7 @@ Outcome<State> read_live(const std::string &address) {
     if (!queues)
         return tl::unexpected(queues.error());
     read_driver(state, address, *queues);
+    state.power = power_of(folder);
     if (const auto rings = sys::debugfs(address, "rings"))
         read_rings(state, *rings);
     return state;

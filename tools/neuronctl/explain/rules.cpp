@@ -155,7 +155,13 @@ private:
 
     void running(const Queue &queue, Finding &finding) {
         const QueueRegisters &regs = *queue.registers;
-        if (queue.written && regs.tail < *queue.written)
+        if (const std::string wrong = disagreement(queue); !wrong.empty())
+            disagrees(queue, wrong, finding);
+        else if (is_off(queue))
+            off(queue, finding);
+        else if (queue.collected && *queue.collected > regs.head)
+            ahead(queue, finding);
+        else if (queue.written && regs.tail < *queue.written)
             doorbell(queue, finding);
         else if (queue.oldest_end && *queue.oldest_end != 0 && *queue.oldest_end <= regs.head)
             completion(queue, finding);
@@ -163,6 +169,59 @@ private:
             idle(queue, finding);
         else
             packet(queue, finding);
+    }
+
+    // What the device has been told of the queue, and the driver believes otherwise.
+    static std::string disagreement(const Queue &queue) {
+        if (!queue.registers->cfg || is_off(queue))
+            return {};
+        const std::uint32_t cfg = *queue.registers->cfg;
+        const std::uint64_t ctx = field::QUEUE_CFG_CTX.get(cfg), vector = field::QUEUE_CFG_VECTOR.get(cfg);
+        if (ctx != queue.ctx)
+            return fmt::format("works in context {}, as the driver has told the device, but is one of context {}", ctx,
+                               queue.ctx);
+        if (queue.vector.value_or(0) != 0 && vector != *queue.vector)
+            return fmt::format("raises interrupt vector {}, as the driver has told the device, but the driver listens "
+                               "to vector {} for it",
+                               vector, *queue.vector);
+        return {};
+    }
+
+    void disagrees(const Queue &queue, const std::string &wrong, Finding &finding) {
+        finding.rule = "configuration";
+        finding.health = Health::stuck;
+        finding.chain.push_back({label_of(queue), fmt::format("queue {} {}", queue.hw, wrong)});
+        finding.hint = "a mistake of the driver: register QUEUE.CFG";
+    }
+
+    static bool is_off(const Queue &queue) {
+        return static_cast<spec::QueueState>(field::QUEUE_STATUS_STATE.get(queue.registers->status)) ==
+               spec::QueueState::DISABLED;
+    }
+
+    // One that is being made is not enabled yet, but has no job either.
+    void off(const Queue &queue, Finding &finding) {
+        if (queue.submitted == 0)
+            return idle(queue, finding);
+        finding.rule = "forgotten";
+        finding.health = Health::stuck;
+        finding.chain.push_back(
+            {label_of(queue), fmt::format("queue {} is off in the device, but the driver still takes jobs for it, {} "
+                                          "so far: it has reset the device, or stopped the queue, and forgotten that",
+                                          queue.hw, queue.submitted)});
+        finding.hint = "a mistake of the driver: a new queue works";
+    }
+
+    // HEAD was read later: it only rises.
+    void ahead(const Queue &queue, Finding &finding) {
+        finding.rule = "completed_early";
+        finding.health = Health::stuck;
+        finding.chain.push_back(
+            {label_of(queue),
+             fmt::format("the driver has completed job {} of queue {}, up to packet {}, but the device "
+                         "is at packet {} only: its fence has signalled too early",
+                         queue.completed, queue.hw, *queue.collected, queue.registers->head)});
+        finding.hint = "a mistake of the driver: what the job writes is not there yet";
     }
 
     void idle(const Queue &queue, Finding &finding) {

@@ -35,6 +35,9 @@ void observe(State &state, const State &later) {
     for (Queue &queue : state.queues)
         if (const auto found = std::ranges::find(later.queues, queue.hw, &Queue::hw); found != later.queues.end())
             observe_queue(queue, *found);
+    state.used |= later.used;
+    if (state.power)
+        state.power->active &= later.power && later.power->active;
 }
 
 } // namespace neuronctl::explain

@@ -75,6 +75,7 @@ struct Packet {
 /** What the registers of a queue say. */
 struct QueueRegisters {
     std::uint32_t status = 0;
+    std::optional<std::uint32_t> cfg{};
     std::uint64_t head = 0;
     std::uint64_t tail = 0;
     std::uint64_t progress = 0;
@@ -97,8 +98,10 @@ struct Queue {
     // Of a queue that the driver writes: packets since the start.
     std::optional<std::uint64_t> written{};
     std::optional<std::uint64_t> announced{};  ///< That the driver has rung for.
+    std::optional<std::uint64_t> collected{};  ///< That are done, as far as the driver believes.
     std::optional<std::uint64_t> seqno{};      ///< That the device has written back.
     std::optional<std::uint64_t> oldest_end{}; ///< End of the oldest job in flight, 0 if there is none.
+    std::optional<std::uint64_t> vector{};     ///< That the driver listens to for it; 0: none yet.
     std::optional<Fault> fault{};
     std::optional<QueueRegisters> registers{}; ///< Nothing while the device is cut off.
     std::vector<Packet> packets{};             ///< Around HEAD, if they can be seen.
@@ -125,6 +128,8 @@ struct Buffer {
     std::string label{}; ///< Empty without one.
     std::string made{};  ///< "foo.cc:88": where its program made it; empty if it has not said.
     Process owner{};
+    bool used = true;        ///< A handle, a mapping, or another driver has it.
+    bool owner_gone = false; ///< The process has ended.
 };
 
 /** A task that waits in a submission, before its job is in a queue. */
@@ -139,6 +144,20 @@ struct Stall {
     std::uint64_t seqno = 0;
     std::optional<std::uint64_t> of{}; ///< The queue of this device that it belongs to.
     Process process{};
+};
+
+/** The event ring, in records since power-on, counted as the registers do. */
+struct Events {
+    std::uint64_t handled = 0; ///< By the driver.
+    std::uint64_t head = 0;    ///< Up to which it has told the device so.
+    std::uint64_t tail = 0;    ///< Up to which the device has written.
+};
+
+/** Whether the function may sleep when nobody uses it. */
+struct Power {
+    bool active = false; ///< During the whole time that was looked at.
+    bool allowed = false;
+    std::uint64_t delay_ms = 0; ///< That it stays awake after its last use.
 };
 
 /** What the configuration space of the function says. */
@@ -161,6 +180,9 @@ struct State {
     std::optional<Function> function{};
     std::uint64_t span_ms = 0; ///< From the first look to the last; 0: there was one.
     std::uint64_t events_lost = 0;
+    std::optional<Events> events{};
+    std::optional<Power> power{};
+    bool used = true; ///< Somebody had it open, or HBM of it exported, at some moment.
     std::vector<Queue> queues{};
     std::vector<Core> cores{};
     std::map<std::uint64_t, Process> contexts{}; ///< Whose each is.

@@ -32,6 +32,14 @@ QueueConfig Control::queue_config(std::uint32_t index) const {
     return queues_[index].config;
 }
 
+std::optional<Control::Announcement> Control::announces(std::uint32_t index, std::uint32_t value) const {
+    const std::lock_guard lock(mutex_);
+    const QueueControl &queue = queues_[index];
+    if (!ready_ || !queue.runnable())
+        return std::nullopt;
+    return Announcement{queue.active, queue.tail, queue.tail + (value - static_cast<std::uint32_t>(queue.tail))};
+}
+
 bool Control::set_queue_config(std::uint32_t index, const QueueConfig &config) {
     const std::lock_guard lock(mutex_);
     if (!ready_ || queues_[index].enable)

@@ -42,6 +42,12 @@ public:
     // ---- registers: false means "not allowed in the present state", nothing has changed ----
 
     QueueConfig queue_config(std::uint32_t index) const;
+    /// The packets that a doorbell with this value would announce to a queue that works.
+    struct Announcement {
+        QueueConfig config;
+        std::uint64_t from, to;
+    };
+    std::optional<Announcement> announces(std::uint32_t index, std::uint32_t value) const;
     bool set_queue_config(std::uint32_t index, const QueueConfig &config);
     bool enable_queue(std::uint32_t index, bool enable);
     bool queue_enabled(std::uint32_t index) const;

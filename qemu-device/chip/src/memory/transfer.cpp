@@ -75,8 +75,12 @@ MemoryResult<std::uint64_t> sound(const Access &access, std::uint64_t va, const 
 
 void tell_sanitizer(const Access &access, std::uint64_t va, const PhysicalRun &run, std::uint64_t bytes, bool write) {
     const Actor &actor = *access.actor();
-    actor.sanitizer->touched(actor,
-                             {.va = va, .bytes = bytes, .bus = run.bus, .hbm = run.hbm != nullptr, .write = write});
+    actor.sanitizer->touched(actor, {.va = va,
+                                     .bytes = bytes,
+                                     .bus = run.bus,
+                                     .hbm = run.hbm != nullptr,
+                                     .write = write,
+                                     .space = &access.space()});
 }
 
 MemoryResult<void> read(const Access &access, const Host &host, std::uint64_t va, std::span<std::byte> out) {

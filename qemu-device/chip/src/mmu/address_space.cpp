@@ -106,6 +106,17 @@ MemoryResult<Tlb::Leaf> AddressSpace::miss(std::unique_lock<std::mutex> &lock, s
     return Tlb::Leaf{found->leaf, found->page_bytes};
 }
 
+bool AddressSpace::permits(std::uint64_t va, bool write) const {
+    std::unique_lock lock(mutex_);
+    const bool enabled = enabled_;
+    const std::uint64_t root = root_;
+    lock.unlock();
+    if (!enabled)
+        return false;
+    const auto found = walker_.walk(root, 0, va);
+    return found && (!write || (found->leaf & field::PTE_WRITE.mask) != 0);
+}
+
 MemoryResult<PhysicalRun> AddressSpace::translate(const Access &, std::uint64_t va, std::uint64_t bytes, bool write) {
     constexpr std::uint64_t VA_END = 1ULL << spec::MMU_VA_BITS;
     if (va >= VA_END || bytes > VA_END - va)

@@ -65,6 +65,9 @@ public:
     /// least to the end of the page. `bytes` is not 0.
     MemoryResult<PhysicalRun> translate(const Access &access, std::uint64_t va, std::uint64_t bytes, bool write);
 
+    /// Whether the page table, as it is in memory now, allows an access; whatever is cached. Calls the host: hold no lock.
+    bool permits(std::uint64_t va, bool write) const;
+
     /// As it was, without the TLB. No Access is open.
     void restore(std::uint64_t root, bool enabled, std::uint64_t generation);
 

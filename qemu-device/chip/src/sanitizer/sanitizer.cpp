@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "sanitizer.hpp"
 
+#include "../mmu/address_space.hpp"
+
 #include <algorithm>
 
 namespace neuron::chip {
@@ -58,11 +60,19 @@ void Sanitizer::touched(const Actor &actor, const Touch &touch) {
         return;
     if (!there.bound)
         return stray(actor, touch, there, 0);
+    const std::uint64_t own = std::min(touch.bytes, there.end - touch.va);
+    if (touch.hbm && touch.write)
+        written_->owners().written(touch.bus, own, there.buffer);
     const auto blame = [&] { return book_.blame(actor.ctx, touch.va, clock_.now_ns()); };
     if (there.rebound)
         report(about(actor, touch, SanitizerKind::STALE_MAPPING), blame());
-    if (touch.write && !there.write)
-        report(about(actor, touch, SanitizerKind::WRITE_READ_ONLY), blame());
+    if (touch.write && !there.write) {
+        spec::SanitizerReport found = about(actor, touch, SanitizerKind::WRITE_READ_ONLY);
+        found.flags |= why_no_fault(touch);
+        report(found, blame());
+    }
+    if (touch.hbm && !touch.write)
+        look_for_foreign(actor, touch, there.buffer);
     if (touch.bytes > there.end - touch.va)
         overrun(actor, touch, there, there.end);
     else if (touch.hbm && !touch.write)
@@ -80,6 +90,28 @@ void Sanitizer::look_for_unwritten(const Actor &actor, const Touch &touch) {
     report(about(actor, rest, SanitizerKind::READ_UNWRITTEN), book_.blame(actor.ctx, rest.va, clock_.now_ns()));
 }
 
+void Sanitizer::look_for_foreign(const Actor &actor, const Touch &touch, std::uint64_t buffer) {
+    const auto foreign = written_->owners().first_foreign(touch.bus, touch.bytes, buffer);
+    if (!foreign)
+        return;
+    Touch rest = touch;
+    rest.va += foreign->offset - touch.bus;
+    rest.bytes -= foreign->offset - touch.bus;
+    rest.bus = foreign->offset;
+    const spec::BlameRecord blame = book_.blame(actor.ctx, rest.va, clock_.now_ns());
+    if (blame.relation != BlameRelation::INSIDE || blame.buffer != buffer)
+        return; // behind the end of the buffer: told by itself
+    spec::SanitizerReport found = about(actor, rest, SanitizerKind::FOREIGN_BYTES);
+    found.other_buffer = foreign->buffer;
+    report(found, blame);
+}
+
+std::uint16_t Sanitizer::why_no_fault(const Touch &touch) {
+    if (touch.space == nullptr)
+        return 0;
+    return spec::raw(touch.space->permits(touch.va, touch.write) ? SanitizerFlag::PERMITTED : SanitizerFlag::CACHED);
+}
+
 void Sanitizer::stray(const Actor &actor, const Touch &touch, const Book::Probe &there, std::uint16_t flags) {
     spec::BlameRecord blame = book_.blame(actor.ctx, touch.va, clock_.now_ns());
     if (blame.relation == BlameRelation::INSIDE) { // the padding of its last page
@@ -94,6 +126,8 @@ void Sanitizer::stray(const Actor &actor, const Touch &touch, const Book::Probe 
         kind = SanitizerKind::USE_AFTER_FREE;
     spec::SanitizerReport found = about(actor, touch, kind);
     found.flags |= flags;
+    if (kind != SanitizerKind::OUT_OF_BUFFER)
+        found.flags |= why_no_fault(touch);
     report(found, blame);
 }
 
@@ -262,15 +296,32 @@ std::uint64_t Sanitizer::since(std::uint32_t queue, std::uint64_t packet) {
 }
 
 bool Sanitizer::fetched(const Actor &actor, std::span<const std::byte, spec::PACKET_BYTES> raw) {
+    return judge(actor, raw, spec::raw(SanitizerFlag::FAULTED));
+}
+
+bool Sanitizer::judge(const Actor &actor, std::span<const std::byte, spec::PACKET_BYTES> raw, std::uint16_t flags) {
     const auto all = [&](std::byte value) { return std::ranges::count(raw, value) == spec::PACKET_BYTES; };
     const bool spent = all(SPENT);
     if (!spent && !all(std::byte{0}))
         return true;
     spec::SanitizerReport found = about(actor, {}, spent ? SanitizerKind::STALE_PACKET : SanitizerKind::EARLY_DOORBELL);
-    found.flags |= spec::raw(SanitizerFlag::FAULTED);
+    found.flags |= flags;
     found.time_ns = clock_.now_ns();
     reports_.add(found);
     return false;
+}
+
+void Sanitizer::look_at_ring(std::uint32_t queue, const QueueConfig &config, std::uint64_t from, std::uint64_t to) {
+    if (config.ring_va() || to - from > 1ULL << config.ring_log2)
+        return; // the process's own affair; a fault follows
+    Actor actor{
+        .sanitizer = this, .ctx = static_cast<std::uint8_t>(config.ctx()), .queue = static_cast<std::uint8_t>(queue)};
+    std::array<std::byte, spec::PACKET_BYTES> raw;
+    for (actor.packet = from; actor.packet != to; ++actor.packet) {
+        const std::uint64_t slot = actor.packet & ((1ULL << config.ring_log2) - 1);
+        if (!host_.read(config.ring_base + slot * spec::PACKET_BYTES, raw) || !judge(actor, raw, 0))
+            return; // one says it all
+    }
 }
 
 void Sanitizer::compare(const Actor &actor, std::span<const std::byte> fetched, std::span<const std::byte> now) {

@@ -4,6 +4,7 @@
 
 #include "../clock.hpp"
 #include "../control/fault_info.hpp"
+#include "../control/queue_control.hpp"
 #include "../recorder/book.hpp"
 #include "actor.hpp"
 #include "completions.hpp"
@@ -21,8 +22,10 @@
 
 namespace neuron::chip {
 
+class AddressSpace;
+
 /// Any thread. What units tell it they tell before they do it. Its lock comes before that of the book and after all
-/// others; it never calls the host.
+/// others; it calls the host without it.
 class Sanitizer {
 public:
     Sanitizer(const DeviceClock &clock, const Book &book, std::unique_ptr<WrittenMap> written, const Host &host,
@@ -30,6 +33,7 @@ public:
         : clock_(clock),
           book_(book),
           written_(std::move(written)),
+          host_(host),
           reports_(host, observer ? nullptr : &executor),
           observer_(observer) {}
 
@@ -43,6 +47,7 @@ public:
         std::uint64_t bus; ///< or the HBM offset
         bool hbm;
         bool write;
+        const AddressSpace *space = nullptr; ///< that led there; nullptr: it led nowhere
     };
     void touched(const Actor &actor, const Touch &touch);
     /// What is about to touch memory from `first` on will stay within [low, high]: whoever begins in a buffer must not leave
@@ -60,6 +65,8 @@ public:
     static constexpr std::byte SPENT{0xdb};
     /// A packet was fetched. False: it is none that its driver has put there; a fault follows.
     bool fetched(const Actor &actor, std::span<const std::byte, spec::PACKET_BYTES> raw);
+    /// A register is about to announce the packets [from, to) of a ring in host memory. The caller holds no lock of the chip.
+    void look_at_ring(std::uint32_t queue, const QueueConfig &config, std::uint64_t from, std::uint64_t to);
     /// The packet is done, and stands in its ring as it does now.
     void compare(const Actor &actor, std::span<const std::byte> fetched, std::span<const std::byte> now);
     /// The packet or transfer is over.
@@ -101,8 +108,13 @@ private:
     void look_for_races(const Actor &actor, const Touch &touch);
     void look_for_withdrawn(const Actor &actor, const Touch &touch);
     void look_for_leaks(const spec::DebugRecord &record);
+    /// Whether these bytes are a packet; a report has these flags.
+    bool judge(const Actor &actor, std::span<const std::byte, spec::PACKET_BYTES> raw, std::uint16_t flags);
     /// A read of HBM in a buffer.
     void look_for_unwritten(const Actor &actor, const Touch &touch);
+    void look_for_foreign(const Actor &actor, const Touch &touch, std::uint64_t buffer);
+    /// Nothing faulted, though it should have: PERMITTED, or CACHED.
+    static std::uint16_t why_no_fault(const Touch &touch);
     /// The access is to no buffer's own bytes.
     void stray(const Actor &actor, const Touch &touch, const Book::Probe &there, std::uint16_t flags);
     /// It begins in a buffer that ends at `end`, and goes on to `va`.
@@ -111,6 +123,7 @@ private:
     const DeviceClock &clock_;
     const Book &book_;
     const std::unique_ptr<WrittenMap> written_;
+    const Host &host_;
     Reports reports_;
     const bool observer_;
     DmaMap dma_map_;

@@ -31,6 +31,7 @@ std::string_view title(SanitizerKind kind) {
     case SanitizerKind::INTERRUPT_MISSING: return "interrupt missing";
     case SanitizerKind::LEAK: return "leak";
     case SanitizerKind::RACE: return "race";
+    case SanitizerKind::FOREIGN_BYTES: return "bytes of another buffer";
     }
     return "unknown";
 }
@@ -92,6 +93,20 @@ double ms_between(std::uint64_t from_ns, std::uint64_t to_ns) {
     return to_ns > from_ns ? static_cast<double>(to_ns - from_ns) / 1e6 : 0;
 }
 
+// Whether it faulted, and why not, where it should have.
+std::string_view outcome(const spec::SanitizerReport &report) {
+    const bool read_only = report.kind == SanitizerKind::WRITE_READ_ONLY;
+    if (has(report, spec::SanitizerFlag::FAULTED))
+        return "; it faulted";
+    if (has(report, spec::SanitizerFlag::PERMITTED))
+        return read_only ? "; it did not fault: its page table entry is writable"
+                         : "; it did not fault: its page table entry is still there";
+    if (has(report, spec::SanitizerFlag::CACHED))
+        return read_only ? "; it did not fault: its page table entry is not writable, but the TLB was not flushed"
+                         : "; it did not fault: its page table entry is gone, but the TLB was not flushed";
+    return "";
+}
+
 // After the title: who did what, and why it is wrong.
 std::string facts(const spec::SanitizerReport &report, const spec::BlameRecord &found) {
     switch (report.kind) {
@@ -104,10 +119,11 @@ std::string facts(const spec::SanitizerReport &report, const spec::BlameRecord &
         return fmt::format("packet {} of queue {} was announced, but its slot holds what was done a lap before",
                            report.packet, report.queue);
     case SanitizerKind::EARLY_DOORBELL:
-        return has(report, spec::SanitizerFlag::FAULTED)
+        return report.opcode == 0
                    ? fmt::format("packet {} of queue {} was announced, but its slot is empty", report.packet,
                                  report.queue)
-                   : fmt::format("{} was not yet in its slot when its doorbell came: it has changed since",
+                   : fmt::format("{} was not yet in its slot when its doorbell came, or is not in it any more: it has "
+                                 "changed since it was fetched",
                                  who(report));
     case SanitizerKind::COMPLETION_TWICE:
         return fmt::format("queue {} writes seqno {}, and has written that or a later one before", report.queue,
@@ -121,9 +137,14 @@ std::string facts(const spec::SanitizerReport &report, const spec::BlameRecord &
     case SanitizerKind::RACE:
         return fmt::format("{} {}, {} while {} is at the same bytes: {}", who(report), context_of(report),
                            access_of(report), other_of(report), whose(report, found));
+    case SanitizerKind::FOREIGN_BYTES:
+        return fmt::format(
+            "{} {}, {}: {}, and was last written for buffer #{}: that memory was not scrubbed, or is two "
+            "buffers' at once",
+            who(report), context_of(report), access_of(report), whose(report, found), report.other_buffer);
     default:
         return fmt::format("{} {}, {}: {}{}", who(report), context_of(report), access_of(report), whose(report, found),
-                           has(report, spec::SanitizerFlag::FAULTED) ? "; it faulted" : "");
+                           outcome(report));
     }
 }
 

@@ -38,6 +38,9 @@ std::uint64_t bits(std::uint64_t first, std::uint64_t last) {
 
 std::unique_ptr<WrittenMap> WrittenMap::create(std::span<const std::byte> hbm, std::uint64_t aperture,
                                                HbmWatcher *watcher) {
+    auto owners = OwnerMap::create(hbm.size());
+    if (owners == nullptr)
+        return nullptr;
     const std::size_t bytes = (hbm.size() + GRANULE * 8 - 1) / (GRANULE * 8);
     void *words = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (words == MAP_FAILED)
@@ -45,7 +48,7 @@ std::unique_ptr<WrittenMap> WrittenMap::create(std::span<const std::byte> hbm, s
     madvise(words, bytes, MADV_DONTDUMP);
     const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
     return std::unique_ptr<WrittenMap>(
-        new WrittenMap(hbm, aperture, static_cast<std::uint64_t *>(words), bytes, pagemap, watcher));
+        new WrittenMap(hbm, aperture, std::move(owners), static_cast<std::uint64_t *>(words), bytes, pagemap, watcher));
 }
 
 WrittenMap::~WrittenMap() {
@@ -65,6 +68,7 @@ void WrittenMap::written(std::uint64_t offset, std::uint64_t bytes) {
 }
 
 void WrittenMap::forget(std::uint64_t offset, std::uint64_t bytes) {
+    owners_->forget(offset, bytes);
     const std::uint64_t last = (offset + bytes) / GRANULE;
     for (std::uint64_t at = offset / GRANULE; at < last; at = (at / WORD + 1) * WORD) {
         auto word = word_at(words_, at);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../hbm_watcher.hpp"
+#include "owner_map.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -27,15 +28,23 @@ public:
     WrittenMap &operator=(const WrittenMap &) = delete;
 
     void written(std::uint64_t offset, std::uint64_t bytes);
+    /// For which buffers.
+    OwnerMap &owners() { return *owners_; }
     /// It reads as zero, as if never written. Whole pages.
     void forget(std::uint64_t offset, std::uint64_t bytes);
     /// The first byte of a range that nobody has written.
     std::optional<std::uint64_t> first_unwritten(std::uint64_t offset, std::uint64_t bytes);
 
 private:
-    WrittenMap(std::span<const std::byte> hbm, std::uint64_t aperture, std::uint64_t *words, std::size_t map_bytes,
-               int pagemap, HbmWatcher *watcher)
-        : hbm_(hbm), aperture_(aperture), words_(words), map_bytes_(map_bytes), pagemap_(pagemap), watcher_(watcher) {}
+    WrittenMap(std::span<const std::byte> hbm, std::uint64_t aperture, std::unique_ptr<OwnerMap> owners,
+               std::uint64_t *words, std::size_t map_bytes, int pagemap, HbmWatcher *watcher)
+        : hbm_(hbm),
+          aperture_(aperture),
+          owners_(std::move(owners)),
+          words_(words),
+          map_bytes_(map_bytes),
+          pagemap_(pagemap),
+          watcher_(watcher) {}
     bool has(std::uint64_t granule) const;
     /// Whether the host may have written the page of a byte that the chip has not.
     bool host_wrote(std::uint64_t offset) const;
@@ -44,6 +53,7 @@ private:
 
     std::span<const std::byte> hbm_;
     std::uint64_t aperture_;
+    std::unique_ptr<OwnerMap> owners_;
     std::uint64_t *words_;
     std::size_t map_bytes_;
     int pagemap_;               ///< -1: there is none, and all of the aperture counts as written
