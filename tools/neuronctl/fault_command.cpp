@@ -64,7 +64,8 @@ Json explored(const std::string &line) {
     const auto chosen = sys::fields(colon != std::string::npos ? line.substr(colon + 1) : "");
     Json out = {{"seed", what.contains("seed") ? sys::number(what.at("seed")).value_or(0) : 0}};
     for (const auto &[name, value] : chosen)
-        out[name] = sys::number(value).value_or(0);
+        if (name != "hash") // more than a number in JSON can hold everywhere; it is in the text
+            out[name] = sys::number(value).value_or(0);
     out["text"] = line;
     return out;
 }
