@@ -117,7 +117,11 @@ static void neuron_stop(NeuronState *s, const char *cause)
  */
 static void neuron_at_exit(Notifier *notifier, void *data)
 {
-    neuron_stop(container_of(notifier, NeuronState, exit_notifier), "exit");
+    NeuronState *s = container_of(notifier, NeuronState, exit_notifier);
+
+    neuron_stop(s, "exit");
+    /* Nobody destroys the chip now. */
+    neuron_chip_end_tape(s->chip);
 }
 
 /* Bus, slot and function level resets all come here. Never waits. */

@@ -19,7 +19,7 @@ import neuron_spec as spec
 
 SIM = ("run", "--backend", "sim", "--sim-hbm", "1G", "--sim-cores", "1")
 MISMATCH, USAGE = 3, 2
-OLD = Path(__file__).resolve().parent / "tapes" / "copy.tape"
+OLD = Path(__file__).resolve().parent / "tapes" / "guest.tape"
 EVENT = 40
 
 # Reads {bytes} bytes of a tensor of 100.

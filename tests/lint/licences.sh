@@ -18,7 +18,7 @@ expected() {
 status=0
 while IFS= read -r -d '' path; do
 	case $path in
-	*.md | LICENSE* | COPYING* | .gitignore | *.npy | *.json | *.png | *.svg | */corpus/* | */regressions/*) continue ;;
+	*.md | LICENSE* | COPYING* | .gitignore | *.npy | *.json | *.png | *.svg | *.tape | */corpus/* | */regressions/*) continue ;;
 	esac
 	licence=$(head -n 5 "$path" | sed -nE 's/.*SPDX-License-Identifier: (.*[A-Za-z0-9)]).*/\1/p' | head -n 1)
 	if ! grep -qxE -- "$(expected "$path")" <<<"$licence"; then

@@ -112,6 +112,11 @@ void calls(void **) {
     neuron_chip_reset(m.chip);
     neuron_chip_forget_reports(m.chip);
     m.settle();
+    neuron_chip_end_tape(m.chip);
+    const std::size_t size = m.tape.size();
+    m.r32(reg::GLOBAL_VERSION);
+    neuron_chip_end_tape(m.chip);
+    assert_int_equal(m.tape.size(), size);
     neuron_chip_destroy(m.chip);
     m.chip = nullptr;
     same(m.tape);

@@ -291,6 +291,11 @@ int neuron_chip_save(struct neuron_chip *chip, neuron_chip_write_fn write, void 
  */
 int neuron_chip_load(struct neuron_chip *chip, neuron_chip_read_fn read, void *opaque, char *error, size_t error_size);
 
+/**
+ * End the tape of a recorded chip as destroy does, for a host that ends without it. The chip works on, unrecorded. Since minor 5.
+ */
+void neuron_chip_end_tape(struct neuron_chip *chip);
+
 /** An event of a tape, as struct tape_event of spec/tape.toml has it, and what it says. */
 struct neuron_chip_tape_event {
     uint64_t index; /**< From 0 on. */

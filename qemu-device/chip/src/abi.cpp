@@ -388,6 +388,14 @@ int neuron_chip_load(struct neuron_chip *chip, neuron_chip_read_fn read, void *o
     return serialize(chip, archive, error, error_size);
 }
 
+void neuron_chip_end_tape(struct neuron_chip *chip) {
+    guarded(chip, [&] {
+        if (chip->tape != nullptr)
+            chip->tape->end();
+        return 0;
+    });
+}
+
 size_t neuron_chip_read_records(struct neuron_chip *chip, uint64_t *first, void *records, size_t size) {
     return chip->chip->recorder().read(*first, ~0ULL, {static_cast<std::byte *>(records), size});
 }

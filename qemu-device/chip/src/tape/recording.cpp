@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <string_view>
+#include <utility>
 
 namespace neuron::chip::tape {
 
@@ -28,6 +29,12 @@ tl::expected<std::unique_ptr<Recording>, CreateError> Recording::create(const Ch
 
 Recording::~Recording() {
     if (chip_ != nullptr)
+        end();
+}
+
+void Recording::end() {
+    const Entry entry(*this);
+    if (!std::exchange(ended_, true))
         check(writer_.end(steps_));
 }
 
@@ -70,6 +77,8 @@ neuron_chip_host_ops Recording::ops() const {
 
 void Recording::note(spec::TapeEvent head, std::span<const std::byte> data) {
     idle_noted_ = false;
+    if (ended_)
+        return;
     head.step = steps_;
     check(writer_.add(head, data));
 }

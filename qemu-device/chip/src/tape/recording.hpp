@@ -41,6 +41,8 @@ public:
         note(entry.flags(head), data);
         return f();
     }
+    /// Writes the end; nothing is written after it.
+    void end();
     std::uint64_t reg_read(std::uint64_t offset, unsigned size);
     std::uint64_t run(std::uint64_t max_steps);
 
@@ -90,6 +92,7 @@ private:
     std::uint64_t steps_ = 0;
     std::uint64_t reads_ = 0; ///< of HBM
     bool idle_noted_ = false; ///< nothing has happened since
+    bool ended_ = false;
     bool complained_ = false;
 };
 
