@@ -79,7 +79,7 @@ struct neuron_snapshot {
 	/* @reports: The first of the sanitizer. */
 	struct nrn_sanitizer_report reports[NEURON_DUMP_REPORTS];
 	int report_count;
-	/* @blame: Whose memory the last fault of @ctx has met; its address is 0 if there is none. */
+	/* @blame: Whose memory the last fault of @ctx has met; address 0: none. */
 	struct nrn_blame_record blame;
 };
 

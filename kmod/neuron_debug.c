@@ -343,7 +343,8 @@ static void neuron_debug_print_text(struct drm_printer *p, const char *key, cons
 void neuron_debug_print_blame(struct drm_printer *p, const struct nrn_blame_record *blame)
 {
 	drm_printf(p, "ctx=%u va=%#llx %s buffer=%llu start=%#llx bytes=%#llx distance=%llu",
-		   le16_to_cpu(blame->ctx), le64_to_cpu(blame->va), nrn_blame_relation_name(le16_to_cpu(blame->relation)),
+		   le16_to_cpu(blame->ctx), le64_to_cpu(blame->va),
+		   nrn_blame_relation_name(le16_to_cpu(blame->relation)),
 		   le64_to_cpu(blame->buffer), le64_to_cpu(blame->start),
 		   le64_to_cpu(blame->bytes), le64_to_cpu(blame->distance));
 	drm_printf(p, " pid=%u earlier_ns=%lld", le32_to_cpu(blame->pid),

@@ -11,7 +11,8 @@
 namespace neuron::detail {
 namespace {
 
-Error faulted(QueuePort &port, std::uint64_t job, const QueueStatus &status, const JobHistory *history, const AddressMap &addresses) {
+Error faulted(QueuePort &port, std::uint64_t job, const QueueStatus &status, const JobHistory *history,
+              const AddressMap &addresses) {
     FaultInfo fault = *status.fault;
     if (history != nullptr) {
         fault.opcode = history->opcode(fault.job, fault.packet);

@@ -33,7 +33,7 @@ struct Options {
 
 /** One reading of the address: what it is if it is an address of that space. */
 struct Answer {
-    std::string space; ///< "context 3", "hbm", "bus", "physical", "bar".
+    std::string space;                ///< "context 3", "hbm", "bus", "physical", "bar".
     std::vector<explain::Past> was{}; ///< What was there, or is, newest first; of contexts only.
     bool found = false;
     std::string text;

@@ -204,8 +204,8 @@ Outcome<void> list_buffers(const Global &global, const Options &options) {
         bytes += sys::number(get(fields, "size")).value_or(0);
         rows.push_back({place, size_text(get(fields, "size")), get(fields, "bank"), get(fields, "handles"),
                         get(fields, "bindings"), get(fields, "pins"),
-                        fmt::format("{} ({})", get(fields, "comm"), get(fields, "pid")), get(fields, "label"), get(fields, "made"),
-                        flags});
+                        fmt::format("{} ({})", get(fields, "comm"), get(fields, "pid")), get(fields, "label"),
+                        get(fields, "made"), flags});
         list.push_back(std::move(entry));
     }
     print_result(global, "bo list", {{"address", *address}, {"bytes", bytes}, {"buffers", list}},

@@ -265,9 +265,9 @@ struct drm_neuron_query_fault {
 	__u64 bound_ns;
 	__u64 gone_ns;
 	__u64 fault_ns;
-	char label[DRM_NEURON_PLACE_MAX + 1];
-	char place[DRM_NEURON_PLACE_MAX + 1];
-	char gone_place[DRM_NEURON_PLACE_MAX + 1];
+	__u8 label[DRM_NEURON_PLACE_MAX + 1];
+	__u8 place[DRM_NEURON_PLACE_MAX + 1];
+	__u8 gone_place[DRM_NEURON_PLACE_MAX + 1];
 };
 
 /**

@@ -134,7 +134,8 @@ namespace {
 /** What the driver takes of a text. */
 std::string plain(std::string_view text) {
     std::string out(text);
-    std::ranges::replace_if(out, [](char c) { return c < ' ' || c > '~'; }, '?');
+    std::ranges::replace_if(
+        out, [](char c) { return c < ' ' || c > '~'; }, '?');
     std::ranges::replace(out, '"', '\'');
     return out;
 }

@@ -9,7 +9,7 @@ namespace neuron::accel {
 namespace {
 
 template<std::size_t Size>
-std::string text_of(const char (&from)[Size]) {
+std::string text_of(const __u8 (&from)[Size]) {
     return {from, std::find(from, from + Size, '\0')};
 }
 

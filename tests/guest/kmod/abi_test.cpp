@@ -272,11 +272,12 @@ private:
 
 void list_dev_query() {
     using T = drm_neuron_dev_query;
-    const std::array<std::pair<std::string, std::uint32_t>, 5> types{{{"DEVICE", DRM_NEURON_QUERY_DEVICE},
+    const std::array<std::pair<std::string, std::uint32_t>, 6> types{{{"DEVICE", DRM_NEURON_QUERY_DEVICE},
                                                                       {"MEMORY", DRM_NEURON_QUERY_MEMORY},
                                                                       {"QUEUES", DRM_NEURON_QUERY_QUEUES},
                                                                       {"CONTEXT", DRM_NEURON_QUERY_CONTEXT},
-                                                                      {"RAS", DRM_NEURON_QUERY_RAS}}};
+                                                                      {"RAS", DRM_NEURON_QUERY_RAS},
+                                                                      {"FAULT", DRM_NEURON_QUERY_FAULT}}};
     for (const auto &[name, type] : types) {
         Ioctl<T>("DEV_QUERY " + name, DRM_IOCTL_NEURON_DEV_QUERY,
                  [type = type](Rig &rig) { return T{.type = type, .size = 64, .ptr = address(rig.scratch.data())}; })
@@ -303,7 +304,7 @@ void list_dev_query() {
             });
     }
     Ioctl<T>("DEV_QUERY", DRM_IOCTL_NEURON_DEV_QUERY, [](Rig &) { return T{}; })
-        .values("type", &T::type, {DRM_NEURON_QUERY_RAS + 1, 0x100, 0x80000000, ~0u})
+        .values("type", &T::type, {DRM_NEURON_QUERY_FAULT + 1, 0x100, 0x80000000, ~0u})
         .structure(0);
 }
 

@@ -113,8 +113,8 @@ std::vector<Past> history_in_coredump(std::string_view text, const State &state,
 
 std::string text_of(const Past &past) {
     const std::string label = past.label.empty() ? std::string() : fmt::format(" '{}'", past.label);
-    std::string out = fmt::format("buffer {}{} at [{:#x}, {:#x})", past.buffer, label, past.start,
-                                  past.start + past.bytes);
+    std::string out =
+        fmt::format("buffer {}{} at [{:#x}, {:#x})", past.buffer, label, past.start, past.start + past.bytes);
     if (past.bound_ns_ago || past.bound_pid != 0 || !past.made.empty())
         out += fmt::format(", bound{}{}", ago_text(past.bound_ns_ago), by_text(past.bound_pid, past.made));
     if (past.relation == spec::name(spec::BlameRelation::UNBOUND))

@@ -22,8 +22,8 @@ struct Past {
     std::uint64_t bytes = 0;
     std::string label{};
     std::string made{};
-    std::string gone{};                        ///< Where in the source it was unbound.
-    std::uint64_t bound_pid = 0;               ///< 0: not known.
+    std::string gone{};          ///< Where in the source it was unbound.
+    std::uint64_t bound_pid = 0; ///< 0: not known.
     std::optional<std::int64_t> bound_ns_ago{};
     std::uint64_t gone_pid = 0;
     std::optional<std::int64_t> gone_ns_ago{};

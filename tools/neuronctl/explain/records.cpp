@@ -51,7 +51,8 @@ Record::Record(std::string_view line) : line_(line) {
     std::string_view rest = line;
     // It is the last one, and may hold anything. So may names in quotation marks, before it.
     const std::size_t names = rest.find("\" pid=");
-    if (const std::size_t at = rest.find(comm_key, names == std::string_view::npos ? 0 : names); at != std::string_view::npos) {
+    if (const std::size_t at = rest.find(comm_key, names == std::string_view::npos ? 0 : names);
+        at != std::string_view::npos) {
         values_["comm"] = rest.substr(at + comm_key.size());
         rest = rest.substr(0, at);
     }

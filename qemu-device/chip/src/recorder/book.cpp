@@ -224,8 +224,8 @@ std::vector<spec::BlameRecord> Book::history(std::uint32_t ctx, std::uint64_t va
     for (auto was = page.past.rbegin(); was != page.past.rend() && all.size() < max; ++was) {
         if (!was->has(va))
             continue;
-        spec::BlameRecord &found = all.emplace_back(
-            about(*was, was->freed ? BlameRelation::FREED : BlameRelation::UNBOUND, va - was->start));
+        spec::BlameRecord &found =
+            all.emplace_back(about(*was, was->freed ? BlameRelation::FREED : BlameRelation::UNBOUND, va - was->start));
         found.ctx = static_cast<std::uint16_t>(ctx);
         found.va = va;
         found.now_ns = now_ns;
