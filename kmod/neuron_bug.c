@@ -6,6 +6,7 @@
 #include <linux/cleanup.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
+#include <linux/pm_runtime.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -38,14 +39,15 @@ static const char *const neuron_bug_names[NEURON_BUGS_COUNT] = {
 static unsigned long neuron_bugs;
 
 /*
- * What was leaked on purpose. It is given back when the bugs are others: a buffer that is still
- * there when the device goes makes the kernel complain.
+ * What was leaked on purpose. It is given back when the bugs are others, which must come before the
+ * device goes: a buffer that is still there then makes the kernel complain.
  */
 #define NEURON_BUG_LEAKS 64
 
 static DEFINE_MUTEX(neuron_bug_lock);
 static struct drm_gem_object *neuron_bug_leaked[NEURON_BUG_LEAKS];
 static unsigned int neuron_bug_leaks;
+static struct device *neuron_bug_awake;
 
 static_assert(NEURON_BUGS_COUNT <= BITS_PER_LONG);
 
@@ -65,9 +67,21 @@ void neuron_bug_leak(struct drm_gem_object *obj)
 		drm_gem_object_put(obj);
 }
 
+/* In place of pm_runtime_put_autosuspend(): of one reference, those before it are given back. */
+void neuron_bug_stay_awake(struct device *dev)
+{
+	guard(mutex)(&neuron_bug_lock);
+	if (neuron_bug_awake)
+		pm_runtime_put_autosuspend(neuron_bug_awake);
+	neuron_bug_awake = dev;
+}
+
 static void neuron_bug_give_back(void)
 {
 	guard(mutex)(&neuron_bug_lock);
+	if (neuron_bug_awake)
+		pm_runtime_put_autosuspend(neuron_bug_awake);
+	neuron_bug_awake = NULL;
 	while (neuron_bug_leaks)
 		drm_gem_object_put(neuron_bug_leaked[--neuron_bug_leaks]);
 }

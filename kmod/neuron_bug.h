@@ -4,6 +4,7 @@
 
 #include <linux/types.h>
 
+struct device;
 struct drm_gem_object;
 
 /**
@@ -44,6 +45,7 @@ enum neuron_bug {
 #ifdef NEURON_BUGS
 bool neuron_has_bug(enum neuron_bug bug);
 void neuron_bug_leak(struct drm_gem_object *obj);
+void neuron_bug_stay_awake(struct device *dev);
 #else
 static inline bool neuron_has_bug(enum neuron_bug bug)
 {
@@ -51,6 +53,10 @@ static inline bool neuron_has_bug(enum neuron_bug bug)
 }
 
 static inline void neuron_bug_leak(struct drm_gem_object *obj)
+{
+}
+
+static inline void neuron_bug_stay_awake(struct device *dev)
 {
 }
 #endif

@@ -184,8 +184,8 @@ int neuron_pm_get(struct neuron_device *ndev)
 void neuron_pm_put(struct neuron_device *ndev)
 {
 	pm_runtime_mark_last_busy(ndev->drm.dev);
-	if (NEURON_MISTAKE(NEVER_SLEEPS)) /* the count is right, but nobody looks at it */
-		pm_runtime_put_noidle(ndev->drm.dev);
+	if (NEURON_MISTAKE(NEVER_SLEEPS)) /* the reference is forgotten */
+		neuron_bug_stay_awake(ndev->drm.dev);
 	else
 		pm_runtime_put_autosuspend(ndev->drm.dev);
 }

@@ -9,7 +9,7 @@ import contextlib
 import subprocess
 from pathlib import Path
 
-from corpus import assembled, bug, explained, output, standing_still
+from corpus import BUG, assembled, bug, explained, output, standing_still
 from driver import DRIVER, address
 from neuronctl import NEURONCTL, good
 from tap import BUILD
@@ -88,11 +88,11 @@ def sanitized(name: str, story: str, *words: object, program: Path = PROGRAM, **
     bug(name, "driver", story, SANITIZER, **names)(act)
 
 
-def stands_still(name: str, story: str, program: str, want: str, kernel: str | None = None, **names: str) -> None:
+def stands_still(name: str, story: str, program: str, want: str, kernel: str | None = None, binary: Path = PROGRAM, **names: str) -> None:
     """A mistake that is seen while a program is there."""
 
     def act(folder):
-        with buggy(name), standing_still(folder, program, kernel, binary=PROGRAM):
+        with buggy(name), standing_still(folder, program, kernel, binary):
             return explained(folder, want)
 
     bug(name, "driver", story, EXPLAIN, **names)(act)
@@ -106,7 +106,7 @@ sanitized("ring-wrap", "What does not fit before the end of the ring is not writ
           cause="stale packet: packet 16 of queue 1 was announced, but its slot holds what was done a lap before", job="packet 16 of queue 1", place="packet 16")
 
 
-@bug("ring-overrun", "driver", "A submitter does not look whether the ring has room.", ERROR, cause="DOORBELL_RANGE", job=r"job \d+", place=r"submitted at tests/bugs/driver_programs\.cpp:\d+")
+@bug("ring-overrun", "driver", "A submitter does not look whether the ring has room.", ERROR, cause="DOORBELL_RANGE: A doorbell announced more packets than the ring holds", job=r"job \d+, packet \d+")
 def _overrun(folder):
     with buggy("ring-overrun"):
         return output(folder, PROGRAM, "more-than-the-ring", assembled(folder, "endless"))
@@ -141,7 +141,7 @@ def _leaked(folder):
 
 # ---- completion
 
-stands_still("fence-early", "A job is taken for done one packet too early.", "launch-and-stay", "too early", "endless",
+stands_still("fence-early", "A job is taken for done one packet too early.", "launch-and-stay", "too early", "endless", BUG,
              cause=rf"its fence has signalled too early\n.*{MISTAKE}", job=r"the driver has completed job \d+ of queue 0, up to packet \d+, but the device is at packet \d+ only")
 stands_still("interrupt-ignored", "A queue is not on the list of its interrupt vector.", "nops-for-ever", "has not seen",
              cause="but the driver has not seen its interrupt", job=r"the device has done job \d+ of queue 0")
@@ -149,7 +149,7 @@ stands_still("wrong-vector", "All queues raise the first vector, whatever the dr
              cause=rf"raises interrupt vector 1, as the driver has told the device, but the driver listens to vector \d+ for it\n.*{MISTAKE}", job="queue 0", place=r"register QUEUE\.CFG")
 stands_still("wrong-context", "A queue is set up for the first context instead of its own.", "second-context", "works in context",
              cause=rf"works in context 0, as the driver has told the device, but is one of context 1\n.*{MISTAKE}", job="queue 1", place=r"register QUEUE\.CFG")
-stands_still("events-not-returned", "The device is not told how far the event ring has been read.", "fault-and-stay", "event records", "circle",
+stands_still("events-not-returned", "The device is not told how far the event ring has been read.", "fault-and-stay", "event records", "circle", BUG,
              cause=rf"the driver has handled 1 event records, but told the device of 0 only.*\n.*{MISTAKE}", place=r"register GLOBAL\.EVENT_HEAD")
 
 
@@ -157,7 +157,7 @@ stands_still("events-not-returned", "The device is not told how far the event ri
      job="queue 0 is off in the device, but the driver still takes jobs for it")
 def _forgotten(folder):
     with buggy("reset-forgets-queue"), standing_still(folder, "job-after-a-line", binary=PROGRAM) as process:
-        good(folder, "reset", "--force")
+        good(folder, "reset")
         process.stdin.write("\n")
         process.stdin.flush()
         return explained(folder, "is off in the device")
@@ -166,7 +166,7 @@ def _forgotten(folder):
 # ---- power
 
 
-@bug("never-sleeps", "driver", "When the last user goes, nobody looks whether the device may sleep.", f"{EXPLAIN} --watch 600",
+@bug("never-sleeps", "driver", "A file that is closed does not give back what keeps the device awake.", f"{EXPLAIN} --watch 600",
      cause=rf"the device is awake, though nobody has had it open for \d+ ms, and it may sleep after 10 ms\n.*{MISTAKE}: a reference to runtime power management", place="the device")
 def _sleepless(folder):
     with buggy("never-sleeps"):

@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include <poll.h>
+#include <unistd.h>
+
 namespace {
 
 using namespace bugs;
@@ -78,7 +81,7 @@ void nop_by_ioctl(Session &s) {
 void nops_for_ever(Session &s) {
     std::printf("stuck 0\n");
     std::fflush(stdout);
-    for (;;)
+    for (pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0}; ::poll(&input, 1, 0) == 0;)
         must(s.queue.run(CommandList{}.nop()));
 }
 

@@ -35,13 +35,19 @@ bool has_work(const explain::State &state) {
     });
 }
 
+// In so much time a device that nobody uses would have gone to sleep.
+bool should_sleep(const explain::State &state, unsigned milliseconds) {
+    return state.power && state.power->active && state.power->allowed && !state.used &&
+           milliseconds > state.power->delay_ms;
+}
+
 // What moves is seen by looking several times.
 Outcome<explain::State> watch(const Options &options) {
     const auto address = sys::address_of(options.device);
     if (!address)
         return tl::unexpected(address.error());
     auto state = explain::read_live(*address);
-    if (!state || !has_work(*state) || options.milliseconds == 0)
+    if (!state || options.milliseconds == 0 || !(has_work(*state) || should_sleep(*state, options.milliseconds)))
         return state;
     const auto begin = std::chrono::steady_clock::now();
     for (unsigned i = 1; i < looks; ++i) {

@@ -87,8 +87,7 @@ void power_findings(const State &state, std::vector<Finding> &out) {
         add(out, Health::stuck, "never_sleeps",
             fmt::format("the device is awake, though nobody has had it open for {} ms, and it may sleep after {} ms",
                         state.span_ms, power.delay_ms),
-            "a mistake of the driver: a reference to runtime power management that nobody gives back, or gives back "
-            "without a look");
+            "a mistake of the driver: a reference to runtime power management that nobody gives back");
 }
 
 } // namespace
