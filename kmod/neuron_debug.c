@@ -143,7 +143,7 @@ static void neuron_debug_tell_mapping(struct neuron_file *nfile, u16 kind,
 
 	lockdep_assert_held(&nfile->vm.lock);
 
-	if (where && where->place[0] && neuron_hw_can_test_drivers(ndev)) {
+	if (where && where->place[0] && neuron_hw_knows_names(ndev)) {
 		recs[count] = neuron_debug_record(NRN_DEBUG_KIND_PLACE, nfile->ctx);
 		recs[count].va = cpu_to_le64(map->node.start);
 		strscpy(recs[count].label, where->place, sizeof(recs[count].label));
@@ -290,7 +290,7 @@ int neuron_debug_history(struct neuron_device *ndev, u32 ctx, u64 va, struct nrn
 		      NRN_BLAME_HISTORY * sizeof(*to));
 	lockdep_assert_held(&ndev->reset_sem);
 
-	if (!rec->capacity || !neuron_hw_can_test_drivers(ndev))
+	if (!rec->capacity || !neuron_hw_knows_names(ndev))
 		return -EOPNOTSUPP;
 
 	mutex_lock(&rec->lock);

@@ -272,6 +272,12 @@ bool neuron_hw_can_test_drivers(struct neuron_device *ndev)
 	return FIELD_GET(NRN_GLOBAL_VERSION_MINOR, ndev->info.spec_version) >= 4;
 }
 
+/* 1.5 brought names and places of buffers, and the history of addresses. */
+bool neuron_hw_knows_names(struct neuron_device *ndev)
+{
+	return FIELD_GET(NRN_GLOBAL_VERSION_MINOR, ndev->info.spec_version) >= 5;
+}
+
 /* A command of the flight recorder, which writes to @to. */
 int neuron_hw_rec_command(struct neuron_device *ndev, u32 op, dma_addr_t to, u64 first, u32 count)
 {

@@ -9,7 +9,7 @@ stamp=$3
 
 own='linux/list linux/rbtree linux/rbtree_augmented linux/rbtree_types linux/sizes drm/drm_buddy'
 shim='asm/barrier drm/drm_print kunit/device kunit/static_stub kunit/visibility linux/align linux/bitfield linux/bitops linux/bits
-	linux/build_bug linux/compiler linux/container_of linux/dma-direct linux/dma-mapping linux/dmapool linux/export
+	linux/build_bug linux/compiler linux/container_of linux/ctype linux/dma-direct linux/dma-mapping linux/dmapool linux/export
 	linux/hrtimer linux/io linux/io_uring/cmd linux/kconfig linux/kmemleak linux/math64 linux/minmax linux/mm linux/module
 	linux/overflow linux/poison linux/rcupdate linux/sched linux/slab linux/string linux/time64 linux/version'
 

@@ -34,6 +34,7 @@ public:
     void write64(std::uint32_t offset, std::uint64_t value);
     void ring_doorbell(std::uint32_t context, std::uint32_t slot, std::uint32_t tail);
     std::span<std::byte> aperture() const;
+    bool recorded() const { return tape_.is_open(); }
 
     /** Of the sanitizer. */
     std::vector<spec::SanitizerReport> reports() const;

@@ -11,7 +11,8 @@ namespace reg = spec::reg;
 namespace field = spec::field;
 
 Result<void> Teller::start(Chip &chip, HostMemory &memory) {
-    if (field::REC_SANITIZER_ON.get(chip.read32(reg::REC_SANITIZER)) == 0)
+    // A tape may be looked at with the sanitizer later.
+    if (!chip.recorded() && field::REC_SANITIZER_ON.get(chip.read32(reg::REC_SANITIZER)) == 0)
         return {};
     auto ring = memory.allocate(spec::DebugRecord::BYTES << ring_log2);
     if (!ring)

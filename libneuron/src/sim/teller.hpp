@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The debug channel: the chip's sanitizer learns which buffer lies where.
+// The debug channel: the chip, for its sanitizer, learns which buffer lies where.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace neuron::sim {
 
-/** Tells nothing to a chip without sanitizer. Any thread; a record has arrived when the call returns. */
+/** Tells nothing to a chip without sanitizer and tape. Any thread; a record has arrived when the call returns. */
 class Teller {
 public:
     Result<void> start(Chip &chip, HostMemory &memory);
