@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
