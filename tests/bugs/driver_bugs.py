@@ -18,7 +18,6 @@ PROGRAM = BUILD / "user/tests/bugs/driver-bug"
 MODULE = BUILD / "kmod/bugs/neuron_accel.ko"
 ORDINARY = BUILD / "kmod/stock/neuron_accel.ko"
 PARAMETER = Path("/sys/module/neuron_accel/parameters/bug")
-NODE = "/dev/accel/accel0"
 
 EXPLAIN = "neuronctl explain"
 ERROR = "the program's error"
@@ -59,7 +58,7 @@ def buggy(name: str):
     where = address()
     (DRIVER / "unbind").write_text(where)
     (DRIVER / "bind").write_text(where)
-    with open(NODE), open(reports(), "w") as file:
+    with open(node()), open(reports(), "w") as file:
         file.write("\n")  # forget what the bugs before have left
     PARAMETER.write_text(name)
     try:
@@ -68,12 +67,18 @@ def buggy(name: str):
         PARAMETER.write_text("\n")
 
 
+def node() -> Path:
+    """Its number may be another one each time: what was there before keeps its own until the last reference is gone."""
+    found, = Path(f"/sys/bus/pci/devices/{address()}/accel").iterdir()
+    return Path("/dev/accel") / found.name
+
+
 def reports() -> Path:
     return Path(f"/sys/kernel/debug/accel/{address()}/sanitizer")
 
 
 def looked_at() -> str:
-    with open(NODE):  # one that sleeps has no answer
+    with open(node()):  # one that sleeps has no answer
         return reports().read_text()
 
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "owner_map.hpp"
 
+#include "zero_words.hpp"
+
 #include <neuron/spec.hpp>
 
 #include <algorithm>
@@ -41,9 +43,7 @@ void OwnerMap::written(std::uint64_t offset, std::uint64_t bytes, std::uint64_t 
 }
 
 void OwnerMap::forget(std::uint64_t offset, std::uint64_t bytes) {
-    for (std::uint64_t page = page_of(offset); page < page_of(offset + bytes); ++page)
-        if (at(pages_, page).load(std::memory_order_relaxed) != 0) // what was never touched stays so
-            at(pages_, page).store(0, std::memory_order_relaxed);
+    zero_words(pages_, page_of(offset), page_of(offset + bytes));
 }
 
 std::optional<OwnerMap::Foreign> OwnerMap::first_foreign(std::uint64_t offset, std::uint64_t bytes,

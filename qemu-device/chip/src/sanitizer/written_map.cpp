@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "written_map.hpp"
 
+#include "zero_words.hpp"
+
+#include <neuron/spec.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <fcntl.h>
@@ -69,12 +73,8 @@ void WrittenMap::written(std::uint64_t offset, std::uint64_t bytes) {
 
 void WrittenMap::forget(std::uint64_t offset, std::uint64_t bytes) {
     owners_->forget(offset, bytes);
-    const std::uint64_t last = (offset + bytes) / GRANULE;
-    for (std::uint64_t at = offset / GRANULE; at < last; at = (at / WORD + 1) * WORD) {
-        auto word = word_at(words_, at);
-        if (word.load(std::memory_order_relaxed) != 0) // what was never touched stays so
-            word.fetch_and(~bits(at, last), std::memory_order_relaxed);
-    }
+    static_assert(spec::PAGE_SIZE % (GRANULE * WORD) == 0, "a page has whole words");
+    zero_words(words_, offset / (GRANULE * WORD), (offset + bytes) / (GRANULE * WORD));
 }
 
 bool WrittenMap::has(std::uint64_t granule) const {
