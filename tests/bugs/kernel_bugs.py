@@ -42,7 +42,7 @@ runs("matmul-without-weights", "no_weights", "Nothing was loaded into the array 
      place=r"PE instruction 0 \(no_weights: matmul")
 runs("tile-past-sbuf", "past_sbuf", "A tile begins inside SBUF and ends outside.", cause=r"needs 229424 SBUF bytes per partition, /dev/accel/accel0 has 229376", place="past_sbuf")
 runs("semaphore-below-zero", "underflow", "It gives back more than there is.", cause="SEMAPHORE.*semaphore 4", job=r"packet 0 \(LAUNCH\)", place=r"SP instruction 0 \(underflow: nop then s4-=1")
-runs("race-of-two-engines", "race", "POOL does not wait until DVE has written.", *SIM, first=HAZARDS, cause="HAZARD_ORDER.*no semaphore orders the two", job=r"packet 0 \(LAUNCH\)",
+runs("race-of-two-engines", "race", "POOL does not wait until DVE has written.", *SIM, "--sim-stepped", first=HAZARDS, cause="HAZARD_ORDER.*no semaphore orders the two", job=r"packet 0 \(LAUNCH\)",
      place=r"(DVE|POOL) instruction \d+.*(DVE|POOL) instruction \d+.*memset", buffer="SBUF of core 0, partition 0, byte 32")
 runs("read-of-unwritten-sbuf", "unwritten", "It reads behind what was written.", *SIM, first=HAZARDS, cause="HAZARD_UNWRITTEN.*which nothing has written", job=r"packet 0 \(LAUNCH\)",
      buffer="SBUF of core 0, partition 0, byte 64", place=r"DVE instruction 1 \(unwritten: copy")
