@@ -49,7 +49,9 @@ void a_fill_beyond_what_was_asked_for(void **) {
     const auto reports = w.reports();
     assert_int_equal(reports.size(), 1);
     assert_int_equal(reports[0].kind, SanitizerKind::OUT_OF_BUFFER);
-    assert_non_null(std::strstr(reports[0].text.data(), "0 bytes past the end of buffer 'small' (#1, made at tests/unit/hal_sanitizer_test.cpp:"));
+    assert_non_null(
+        std::strstr(reports[0].text.data(),
+                    "0 bytes past the end of buffer 'small' (#1, made at tests/unit/hal_sanitizer_test.cpp:"));
     assert_string_equal(reports[0].comm.data(), "hal_sanitizer_t");
 }
 
@@ -64,7 +66,8 @@ void a_buffer_that_is_gone(void **) {
     const auto reports = w.reports();
     assert_int_equal(reports.size(), 1);
     assert_int_equal(reports[0].kind, SanitizerKind::USE_AFTER_FREE);
-    assert_non_null(std::strstr(reports[0].text.data(), "buffer 'gone' (#1, made at tests/unit/hal_sanitizer_test.cpp:"));
+    assert_non_null(
+        std::strstr(reports[0].text.data(), "buffer 'gone' (#1, made at tests/unit/hal_sanitizer_test.cpp:"));
 }
 
 void reports_are_warnings_unless_they_faulted(void **) {
