@@ -97,7 +97,7 @@ def looks(folder):
         contains(good(folder, "queue", "show", queue["queue"]).out, "RING_BASE")
         buffers = good(folder, "--json", "bo", "list").json["buffers"]
         assert any(entry["place"] == "hbm" and entry["size"] == 8192 and entry["pid"] == process.pid for entry in buffers), buffers
-        assert any(".cpp:" in str(entry.get("made")) for entry in buffers), buffers
+        assert any(entry.get("label") == "endless.nko" for entry in buffers), buffers
         context, = good(folder, "--json", "vm", "list").json["contexts"]
         mapping = next(entry for entry in context["mappings"] if entry["place"] == "hbm" and entry["size"] == 8192)
         walk = good(folder, "--json", "vm", "walk", context["context"], hex(mapping["va"] + 5)).json
@@ -163,8 +163,8 @@ def rings(folder):
         equal(registers["STATUS"]["fields"]["STATE"], "FAULTED")
         equal(next(entry for entry in part["device"]["registers"] if entry["name"] == "MAGIC")["value"] >> 32, 0)
         assert {"FAULT", "LAUNCH"} <= {entry["head"]["kind"] for entry in part["recorder"]["records"]}, part["recorder"]
-        made = [line for line in part[next(name for name in part if name.startswith("mappings of"))]["lines"] if ' made="' in line]
-        assert made, part
+        named = [line for line in part[next(name for name in part if name.startswith("mappings of"))]["lines"] if ' label="' in line]
+        assert named, part
         bad(folder, 2, "no.txt", "ring", "dump", "--file", "no.txt")
     finally:
         knob.write_text("0")
