@@ -2,23 +2,11 @@
 #include "executor.hpp"
 
 #include "../explore/explorer.hpp"
+#include "../split_mix.hpp"
 
 #include <algorithm>
 
 namespace neuron::chip {
-
-namespace {
-
-// splitmix64: small, fast, and the same on every host.
-std::uint64_t next_random(std::uint64_t &state) {
-    state += 0x9e3779b97f4a7c15;
-    std::uint64_t z = state;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-}
-
-} // namespace
 
 SteppedExecutor::SteppedExecutor(const Host &host, std::uint64_t seed, std::size_t max_units, Explorer *explorer)
     : Executor(true), host_(host), explorer_(explorer), random_(seed) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "explorer.hpp"
 
+#include "../split_mix.hpp"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -8,13 +10,6 @@
 namespace neuron::chip {
 
 namespace {
-
-// splitmix64: small, fast, and the same on every host.
-std::uint64_t mix(std::uint64_t x) {
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-    return x ^ (x >> 31);
-}
 
 constexpr std::uint64_t HIGHEST_RANK = std::uint64_t{1} << 63; ///< those that fall are numbered below it, downwards
 
@@ -45,7 +40,7 @@ void Explorer::begin_locked(plan::Explore explore) {
     change_ = std::uint64_t{1} << (3 + random_locked() % 8);
 }
 
-std::uint64_t Explorer::random_locked() { return mix(random_ += 0x9e3779b97f4a7c15); }
+std::uint64_t Explorer::random_locked() { return next_random(random_); }
 
 std::uint32_t Explorer::delay_locked() {
     constexpr std::uint64_t MAX_LOG2 = 12;
@@ -53,7 +48,7 @@ std::uint32_t Explorer::delay_locked() {
     return static_cast<std::uint32_t>(1 + random_locked() % most);
 }
 
-void Explorer::note_locked(std::uint64_t what) { hash_ = mix(hash_ + 0x9e3779b97f4a7c15 + what); }
+void Explorer::note_locked(std::uint64_t what) { hash_ = split_mix(hash_ + what); }
 
 // ---- order ----------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "injector.hpp"
 
+#include "../split_mix.hpp"
+
 #include <algorithm>
 #include <chrono>
 
@@ -11,14 +13,6 @@ namespace neuron::chip::plan {
 namespace {
 
 constexpr std::size_t OCCURRENCES = 16; ///< of a rule that the report names
-
-// splitmix64: every seed gives a good sequence.
-std::uint64_t mix(std::uint64_t x) {
-    x += 0x9e3779b97f4a7c15;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-    return x ^ (x >> 31);
-}
 
 bool due(const Rule &rule, std::uint64_t occurrence) {
     return occurrence >= rule.nth.first && occurrence <= rule.nth.last &&
@@ -63,7 +57,7 @@ std::optional<Verdict> Injector::ask(spec::PlanEvent event, std::uint64_t first,
             ++counted.fired;
             if (counted.first.size() < OCCURRENCES)
                 counted.first.push_back({counted.matched, first});
-            verdict = {counted.rule.action, counted.rule.argument, mix(mix(seed_ + i) + counted.matched)};
+            verdict = {counted.rule.action, counted.rule.argument, split_mix(split_mix(seed_ + i) + counted.matched)};
             line = fmt::format("fault plan: rule {} ({}): event {} at 0x{:x}", i + 1, counted.rule.text,
                                counted.matched, first);
         }
@@ -132,14 +126,14 @@ std::string Injector::report() const {
 
 void corrupt(std::span<std::byte> bytes, std::uint64_t random) {
     for (std::byte &byte : bytes)
-        byte = static_cast<std::byte>(random = mix(random));
+        byte = static_cast<std::byte>(random = split_mix(random));
 }
 
 void flip(std::span<std::byte> bytes, std::uint64_t bits, std::uint64_t random) {
     if (bytes.empty())
         return;
     for (std::uint64_t i = 0; i < bits; ++i) {
-        random = mix(random);
+        random = split_mix(random);
         bytes[random / 8 % bytes.size()] ^= static_cast<std::byte>(1U << random % 8);
     }
 }
