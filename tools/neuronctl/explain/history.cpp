@@ -41,6 +41,46 @@ bool is_mapping_of(const Json &record, std::uint64_t ctx) {
            record.at("head").value("ctx", Json()) == ctx;
 }
 
+std::int64_t time_of(const Json &record) { return record.at("head").value("time_ns", std::int64_t{0}); }
+
+/// The newest of the buffer that is still bound, or, to one that is freed, was unbound. None if the recorder, which
+/// keeps the newest records only, no longer has how that began.
+Past *newest(std::vector<Past> &past, std::uint64_t buffer, bool bound) {
+    const auto found = std::ranges::find_if(past.rbegin(), past.rend(), [&](const Past &entry) {
+        return entry.buffer == buffer && entry.relation != spec::name(spec::BlameRelation::FREED) &&
+               entry.gone_ns_ago.has_value() != bound;
+    });
+    return found == past.rend() ? nullptr : &*found;
+}
+
+/// What a mapping record of the context says about the address.
+void take(std::vector<Past> &out, const Json &record, std::uint64_t va, std::int64_t ns_ago) {
+    const Json &name = record.at("head").at("code");
+    const auto code = named<spec::DebugKind>(name.is_string() ? name.get<std::string>() : std::string());
+    const auto number = [&](const char *key) { return record.value(key, std::uint64_t{0}); };
+    const Past fresh{.relation = std::string(spec::name(spec::BlameRelation::INSIDE)),
+                     .buffer = number("buffer"),
+                     .start = number("va"),
+                     .bytes = number("bytes")};
+    const bool there = va >= fresh.start && va - fresh.start < fresh.bytes;
+    const auto ends = [&](Past &past, spec::BlameRelation relation) {
+        past.relation = spec::name(relation);
+        past.gone_pid = number("pid");
+        past.gone_ns_ago = ns_ago;
+    };
+    if (code == spec::DebugKind::BIND && there) {
+        Past &past = out.emplace_back(fresh);
+        past.bound_pid = number("pid");
+        past.bound_ns_ago = ns_ago;
+    } else if (code == spec::DebugKind::UNBIND && there) {
+        Past *known = newest(out, fresh.buffer, true);
+        ends(known != nullptr ? *known : out.emplace_back(fresh), spec::BlameRelation::UNBOUND);
+    } else if (code == spec::DebugKind::FREE) {
+        if (Past *known = newest(out, fresh.buffer, false))
+            ends(*known, spec::BlameRelation::FREED);
+    }
+}
+
 } // namespace
 
 std::vector<Past> history_of(std::string_view text) {
@@ -66,42 +106,10 @@ std::vector<Past> history_of(std::string_view text) {
 std::vector<Past> history_in_coredump(std::string_view text, const State &state, std::uint64_t ctx, std::uint64_t va) {
     std::vector<Past> out;
     const std::vector<Json> all = mapping_records(text);
-    const auto time = [](const Json &record) { return record.at("head").value("time_ns", std::int64_t{0}); };
-    const std::int64_t now = all.empty() ? 0 : time(all.back());
-    for (const Json &record : all) {
-        if (!is_mapping_of(record, ctx))
-            continue;
-        const Json &name = record.at("head").at("code");
-        const auto code = named<spec::DebugKind>(name.is_string() ? name.get<std::string>() : std::string());
-        const std::uint64_t start = record.value("va", std::uint64_t{0});
-        const std::uint64_t bytes = record.value("bytes", std::uint64_t{0});
-        const std::uint64_t buffer = record.value("buffer", std::uint64_t{0});
-        const std::uint64_t pid = record.value("pid", std::uint64_t{0});
-        const bool there = va >= start && va - start < bytes;
-        const auto open = std::ranges::find_if(out.rbegin(), out.rend(), [&](const Past &past) {
-            return past.buffer == buffer && past.relation != spec::name(spec::BlameRelation::FREED) &&
-                   (code == spec::DebugKind::FREE || !past.gone_ns_ago);
-        });
-        if (code == spec::DebugKind::BIND && there) {
-            out.push_back({.relation = std::string(spec::name(spec::BlameRelation::INSIDE)),
-                           .buffer = buffer,
-                           .start = start,
-                           .bytes = bytes,
-                           .bound_pid = pid,
-                           .bound_ns_ago = now - time(record)});
-        } else if (code == spec::DebugKind::UNBIND && there) {
-            if (open == out.rend())
-                out.push_back({.relation = {}, .buffer = buffer, .start = start, .bytes = bytes});
-            Past &past = open == out.rend() ? out.back() : *open;
-            past.relation = spec::name(spec::BlameRelation::UNBOUND);
-            past.gone_pid = pid;
-            past.gone_ns_ago = now - time(record);
-        } else if (code == spec::DebugKind::FREE && open != out.rend() && open->gone_ns_ago) {
-            open->relation = spec::name(spec::BlameRelation::FREED);
-            open->gone_pid = pid;
-            open->gone_ns_ago = now - time(record);
-        }
-    }
+    const std::int64_t now = all.empty() ? 0 : time_of(all.back());
+    for (const Json &record : all)
+        if (is_mapping_of(record, ctx))
+            take(out, record, va, now - time_of(record));
     for (Past &past : out)
         if (const auto known = state.buffers.find(past.buffer); known != state.buffers.end()) {
             past.label = known->second.label;
