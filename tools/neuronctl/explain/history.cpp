@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "../decode_dump.hpp"
+#include "../system.hpp"
 #include "records.hpp"
 
 namespace neuronctl::explain {
@@ -21,8 +22,20 @@ std::string ago_text(std::optional<std::int64_t> ns) {
     return ns ? fmt::format(" {:.3f} ms ago", static_cast<double>(*ns) / 1e6) : std::string();
 }
 
-std::string by_text(std::uint64_t pid, const std::string &place) {
-    return (pid != 0 ? fmt::format(" by pid {}", pid) : std::string()) + (place.empty() ? place : " at " + place);
+std::string by_text(std::uint64_t pid, const std::string &comm, const std::string &place) {
+    return (pid != 0 ? fmt::format(" by pid {}", pid) : std::string()) +
+           (comm.empty() ? comm : fmt::format(" ({})", comm)) + (place.empty() ? place : " at " + place);
+}
+
+/// How a space calls that somebody gets a range, that it is over, and that the buffer is gone.
+struct Verbs {
+    std::string_view got, over, freed;
+};
+
+Verbs verbs_of(const std::string &space) {
+    if (space == "bus")
+        return {"mapped", "unmapped", "freed"};
+    return {space == "hbm" ? "allocated" : "bound", "unbound", "freed"};
 }
 
 /// The mapping records of a coredump, oldest first.
@@ -88,7 +101,8 @@ std::vector<Past> history_of(std::string_view text) {
     for (const Record &record : records(text)) {
         const std::string relation = record.word(0);
         const bool gone = relation != spec::name(spec::BlameRelation::INSIDE);
-        out.push_back({.relation = relation,
+        out.push_back({.space = record.text("space"),
+                       .relation = relation,
                        .buffer = record.number("buffer"),
                        .start = record.number("start"),
                        .bytes = record.number("bytes"),
@@ -96,11 +110,20 @@ std::vector<Past> history_of(std::string_view text) {
                        .made = record.text("made"),
                        .gone = record.text("gone"),
                        .bound_pid = record.number("bound_pid"),
+                       .bound_comm = record.text("space").empty() ? std::string() : record.text("comm"),
                        .bound_ns_ago = ago(record, "bound_earlier_ns"),
                        .gone_pid = gone ? record.number("pid") : 0,
                        .gone_ns_ago = gone ? ago(record, "earlier_ns") : std::nullopt});
     }
     return out;
+}
+
+std::vector<Past> ask_history(const std::string &device, std::string_view space, std::uint64_t address) {
+    const auto path = sys::debugfs_path(device, "history");
+    if (!path)
+        return {};
+    const sys::Answer answer = sys::ask(*path, fmt::format("{} {:#x}", space, address));
+    return answer.error == 0 ? history_of(answer.text) : std::vector<Past>();
 }
 
 std::vector<Past> history_in_coredump(std::string_view text, const State &state, std::uint64_t ctx, std::uint64_t va) {
@@ -120,15 +143,17 @@ std::vector<Past> history_in_coredump(std::string_view text, const State &state,
 }
 
 std::string text_of(const Past &past) {
+    const Verbs verbs = verbs_of(past.space);
     const std::string label = past.label.empty() ? std::string() : fmt::format(" '{}'", past.label);
-    std::string out =
-        fmt::format("buffer {}{} at [{:#x}, {:#x})", past.buffer, label, past.start, past.start + past.bytes);
+    std::string out = past.buffer != 0 ? fmt::format("buffer {}{}", past.buffer, label) : past.label;
+    out += fmt::format(" at [{:#x}, {:#x})", past.start, past.start + past.bytes);
     if (past.bound_ns_ago || past.bound_pid != 0 || !past.made.empty())
-        out += fmt::format(", bound{}{}", ago_text(past.bound_ns_ago), by_text(past.bound_pid, past.made));
-    if (past.relation == spec::name(spec::BlameRelation::UNBOUND))
-        out += fmt::format(", unbound{}{}", ago_text(past.gone_ns_ago), by_text(past.gone_pid, past.gone));
-    else if (past.relation == spec::name(spec::BlameRelation::FREED))
-        out += fmt::format(", freed{}{}", ago_text(past.gone_ns_ago), by_text(past.gone_pid, past.gone));
+        out += fmt::format(", {}{}{}", verbs.got, ago_text(past.bound_ns_ago),
+                           by_text(past.bound_pid, past.bound_comm, past.made));
+    const bool freed = past.relation == spec::name(spec::BlameRelation::FREED);
+    if (freed || past.relation == spec::name(spec::BlameRelation::UNBOUND))
+        out += fmt::format(", {}{}{}", freed ? verbs.freed : verbs.over, ago_text(past.gone_ns_ago),
+                           by_text(past.gone_pid, {}, past.gone));
     return out;
 }
 
@@ -139,6 +164,8 @@ Json json_of(const Past &past) {
             out[key] = *text;
     if (past.bound_pid != 0)
         out["bound_pid"] = past.bound_pid;
+    if (!past.bound_comm.empty())
+        out["bound_comm"] = past.bound_comm;
     if (past.bound_ns_ago)
         out["bound_ns_ago"] = *past.bound_ns_ago;
     if (past.gone_pid != 0)
