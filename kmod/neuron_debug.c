@@ -387,6 +387,7 @@ int neuron_debug_init(struct neuron_device *ndev)
 	debug->sanitizer = neuron_hw_can_test_drivers(ndev) &&
 			   neuron_rd32(ndev, NRN_REG_REC_SANITIZER) & NRN_REC_SANITIZER_ON;
 	debug->spaces = neuron_hw_knows_spaces(ndev);
-	debug->bus = debug->sanitizer || (debug->spaces && device_iommu_mapped(neuron_dma_dev(ndev)));
+	debug->bus = debug->sanitizer ||
+		     (debug->spaces && device_iommu_mapped(neuron_dma_dev(ndev)));
 	return 0;
 }
