@@ -10,20 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
+from machines import machines  # noqa: E402
 from tap import TOP, case, equal, main  # noqa: E402
-
-
-def machines(out):
-    """Processes of QEMU that have the folder in their words."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = process.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"qemu-system" in words[0] and any(str(out).encode() in word for word in words):
-            found.append(process.parent.name)
-    return found
 
 
 @case("a signal ends the guest as well, and its scratch goes")
