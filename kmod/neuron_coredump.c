@@ -78,7 +78,7 @@ struct neuron_snapshot {
 	struct neuron_raw_record records[NEURON_RECORDER_NEWEST];
 	u32 record_count;
 	/* @reports: The first of the sanitizer. */
-	struct nrn_sanitizer_report reports[NEURON_DUMP_REPORTS];
+	struct neuron_report reports[NEURON_DUMP_REPORTS];
 	int report_count;
 	/* @blame: Whose memory the last fault of @ctx has met; address 0: none. */
 	struct nrn_blame_record blame;

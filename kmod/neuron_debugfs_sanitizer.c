@@ -15,7 +15,7 @@
  * sanitizer: a line for each report, none without the sanitizer. Any write forgets them, so that
  * their causes are reported anew.
  */
-static int neuron_sanitizer_fetch(struct neuron_device *ndev, struct nrn_sanitizer_report *reports)
+static int neuron_sanitizer_fetch(struct neuron_device *ndev, struct neuron_report *reports)
 {
 	int count = -EIO;
 	int idx;
@@ -33,7 +33,7 @@ static int neuron_sanitizer_fetch(struct neuron_device *ndev, struct nrn_sanitiz
 static int neuron_sanitizer_show(struct seq_file *m, void *unused)
 {
 	struct drm_printer p = drm_seq_file_printer(m);
-	struct nrn_sanitizer_report *reports;
+	struct neuron_report *reports;
 	int count;
 
 	reports = kvmalloc_array(NRN_SANITIZER_REPORTS, sizeof(*reports), GFP_KERNEL);

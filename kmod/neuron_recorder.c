@@ -99,6 +99,42 @@ u32 neuron_recorder_newest(struct neuron_device *ndev, struct neuron_raw_record 
 	return max(neuron_recorder_read(ndev, &first, to, max), 0);
 }
 
+/* An older device has what is in the report, which may be cut. */
+static int neuron_recorder_report_text(struct neuron_device *ndev, struct neuron_report *to)
+{
+	struct neuron_recorder *rec = &ndev->recorder;
+	int ret;
+
+	lockdep_assert_held(&rec->lock);
+
+	memset(to->text, 0, sizeof(to->text));
+	memcpy(to->text, to->report.text, sizeof(to->report.text));
+	if (!ndev->debug.spaces)
+		return 0;
+	ret = neuron_hw_rec_command(ndev, NRN_REC_OP_REPORT_TEXT, rec->dma,
+				    le64_to_cpu(to->report.index), 0);
+	if (!ret && neuron_rd32(ndev, NRN_REG_REC_CMD_DONE))
+		memcpy(to->text, rec->buffer, sizeof(to->text));
+	return ret;
+}
+
+static int neuron_recorder_reports_locked(struct neuron_device *ndev, struct neuron_report *to,
+					  u32 max)
+{
+	const struct nrn_sanitizer_report *from = (const void *)ndev->recorder.buffer;
+	int ret, count, i;
+
+	ret = neuron_hw_rec_command(ndev, NRN_REC_OP_REPORTS, ndev->recorder.dma, 0, ~0u);
+	if (ret)
+		return ret;
+	count = min(neuron_rd32(ndev, NRN_REG_REC_CMD_DONE), max);
+	for (i = 0; i < count; i++)
+		to[i].report = from[i];
+	for (i = 0; i < count && !ret; i++)
+		ret = neuron_recorder_report_text(ndev, &to[i]);
+	return ret ?: count;
+}
+
 /**
  * neuron_recorder_reports() - read reports of the sanitizer
  * @ndev: Device; reset_sem is held, and the device is not cut off.
@@ -107,25 +143,20 @@ u32 neuron_recorder_newest(struct neuron_device *ndev, struct neuron_raw_record 
  *
  * Return: how many, 0 without a sanitizer, or a negative errno.
  */
-int neuron_recorder_reports(struct neuron_device *ndev, struct nrn_sanitizer_report *to, u32 max)
+int neuron_recorder_reports(struct neuron_device *ndev, struct neuron_report *to, u32 max)
 {
 	struct neuron_recorder *rec = &ndev->recorder;
 	int count;
 
 	static_assert(NEURON_RECORDER_NEWEST * sizeof(*rec->buffer) >=
-		      NRN_SANITIZER_REPORTS * sizeof(*to));
+		      NRN_SANITIZER_REPORTS * sizeof(to->report));
 	lockdep_assert_held(&ndev->reset_sem);
 
 	if (!ndev->debug.sanitizer)
 		return 0;
 
-	max = min(max, NRN_SANITIZER_REPORTS);
 	mutex_lock(&rec->lock);
-	count = neuron_hw_rec_command(ndev, NRN_REC_OP_REPORTS, rec->dma, 0, ~0u);
-	if (!count)
-		count = min(neuron_rd32(ndev, NRN_REG_REC_CMD_DONE), max);
-	if (count > 0)
-		memcpy(to, rec->buffer, count * sizeof(*to));
+	count = neuron_recorder_reports_locked(ndev, to, min(max, NRN_SANITIZER_REPORTS));
 	mutex_unlock(&rec->lock);
 	return count;
 }
@@ -148,19 +179,21 @@ int neuron_recorder_forget_reports(struct neuron_device *ndev)
 }
 
 /* A line each; texts of a device that lies have an end, too. */
-void neuron_recorder_print_reports(struct drm_printer *p,
-				   const struct nrn_sanitizer_report *reports, u32 count)
+void neuron_recorder_print_reports(struct drm_printer *p, const struct neuron_report *reports,
+				   u32 count)
 {
+	const struct nrn_sanitizer_report *report;
 	u32 i;
 
-	for (i = 0; i < count; i++)
-		drm_printf(p, "report %llu %s%s repeats=%u: %.*s\n",
-			   le64_to_cpu(reports[i].index),
-			   nrn_sanitizer_kind_name(le16_to_cpu(reports[i].kind)),
-			   le16_to_cpu(reports[i].flags) & NRN_SANITIZER_FLAG_FAULTED ?
+	for (i = 0; i < count; i++) {
+		report = &reports[i].report;
+		drm_printf(p, "report %llu %s%s repeats=%u: %.*s\n", le64_to_cpu(report->index),
+			   nrn_sanitizer_kind_name(le16_to_cpu(report->kind)),
+			   le16_to_cpu(report->flags) & NRN_SANITIZER_FLAG_FAULTED ?
 				   " faulted" : "",
-			   le32_to_cpu(reports[i].repeats), (int)sizeof(reports[i].text),
+			   le32_to_cpu(report->repeats), (int)sizeof(reports[i].text),
 			   reports[i].text);
+	}
 }
 
 /* The kind by name, then the record as it is. */

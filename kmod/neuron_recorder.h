@@ -35,6 +35,14 @@ struct neuron_recorder {
 	dma_addr_t dma;
 };
 
+/*
+ * struct neuron_report: a report of the sanitizer, and all that it says
+ */
+struct neuron_report {
+	struct nrn_sanitizer_report report;
+	char text[NRN_REPORT_TEXT];
+};
+
 int neuron_recorder_init(struct neuron_device *ndev);
 int neuron_recorder_read(struct neuron_device *ndev, u64 *first, struct neuron_raw_record *to,
 			 u32 max);
@@ -42,10 +50,10 @@ u32 neuron_recorder_newest(struct neuron_device *ndev, struct neuron_raw_record 
 void neuron_recorder_print(struct drm_printer *p, const struct neuron_raw_record *records,
 			   u32 count);
 
-int neuron_recorder_reports(struct neuron_device *ndev, struct nrn_sanitizer_report *to, u32 max);
+int neuron_recorder_reports(struct neuron_device *ndev, struct neuron_report *to, u32 max);
 int neuron_recorder_forget_reports(struct neuron_device *ndev);
-void neuron_recorder_print_reports(struct drm_printer *p,
-				   const struct nrn_sanitizer_report *reports, u32 count);
+void neuron_recorder_print_reports(struct drm_printer *p, const struct neuron_report *reports,
+				   u32 count);
 
 #if IS_ENABLED(CONFIG_DEBUG_FS)
 void neuron_recorder_add_file(struct neuron_device *ndev, struct dentry *folder);

@@ -23,6 +23,7 @@ EXPLAIN = "neuronctl explain"
 ERROR = "the program's error"
 SANITIZER = "cat /sys/kernel/debug/accel/*/sanitizer"
 JOB = r"job \d+ \(packet \d+\) of queue \d+"
+MADE = r"made at tests/bugs/driver_programs\.cpp:\d+"
 MISTAKE = "a mistake of the driver"
 
 
@@ -125,15 +126,15 @@ stands_still("doorbell-forgotten", "A job is in the ring, and the doorbell is le
 sanitized("dma-unmapped-early", "The pages of a DMA job are unmapped as soon as the device knows their address.", program=BUILD / "user/tests/bugs/driver-bug-dma",
           cause=r"use after DMA unmap: .*was the device's until [\d.]+ ms earlier, when pid \d+ unmapped it", job=JOB, buffer="pages of a DMA job was the device's", place="reads 4096 bytes at 0x|reads \\d+ bytes at 0x")
 sanitized("entry-left", "The page table entry of a buffer is left behind when it is unbound.", "after-destroy",
-          cause="use after free: .*it did not fault: its page table entry is still there", job=JOB, buffer=r"byte 0 of buffer 'scratch' \(#\d+\) at \[0x\w+, 0x\w+\), freed", place="a FILL")
+          cause="use after free: .*it did not fault: its page table entry is still there", job=JOB, buffer=rf"byte 0 of buffer 'scratch' \(#\d+, {MADE}\) at \[0x\w+, 0x\w+\), freed", place="a FILL")
 sanitized("tlb-not-flushed", "The TLB is not flushed after an entry was removed.", "after-destroy",
-          cause="use after free: .*it did not fault: its page table entry is gone, but the TLB was not flushed", job=JOB, buffer=r"byte 0 of buffer 'scratch' \(#\d+\)", place="a FILL")
+          cause="use after free: .*it did not fault: its page table entry is gone, but the TLB was not flushed", job=JOB, buffer=rf"byte 0 of buffer 'scratch' \(#\d+, {MADE}\)", place="a FILL")
 sanitized("read-only-ignored", "A buffer is bound for reading only, and its entries are writable.", "clear-read-only",
-          cause="write to a read-only buffer: .*it did not fault: its page table entry is writable", job=JOB, buffer=r"byte 128 of buffer 'weights' \(#\d+\)", place="a FILL")
+          cause="write to a read-only buffer: .*it did not fault: its page table entry is writable", job=JOB, buffer=rf"byte 128 of buffer 'weights' \(#\d+, {MADE}\)", place="a FILL")
 sanitized("hbm-not-scrubbed", "HBM of one process is given to the next as it is.", "read-what-was-scrubbed",
-          cause="bytes of another buffer: .*that memory was not scrubbed", job=JOB, buffer=r"byte 0 of buffer '\w+' \(#(\d+)\) .*last written for buffer #(?!\1:)\d+:", place="a COPY")
+          cause="bytes of another buffer: .*that memory was not scrubbed", job=JOB, buffer=rf"byte 0 of buffer '\w+' \(#(\d+), {MADE}\) .*last written for buffer #(?!\1:)\d+:", place="a COPY")
 sanitized("address-truncated", "An offset in HBM is kept in 32 bits.", "two-banks",
-          cause="bytes of another buffer: .*is two buffers' at once", job=JOB, buffer=r"byte 0 of buffer '\w+' \(#(\d+)\) .*last written for buffer #(?!\1:)\d+:", place="a COPY")
+          cause="bytes of another buffer: .*is two buffers' at once", job=JOB, buffer=rf"byte 0 of buffer '\w+' \(#(\d+), {MADE}\) .*last written for buffer #(?!\1:)\d+:", place="a COPY")
 
 
 @bug("buffer-leaked", "driver", "A mapping's reference to its buffer is never given back.", EXPLAIN,

@@ -40,10 +40,10 @@ struct Session {
     Queue queue = must(Queue::create(context));
     std::string kernel{};
 
-    Buffer buffer(std::uint64_t size, const char *label,
-                  neuron::BufferOptions options = {.placement = Placement::hbm}) {
+    Buffer buffer(std::uint64_t size, const char *label, neuron::BufferOptions options = {.placement = Placement::hbm},
+                  neuron::SourcePlace where = neuron::SourcePlace::current()) {
         options.label = label;
-        return must(Buffer::create(context, size, options, {}));
+        return must(Buffer::create(context, size, options, where));
     }
 };
 

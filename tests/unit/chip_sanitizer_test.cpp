@@ -765,9 +765,50 @@ void a_driver_reads_reports(void **state) {
     assert_int_equal(command(spec::RecOp::REPORTS, 1, 5), 1);
     assert_int_equal(at(0).buffer, 8);
     assert_int_equal(command(spec::RecOp::REPORTS, 2, 5), 0);
+    // The whole sentence, which is also in the report if there is room.
+    for (const std::uint64_t i : {0, 1}) {
+        assert_int_equal(command(spec::RecOp::REPORTS, i, 1), 1);
+        const std::string text = at(0).text.data();
+        std::memset(w.m.host.at(bus, PAGE), 0xaa, PAGE);
+        assert_int_equal(command(spec::RecOp::REPORT_TEXT, i, 0), 1);
+        assert_string_equal(reinterpret_cast<const char *>(w.m.host.at(bus, PAGE)), text.c_str());
+        assert_int_equal(w.m.host.at(bus, PAGE)[spec::REPORT_TEXT - 1], 0);
+        assert_int_equal(w.m.host.at(bus, PAGE)[spec::REPORT_TEXT], 0xaa);
+    }
+    assert_int_equal(command(spec::RecOp::REPORT_TEXT, 2, 0), 0);
     assert_int_equal(command(spec::RecOp::FORGET_REPORTS, 0, 0), 0);
     assert_int_equal(command(spec::RecOp::REPORTS, 0, ~0U), 0);
+    assert_int_equal(command(spec::RecOp::REPORT_TEXT, 1, 0), 0);
     w.none();
+}
+
+// Of a buffer and places with long names.
+void a_long_report_is_whole(void **state) {
+    Watched w(state);
+    const std::string label(47, 'w'), made(47, 'm'), gone(47, 'g');
+    const auto place = [&](const std::string &text_of_it) {
+        w.tell({.kind = DebugKind::PLACE,
+                .ctx = CTX,
+                .va = VA,
+                .label = text<decltype(spec::DebugRecord::label)>(text_of_it)});
+    };
+    place(made);
+    w.give(7, VA, PAGE);
+    w.tell(
+        {.kind = DebugKind::LABEL, .ctx = CTX, .buffer = 7, .label = text<decltype(spec::DebugRecord::label)>(label)});
+    place(gone);
+    w.tell({.kind = DebugKind::UNBIND, .ctx = CTX, .pid = 412, .buffer = 7, .va = VA, .bytes = PAGE});
+    w.fill(VA, 8);
+    const std::uint64_t bus = w.m.host.alloc(PAGE);
+    w.m.w64(reg::REC_CMD_ADDR, bus);
+    w.m.w64(reg::REC_CMD_FIRST, 0);
+    w.m.w32(reg::REC_CMD, spec::raw(spec::RecOp::REPORT_TEXT));
+    w.m.settle();
+    const std::string all = reinterpret_cast<const char *>(w.m.host.at(bus, PAGE));
+    for (const std::string &part : {label, made, gone, std::string("its page table entry is still there")})
+        if (all.find(part) == std::string::npos)
+            fail_msg("'%s' does not say '%s'", all.c_str(), part.c_str());
+    w.reports();
 }
 
 void without_it_nothing_is_reported(void **state) {
@@ -832,6 +873,7 @@ int main() {
         IN_BOTH_MODES(a_cause_is_reported_once),
         IN_BOTH_MODES(reports_are_bounded),
         IN_BOTH_MODES(a_driver_reads_reports),
+        IN_BOTH_MODES(a_long_report_is_whole),
         IN_BOTH_MODES(without_it_nothing_is_reported),
         cmocka_unit_test(it_needs_the_recorder),
     };

@@ -48,6 +48,7 @@ bool RecorderCommands::valid_locked() const {
     case spec::RecOp::BLAME: return regs_.count < spec::MAX_CONTEXTS && regs_.first >> spec::MMU_VA_BITS == 0;
     case spec::RecOp::LAST_FAULT: return regs_.count < spec::MAX_CONTEXTS;
     case spec::RecOp::REPORTS:
+    case spec::RecOp::REPORT_TEXT:
     case spec::RecOp::FORGET_REPORTS: return sanitizer_ != nullptr;
     }
     return false;
@@ -100,6 +101,16 @@ RecorderCommands::Piece RecorderCommands::next_reports(std::uint64_t &at, std::u
     return {count, count * spec::SanitizerReport::BYTES, at >= end};
 }
 
+RecorderCommands::Piece RecorderCommands::report_text(std::uint64_t index) {
+    const auto text = sanitizer_->reports().text(index);
+    if (!text)
+        return {0, 0, true};
+    const auto bytes =
+        std::as_bytes(std::span(*text)).first(std::min<std::size_t>(text->size(), spec::REPORT_TEXT - 1));
+    std::ranges::fill(std::ranges::copy(bytes, buffer_.begin()).out, buffer_.begin() + spec::REPORT_TEXT, std::byte{});
+    return {1, spec::REPORT_TEXT, true};
+}
+
 RecorderCommands::Piece RecorderCommands::history(const Registers &regs) {
     const auto all = book_.history(regs.count, regs.first, recorder_.now_ns(), spec::BLAME_HISTORY);
     auto to = buffer_.begin();
@@ -116,6 +127,8 @@ RecorderCommands::Piece RecorderCommands::next(const Registers &regs, std::uint6
     }
     if (op == spec::RecOp::REPORTS)
         return next_reports(at, end);
+    if (op == spec::RecOp::REPORT_TEXT)
+        return report_text(regs.first);
     if (op == spec::RecOp::FORGET_REPORTS) {
         sanitizer_->reports().forget();
         return {0, 0, true};

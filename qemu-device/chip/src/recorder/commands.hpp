@@ -64,6 +64,7 @@ private:
     };
     Piece next_reports(std::uint64_t &at, std::uint64_t end);
     Piece history(const Registers &regs);
+    Piece report_text(std::uint64_t index);
     Piece next(const Registers &regs, std::uint64_t &at, std::uint64_t end);
     void finish_locked(bool error);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace neuron::chip {
 
@@ -35,9 +36,10 @@ void Reports::add(spec::SanitizerReport report, const spec::BlameRecord &found) 
         return;
     }
     report.index = first_ + kept_.size();
-    const std::string text = sentence(report, found);
+    std::string text = sentence(report, found);
     std::copy_n(text.begin(), std::min(text.size(), report.text.size() - 1), report.text.begin());
     kept_.push_back(report);
+    texts_.push_back(std::move(text));
     if (executor_ != nullptr)
         executor_->wake(*this);
 }
@@ -58,10 +60,16 @@ std::optional<spec::SanitizerReport> Reports::read(std::uint64_t index) const {
     return place < kept_.size() ? std::optional(kept_[place]) : std::nullopt;
 }
 
+std::optional<std::string> Reports::text(std::uint64_t index) const {
+    const std::lock_guard lock(mutex_);
+    return index >= first_ && index - first_ < texts_.size() ? std::optional(texts_[index - first_]) : std::nullopt;
+}
+
 void Reports::forget() {
     const std::lock_guard lock(mutex_);
     first_ += kept_.size();
     kept_.clear();
+    texts_.clear();
     lost_ = 0;
 }
 
@@ -72,7 +80,7 @@ Step Reports::step() {
         return Step::BLOCKED;
     logged_ = report->index + 1;
     host_.log(quiet(*report) ? NEURON_CHIP_LOG_INFO : NEURON_CHIP_LOG_WARNING,
-              std::string("sanitizer: ") + report->text.data());
+              "sanitizer: " + text(report->index).value_or(report->text.data()));
     return Step::MORE;
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace neuron::chip {
@@ -29,6 +30,8 @@ public:
     std::uint64_t lost() const;
     /// Report `index`, or the first one after it that is there.
     std::optional<spec::SanitizerReport> read(std::uint64_t index) const;
+    /// The whole sentence of report `index`.
+    std::optional<std::string> text(std::uint64_t index) const;
     /// Numbers go on; causes are reported anew.
     void forget();
 
@@ -47,7 +50,8 @@ private:
 
     mutable std::mutex mutex_; ///< guards all below; innermost
     std::vector<spec::SanitizerReport> kept_;
-    std::uint64_t first_ = 0; ///< number of kept_[0]
+    std::vector<std::string> texts_; ///< of each, for a report has no room for long ones
+    std::uint64_t first_ = 0;        ///< number of kept_[0]
     std::uint64_t lost_ = 0;
     std::uint64_t logged_ = 0; ///< number of the first report that the log has not seen
 };
