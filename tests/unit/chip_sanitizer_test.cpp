@@ -771,7 +771,7 @@ void a_driver_reads_reports(void **state) {
 }
 
 void without_it_nothing_is_reported(void **state) {
-    Teller t(mode_of(state));
+    Teller t(unwatched(mode_of(state)));
     Context ctx(t.m, CTX);
     TestQueue queue(t.m, QUEUE, CTX);
     ctx.map_host(VA, PAGE);

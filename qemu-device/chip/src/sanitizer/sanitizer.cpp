@@ -170,6 +170,8 @@ void Sanitizer::reaches(const Actor &actor, std::uint64_t first, std::uint64_t l
 }
 
 void Sanitizer::faulted(Actor actor, const FaultInfo &info) {
+    if (info.code != spec::Fault::PAGE_NOT_MAPPED && info.code != spec::Fault::PAGE_READ_ONLY)
+        return; // of no address, or of a queue that has no context
     if (actor.unit == spec::Unit::QUEUE) {
         const std::lock_guard lock(mutex_);
         actor.opcode = opcodes_[actor.queue];
