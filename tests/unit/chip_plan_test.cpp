@@ -234,7 +234,7 @@ void interrupts(void **state) {
 }
 
 void writes(void **state) {
-    Rig r(unwatched(mode_of(state)));
+    Rig r(state);
     unsigned transfers = 0;
     r.m.host.on_dma = [&](std::uint64_t bus, std::size_t, bool write) {
         transfers += write && bus == r.queue.seqno_bus();
@@ -263,7 +263,7 @@ void writes(void **state) {
 
 void refused_transfers_are_faults(void **state) {
     for (const char *event : {"dma_write", "dma_read"}) {
-        Rig r(unwatched(mode_of(state)));
+        Rig r(state);
         r.plan(std::string(event) + " nth=1: fail");
         r.nop();
         assert_int_equal(r.m.fault(2), Fault::HOST_BUS);
