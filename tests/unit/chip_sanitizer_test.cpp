@@ -776,8 +776,8 @@ void a_queue_of_a_context_that_is_none(void **state) {
     constexpr std::uint32_t other = QUEUE + 1;
     for (std::uint32_t ctx = spec::MAX_CONTEXTS; ctx < 256; ctx += 64) {
         w.m.w32(reg::QUEUE_RING_LOG2(other), spec::RING_LOG2_MIN);
-        w.m.w32(reg::QUEUE_CFG(other), field::QUEUE_CFG_CTX.set(ctx) | field::QUEUE_CFG_VECTOR.set(1) |
-                                           field::QUEUE_CFG_SLOT.set(other));
+        w.m.w32(reg::QUEUE_CFG(other),
+                field::QUEUE_CFG_CTX.set(ctx) | field::QUEUE_CFG_VECTOR.set(1) | field::QUEUE_CFG_SLOT.set(other));
         w.m.w32(reg::QUEUE_CTRL(other), 1);
         w.m.settle();
         assert_int_equal(w.m.state(other), spec::QueueState::FAULTED);

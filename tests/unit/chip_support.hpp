@@ -337,9 +337,7 @@ private:
         const char *const wish = std::getenv("NEURON_SANITIZER");
         return wish != nullptr && std::strcmp(wish, "0") != 0;
     }
-    static bool watches(const Mode &mode) {
-        return wants_sanitizer() && !mode.unwatched && mode.recorder_records == 0;
-    }
+    static bool watches(const Mode &mode) { return wants_sanitizer() && !mode.unwatched && mode.recorder_records == 0; }
     void refuse_reports() {
         std::array<std::byte, spec::SanitizerReport::BYTES> raw;
         std::set<spec::SanitizerKind> found;

@@ -167,7 +167,8 @@ void read_driver(State &state, const std::string &address, const std::string &qu
 // A device that sleeps has no answer; who opens its node wakes it. Programs that did wrong may have ended long ago.
 std::string reports_text(const std::string &address, bool sleeps) {
     const auto nodes = sys::list("/sys/bus/pci/devices/" + address + "/accel");
-    const int node = sleeps && !nodes.empty() ? ::open(("/dev/accel/" + nodes.front()).c_str(), O_RDWR | O_CLOEXEC) : -1;
+    const int node =
+        sleeps && !nodes.empty() ? ::open(("/dev/accel/" + nodes.front()).c_str(), O_RDWR | O_CLOEXEC) : -1;
     std::string text = file(address, "sanitizer");
     if (node >= 0)
         ::close(node);
