@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Mistakes in the driver, made by a module that is built with NEURON_BUGS=1 (kmod/neuron_bug.h). The programs make none. Some harm nobody who could
-notice: then the first command is a look at the sanitizer, or at the device while nothing is wrong with it yet."""
+notice: then the first command tells what the sanitizer has seen, or is a look at the device while nothing is wrong with it yet."""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import subprocess
 from pathlib import Path
 
@@ -21,7 +22,6 @@ PARAMETER = Path("/sys/module/neuron_accel/parameters/bug")
 
 EXPLAIN = "neuronctl explain"
 ERROR = "the program's error"
-SANITIZER = "cat /sys/kernel/debug/accel/*/sanitizer"
 JOB = r"job \d+ \(packet \d+\) of queue \d+"
 MADE = r"made at tests/bugs/driver_programs\.cpp:\d+"
 MISTAKE = "a mistake of the driver"
@@ -78,20 +78,15 @@ def reports() -> Path:
     return Path(f"/sys/kernel/debug/accel/{address()}/sanitizer")
 
 
-def looked_at() -> str:
-    with open(node()):  # one that sleeps has no answer
-        return reports().read_text()
-
-
 def sanitized(name: str, story: str, *words: object, program: Path = PROGRAM, **names: str) -> None:
     """A mistake that the sanitizer tells of."""
 
     def act(folder):
         with buggy(name):
             output(folder, program, *words)
-            return looked_at()
+            return output(folder, NEURONCTL, "explain")
 
-    bug(name, "driver", story, SANITIZER, **names)(act)
+    bug(name, "driver", story, EXPLAIN, **names)(act)
 
 
 def stands_still(name: str, story: str, program: str, want: str, kernel: str | None = None, binary: Path = PROGRAM, **names: str) -> None:
@@ -125,8 +120,17 @@ stands_still("doorbell-forgotten", "A job is in the ring, and the doorbell is le
 
 sanitized("dma-unmapped-early", "The pages of a DMA job are unmapped as soon as the device knows their address.", program=BUILD / "user/tests/bugs/driver-bug-dma",
           cause=r"use after DMA unmap: .*was the device's until [\d.]+ ms earlier, when pid \d+ unmapped it", job=JOB, buffer="pages of a DMA job was the device's", place="reads 4096 bytes at 0x|reads \\d+ bytes at 0x")
-sanitized("entry-left", "The page table entry of a buffer is left behind when it is unbound.", "after-destroy",
-          cause="use after free: .*it did not fault: its page table entry is still there", job=JOB, buffer=rf"byte 0 of buffer 'scratch' \(#\d+, {MADE}\) at \[0x\w+, 0x\w+\), freed", place="a FILL")
+
+
+@bug("entry-left", "driver", "The page table entry of a buffer is left behind when it is unbound.", "neuronctl --json explain",
+     cause=r'"health": "failed",\s+"sentence": "use after free: .*it did not fault: its page table entry is still there"', job=JOB,
+     buffer=rf"byte 0 of buffer 'scratch' \(#\d+, {MADE}\) at \[0x\w+, 0x\w+\), freed", place=r'a FILL(.|\n)*"kind": "USE_AFTER_FREE"')
+def _entry_left(folder):
+    with buggy("entry-left"):
+        output(folder, PROGRAM, "after-destroy")
+        return json.dumps(good(folder, "--json", "explain").json, indent=1)
+
+
 sanitized("tlb-not-flushed", "The TLB is not flushed after an entry was removed.", "after-destroy",
           cause="use after free: .*it did not fault: its page table entry is gone, but the TLB was not flushed", job=JOB, buffer=rf"byte 0 of buffer 'scratch' \(#\d+, {MADE}\)", place="a FILL")
 sanitized("read-only-ignored", "A buffer is bound for reading only, and its entries are writable.", "clear-read-only",

@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass, field
 
 SUITE_KEYS = {"name", "programs", "args", "where", "timeout", "bench", "serial", "kernel", "sanitizer"}
-BOOT_KEYS = {"group", "kernel", "args", "slow"}
+BOOT_KEYS = {"group", "kernel", "args", "slow", "sanitizer"}
 
 
 @dataclass
@@ -19,6 +19,7 @@ class Boot:
     group: str = ""
     kernel: str = "stock"
     slow: float = 1
+    sanitizer: bool = False  # its devices have it, and what it reports fails the boot
 
     def limit(self, seconds):
         """What a limit of time is in this boot."""
@@ -30,7 +31,7 @@ class Suite:
     """Programs that are run alike."""
 
     name: str
-    programs: list  # patterns below the top folder
+    programs: list  # patterns below the top folder; "!pattern" takes some away
     file: str
     args: list = field(default_factory=list)
     where: list = field(default_factory=lambda: ["host"])
@@ -38,14 +39,17 @@ class Suite:
     bench: bool = False
     serial: bool = False  # the machine to itself, one program at a time
     kernel: str = "stock"  # one that the programs boot themselves, or whose module they load
-    sanitizer: bool = True  # false: never with the sanitizer, whatever NEURON_SANITIZER says
+    sanitizer: bool | str = True  # false: never with it, whatever NEURON_SANITIZER says; "fatal": always, on the host
 
     def paths(self):
         """The programs, by path; a pattern that matches none is an error of the caller's to report."""
         found = []
         for pattern in self.programs:
-            matches = sorted(path for path in glob.glob(pattern) if os.path.isfile(path) and os.access(path, os.X_OK))
-            found.append((pattern, matches))
+            matches = [path for path in glob.glob(pattern.removeprefix("!")) if os.path.isfile(path) and os.access(path, os.X_OK)]
+            if pattern.startswith("!") and matches:
+                found = [(other, [path for path in paths if path not in matches]) for other, paths in found]
+            else:
+                found.append((pattern, sorted(matches)))
         return found
 
 
@@ -92,6 +96,10 @@ def load_suites(tests, boots):
                 if not places(place, boots):
                     raise ValueError(f"{shown}: suite '{suite.name}' runs in '{place}', which boots.toml does not have")
             suite.where = list(dict.fromkeys(name for place in suite.where for name in places(place, boots)))
+            if suite.sanitizer not in (True, False, "fatal"):
+                raise ValueError(f"{shown}: suite '{suite.name}': sanitizer is true, false or \"fatal\"")
+            if suite.sanitizer == "fatal" and suite.where != ["host"]:
+                raise ValueError(f"{shown}: suite '{suite.name}': in a guest the sanitizer is its boot's")
             if any(suite.name == other.name for other in suites):
                 raise ValueError(f"{shown}: there are two suites '{suite.name}'")
             suites.append(suite)

@@ -101,6 +101,24 @@ def declarations(folder):
     refused("boot 'host' has the name of another", load, folder, BOOTS + "[host]\n")
 
 
+@case("a boot may have the sanitizer; a suite may always have it, on the host, or never")
+def sanitizer(folder):
+    boots, suites = load(folder, BOOTS + "sanitizer = true\n", SUITES.replace('where = ["host", "odd"]', 'sanitizer = "fatal"'))
+    equal((boots["odd"].sanitizer, boots["plain"].sanitizer), (True, False))
+    equal([suite.sanitizer for suite in suites], [True, "fatal", True])
+    refused("suite 'mixed': in a guest the sanitizer is its boot's", load, folder, BOOTS, SUITES.replace("[[suite]]", '[[suite]]\nsanitizer = "fatal"').replace('where = ["all", "plain"]\n', ""))
+    refused("suite 'everywhere': sanitizer is true, false or", load, folder, BOOTS, SUITES.replace("[[suite]]", '[[suite]]\nsanitizer = "deadly"'))
+
+
+@case("a pattern takes away what others have found, and one that takes nothing away finds nothing")
+def taken_away(folder):
+    for name in ("a_test", "b_test", "b_slow_test"):
+        (folder / name).touch(mode=0o755)
+    patterns = [f"{folder}/*_test", f"!{folder}/b_s*_test"]
+    equal(declare.Suite("s", patterns, "").paths(), [(patterns[0], [f"{folder}/a_test", f"{folder}/b_test"])])
+    equal(declare.Suite("s", [f"!{folder}/c*"], "").paths(), [(f"!{folder}/c*", [])])
+
+
 @case("a slow boot multiplies the limit of each program")
 def slow(folder):
     boots, suites = load(folder)

@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from host import jobs_of, log_path, title
-from tap import Case, Parser
+from tap_stream import Case, Parser
 
 BOOT_SECONDS = 60  # what a boot and a power-off may take on a busy machine
 
@@ -83,7 +83,13 @@ class Demultiplexer:
             self.report.program(f"{self.boot.name}: {title(suite, path)}", [], "not run: the guest had ended", "")
 
 
+def with_sanitizer(boot, variables):
+    """What is in the environment of this boot's programs, and of its launcher."""
+    return {**variables, "NEURON_SANITIZER": "fatal"} if boot.sanitizer else variables
+
+
 def run_boot(boot, suites, logs, variables, report):
+    variables = with_sanitizer(boot, variables)
     jobs = jobs_of(suites, report)
     if not jobs:
         return
@@ -103,6 +109,7 @@ def run_boot(boot, suites, logs, variables, report):
     start = time.monotonic()
     with open(log, "w", encoding="utf-8") as errors, subprocess.Popen(
         [*command, "--", "/bin/sh", program],
+        env={**os.environ, **variables},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=errors,

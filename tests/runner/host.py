@@ -8,7 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tap import Parser
+from tap_stream import Parser
 
 
 def jobs_of(suites, report):
@@ -35,7 +35,9 @@ def log_path(logs, suite, path):
 
 def environment(suite, variables):
     found = {**os.environ, **variables}
-    if not suite.sanitizer:
+    if suite.sanitizer == "fatal":
+        found["NEURON_SANITIZER"] = "fatal"
+    elif not suite.sanitizer:
         found.pop("NEURON_SANITIZER", None)
     return found
 

@@ -138,7 +138,7 @@ void busy_time_stands_still_once_the_completion_is_known(void **state) {
 }
 
 void without_an_address_nothing_is_written(void **state) {
-    Machine m(mode_of(state));
+    Machine m(unwatched(mode_of(state)));
     Context ctx(m, 0);
     TestQueue queue(m, 0, 0);
     std::uint64_t writes = 0;

@@ -77,7 +77,7 @@ void a_label_may_come_later(void **) {
 
 // The place is said right before, and counts for that record alone.
 void places_in_the_source(void **state) {
-    Teller t(mode_of(state));
+    Teller t(unwatched(mode_of(state)));
     t.open(3, 412);
     t.at(3, VA, "foo.cc:88");
     t.bind(3, 7, VA, PAGE, "weights");
@@ -103,7 +103,7 @@ void places_in_the_source(void **state) {
     t.at(3, VA + 5 * PAGE, std::string(64, 'x'));
     t.bind(3, 11, VA + 5 * PAGE, PAGE);
     assert_string_equal(t.blame(3, VA + 5 * PAGE).place.data(), std::string(47, 'x').c_str());
-    hop(t.m, mode_of(state));
+    hop(t.m, unwatched(mode_of(state)));
     t.says(3, VA + 5 * PAGE, "buffer #11 (made at xxx");
 }
 
@@ -271,7 +271,7 @@ void it_is_bounded(void **) {
 }
 
 void mappings_have_records_and_survive(void **state) {
-    Teller t(mode_of(state));
+    Teller t(unwatched(mode_of(state)));
     t.open(3, 412);
     t.bind(3, 7, VA, PAGE, "weights");
     t.bind(3, 8, VA + PAGE, PAGE, "old");
@@ -291,7 +291,7 @@ void mappings_have_records_and_survive(void **state) {
     }
     assert_int_equal(mappings, 3);
 
-    hop(t.m, mode_of(state));
+    hop(t.m, unwatched(mode_of(state)));
     assert_int_equal(t.m.r32(reg::REC_DEBUG_HEAD), 4);
     t.says(3, VA, "buffer 'weights'");
     t.says(3, VA + PAGE, "buffer 'old' (#8) at [0x40001000, 0x40002000), unbound ");

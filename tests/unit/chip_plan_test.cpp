@@ -154,8 +154,9 @@ void what_is_random_comes_from_the_seed(void **) {
 // ---- the chip -------------------------------------------------------------------------------------------------------
 
 struct Rig {
-    explicit Rig(void **state, bool by_register = false)
-        : m(mode_of(state)), ctx(m, 3), queue(m, 2, 3, {.doorbell_register = by_register}) {}
+    explicit Rig(void **state, bool by_register = false) : Rig(mode_of(state), by_register) {}
+    explicit Rig(const Mode &mode, bool by_register = false)
+        : m(mode), ctx(m, 3), queue(m, 2, 3, {.doorbell_register = by_register}) {}
     void plan(const std::string &text) {
         char error[256];
         if (neuron_chip_set_fault_plan(m.chip, text.c_str(), error, sizeof error) != 0)
@@ -219,6 +220,7 @@ void doubled_doorbell_does_nothing(void **state) {
 
 void interrupts(void **state) {
     Rig r(state);
+    r.m.expects(spec::SanitizerKind::INTERRUPT_MISSING);
     r.plan("irq vector=1 nth=1: drop; irq vector=1 nth=2: duplicate; irq vector=1 nth=3: reorder; irq vector=1 nth=5: "
            "spurious vector=7;"
            "irq vector=2: drop");
@@ -360,6 +362,7 @@ void errors_of_hbm(void **state) {
 
 void a_reset_changes_no_plan_but_forgets_what_is_kept(void **state) {
     Rig r(state);
+    r.m.expects(spec::SanitizerKind::INTERRUPT_MISSING);
     r.plan("irq vector=1 nth=1: reorder; irq vector=0: drop");
     r.nop();
     neuron_chip_reset(r.m.chip);
@@ -492,6 +495,7 @@ struct Driver {
 void a_driver_sets_a_plan_and_reads_the_report(void **state) {
     Rig r(state);
     const Driver driver(r);
+    r.m.expects(spec::SanitizerKind::INTERRUPT_MISSING);
     assert_true(driver.set("irq vector=1 nth=1: drop"));
     r.nop();
     assert_int_equal(r.m.host.irqs(1), 0);
@@ -547,6 +551,7 @@ void what_is_no_operation_is_refused(void **state) {
 
 void a_wrong_plan_leaves_the_old_one(void **state) {
     Rig r(state);
+    r.m.expects(spec::SanitizerKind::INTERRUPT_MISSING);
     r.plan("irq: drop");
     char error[256] = "?";
     assert_int_equal(neuron_chip_set_fault_plan(r.m.chip, "irq: explode", error, sizeof error), -EINVAL);
@@ -572,7 +577,7 @@ void a_wrong_plan_leaves_the_old_one(void **state) {
 }
 
 void a_chip_with_a_plan_is_not_saved(void **state) {
-    Rig r(state);
+    Rig r(unwatched(mode_of(state)));
     r.plan("irq: drop");
     neuron_chip_pause(r.m.chip);
     const auto write = [](void *, const void *, size_t) { return 0; };

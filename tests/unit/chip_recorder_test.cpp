@@ -466,10 +466,10 @@ void a_reset_ends_a_command(void **) {
 // ---- save and load -------------------------------------------------------------------------------------------------
 
 void a_saved_recorder_goes_on(void **state) {
-    Bench b(mode_of(state));
+    Bench b(unwatched(mode_of(state)));
     assert_int_equal(b.queue.run(spec::PacketNop{}), Fault::NONE);
     const auto before = records(b.m.chip);
-    hop(b.m, mode_of(state));
+    hop(b.m, unwatched(mode_of(state)));
     assert_true(records(b.m.chip) == before);
     assert_int_equal(b.queue.run(spec::PacketNop{}), Fault::NONE);
     const auto after = records(b.m.chip);
@@ -479,7 +479,7 @@ void a_saved_recorder_goes_on(void **state) {
 }
 
 void a_smaller_one_keeps_the_newest(void **) {
-    Bench b(STEPPED);
+    Bench b(unwatched(STEPPED));
     for (int i = 0; i < 80; ++i)
         assert_int_equal(b.queue.run(spec::PacketNop{}), Fault::NONE);
     const auto before = records(b.m.chip);

@@ -811,8 +811,25 @@ void a_long_report_is_whole(void **state) {
     w.reports();
 }
 
+// Its fault is told like any other.
+void a_queue_of_a_context_that_is_none(void **state) {
+    Watched w(state);
+    constexpr std::uint32_t other = QUEUE + 1;
+    for (std::uint32_t ctx = spec::MAX_CONTEXTS; ctx < 256; ctx += 64) {
+        w.m.w32(reg::QUEUE_RING_LOG2(other), spec::RING_LOG2_MIN);
+        w.m.w32(reg::QUEUE_CFG(other),
+                field::QUEUE_CFG_CTX.set(ctx) | field::QUEUE_CFG_VECTOR.set(1) | field::QUEUE_CFG_SLOT.set(other));
+        w.m.w32(reg::QUEUE_CTRL(other), 1);
+        w.m.settle();
+        assert_int_equal(w.m.state(other), spec::QueueState::FAULTED);
+        w.m.w32(reg::QUEUE_CTRL(other), 0);
+        w.m.settle();
+    }
+    w.none();
+}
+
 void without_it_nothing_is_reported(void **state) {
-    Teller t(mode_of(state));
+    Teller t(unwatched(mode_of(state)));
     Context ctx(t.m, CTX);
     TestQueue queue(t.m, QUEUE, CTX);
     ctx.map_host(VA, PAGE);
@@ -874,6 +891,7 @@ int main() {
         IN_BOTH_MODES(reports_are_bounded),
         IN_BOTH_MODES(a_driver_reads_reports),
         IN_BOTH_MODES(a_long_report_is_whole),
+        IN_BOTH_MODES(a_queue_of_a_context_that_is_none),
         IN_BOTH_MODES(without_it_nothing_is_reported),
         cmocka_unit_test(it_needs_the_recorder),
     };

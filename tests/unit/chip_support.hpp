@@ -23,6 +23,7 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <set>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -225,7 +226,7 @@ public:
         config.simd = mode.simd;
         config.hazards = mode.hazards;
         config.recorder_records = mode.recorder_records;
-        config.sanitizer = mode.sanitizer || (wants_sanitizer() && !mode.unwatched && config.recorder_records == 0);
+        config.sanitizer = mode.sanitizer || watches(mode);
         if (mode.tape && tape.empty()) {
             config.tape = append;
             config.tape_opaque = &tape;
@@ -244,12 +245,19 @@ public:
         take_aperture();
     }
     ~Machine() {
-        if (wants_sanitizer() && !mode_.sanitizer && !mode_.unwatched)
-            refuse_reports();
-        neuron_chip_destroy(chip);
+        end();
         if (replays_)
             replay_or_abort();
     }
+    /// The chip's end before the machine's, for who wants all of its tape.
+    void end() {
+        if (chip != nullptr && !mode_.sanitizer && watches(mode_))
+            refuse_reports();
+        neuron_chip_destroy(chip);
+        chip = nullptr;
+    }
+    /// The test errs on purpose: the sanitizer, if there is one, must report this.
+    void expects(spec::SanitizerKind kind) { expected_.insert(kind); }
     Machine(const Machine &) = delete;
     Machine &operator=(const Machine &) = delete;
 
@@ -329,15 +337,23 @@ private:
         const char *const wish = std::getenv("NEURON_SANITIZER");
         return wish != nullptr && std::strcmp(wish, "0") != 0;
     }
+    static bool watches(const Mode &mode) { return wants_sanitizer() && !mode.unwatched && mode.recorder_records == 0; }
     void refuse_reports() {
         std::array<std::byte, spec::SanitizerReport::BYTES> raw;
+        std::set<spec::SanitizerKind> found;
         for (std::uint64_t first = 0; neuron_chip_read_reports(chip, &first, raw.data(), raw.size()) != 0;) {
             const auto report = spec::unpack<spec::SanitizerReport>(raw);
-            if ((report.flags & spec::raw(spec::SanitizerFlag::FAULTED)) != 0)
+            found.insert(report.kind);
+            if ((report.flags & spec::raw(spec::SanitizerFlag::FAULTED)) != 0 || expected_.contains(report.kind))
                 continue;
             std::fprintf(stderr, "sanitizer: %s\n", report.text.data());
             std::abort();
         }
+        for (const spec::SanitizerKind kind : expected_)
+            if (!found.contains(kind)) {
+                std::fprintf(stderr, "sanitizer: no report of %s\n", std::string(spec::name(kind)).c_str());
+                std::abort();
+            }
     }
     void take_aperture() {
         std::uint64_t bytes = 0;
@@ -346,6 +362,7 @@ private:
 
     Mode mode_;
     bool replays_ = false;
+    std::set<spec::SanitizerKind> expected_;
     std::byte *aperture_ = nullptr;
     std::uint64_t events_ = 0;
 };

@@ -54,8 +54,7 @@ Bytes tape_of(std::uint64_t seed, std::uint64_t turn = 10, bool sanitizer = fals
         work->meanwhile(steps);
         work->m.r64(reg::GLOBAL_CLOCK_NS);
     }
-    neuron_chip_destroy(work->m.chip);
-    work->m.chip = nullptr;
+    work->m.end();
     return std::move(work->m.tape);
 }
 
@@ -87,8 +86,7 @@ void aperture(void **) {
     neuron_chip_reset(m.chip);
     m.settle();
     assert_int_equal(static_cast<int>(m.hbm(4 * MiB)[5]), 0);
-    neuron_chip_destroy(m.chip);
-    m.chip = nullptr;
+    m.end();
     same(m.tape);
     assert_true(replay(m.tape).result.patches >= 4);
 }
@@ -117,8 +115,7 @@ void calls(void **) {
     m.r32(reg::GLOBAL_VERSION);
     neuron_chip_end_tape(m.chip);
     assert_int_equal(m.tape.size(), size);
-    neuron_chip_destroy(m.chip);
-    m.chip = nullptr;
+    m.end();
     same(m.tape);
 }
 
@@ -137,8 +134,7 @@ void inside(void **) {
     assert_int_equal(queue.run(spec::PacketFill{.dst = 0x10000, .bytes = 200000, .pattern = 4}), spec::Fault::NONE);
     m.host.on_dma = nullptr;
     assert_true(seen > 1);
-    neuron_chip_destroy(m.chip);
-    m.chip = nullptr;
+    m.end();
     same(m.tape);
 }
 
@@ -163,8 +159,7 @@ void steps_inside(void **) {
     m.host.on_dma = nullptr;
     assert_true(steps > 2);
     m.settle();
-    neuron_chip_destroy(m.chip);
-    m.chip = nullptr;
+    m.end();
     same(m.tape);
 }
 
@@ -182,8 +177,7 @@ void busy_threads(void **) {
         assert_int_equal(queue.run(spec::PacketFill{.dst = 0x10000, .bytes = 100000, .pattern = 4}), spec::Fault::NONE);
     stop = true;
     reader.join();
-    neuron_chip_destroy(m.chip);
-    m.chip = nullptr;
+    m.end();
     same(m.tape);
 }
 
@@ -465,7 +459,7 @@ void listing(void **) {
 void observer(void **) {
     Bytes tape;
     {
-        Teller teller({.stepped = true, .tape = true});
+        Teller teller(unwatched({.stepped = true, .tape = true}));
         Machine &m = teller.m;
         Context ctx(m, 3);
         TestQueue queue(m, 5, 3);
@@ -482,8 +476,7 @@ void observer(void **) {
         assert_int_equal(queue.run(spec::PacketFill{.dst = 0x10000, .bytes = 4 * PAGE - 64, .pattern = 1}),
                          spec::Fault::NONE);
         m.settle();
-        neuron_chip_destroy(m.chip);
-        m.chip = nullptr;
+        m.end();
         tape = std::move(m.tape);
     }
     Seen seen;

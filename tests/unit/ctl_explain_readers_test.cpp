@@ -144,6 +144,9 @@ mappings: 1
 [events]
 event 0: FAULT PAGE_NOT_MAPPED context 0 queue 2 unit DMA core 0 ring 3 write 1 pc 4 packet 7 va 0x203040 info 0x0 time 99
 
+[sanitizer]
+report 3 OUT_OF_BUFFER faulted repeats=0: out of buffer: job 7
+
 [end]
 )";
 
@@ -152,6 +155,8 @@ void a_coredump_of_a_fault(void **) {
     assert_true(state.has_value());
     assert_string_equal(state->device.c_str(), "0000:01:00.0");
     assert_string_equal(state->reason.c_str(), "a job has faulted");
+    assert_int_equal(state->reports.size(), 1);
+    assert_string_equal(state->reports[0].text.c_str(), "out of buffer: job 7");
     says(about(*state, 2), "fault",
          {"queue 2 was halted by a fault: job 7, packet 7: core 0 DMA ring 3, instruction 4: PAGE_NOT_MAPPED",
           "(64 bytes behind the end of buffer 5 (hbm, 12.0 KiB) of mat mul (812))",

@@ -6,6 +6,7 @@
 #include "../../tools/neuronctl/explain/readers.hpp"
 #include "../../tools/neuronctl/explain/records.hpp"
 #include "../../tools/neuronctl/explain/rules.hpp"
+#include "../../tools/neuronctl/explain/sanitizer_reports.hpp"
 #include "../../tools/neuronctl/registers_by_name.hpp"
 #include "hal_check.hpp"
 
@@ -547,6 +548,49 @@ void what_a_driver_does_not_give_back(void **) {
     is(explain::explain(state).front(), "no_queues", Health::idle, {});
 }
 
+void reports_of_the_sanitizer(void **) {
+    const auto reports = reports_of("report 4 OUT_OF_BUFFER repeats=2: out of buffer: job 5: 'a: b=1' repeats=9\n"
+                                    "report 5 USE_AFTER_FREE faulted repeats=0: use after free: job 6\n"
+                                    "report 6 LEAK repeats=0: leak: context 1\n"
+                                    "nonsense: report 7\nreport x LEAK repeats=0: no\nreport 8 LEAK\n\n");
+    assert_int_equal(reports.size(), 3);
+    assert_int_equal(reports[0].index, 4);
+    assert_string_equal(reports[0].kind.c_str(), "OUT_OF_BUFFER");
+    assert_int_equal(reports[0].repeats, 2);
+    assert_false(reports[0].faulted);
+    assert_string_equal(reports[0].text.c_str(), "out of buffer: job 5: 'a: b=1' repeats=9");
+    assert_true(reports[1].faulted);
+
+    State state = state_of({idle_queue()});
+    state.reports = reports;
+    auto findings = explain::explain(state);
+    assert_int_equal(findings.size(), 4);
+    is(findings[0], "sanitizer", Health::failed, {"out of buffer: job 5: 'a: b=1' repeats=9"});
+    assert_string_equal(findings[0].hint.c_str(),
+                        "seen 2 times more; a write to /sys/kernel/debug/accel/0000:01:00.0/sanitizer forgets it");
+    is(findings[1], "idle", Health::idle, {});
+    is(findings[2], "sanitizer", Health::idle, {"use after free: job 6"});
+    is(findings[3], "sanitizer", Health::idle, {"leak: context 1"});
+    const Json json = finding_json(findings[0]);
+    assert_int_equal(json["report"]["index"].get<int>(), 4);
+    assert_string_equal(json["report"]["kind"].get<std::string>().c_str(), "OUT_OF_BUFFER");
+    assert_int_equal(json["report"]["repeats"].get<int>(), 2);
+    assert_false(json["report"]["faulted"].get<bool>());
+    assert_false(finding_json(findings[1]).contains("report"));
+    // What stands still comes first; a coredump cannot be written to; what was seen later counts.
+    state.queues = {busy_queue()};
+    state.queues[0].state = "lost";
+    state.source = "dump";
+    State later = state;
+    later.reports = {reports[0]};
+    observe(state, later);
+    findings = explain::explain(state);
+    assert_int_equal(findings.size(), 2);
+    is(findings[0], "lost", Health::failed, {});
+    is(findings[1], "sanitizer", Health::failed, {});
+    assert_string_equal(findings[1].hint.c_str(), "seen 2 times more");
+}
+
 void every_instruction_and_structure_decodes(void **) {
     for (const spec::InsnDesc &desc : spec::instructions()) {
         neuron::InstructionBytes bytes{};
@@ -672,6 +716,7 @@ int main() {
         cmocka_unit_test(what_the_driver_believes_and_the_device_was_told),
         cmocka_unit_test(completed_before_it_is_done),
         cmocka_unit_test(what_a_driver_does_not_give_back),
+        cmocka_unit_test(reports_of_the_sanitizer),
         cmocka_unit_test(every_instruction_and_structure_decodes),
         cmocka_unit_test(lines_of_iommus),
         cmocka_unit_test(messages_are_those_of_the_driver),

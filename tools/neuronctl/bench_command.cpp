@@ -164,6 +164,11 @@ private:
         const auto destination = Arena::create(session.context, session.queue, to, bytes);
         if (!destination)
             return tl::unexpected(destination.error());
+        // Memory that nobody has written is none that people copy.
+        neuron::CommandList written;
+        written.fill(source->buffer().va(), bytes, 0);
+        if (auto done = execute(session.queue, written); !done)
+            return done;
         Row row{"copy", {}, fmt::format("{} -> {}", text(from), text(to)), bytes, {}, 0};
         neuron::CommandList commands;
         commands.copy(destination->buffer().va(), source->buffer().va(), bytes);

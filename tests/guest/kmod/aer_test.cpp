@@ -280,10 +280,7 @@ void device_is_unplugged_while_it_is_used(void **) {
         assert_int_equal(file.call(DRM_IOCTL_NEURON_DEV_QUERY, &query), -ENODEV);
         // Its memory is still mapped here, so it may take until the end of the file until QEMU lets go of it.
     }
-    assert_true(wait_until([&] {
-        return monitor.execute("device_add", R"({"driver": "neuron", "id": "npu0", "bus": "rp0"})").find("\"error\"") ==
-               std::string::npos;
-    }));
+    assert_true(wait_until([&] { return try_plug(monitor).find("\"error\"") == std::string::npos; }));
     // The node is there a moment before it can be opened, and nobody waits for the driver in between.
     assert_true(wait_until([] {
         const int fd = ::open(node().c_str(), O_RDWR | O_CLOEXEC);

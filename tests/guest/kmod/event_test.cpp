@@ -233,6 +233,7 @@ void error_of_hbm_faults_who_reads_it(void **) {
     const auto va = file.bind(handle);
     const auto sink = file.bind(file.host(4096));
     const auto idle = file.queue().queue_id;
+    assert_int_equal(file.run(idle, job_of(fill(va, 8192, 1))), 0);
     set_property("ecc-uncorrected", std::to_string(place + 100));
     assert_int_equal(file.run(idle, job_of(copy(va + 4096, sink, 4096))), 0);
     const auto id = file.queue().queue_id;

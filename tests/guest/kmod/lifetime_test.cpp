@@ -25,9 +25,9 @@ void close_with_jobs_in_flight(void **) {
     for (int i = 0; i < 20; ++i) {
         const File file;
         const auto busy = file.queue().queue_id;
-        const auto va = file.bind(file.host(4 * MIB));
+        const auto va = file.bind(file.host(8 * MIB));
         assert_int_equal(file.submit(busy, job_of(fill(va, 4 * MIB, 1), Spinner(file).packet())), 0);
-        assert_int_equal(file.submit(file.queue().queue_id, job_of(fill(va, 4 * MIB, 2))), 0);
+        assert_int_equal(file.submit(file.queue().queue_id, job_of(fill(va + 4 * MIB, 4 * MIB, 2))), 0);
     }
     device_works();
 }

@@ -13,6 +13,12 @@ namespace {
 constexpr std::chrono::seconds PATIENCE{60};
 const std::string ID = std::string(R"("id": ")") + QEMU_ID + "\"";
 
+/// One with the sanitizer where all have it.
+std::string device() {
+    const std::string sanitizer = std::getenv("NEURON_SANITIZER") != nullptr ? R"("sanitizer": true, )" : "";
+    return R"({"driver": "neuron", "bus": "rp0", )" + sanitizer + ID + "}";
+}
+
 } // namespace
 
 void needs_unplug() {
@@ -40,9 +46,10 @@ void unplug() {
 }
 
 void plug() {
-    const std::string sanitizer = std::getenv("NEURON_SANITIZER") != nullptr ? R"("sanitizer": true, )" : "";
-    Monitor().succeed("device_add", R"({"driver": "neuron", "bus": "rp0", )" + sanitizer + ID + "}");
+    Monitor().succeed("device_add", device());
     assert_true(wait_for_node(true, PATIENCE));
 }
+
+std::string try_plug(Monitor &monitor) { return monitor.execute("device_add", device()); }
 
 } // namespace kmod

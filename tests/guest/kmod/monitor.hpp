@@ -6,6 +6,8 @@
 
 namespace kmod {
 
+class Monitor;
+
 /// Ends the test as skipped where the kernel would complain of its own: 6.12's pciehp takes two locks in one order when it
 /// resets a slot after an error, and in the other when it empties one, and lockdep has seen the first.
 void needs_unplug();
@@ -13,5 +15,7 @@ void needs_unplug();
 void unplug();
 /// Plugs one in. When it returns, its node is there.
 void plug();
+/// Asks for one to be plugged in, and gives the answer.
+std::string try_plug(Monitor &monitor);
 
 } // namespace kmod

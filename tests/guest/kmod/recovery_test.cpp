@@ -2,6 +2,7 @@
 // What happens when a job hangs: who is stopped, who is told what, and that the next job runs.
 
 #include "machine.hpp"
+#include "watched.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -409,6 +410,7 @@ void forget_coredumps() {
 }
 
 void coredump_tells_of_a_hang(void **) {
+    needs_old_packets();
     forget_coredumps();
     const File file;
     const auto handle = file.host(3 * 4096);

@@ -8,6 +8,7 @@
 #include "../system.hpp"
 #include "readers.hpp"
 #include "records.hpp"
+#include "sanitizer_reports.hpp"
 
 namespace neuronctl::explain {
 namespace {
@@ -233,6 +234,10 @@ Outcome<State> read_coredump(const std::string &name, std::string_view text) {
             read_mappings(state, *ctx, section.lines);
         } else if (section.name == "events") {
             read_events(state, section.lines);
+        } else if (section.name == "sanitizer") {
+            for (const std::string &line : section.lines)
+                if (auto report = report_of(line))
+                    state.reports.push_back(std::move(*report));
         }
     }
     state.cores = cores_in(all);

@@ -3,12 +3,16 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include "../decode.hpp"
 #include "../system.hpp"
 #include "readers.hpp"
 #include "records.hpp"
+#include "sanitizer_reports.hpp"
 
 namespace neuronctl::explain {
 namespace {
@@ -160,6 +164,17 @@ void read_driver(State &state, const std::string &address, const std::string &qu
         state.stalls.push_back(stall_in(record));
 }
 
+// A device that sleeps has no answer; who opens its node wakes it. Programs that did wrong may have ended long ago.
+std::string reports_text(const std::string &address, bool sleeps) {
+    const auto nodes = sys::list("/sys/bus/pci/devices/" + address + "/accel");
+    const int node =
+        sleeps && !nodes.empty() ? ::open(("/dev/accel/" + nodes.front()).c_str(), O_RDWR | O_CLOEXEC) : -1;
+    std::string text = file(address, "sanitizer");
+    if (node >= 0)
+        ::close(node);
+    return text;
+}
+
 // "packet 17 COPY: 0200...", below the "[queue N]" that it belongs to.
 void read_rings(State &state, const std::string &text) {
     for (const Section &section : sections(text)) {
@@ -233,6 +248,7 @@ Outcome<State> read_live(const std::string &address) {
     state.power = power_of(folder);
     if (const auto rings = sys::debugfs(address, "rings"))
         read_rings(state, *rings);
+    state.reports = reports_of(reports_text(address, state.device_state == "sleeping"));
     return state;
 }
 

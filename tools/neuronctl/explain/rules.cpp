@@ -10,6 +10,7 @@
 #include "device_rules.hpp"
 #include "fault_text.hpp"
 #include "launch_rules.hpp"
+#include "sanitizer_reports.hpp"
 
 namespace neuronctl::explain {
 namespace {
@@ -420,6 +421,8 @@ std::vector<Finding> explain(const State &state, const ProgramView *program) {
         out.push_back(Explainer(state, program).of_stall(stall));
     for (const Queue &queue : state.queues)
         out.push_back(Explainer(state, program).of_queue(queue));
+    for (Finding &finding : sanitizer_findings(state))
+        out.push_back(std::move(finding));
     if (out.empty())
         out.push_back(
             {.health = Health::idle,
@@ -443,6 +446,11 @@ Json finding_json(const Finding &finding) {
         out["queue"] = *finding.queue;
     if (!finding.hint.empty())
         out["hint"] = finding.hint;
+    if (const auto &report = finding.report)
+        out["report"] = {{"index", report->index},
+                         {"kind", report->kind},
+                         {"faulted", report->faulted},
+                         {"repeats", report->repeats}};
     return out;
 }
 

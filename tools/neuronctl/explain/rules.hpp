@@ -33,6 +33,7 @@ struct Finding {
     std::string sentence{};               ///< All of it in one sentence.
     std::vector<Link> chain{};            ///< From the queue to the root cause.
     std::string hint{};                   ///< What to do; empty if that is not known.
+    std::optional<Report> report{};       ///< Of the sanitizer, if it is one.
 };
 
 /**

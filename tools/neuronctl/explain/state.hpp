@@ -147,6 +147,15 @@ struct Stall {
 };
 
 /** The event ring, in records since power-on, counted as the registers do. */
+/** What the sanitizer has seen. */
+struct Report {
+    std::uint64_t index = 0;
+    std::string kind{}; ///< By the contract's name.
+    bool faulted = false;
+    std::uint64_t repeats = 0; ///< How often it was seen again.
+    std::string text{};
+};
+
 struct Events {
     std::uint64_t handled = 0; ///< By the driver.
     std::uint64_t head = 0;    ///< Up to which it has told the device so.
@@ -189,6 +198,7 @@ struct State {
     std::vector<Mapping> mappings{};
     std::map<std::uint64_t, Buffer> buffers{};
     std::vector<Stall> stalls{};
+    std::vector<Report> reports{}; ///< None without the sanitizer.
 };
 
 /** Adds a later look at the same device: what has moved. */

@@ -77,9 +77,9 @@ void Queue::spend_slot() {
             return;
         services_.sanitizer->compare(actor_, fetched_[taken_], now);
         (void)write(access, services_.host, address, spent);
-    } else if (services_.host.read(address, now)) {
+    } else if (services_.host.read_past_plan(address, now)) { // a plan is about what the queue does itself
         services_.sanitizer->compare(actor_, fetched_[taken_], now);
-        (void)services_.host.write(address, spent);
+        (void)services_.host.write_past_plan(address, spent);
     }
 }
 

@@ -18,6 +18,9 @@ std::uint32_t Flights::number_of(const Actor &actor) {
 }
 
 bool Flights::overlaps(const Ranges &ranges, std::uint64_t first, std::uint64_t end) {
+    // Most flights are somewhere else altogether: no need to look for a place among thousands.
+    if (ranges.empty() || end <= ranges.begin()->first || first >= ranges.rbegin()->second)
+        return false;
     const auto above = ranges.lower_bound(end);
     return above != ranges.begin() && std::prev(above)->second > first;
 }

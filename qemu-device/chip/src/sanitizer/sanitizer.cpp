@@ -170,6 +170,8 @@ void Sanitizer::reaches(const Actor &actor, std::uint64_t first, std::uint64_t l
 }
 
 void Sanitizer::faulted(Actor actor, const FaultInfo &info) {
+    if (info.code != spec::Fault::PAGE_NOT_MAPPED && info.code != spec::Fault::PAGE_READ_ONLY)
+        return; // of no address, or of a queue that has no context
     if (actor.unit == spec::Unit::QUEUE) {
         const std::lock_guard lock(mutex_);
         actor.opcode = opcodes_[actor.queue];
@@ -319,7 +321,7 @@ void Sanitizer::look_at_ring(std::uint32_t queue, const QueueConfig &config, std
     std::array<std::byte, spec::PACKET_BYTES> raw;
     for (actor.packet = from; actor.packet != to; ++actor.packet) {
         const std::uint64_t slot = actor.packet & ((1ULL << config.ring_log2) - 1);
-        if (!host_.read(config.ring_base + slot * spec::PACKET_BYTES, raw) || !judge(actor, raw, 0))
+        if (!host_.read_past_plan(config.ring_base + slot * spec::PACKET_BYTES, raw) || !judge(actor, raw, 0))
             return; // one says it all
     }
 }
