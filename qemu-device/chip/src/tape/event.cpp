@@ -84,7 +84,7 @@ std::string describe(const Event &event) {
     case TapeKind::FORGET: return "sanitizer forgets its reports";
     case TapeKind::DMA_READ: return fmt::format("DMA read of 0x{:x} ({} bytes)", head.addr, head.value);
     case TapeKind::DMA_WRITE: return fmt::format("DMA write to 0x{:x} ({} bytes)", head.addr, head.value);
-    case TapeKind::IRQ: return fmt::format("interrupt {}", head.value);
+    case TapeKind::IRQ: return fmt::format("interrupt, vector {}", head.value);
     case TapeKind::FUNCTION:
         return fmt::format("fault of the PCIe function: {}", spec::name(static_cast<spec::PlanAction>(head.addr)));
     case TapeKind::LOG: return "log";
