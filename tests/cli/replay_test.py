@@ -57,6 +57,13 @@ def listed(folder):
     assert "read of GLOBAL.VERSION (4 bytes): " in text and "doorbell: slot " in text and "interrupt, vector 1" in text, text
     answer = good(folder, "--json", "replay", "job.tape", "--list").json
     equal(len(answer["list"]), len(events(tape)))
+    assert "packet 0 of queue 0: COPY flags=" in text and "  queue 0: DMA write to 0x" in text and "  end of packet 0 of queue 0\n" in text, text
+    launch, = [event for event in answer["list"] if event.get("packet", {}).get("opcode") == "LAUNCH"]
+    equal((launch["kind"], launch["packet"]["core_mask"], launch["packet"]["arg_count"]), ("PACKET", 1, 2))
+    done, = [event for event in answer["list"] if event["kind"] == "RETIRED" and event["value"] == launch["value"]]
+    assert {event["by"] for event in answer["list"] if event["kind"] == "IRQ"} == {"queue 0"}, answer["list"]
+    between = [event["by"] for event in answer["list"] if launch["event"] < event["event"] < done["event"]]
+    assert "queue 0" in between, between
     equal(answer["list"][-1]["kind"], "END")
 
 

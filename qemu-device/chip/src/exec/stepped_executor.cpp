@@ -98,9 +98,11 @@ Step SteppedExecutor::take_step(Unit &unit, std::unique_lock<std::mutex> &lock) 
     count_step();
     if (explorer_ != nullptr && explorer_->active())
         explorer_->count_step(unit);
+    stepping_.store(&unit, std::memory_order_relaxed);
     lock.unlock();
     const Step result = guarded_step(unit);
     lock.lock();
+    stepping_.store(nullptr, std::memory_order_relaxed);
     return result == Step::MORE || unit.state_ == Unit::State::RUNNING_WOKEN ? Step::MORE : Step::BLOCKED;
 }
 
