@@ -219,8 +219,11 @@ void Player::play_next() {
         const auto more = reader_.next(); // nothing may follow
         return more ? finish(End::COMPLETE, 0, "") : finish(End::DAMAGED, more.error().code, more.error().message);
     }
-    if (!event.of_host())
+    if (!event.of_host()) {
+        if (const auto read = read_behind())
+            return play_read(*read);
         return diverge(fmt::format("the tape has {}, and the chip does not do it", with_value(event)));
+    }
     if (event.has(TapeFlag::INSIDE))
         return diverge(fmt::format("{} came in while the chip waited for DMA, and it does not", describe(event)));
     play_host(event);
@@ -255,15 +258,31 @@ void Player::play_host(const Event &event) {
         play_other(event);
 }
 
-void Player::play_access(const Event &event) {
+// A read lets out what a chip that explores has held back, and stands behind what came of that.
+std::optional<Event> Player::read_behind() const {
+    Reader ahead = reader_;
+    for (auto event = ahead.next(); event && *event && (*event)->head.step == steps_; event = ahead.next())
+        if ((*event)->of_host() && !(*event)->has(TapeFlag::INSIDE))
+            return (*event)->kind() == TapeKind::REG_READ ? *event : std::nullopt;
+    return std::nullopt;
+}
+
+void Player::play_read(const Event &event) {
     const spec::TapeEvent &head = event.head;
     ++counts_.accesses;
-    if (event.kind() == TapeKind::REG_READ) {
-        const std::uint64_t value = chip_->registers().read(head.addr, head.size);
-        if (value != head.value)
-            return diverge(fmt::format("{} gives 0x{:x}, the tape has 0x{:x}", describe(event), value, head.value));
-        return advance();
-    }
+    const std::uint64_t value = chip_->registers().read(head.addr, head.size);
+    if (!expect({{.kind = TapeKind::REG_READ, .addr = head.addr, .value = head.value}, {}}))
+        return;
+    if (value != head.value)
+        return diverge(fmt::format("{} gives 0x{:x}, the tape has 0x{:x}", describe(event), value, head.value));
+    advance();
+}
+
+void Player::play_access(const Event &event) {
+    const spec::TapeEvent &head = event.head;
+    if (event.kind() == TapeKind::REG_READ)
+        return play_read(event);
+    ++counts_.accesses;
     advance(); // a write may have the chip read memory at once
     if (event.kind() == TapeKind::REG_WRITE)
         chip_->registers().write(head.addr, head.value, head.size);

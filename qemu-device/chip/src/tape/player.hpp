@@ -73,6 +73,9 @@ private:
     /// Runs the chip up to the step of the next event, and does that if it is the host's.
     void play_next();
     void play_access(const Event &event);
+    void play_read(const Event &event);
+    /// The read that has brought about the next event, which the chip did.
+    std::optional<Event> read_behind() const;
     void play_other(const Event &event);
     void take_step();
     /// Whether somebody wants it to end, now and then.
