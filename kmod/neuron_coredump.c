@@ -18,6 +18,7 @@
 #include "neuron_regs.h"
 #include "neuron_reset.h"
 #include "neuron_snapshot.h"
+#include "neuron_vm_way.h"
 
 /**
  * DOC: Device coredump
@@ -81,6 +82,8 @@ struct neuron_snapshot {
 	int report_count;
 	/* @blame: Whose memory the last fault of @ctx has met; address 0: none. */
 	struct nrn_blame_record blame;
+	/* @way: What translates that address. */
+	struct neuron_vm_way way;
 };
 
 static void neuron_snapshot_queue(struct neuron_snapshot_queue *to, struct neuron_queue *queue)
@@ -177,6 +180,9 @@ void neuron_coredump_take(struct neuron_device *ndev, const char *why, u32 ctx, 
 	snap->report_count = neuron_recorder_reports(ndev, snap->reports, NEURON_DUMP_REPORTS);
 	if (ctx == NEURON_NO_CTX || neuron_debug_last_fault(ndev, ctx, &snap->blame))
 		memset(&snap->blame, 0, sizeof(snap->blame));
+	snap->way.count = 0;
+	if (vm && snap->blame.va)
+		neuron_vm_way_try(vm, le64_to_cpu(snap->blame.va), &snap->way);
 	snap->mapping_count = vm ? neuron_vm_list(vm, snap->mappings, NEURON_DUMP_MAPPINGS) : 0;
 	queue_work(system_unbound_wq, &ndev->coredump.work);
 }
@@ -272,6 +278,10 @@ static void neuron_dump(struct drm_printer *p, struct neuron_device *ndev,
 	if (snap->blame.va) {
 		drm_puts(p, "\n[blame]\n");
 		neuron_debug_print_blame(p, &snap->blame);
+	}
+	if (snap->way.count) {
+		drm_printf(p, "\n[page tables of context %u at %#llx]\n", snap->ctx, snap->way.va);
+		neuron_vm_way_print(p, &snap->way);
 	}
 
 	drm_puts(p, "\n[events]\n");

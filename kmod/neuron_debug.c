@@ -62,12 +62,13 @@ static void neuron_debug_tell_all(struct neuron_device *ndev, const struct nrn_d
 	mutex_unlock(&debug->lock);
 }
 
-static void neuron_debug_tell(struct neuron_device *ndev, const struct nrn_debug_record *rec)
+/* reset_sem is held. */
+void neuron_debug_tell(struct neuron_device *ndev, const struct nrn_debug_record *rec)
 {
 	neuron_debug_tell_all(ndev, rec, 1);
 }
 
-static struct nrn_debug_record neuron_debug_record(u16 kind, u32 ctx)
+struct nrn_debug_record neuron_debug_record(u16 kind, u32 ctx)
 {
 	return (struct nrn_debug_record){
 		.kind = cpu_to_le16(kind),
@@ -195,37 +196,6 @@ void neuron_debug_tell_unbind_own(struct neuron_file *nfile, const struct neuron
 	neuron_debug_tell_own(nfile, NRN_DEBUG_KIND_UNBIND, own);
 }
 
-/*
- * What the device may access by bus address, and what not any more. Only the sanitizer wants to
- * know, and each call is an exit from a virtual machine for each piece.
- */
-void neuron_debug_tell_dma(struct neuron_device *ndev, u16 kind, dma_addr_t dma, size_t bytes,
-			   const char *label)
-{
-	struct nrn_debug_record rec = neuron_debug_record(kind, 0);
-
-	if (!ndev->debug.sanitizer)
-		return;
-	rec.va = cpu_to_le64(dma);
-	rec.bytes = cpu_to_le64(bytes);
-	strscpy(rec.label, label, sizeof(rec.label));
-	neuron_debug_tell(ndev, &rec);
-}
-
-void neuron_debug_tell_sgt(struct neuron_device *ndev, u16 kind, struct sg_table *sgt,
-			   const char *label)
-{
-	struct scatterlist *sg;
-	int i;
-
-	if (!ndev->debug.sanitizer)
-		return;
-	down_read(&ndev->reset_sem);
-	for_each_sgtable_dma_sg(sgt, sg, i)
-		neuron_debug_tell_dma(ndev, kind, sg_dma_address(sg), sg_dma_len(sg), label);
-	up_read(&ndev->reset_sem);
-}
-
 /* &drm_gem_object_funcs.close: the file has given up the buffer. */
 void neuron_debug_tell_free(struct drm_gem_object *obj, struct drm_file *file)
 {
@@ -273,9 +243,9 @@ int neuron_debug_last_fault(struct neuron_device *ndev, u32 ctx, struct nrn_blam
 }
 
 /**
- * neuron_debug_history() - what is and was bound at an address
+ * neuron_debug_history() - what is and was at an address
  * @ndev: Device; reset_sem is held, and the device is not cut off.
- * @ctx: Context.
+ * @ctx: Context, or NRN_SPACE_HBM or NRN_SPACE_BUS.
  * @va: Address of it.
  * @to: Gets what the device says, newest first; room for NRN_BLAME_HISTORY.
  *
@@ -291,6 +261,10 @@ int neuron_debug_history(struct neuron_device *ndev, u32 ctx, u64 va, struct nrn
 	lockdep_assert_held(&ndev->reset_sem);
 
 	if (!rec->capacity || !neuron_hw_knows_names(ndev))
+		return -EOPNOTSUPP;
+	if (ctx >= NRN_SPACE_HBM && !ndev->debug.spaces)
+		return -EOPNOTSUPP;
+	if (ctx == NRN_SPACE_BUS && !ndev->debug.bus)
 		return -EOPNOTSUPP;
 
 	mutex_lock(&rec->lock);
@@ -342,9 +316,14 @@ static void neuron_debug_print_text(struct drm_printer *p, const char *key, cons
 /* A line. Texts of a device that lies have an end, too. */
 void neuron_debug_print_blame(struct drm_printer *p, const struct nrn_blame_record *blame)
 {
-	drm_printf(p, "ctx=%u va=%#llx %s buffer=%llu start=%#llx bytes=%#llx distance=%llu",
-		   le16_to_cpu(blame->ctx), le64_to_cpu(blame->va),
-		   nrn_blame_relation_name(le16_to_cpu(blame->relation)),
+	u16 ctx = le16_to_cpu(blame->ctx);
+
+	if (ctx == NRN_SPACE_HBM || ctx == NRN_SPACE_BUS)
+		drm_printf(p, "space=%s", ctx == NRN_SPACE_HBM ? "hbm" : "bus");
+	else
+		drm_printf(p, "ctx=%u", ctx);
+	drm_printf(p, " va=%#llx %s buffer=%llu start=%#llx bytes=%#llx distance=%llu",
+		   le64_to_cpu(blame->va), nrn_blame_relation_name(le16_to_cpu(blame->relation)),
 		   le64_to_cpu(blame->buffer), le64_to_cpu(blame->start),
 		   le64_to_cpu(blame->bytes), le64_to_cpu(blame->distance));
 	drm_printf(p, " pid=%u earlier_ns=%lld", le32_to_cpu(blame->pid),
@@ -354,6 +333,9 @@ void neuron_debug_print_blame(struct drm_printer *p, const struct nrn_blame_reco
 	neuron_debug_print_text(p, "label", blame->label, sizeof(blame->label));
 	neuron_debug_print_text(p, "made", blame->place, sizeof(blame->place));
 	neuron_debug_print_text(p, "gone", blame->gone_place, sizeof(blame->gone_place));
+	/* As elsewhere: last, since it may be anything. */
+	if (blame->comm[0])
+		drm_printf(p, " comm=%.*s", (int)sizeof(blame->comm), blame->comm);
 	drm_puts(p, "\n");
 }
 
@@ -404,5 +386,8 @@ int neuron_debug_init(struct neuron_device *ndev)
 		return -ENOMEM;
 	debug->sanitizer = neuron_hw_can_test_drivers(ndev) &&
 			   neuron_rd32(ndev, NRN_REG_REC_SANITIZER) & NRN_REC_SANITIZER_ON;
+	debug->spaces = neuron_hw_knows_spaces(ndev);
+	debug->bus = debug->sanitizer ||
+		     (debug->spaces && device_iommu_mapped(neuron_dma_dev(ndev)));
 	return 0;
 }

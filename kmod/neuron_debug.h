@@ -30,9 +30,16 @@ struct neuron_debug {
 	dma_addr_t dma;
 	/* @sanitizer: The device looks at every access. */
 	bool sanitizer;
+	/* @spaces: It also wants to know who holds HBM and host memory. */
+	bool spaces;
+	/* @bus: Who holds host memory is worth telling. */
+	bool bus;
 	u32 head;
 	u32 tail;
 };
+
+struct nrn_debug_record neuron_debug_record(u16 kind, u32 ctx);
+void neuron_debug_tell(struct neuron_device *ndev, const struct nrn_debug_record *rec);
 
 int neuron_debug_init(struct neuron_device *ndev);
 void neuron_debug_start(struct neuron_device *ndev);
@@ -43,8 +50,9 @@ void neuron_debug_tell_bind_own(struct neuron_file *nfile, const struct neuron_o
 void neuron_debug_tell_unbind_own(struct neuron_file *nfile, const struct neuron_own_mapping *own);
 void neuron_debug_tell_dma(struct neuron_device *ndev, u16 kind, dma_addr_t dma, size_t bytes,
 			   const char *label);
-void neuron_debug_tell_sgt(struct neuron_device *ndev, u16 kind, struct sg_table *sgt,
+void neuron_debug_tell_sgt(struct neuron_device *ndev, u16 kind, struct sg_table *sgt, u64 buffer,
 			   const char *label);
+void neuron_debug_tell_hbm_of(struct neuron_bo *bo, u16 kind);
 void neuron_debug_tell_bind(struct neuron_file *nfile, const struct neuron_mapping *map);
 void neuron_debug_tell_unbind(struct neuron_file *nfile, const struct neuron_mapping *map,
 			      const struct neuron_name *where);

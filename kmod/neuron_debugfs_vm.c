@@ -17,6 +17,8 @@
 #include "neuron_gem.h"
 #include "neuron_hw.h"
 #include "neuron_name.h"
+#include "neuron_pm.h"
+#include "neuron_vm_way.h"
 
 /* Whose file it is; at the end of a line, for a comm may be anything. */
 static void neuron_debugfs_print_owner(struct drm_printer *p, const struct neuron_file *nfile)
@@ -159,32 +161,6 @@ struct neuron_vm_walk {
 	u64 va;
 };
 
-static void neuron_vm_walk_print_result(struct drm_printer *p, u64 va, u32 level, u64 entry)
-{
-	u64 page = level ? BIT_ULL(NRN_MMU_LARGE_PAGE_SHIFT) : BIT_ULL(NRN_MMU_PAGE_SHIFT);
-
-	if (!(entry & NRN_PTE_VALID))
-		drm_puts(p, "not mapped\n");
-	else
-		drm_printf(p, "%s %#llx %s page=%#llx\n", entry & NRN_PTE_HBM ? "hbm" : "host",
-			   (entry & NRN_PTE_ADDR & ~(page - 1)) | (va & (page - 1)),
-			   entry & NRN_PTE_WRITE ? "rw" : "ro", page);
-}
-
-static void neuron_vm_walk_print_locked(struct drm_printer *p, const struct neuron_vm *vm, u64 va)
-{
-	struct neuron_pt_step steps[NRN_MMU_LEVELS];
-	u32 count, i;
-
-	lockdep_assert_held(&vm->lock);
-
-	count = neuron_pgtable_walk(&vm->pgt, va, steps);
-	for (i = 0; i < count; i++)
-		drm_printf(p, "level %u: table=%#llx index=%u entry=%#llx\n", steps[i].level,
-			   (u64)steps[i].table, steps[i].index, steps[i].entry);
-	neuron_vm_walk_print_result(p, va, steps[count - 1].level, steps[count - 1].entry);
-}
-
 /* Return: the file that has the context, or NULL. */
 static struct neuron_file *neuron_file_of_ctx(struct neuron_device *ndev, u32 ctx)
 {
@@ -201,13 +177,16 @@ static struct neuron_file *neuron_file_of_ctx(struct neuron_device *ndev, u32 ct
 static int neuron_vm_walk_print(struct drm_printer *p, const struct neuron_vm_walk *walk)
 {
 	struct neuron_file *nfile;
+	struct neuron_vm_way way;
 
 	mutex_lock(&walk->ndev->files_lock);
 	nfile = neuron_file_of_ctx(walk->ndev, walk->ctx);
 	if (nfile) {
 		mutex_lock(&nfile->vm.lock);
-		if (nfile->vm.pgt.root)
-			neuron_vm_walk_print_locked(p, &nfile->vm, walk->va);
+		if (nfile->vm.pgt.root) {
+			neuron_vm_way_locked(&nfile->vm, walk->va, &way);
+			neuron_vm_way_print(p, &way);
+		}
 		mutex_unlock(&nfile->vm.lock);
 	} else {
 		drm_printf(p, "no file has context %u\n", walk->ctx);
@@ -217,25 +196,30 @@ static int neuron_vm_walk_print(struct drm_printer *p, const struct neuron_vm_wa
 }
 
 /*
- * history: what the device knows of an address, newest first. It forgets with the end of the
- * context.
+ * history: what the device knows of an address, newest first. Those of a context it forgets with
+ * the end of the context. Who asks whose memory an address was comes when nobody uses the device
+ * any more: it is woken.
  */
 static int neuron_vm_history_print(struct drm_printer *p, const struct neuron_vm_walk *walk)
 {
 	struct neuron_device *ndev = walk->ndev;
 	struct nrn_blame_record *records;
-	int count = -EIO;
+	int count;
 	int i;
 
-	if (walk->ctx >= ndev->info.contexts)
+	if (walk->ctx >= ndev->info.contexts && walk->ctx < NRN_SPACE_HBM)
 		return -ERANGE;
 	records = kcalloc(NRN_BLAME_HISTORY, sizeof(*records), GFP_KERNEL);
 	if (!records)
 		return -ENOMEM;
-	down_read(&ndev->reset_sem);
-	if (!neuron_hw_is_cut_off(ndev))
-		count = neuron_debug_history(ndev, walk->ctx, walk->va, records);
-	up_read(&ndev->reset_sem);
+	count = neuron_pm_get(ndev);
+	if (!count) {
+		down_read(&ndev->reset_sem);
+		count = neuron_hw_is_cut_off(ndev) ?
+				-EIO : neuron_debug_history(ndev, walk->ctx, walk->va, records);
+		up_read(&ndev->reset_sem);
+		neuron_pm_put(ndev);
+	}
 	for (i = 0; i < count; i++)
 		neuron_debug_print_blame(p, &records[i]);
 	kfree(records);
@@ -297,14 +281,25 @@ static int neuron_vm_walk_release(struct inode *inode, struct file *file)
 	return single_release(inode, file);
 }
 
-static int neuron_vm_walk_parse(char *text, u32 *ctx, u64 *va)
+static int neuron_vm_walk_parse(const struct neuron_vm_walk *walk, char *text, u32 *ctx, u64 *va)
 {
+	bool history = walk->print == neuron_vm_history_print;
 	char *rest = strim(text);
 	char *first = strsep(&rest, " ");
 
-	if (!rest || kstrtou32(first, 0, ctx) || kstrtou64(rest, 0, va))
+	if (!rest || kstrtou64(rest, 0, va))
 		return -EINVAL;
-	return *va >> NRN_MMU_VA_BITS ? -ERANGE : 0;
+	if (history && !strcmp(first, "hbm")) {
+		*ctx = NRN_SPACE_HBM;
+		return 0;
+	}
+	if (history && !strcmp(first, "bus")) {
+		*ctx = NRN_SPACE_BUS;
+		return 0;
+	}
+	if (kstrtou32(first, 0, ctx))
+		return -EINVAL;
+	return *va >> NRN_MMU_VA_BITS || (history && *ctx >= NRN_SPACE_HBM) ? -ERANGE : 0;
 }
 
 static ssize_t neuron_vm_walk_write(struct file *file, const char __user *from, size_t count,
@@ -322,7 +317,7 @@ static ssize_t neuron_vm_walk_write(struct file *file, const char __user *from, 
 	if (copy_from_user(text, from, count))
 		return -EFAULT;
 	text[count] = '\0';
-	ret = neuron_vm_walk_parse(text, &ctx, &va);
+	ret = neuron_vm_walk_parse(walk, text, &ctx, &va);
 	if (ret)
 		return ret;
 

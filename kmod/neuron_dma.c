@@ -306,7 +306,7 @@ static void neuron_dma_withdraw(struct neuron_dma *dma, bool entered)
 
 	if (entered)
 		neuron_debug_tell_sgt(ndev, NRN_DEBUG_KIND_DMA_UNMAP, &dma->sgt,
-				      "pages of a DMA job");
+				      dma->own.serial, "pages of a DMA job");
 	dma_unmap_sgtable(neuron_dma_dev(ndev), &dma->sgt, dma->dir,
 			  DMA_ATTR_NO_WARN | DMA_ATTR_SKIP_CPU_SYNC);
 }

@@ -9,6 +9,7 @@
 
 #include "neuron_check.h"
 #include "neuron_compat.h"
+#include "neuron_debug.h"
 #include "neuron_device.h"
 #include "neuron_gem.h"
 #include "neuron_name.h"
@@ -144,6 +145,7 @@ static struct drm_gem_object *neuron_bo_create_charged(struct neuron_file *nfile
 	to_neuron_bo(obj)->user = neuron_user_get(nfile->user);
 	to_neuron_bo(obj)->asked = args->size;
 	neuron_bo_list_add(to_neuron_bo(obj), nfile->drm_file);
+	neuron_debug_tell_hbm_of(to_neuron_bo(obj), NRN_DEBUG_KIND_HBM_TAKE);
 	return obj;
 }
 

@@ -118,6 +118,7 @@ static void neuron_hbm_bo_free(struct drm_gem_object *obj)
 	struct neuron_bo *bo = to_neuron_bo(obj);
 
 	neuron_bo_list_del(bo);
+	neuron_debug_tell_hbm_of(bo, NRN_DEBUG_KIND_HBM_GIVE);
 	neuron_hbm_free(to_neuron_device(obj->dev), &bo->blocks);
 	if (bo->awake)
 		neuron_pm_put(to_neuron_device(obj->dev));

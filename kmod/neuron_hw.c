@@ -278,6 +278,12 @@ bool neuron_hw_knows_names(struct neuron_device *ndev)
 	return FIELD_GET(NRN_GLOBAL_VERSION_MINOR, ndev->info.spec_version) >= 5;
 }
 
+/* 1.6 brought who holds HBM and host memory. */
+bool neuron_hw_knows_spaces(struct neuron_device *ndev)
+{
+	return FIELD_GET(NRN_GLOBAL_VERSION_MINOR, ndev->info.spec_version) >= 6;
+}
+
 /* A command of the flight recorder, which writes to @to. */
 int neuron_hw_rec_command(struct neuron_device *ndev, u32 op, dma_addr_t to, u64 first, u32 count)
 {

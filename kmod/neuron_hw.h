@@ -57,6 +57,7 @@ int neuron_hw_scrub(struct neuron_device *ndev, u64 addr, u64 bytes);
 
 bool neuron_hw_can_test_drivers(struct neuron_device *ndev);
 bool neuron_hw_knows_names(struct neuron_device *ndev);
+bool neuron_hw_knows_spaces(struct neuron_device *ndev);
 int neuron_hw_rec_command(struct neuron_device *ndev, u32 op, dma_addr_t to, u64 first, u32 count);
 void neuron_hw_ctx_enable(struct neuron_device *ndev, u32 ctx, dma_addr_t root);
 int neuron_hw_ctx_disable(struct neuron_device *ndev, u32 ctx);

@@ -39,7 +39,8 @@ static void neuron_mapping_tell_unmap(struct neuron_bo *bo)
 	if (bo->placement != DRM_NEURON_PLACE_HOST || !drm_dev_enter(&ndev->drm, &idx))
 		return;
 	if (bo->shmem.sgt)
-		neuron_debug_tell_sgt(ndev, NRN_DEBUG_KIND_DMA_UNMAP, bo->shmem.sgt, "host buffer");
+		neuron_debug_tell_sgt(ndev, NRN_DEBUG_KIND_DMA_UNMAP, bo->shmem.sgt, bo->serial,
+				      "host buffer");
 	drm_dev_exit(idx);
 }
 
@@ -246,10 +247,11 @@ static int neuron_vm_map_bo(struct neuron_file *nfile, struct neuron_bo *bo,
 		atomic_inc(&bo->bindings);
 		neuron_name_get(name);
 		args->va = map->node.start;
-		neuron_debug_tell_bind(nfile, map);
+		/* First whose it is: then the name of the mapping is its, too. */
 		if (sgt)
 			neuron_debug_tell_sgt(nfile->ndev, NRN_DEBUG_KIND_DMA_MAP, sgt,
-					      "host buffer");
+					      bo->serial, "host buffer");
+		neuron_debug_tell_bind(nfile, map);
 		trace_neuron_map(nfile->ctx, map->node.start, map->node.size, bo->placement,
 				 map->read_only);
 	}
@@ -442,7 +444,7 @@ int neuron_vm_map_own(struct neuron_file *nfile, struct neuron_own_mapping *own,
 		own->serial = atomic64_inc_return(&nfile->ndev->bo_serial);
 		neuron_debug_tell_bind_own(nfile, own);
 		neuron_debug_tell_sgt(nfile->ndev, NRN_DEBUG_KIND_DMA_MAP, sgt,
-				      "pages of a DMA job");
+				      own->serial, "pages of a DMA job");
 	}
 	mutex_unlock(&nfile->vm.lock);
 	if (!ret)

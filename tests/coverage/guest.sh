@@ -37,6 +37,14 @@ work() {
 		echo "$address" >/sys/bus/pci/drivers/neuron_accel/unbind
 		echo "$address" >/sys/bus/pci/drivers/neuron_accel/bind
 		;;
+	tests)
+		for program in "$NEURON_BUILD"/user/tests/guest/kmod/kmod_*_test; do
+			timeout 300 "$program"
+		done
+		;;
+	failures)
+		timeout 1200 "$NEURON_BUILD/user/tests/guest/kmod/alloc_failure_test"
+		;;
 	esac
 }
 

@@ -107,35 +107,17 @@ void places_in_the_source(void **state) {
     t.says(3, VA + 5 * PAGE, "buffer #11 (made at xxx");
 }
 
-// A HISTORY of an address, with as many records as there are.
-std::vector<spec::BlameRecord> history_of(Teller &t, std::uint32_t ctx, std::uint64_t va) {
-    const std::uint64_t bus = t.m.host.alloc(PAGE);
-    t.m.w64(reg::REC_CMD_ADDR, bus);
-    t.m.w64(reg::REC_CMD_FIRST, va);
-    t.m.w32(reg::REC_CMD_COUNT, ctx);
-    t.m.w32(reg::REC_CMD, spec::raw(spec::RecOp::HISTORY));
-    t.m.settle();
-    assert_int_equal(t.m.r32(reg::REC_CMD) & field::REC_CMD_ERROR.mask, 0);
-    std::vector<spec::BlameRecord> all;
-    for (std::uint32_t i = 0; i < t.m.r32(reg::REC_CMD_DONE); ++i) {
-        constexpr auto bytes = spec::BlameRecord::BYTES;
-        all.push_back(spec::unpack<spec::BlameRecord>(
-            std::span<const std::byte, bytes>(t.m.host.at(bus + i * bytes, bytes), bytes)));
-    }
-    return all;
-}
-
 void an_address_has_a_history(void **state) {
     Teller t(mode_of(state));
     t.open(3, 412);
-    assert_int_equal(history_of(t, 3, VA).size(), 0);
+    assert_int_equal(t.history(3, VA).size(), 0);
     t.bind(3, 7, VA, 2 * PAGE, "first", 412);
     t.unbind(3, 7, VA, 2 * PAGE, 500);
     t.tell({.kind = DebugKind::FREE, .ctx = 3, .pid = 501, .buffer = 7});
     t.bind(3, 8, VA, PAGE, "second", 413);
     t.unbind(3, 8, VA, PAGE, 414);
     t.bind(3, 9, VA, PAGE, "third");
-    const auto all = history_of(t, 3, VA + 4);
+    const auto all = t.history(3, VA + 4);
     assert_int_equal(all.size(), 3);
     assert_int_equal(all[0].relation, BlameRelation::INSIDE);
     assert_string_equal(all[0].label.data(), "third");
@@ -146,13 +128,13 @@ void an_address_has_a_history(void **state) {
     assert_int_equal(all[2].relation, BlameRelation::FREED);
     assert_int_equal(all[2].buffer, 7);
     assert_int_equal(all[2].pid, 501);
-    assert_int_equal(history_of(t, 3, VA + PAGE).size(), 1);
-    assert_int_equal(history_of(t, 4, VA).size(), 0);
+    assert_int_equal(t.history(3, VA + PAGE).size(), 1);
+    assert_int_equal(t.history(4, VA).size(), 0);
     for (std::uint64_t i = 0; i < 20; ++i) {
         t.bind(3, 20 + i, VA + 8 * PAGE, PAGE);
         t.unbind(3, 20 + i, VA + 8 * PAGE, PAGE);
     }
-    const auto many = history_of(t, 3, VA + 8 * PAGE);
+    const auto many = t.history(3, VA + 8 * PAGE);
     assert_int_equal(many.size(), spec::BLAME_HISTORY);
     assert_int_equal(many.front().buffer, 39);
     for (const auto &[ctx, va] : {std::pair{64U, VA}, std::pair{3U, std::uint64_t{1} << 48}}) {

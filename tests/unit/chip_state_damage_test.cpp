@@ -153,7 +153,7 @@ void the_message_names_what_is_wrong(void **) {
     assert_message(bad, "chip 0: length is less than its fields take");
     bad = stream;
     bad[24 + 8] = std::byte{9};
-    assert_message(bad, "stream version: the saved chip has 9, this one has 4");
+    assert_message(bad, "stream version: the saved chip has 9, this one has 5");
 }
 
 } // namespace

@@ -67,6 +67,23 @@ struct Teller {
         assert_int_equal(neuron_chip_blame(m.chip, ctx, va, raw.data(), message, sizeof message), 0);
         return spec::unpack<spec::BlameRecord>(raw);
     }
+    /// A HISTORY of an address of a context or space, with as many records as there are.
+    std::vector<spec::BlameRecord> history(std::uint32_t ctx, std::uint64_t va) {
+        const std::uint64_t bus = m.host.alloc(PAGE);
+        m.w64(reg::REC_CMD_ADDR, bus);
+        m.w64(reg::REC_CMD_FIRST, va);
+        m.w32(reg::REC_CMD_COUNT, ctx);
+        m.w32(reg::REC_CMD, spec::raw(spec::RecOp::HISTORY));
+        m.settle();
+        assert_int_equal(m.r32(reg::REC_CMD) & field::REC_CMD_ERROR.mask, 0);
+        std::vector<spec::BlameRecord> all;
+        for (std::uint32_t i = 0; i < m.r32(reg::REC_CMD_DONE); ++i) {
+            constexpr auto bytes = spec::BlameRecord::BYTES;
+            all.push_back(spec::unpack<spec::BlameRecord>(
+                std::span<const std::byte, bytes>(m.host.at(bus + i * bytes, bytes), bytes)));
+        }
+        return all;
+    }
     void says(std::uint32_t ctx, std::uint64_t va, const char *what) {
         blame(ctx, va);
         if (std::strstr(message, what) == nullptr)

@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: MIT
 """What comes back from a guest, and what of the host it can touch."""
 
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from support import BAD_RUN, bad, good, result_of, vm
+from support import BAD_RUN, NEURON_VM, bad, good, result_of, vm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from machines import machines
 from neuronctl import assemble
 from tap import case, contains, equal, main
 
@@ -80,6 +84,17 @@ def splat(folder):
     contains(text, "neuron-guest: ready at")
     contains(result_of(folder)["problem"], "BUG: nobody home")
     equal(result_of(folder)["status"], BAD_RUN)
+
+
+@case("whoever ends it ends the guest")
+def ended(folder):
+    with subprocess.Popen([NEURON_VM, "--out", "out", "--", "sleep", "600"], cwd=folder, stderr=subprocess.DEVNULL) as run:
+        end = time.monotonic() + 60
+        while not machines(folder / "out"):
+            assert run.poll() is None and time.monotonic() < end, run.returncode
+            time.sleep(0.05)
+        run.terminate()
+        equal((run.wait(30), machines(folder / "out")), (128 + signal.SIGTERM, []))
 
 
 @case("a guest that does not end is ended")

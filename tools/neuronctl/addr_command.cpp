@@ -34,7 +34,7 @@ struct Options {
 /** One reading of the address: what it is if it is an address of that space. */
 struct Answer {
     std::string space;                ///< "context 3", "hbm", "bus", "physical", "bar".
-    std::vector<explain::Past> was{}; ///< What was there, or is, newest first; of contexts only.
+    std::vector<explain::Past> was{}; ///< What was there, or is, newest first.
     bool found = false;
     std::string text;
     Json json = Json::object();
@@ -169,14 +169,8 @@ struct Sources {
 
 /// What the context has had at the address.
 std::vector<explain::Past> history(const Sources &sources, std::uint64_t ctx, std::uint64_t address) {
-    if (!sources.map)
-        return explain::history_in_coredump(sources.dump, sources.state, ctx, address);
-    const auto path = sys::debugfs_path(sources.state.device, "history");
-    if (!path)
-        return {};
-    // A driver or a device that does not know it, and a context that is being closed, say nothing.
-    const sys::Answer answer = sys::ask(*path, fmt::format("{} {:#x}", ctx, address));
-    return answer.error == 0 ? explain::history_of(answer.text) : std::vector<explain::Past>();
+    return sources.map ? explain::ask_history(sources.state.device, std::to_string(ctx), address)
+                       : explain::history_in_coredump(sources.dump, sources.state, ctx, address);
 }
 
 Outcome<Sources> sources_of(const Options &options) {
@@ -231,14 +225,18 @@ std::vector<Answer> answers_of(const Options &options, const Sources &sources, s
             }
     if (!sources.map || options.context)
         return out;
-    if (asked(options, "hbm"))
-        out.push_back(answer_of("hbm", sources.map->hbm, address, sources.state));
-    if (asked(options, "bus"))
-        out.push_back(answer_of("bus", sources.map->bus, address, sources.state));
+    for (const auto &[space, ranges] : {std::pair("hbm", &sources.map->hbm), {"bus", &sources.map->bus}})
+        if (asked(options, space)) {
+            out.push_back(answer_of(space, *ranges, address, sources.state));
+            out.back().was = explain::ask_history(sources.state.device, space, address);
+        }
     if (asked(options, "physical")) {
-        if (auto bar = bar_answer(sources.bars, address, *sources.map, sources.state))
+        if (auto bar = bar_answer(sources.bars, address, *sources.map, sources.state)) {
             out.push_back(std::move(*bar));
-        else
+            if (out.back().json.contains("hbm"))
+                out.back().was =
+                    explain::ask_history(sources.state.device, "hbm", out.back().json["hbm"].get<std::uint64_t>());
+        } else
             out.push_back(answer_of("physical", sources.map->physical, address, sources.state));
     }
     return out;
@@ -337,8 +335,9 @@ Examples:
   neuronctl addr 0x10000040 --space hbm
   neuronctl --json addr 0x201040 | jq '.answers[].in'
 
-An address that is in nothing is told with its neighbours and how far they are. Of addresses of contexts the device remembers what was
-there before: which buffer, bound and taken away when, by whom and where in the source, as far as the program has said.)");
+An address that is in nothing is told with its neighbours and how far they are. The device remembers what was there before: which buffer,
+bound and taken away when, by whom and where in the source, as far as the program has said. What bus addresses were it knows behind an
+IOMMU, or with the sanitizer.)");
     command->callback([options, line] { line.action = [options, line] { return run(line.global, *options); }; });
 }
 

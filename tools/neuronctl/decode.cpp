@@ -196,6 +196,29 @@ Json register_fields(std::string_view block, std::string_view name, std::uint64_
     return {};
 }
 
+Json pte_fields(std::uint64_t entry) {
+    const auto all = spec::words();
+    return word_json((*std::ranges::find(all, std::string_view("pte"), &spec::WordDesc::name)).fields, entry);
+}
+
+Json level_line(const std::string &line) {
+    constexpr std::string_view prefix = "level ";
+    if (!line.starts_with(prefix))
+        return {};
+    const auto level = sys::number(line.substr(prefix.size(), line.find(':') - prefix.size()));
+    Json out = {{"level", level.value_or(0)}};
+    const auto fields = sys::fields(line);
+    for (const char *part : {"table", "index", "entry"}) {
+        const auto text = fields.find(part);
+        const auto value = text != fields.end() ? sys::number(text->second) : std::nullopt;
+        if (!level || !value)
+            return {};
+        out[part] = *value;
+    }
+    out["fields"] = pte_fields(out["entry"].get<std::uint64_t>());
+    return out;
+}
+
 std::string fields_text(const Json &fields) {
     if (fields.is_string())
         return fields.get<std::string>();

@@ -50,6 +50,13 @@ Json instruction_json(std::span<const std::byte, neuron::spec::INSTRUCTION_BYTES
 /** Fields of a register's value by name: {"STATE": "RUNNING", ...}; null for one without fields. */
 Json register_fields(std::string_view block, std::string_view name, std::uint64_t value);
 
+/** Fields of a page table's entry, by name. */
+Json pte_fields(std::uint64_t entry);
+
+/** A line of the driver about one level of the page tables, "level 3: table=0x... index=5 entry=0x...": its parts and the
+ *  entry's fields by name; null for another line. */
+Json level_line(const std::string &line);
+
 /** "STATE=RUNNING WAITING=0", or empty. */
 std::string fields_text(const Json &fields);
 

@@ -13,6 +13,7 @@
 #include "decode.hpp"
 #include "decode_dump.hpp"
 #include "explain/coredump_file.hpp"
+#include "explain/history.hpp"
 #include "explain/log_lines.hpp"
 #include "explain/places.hpp"
 #include "explain/readers.hpp"
@@ -162,7 +163,7 @@ Outcome<void> decode_pte(const Global &global, const Options &options) {
     if (!value)
         return tl::unexpected(value.error());
     const auto desc = std::ranges::find(spec::words(), std::string_view("pte"), &spec::WordDesc::name);
-    const Json fields = word_json(desc->fields, *value);
+    const Json fields = pte_fields(*value);
     const std::uint64_t address = *value & spec::field::PTE_ADDR.mask;
     const bool hbm = (*value & spec::field::PTE_HBM.mask) != 0;
     std::string text = fmt::format("{:#x}: {}\n", *value,
@@ -264,7 +265,17 @@ std::string owner_text(const explain::LogLine &line) {
     return explain::place_text(explain::find_place(map->bus, *line.bus_address), *line.bus_address, *state);
 }
 
-Json line_json(const std::string &text, const explain::LogLine &line, const std::string &owner) {
+// Whose it was, newest first: whoever has it now is not to blame.
+std::vector<explain::Past> owners_before(const explain::LogLine &line) {
+    if (!line.bus_address)
+        return {};
+    auto all = explain::ask_history(line.device, "bus", *line.bus_address);
+    std::erase_if(all, [](const explain::Past &past) { return !past.gone_ns_ago; });
+    return all;
+}
+
+Json line_json(const std::string &text, const explain::LogLine &line, const std::string &owner,
+               const std::vector<explain::Past> &before) {
     Json out = {{"line", text}, {"kind", line.kind}, {"device", line.device}, {"means", line.means}};
     if (line.bus_address)
         out["bus_address"] = *line.bus_address;
@@ -274,6 +285,8 @@ Json line_json(const std::string &text, const explain::LogLine &line, const std:
         out["reason"] = line.reason;
     if (!owner.empty())
         out["now"] = owner;
+    for (const explain::Past &past : before)
+        out["was"].push_back(explain::json_of(past));
     return out;
 }
 
@@ -303,10 +316,13 @@ Outcome<void> decode_log(const Global &global, const Options &options) {
         if (!wanted(known, ours, options.address))
             continue;
         const std::string owner = owner_text(known);
-        list.push_back(line_json(line, known, owner));
+        const auto before = owners_before(known);
+        list.push_back(line_json(line, known, owner, before));
         out += fmt::format("{}\n  {}\n", line, known.means);
         if (!owner.empty())
             out += fmt::format("  now: {}\n", owner);
+        if (!before.empty())
+            out += fmt::format("  was: {}\n", explain::text_of(before.front()));
     }
     print_result(global, "decode log", {{"lines", list}}, list.empty() ? "No line is about a neuron device.\n" : out);
     return {};
@@ -398,7 +414,7 @@ Examples:
   neuronctl decode log --address 0000:01:00.0 dmesg.txt
 
 Known are the driver's own lines, faults of Intel's and AMD's IOMMU, and errors of the link. Where the device is there and
-root asks, whose a bus address is now is said as well.)");
+root asks, whose a bus address is now, and whose it was, is said as well.)");
 }
 
 } // namespace neuronctl

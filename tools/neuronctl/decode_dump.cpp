@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the driver's coredump has in numbers, by name: registers, packets, records of the flight recorder. The rest of it is
+// What the driver's coredump has in numbers, by name: registers, packets, page tables, records of the flight recorder. The rest of it is
 // text already: jobs, cores, mappings, events, reports.
 #include "decode_dump.hpp"
 
@@ -46,7 +46,7 @@ public:
         json_["name"] = section.name;
         text_ = fmt::format("\n[{}]\n", section.name);
         for (const std::string &line : section.lines)
-            if (!packet(line) && !record(line) && !reg(line))
+            if (!packet(line) && !record(line) && !level(line) && !reg(line))
                 other(line);
     }
 
@@ -84,6 +84,15 @@ private:
             return false;
         text_ += fmt::format("  {}: {}\n", line.substr(0, line.find(':')), record_text(members));
         json_["records"].push_back(std::move(members));
+        return true;
+    }
+
+    bool level(const std::string &line) {
+        Json entry = level_line(line);
+        if (entry.is_null())
+            return false;
+        text_ += fmt::format("  {}  {}\n", line, fields_text(entry["fields"]));
+        json_["levels"].push_back(std::move(entry));
         return true;
     }
 

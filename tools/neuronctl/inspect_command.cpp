@@ -300,14 +300,14 @@ Outcome<void> walk(const Global &global, const Options &options) {
                       "'neuronctl vm list' shows those there are"));
     Json levels = Json::array();
     std::string result;
+    std::string text;
     for (const std::string &line : sys::lines(*answer)) {
-        if (!line.starts_with("level ")) {
+        Json entry = level_line(line);
+        if (entry.is_null())
             result = line;
-            continue;
-        }
-        Json entry = {{"level", sys::number(line.substr(6, line.find(':') - 6)).value_or(0)}};
-        entry.update(object_of(sys::fields(line)));
-        levels.push_back(std::move(entry));
+        text += line + (entry.is_null() ? "" : "  " + fields_text(entry["fields"])) + "\n";
+        if (!entry.is_null())
+            levels.push_back(std::move(entry));
     }
     print_result(global, "vm walk",
                  {{"address", *address},
@@ -316,7 +316,7 @@ Outcome<void> walk(const Global &global, const Options &options) {
                   {"mapped", result != "not mapped"},
                   {"levels", levels},
                   {"result", result}},
-                 fmt::format("context {}, {:#x}\n{}", options.walk_context, *va, *answer));
+                 fmt::format("context {}, {:#x}\n{}", options.walk_context, *va, text));
     return {};
 }
 

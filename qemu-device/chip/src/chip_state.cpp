@@ -12,7 +12,7 @@ namespace neuron::chip {
 namespace {
 
 /// Changes with the stream. A stream of another one is refused.
-constexpr std::uint32_t STREAM_VERSION = 4;
+constexpr std::uint32_t STREAM_VERSION = 5;
 constexpr std::uint64_t STREAM_MAGIC = 0x4554'4154'534e'524e; // "NRNSTATE"
 
 constexpr std::size_t BLOCK = 4096;           ///< memory that is all zero is left out in such pieces

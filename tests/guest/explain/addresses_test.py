@@ -49,6 +49,14 @@ def addresses(folder):
         log = f"DMAR: [DMA Write NO_PASID] Request device [{address()[5:]}] fault addr {ring + 64:#x} [fault reason 0x05] PTE Write access is not set\n"
         (folder / "log").write_text(log)
         contains(good(folder, "decode", "log", "log").out, "now: byte 64 of ring of queue 0")
+    # The process has gone, and so has all that it had.
+    was, = good(folder, "--json", "addr", hex(hbm["in"]["start"] + 1), "--space", "hbm").json["answers"]
+    equal((was["found"], was["history"][0]["relation"], was["history"][0]["buffer"]), (False, "FREED", hbm["in"]["buffer"]))
+    equal((was["history"][0]["bound_pid"], was["history"][0]["bound_comm"]), (said["pid"], "stuck"))
+    contains(good(folder, "addr", hex(hbm["in"]["start"] + 1), "--space", "hbm").out, f"was buffer {hbm['in']['buffer']} at [")
+    told = Path(f"/sys/bus/pci/devices/{address()}/iommu_group").exists()
+    text = good(folder, "decode", "log", "log").out
+    equal("was: ring of a queue at [" in text and " ms ago by pid " in text, told)
 
 
 if __name__ == "__main__":

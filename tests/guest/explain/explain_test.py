@@ -118,6 +118,9 @@ def fault(folder):
             contains(sentence, f"of stuck ({said['pid']})")
             contains(finding(answer, "canceled")["sentence"], "of the same context had a fault; queue")
         equal(finding(answers[0], "fault")["sentence"], finding(answers[1], "fault")["sentence"])
+        tables = next(section for section in good(folder, "--json", "decode", "dump").json["sections"] if section["name"].startswith("page tables"))
+        contains(tables["name"], f" at {said['va']:#x}")
+        equal(([level["level"] for level in tables["levels"]], tables["levels"][-1]["fields"]["VALID"], tables["lines"]), ([3, 2, 1, 0], 0, ["not mapped"]))
         # The same address, asked for by itself.
         for words in ((), ("--dump",)):
             place = good(folder, "--json", "addr", hex(said["va"]), "--space", "context", *words).json

@@ -216,8 +216,6 @@ Pages pages_for(const File &file, std::uint32_t handle) {
     return {after.small - before.small, after.large - before.large};
 }
 
-bool has_iommu() { return ::access((pci_path() + "/iommu_group").c_str(), F_OK) == 0; }
-
 void hbm_is_bound_by_large_pages(void **) {
     const File file;
     for (const std::uint64_t size : {4096ul, 2 * MIB - 4096, 2 * MIB, 4 * MIB, 5 * MIB + 8192, 64 * MIB, 65 * MIB}) {

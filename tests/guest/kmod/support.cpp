@@ -281,6 +281,8 @@ std::uint64_t queue_interrupts() {
 
 std::string pci_path() { return std::filesystem::canonical(CLASS + ("/" + entry_of_class()) + "/device").string(); }
 
+bool has_iommu() { return std::filesystem::exists(pci_path() + "/iommu_group"); }
+
 std::string pci_name() { return std::filesystem::path(pci_path()).filename().string(); }
 
 int write_file(const std::string &path, const std::string &text) {

@@ -143,6 +143,7 @@ inline constexpr std::chrono::milliseconds NOW{0};
 std::string node();
 /// Directory of the PCI function in sysfs, and its name on the bus.
 std::string pci_path();
+bool has_iommu();
 std::string pci_name();
 /// KiB that are pinned for this process (VmPin).
 std::uint64_t pinned_kib();

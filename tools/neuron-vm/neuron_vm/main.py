@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -71,6 +72,14 @@ def version(place):
     return found.group(1)
 
 
+def run_guest(words, environment):
+    """Its exit status. guest/run ends its guest when it is told to end, so it is told what we are told."""
+    with subprocess.Popen(words, env=environment) as guest:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda number, _frame: guest.send_signal(number))
+        return guest.wait()
+
+
 def run(arguments):
     """One command line."""
     choice = options.parser().parse_args(arguments)
@@ -82,7 +91,7 @@ def run(arguments):
     environment = guest_environment(place, choice)
     if choice.gdb:
         say("the module's symbols: in gdb, 'lx-symbols', or add-symbol-file with the address in /sys/module/neuron_accel/sections/.text")
-    status = subprocess.run(guest_command(place, choice), env=environment, check=False).returncode
+    status = run_guest(guest_command(place, choice), environment)
     report(choice.out)
     return status if status >= 0 else 128 - status
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "../decode_dump.hpp"
+#include "../system.hpp"
 #include "records.hpp"
 
 namespace neuronctl::explain {
@@ -21,8 +22,20 @@ std::string ago_text(std::optional<std::int64_t> ns) {
     return ns ? fmt::format(" {:.3f} ms ago", static_cast<double>(*ns) / 1e6) : std::string();
 }
 
-std::string by_text(std::uint64_t pid, const std::string &place) {
-    return (pid != 0 ? fmt::format(" by pid {}", pid) : std::string()) + (place.empty() ? place : " at " + place);
+std::string by_text(std::uint64_t pid, const std::string &comm, const std::string &place) {
+    return (pid != 0 ? fmt::format(" by pid {}", pid) : std::string()) +
+           (comm.empty() ? comm : fmt::format(" ({})", comm)) + (place.empty() ? place : " at " + place);
+}
+
+/// How a space calls that somebody gets a range, that it is over, and that the buffer is gone.
+struct Verbs {
+    std::string_view got, over, freed;
+};
+
+Verbs verbs_of(const std::string &space) {
+    if (space == "bus")
+        return {"mapped", "unmapped", "freed"};
+    return {space == "hbm" ? "allocated" : "bound", "unbound", "freed"};
 }
 
 /// The mapping records of a coredump, oldest first.
@@ -41,6 +54,46 @@ bool is_mapping_of(const Json &record, std::uint64_t ctx) {
            record.at("head").value("ctx", Json()) == ctx;
 }
 
+std::int64_t time_of(const Json &record) { return record.at("head").value("time_ns", std::int64_t{0}); }
+
+/// The newest of the buffer that is still bound, or, to one that is freed, was unbound. None if the recorder, which
+/// keeps the newest records only, no longer has how that began.
+Past *newest(std::vector<Past> &past, std::uint64_t buffer, bool bound) {
+    const auto found = std::ranges::find_if(past.rbegin(), past.rend(), [&](const Past &entry) {
+        return entry.buffer == buffer && entry.relation != spec::name(spec::BlameRelation::FREED) &&
+               entry.gone_ns_ago.has_value() != bound;
+    });
+    return found == past.rend() ? nullptr : &*found;
+}
+
+/// What a mapping record of the context says about the address.
+void take(std::vector<Past> &out, const Json &record, std::uint64_t va, std::int64_t ns_ago) {
+    const Json &name = record.at("head").at("code");
+    const auto code = named<spec::DebugKind>(name.is_string() ? name.get<std::string>() : std::string());
+    const auto number = [&](const char *key) { return record.value(key, std::uint64_t{0}); };
+    const Past fresh{.relation = std::string(spec::name(spec::BlameRelation::INSIDE)),
+                     .buffer = number("buffer"),
+                     .start = number("va"),
+                     .bytes = number("bytes")};
+    const bool there = va >= fresh.start && va - fresh.start < fresh.bytes;
+    const auto ends = [&](Past &past, spec::BlameRelation relation) {
+        past.relation = spec::name(relation);
+        past.gone_pid = number("pid");
+        past.gone_ns_ago = ns_ago;
+    };
+    if (code == spec::DebugKind::BIND && there) {
+        Past &past = out.emplace_back(fresh);
+        past.bound_pid = number("pid");
+        past.bound_ns_ago = ns_ago;
+    } else if (code == spec::DebugKind::UNBIND && there) {
+        Past *known = newest(out, fresh.buffer, true);
+        ends(known != nullptr ? *known : out.emplace_back(fresh), spec::BlameRelation::UNBOUND);
+    } else if (code == spec::DebugKind::FREE) {
+        if (Past *known = newest(out, fresh.buffer, false))
+            ends(*known, spec::BlameRelation::FREED);
+    }
+}
+
 } // namespace
 
 std::vector<Past> history_of(std::string_view text) {
@@ -48,7 +101,8 @@ std::vector<Past> history_of(std::string_view text) {
     for (const Record &record : records(text)) {
         const std::string relation = record.word(0);
         const bool gone = relation != spec::name(spec::BlameRelation::INSIDE);
-        out.push_back({.relation = relation,
+        out.push_back({.space = record.text("space"),
+                       .relation = relation,
                        .buffer = record.number("buffer"),
                        .start = record.number("start"),
                        .bytes = record.number("bytes"),
@@ -56,6 +110,7 @@ std::vector<Past> history_of(std::string_view text) {
                        .made = record.text("made"),
                        .gone = record.text("gone"),
                        .bound_pid = record.number("bound_pid"),
+                       .bound_comm = record.text("space").empty() ? std::string() : record.text("comm"),
                        .bound_ns_ago = ago(record, "bound_earlier_ns"),
                        .gone_pid = gone ? record.number("pid") : 0,
                        .gone_ns_ago = gone ? ago(record, "earlier_ns") : std::nullopt});
@@ -63,45 +118,21 @@ std::vector<Past> history_of(std::string_view text) {
     return out;
 }
 
+std::vector<Past> ask_history(const std::string &device, std::string_view space, std::uint64_t address) {
+    const auto path = sys::debugfs_path(device, "history");
+    if (!path)
+        return {};
+    const sys::Answer answer = sys::ask(*path, fmt::format("{} {:#x}", space, address));
+    return answer.error == 0 ? history_of(answer.text) : std::vector<Past>();
+}
+
 std::vector<Past> history_in_coredump(std::string_view text, const State &state, std::uint64_t ctx, std::uint64_t va) {
     std::vector<Past> out;
     const std::vector<Json> all = mapping_records(text);
-    const auto time = [](const Json &record) { return record.at("head").value("time_ns", std::int64_t{0}); };
-    const std::int64_t now = all.empty() ? 0 : time(all.back());
-    for (const Json &record : all) {
-        if (!is_mapping_of(record, ctx))
-            continue;
-        const Json &name = record.at("head").at("code");
-        const auto code = named<spec::DebugKind>(name.is_string() ? name.get<std::string>() : std::string());
-        const std::uint64_t start = record.value("va", std::uint64_t{0});
-        const std::uint64_t bytes = record.value("bytes", std::uint64_t{0});
-        const std::uint64_t buffer = record.value("buffer", std::uint64_t{0});
-        const std::uint64_t pid = record.value("pid", std::uint64_t{0});
-        const bool there = va >= start && va - start < bytes;
-        const auto open = std::ranges::find_if(out.rbegin(), out.rend(), [&](const Past &past) {
-            return past.buffer == buffer && past.relation != spec::name(spec::BlameRelation::FREED) &&
-                   (code == spec::DebugKind::FREE || !past.gone_ns_ago);
-        });
-        if (code == spec::DebugKind::BIND && there) {
-            out.push_back({.relation = std::string(spec::name(spec::BlameRelation::INSIDE)),
-                           .buffer = buffer,
-                           .start = start,
-                           .bytes = bytes,
-                           .bound_pid = pid,
-                           .bound_ns_ago = now - time(record)});
-        } else if (code == spec::DebugKind::UNBIND && there) {
-            if (open == out.rend())
-                out.push_back({.relation = {}, .buffer = buffer, .start = start, .bytes = bytes});
-            Past &past = open == out.rend() ? out.back() : *open;
-            past.relation = spec::name(spec::BlameRelation::UNBOUND);
-            past.gone_pid = pid;
-            past.gone_ns_ago = now - time(record);
-        } else if (code == spec::DebugKind::FREE && open != out.rend() && open->gone_ns_ago) {
-            open->relation = spec::name(spec::BlameRelation::FREED);
-            open->gone_pid = pid;
-            open->gone_ns_ago = now - time(record);
-        }
-    }
+    const std::int64_t now = all.empty() ? 0 : time_of(all.back());
+    for (const Json &record : all)
+        if (is_mapping_of(record, ctx))
+            take(out, record, va, now - time_of(record));
     for (Past &past : out)
         if (const auto known = state.buffers.find(past.buffer); known != state.buffers.end()) {
             past.label = known->second.label;
@@ -112,15 +143,17 @@ std::vector<Past> history_in_coredump(std::string_view text, const State &state,
 }
 
 std::string text_of(const Past &past) {
+    const Verbs verbs = verbs_of(past.space);
     const std::string label = past.label.empty() ? std::string() : fmt::format(" '{}'", past.label);
-    std::string out =
-        fmt::format("buffer {}{} at [{:#x}, {:#x})", past.buffer, label, past.start, past.start + past.bytes);
+    std::string out = past.buffer != 0 ? fmt::format("buffer {}{}", past.buffer, label) : past.label;
+    out += fmt::format(" at [{:#x}, {:#x})", past.start, past.start + past.bytes);
     if (past.bound_ns_ago || past.bound_pid != 0 || !past.made.empty())
-        out += fmt::format(", bound{}{}", ago_text(past.bound_ns_ago), by_text(past.bound_pid, past.made));
-    if (past.relation == spec::name(spec::BlameRelation::UNBOUND))
-        out += fmt::format(", unbound{}{}", ago_text(past.gone_ns_ago), by_text(past.gone_pid, past.gone));
-    else if (past.relation == spec::name(spec::BlameRelation::FREED))
-        out += fmt::format(", freed{}{}", ago_text(past.gone_ns_ago), by_text(past.gone_pid, past.gone));
+        out += fmt::format(", {}{}{}", verbs.got, ago_text(past.bound_ns_ago),
+                           by_text(past.bound_pid, past.bound_comm, past.made));
+    const bool freed = past.relation == spec::name(spec::BlameRelation::FREED);
+    if (freed || past.relation == spec::name(spec::BlameRelation::UNBOUND))
+        out += fmt::format(", {}{}{}", freed ? verbs.freed : verbs.over, ago_text(past.gone_ns_ago),
+                           by_text(past.gone_pid, {}, past.gone));
     return out;
 }
 
@@ -131,6 +164,8 @@ Json json_of(const Past &past) {
             out[key] = *text;
     if (past.bound_pid != 0)
         out["bound_pid"] = past.bound_pid;
+    if (!past.bound_comm.empty())
+        out["bound_comm"] = past.bound_comm;
     if (past.bound_ns_ago)
         out["bound_ns_ago"] = *past.bound_ns_ago;
     if (past.gone_pid != 0)

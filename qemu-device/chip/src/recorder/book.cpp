@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "book.hpp"
 
+#include "texts.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 #include <iterator>
@@ -14,23 +16,14 @@ namespace {
 
 constexpr std::uint64_t VA_END = 1ULL << spec::MMU_VA_BITS;
 
-/// What fits of a text, with a zero at its end.
-template<class To, class From>
-To cut(const From &from) {
-    To to{};
-    std::copy_n(from.begin(), std::min(to.size() - 1, from.size()), to.begin());
-    return to;
-}
-
-template<class Text>
-std::string_view text_of(const Text &text) {
-    const auto end = std::ranges::find(text, '\0');
-    return {text.data(), static_cast<std::size_t>(end - text.begin())};
-}
-
 bool range_makes_sense(const spec::DebugRecord &record) {
     return record.bytes != 0 && record.va < VA_END && record.bytes <= VA_END - record.va &&
            record.padding < record.bytes && record.padding < spec::PAGE_SIZE;
+}
+
+bool is_of_space(DebugKind kind) {
+    return kind == DebugKind::DMA_MAP || kind == DebugKind::DMA_UNMAP || kind == DebugKind::HBM_TAKE ||
+           kind == DebugKind::HBM_GIVE;
 }
 
 } // namespace
@@ -125,13 +118,35 @@ bool Book::tell(const spec::DebugRecord &record, std::uint64_t now_ns) {
         clear_locked();
         return true;
     }
+    if (is_of_space(record.kind))
+        return tell_space(record, now_ns);
     if (record.ctx >= spec::MAX_CONTEXTS)
         return false;
     Page &page = pages_[record.ctx];
     const bool good = tell_page(page, record, now_ns);
     page.forgot |= !good;
+    if (good && (record.kind == DebugKind::BIND || record.kind == DebugKind::LABEL))
+        name_in_spaces(page, record);
     told_.store(told() + 1, std::memory_order_release);
     return good;
+}
+
+bool Book::tell_space(const spec::DebugRecord &record, std::uint64_t now_ns) {
+    switch (record.kind) {
+    case DebugKind::HBM_TAKE: return hbm_.take(record, now_ns);
+    case DebugKind::HBM_GIVE: hbm_.give(record, now_ns); return true;
+    case DebugKind::DMA_MAP: return bus_.take(record, now_ns);
+    case DebugKind::DMA_UNMAP: bus_.give(record, now_ns); return true;
+    default: return false;
+    }
+}
+
+// Whoever asks for an address of a space may know all; a process that has gone leaves its names there.
+void Book::name_in_spaces(const Page &page, const spec::DebugRecord &record) {
+    const auto range = record.kind == DebugKind::BIND ? page.live.find(record.va) : page.live.end();
+    const std::string_view place = range != page.live.end() ? text_of(range->second.place) : std::string_view();
+    hbm_.name(record.buffer, text_of(record.label), place);
+    bus_.name(record.buffer, text_of(record.label), place);
 }
 
 bool Book::tell_page(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns) {
@@ -145,7 +160,9 @@ bool Book::tell_page(Page &page, const spec::DebugRecord &record, std::uint64_t 
     case DebugKind::PLACE: place(page, record); return true;
     case DebugKind::CLOSE: page = {}; return true;
     case DebugKind::DMA_MAP:
-    case DebugKind::DMA_UNMAP: return true; // the sanitizer's
+    case DebugKind::DMA_UNMAP:
+    case DebugKind::HBM_TAKE:
+    case DebugKind::HBM_GIVE: return false; // of no context
     }
     return false;
 }
@@ -214,8 +231,23 @@ spec::BlameRecord Book::last_fault(std::uint32_t ctx) const {
     return found;
 }
 
+std::vector<spec::BlameRecord> Book::space_history(std::uint32_t space, std::uint64_t address, std::uint64_t now_ns,
+                                                   std::size_t max) const {
+    const std::lock_guard lock(mutex_);
+    auto all = space == spec::SPACE_HBM ? hbm_.history(address, BlameRelation::FREED, max)
+                                        : bus_.history(address, BlameRelation::UNBOUND, max);
+    for (spec::BlameRecord &found : all) {
+        found.ctx = static_cast<std::uint16_t>(space);
+        found.va = address;
+        found.now_ns = now_ns;
+    }
+    return all;
+}
+
 std::vector<spec::BlameRecord> Book::history(std::uint32_t ctx, std::uint64_t va, std::uint64_t now_ns,
                                              std::size_t max) const {
+    if (is_space(ctx))
+        return space_history(ctx, va, now_ns, max);
     std::vector<spec::BlameRecord> all;
     if (const spec::BlameRecord now = blame(ctx, va, now_ns); now.relation == BlameRelation::INSIDE)
         all.push_back(now);
@@ -310,6 +342,8 @@ std::string describe(const spec::BlameRecord &blame) {
 void Book::clear_locked() {
     for (Page &page : pages_)
         page = {};
+    hbm_.clear();
+    bus_.clear();
 }
 
 void Book::clear() {
@@ -374,6 +408,8 @@ void Book::serialize(Archive &archive) {
     archive.sections(
         "book", spec::MAX_CONTEXTS, [&](std::uint32_t i) { return !pages_[i].empty(); },
         [&](std::uint32_t i) { serialize_page(archive, pages_[i]); });
+    archive.section("held HBM", [&] { hbm_.serialize(archive); });
+    archive.section("held host memory", [&] { bus_.serialize(archive); });
 }
 
 } // namespace neuron::chip

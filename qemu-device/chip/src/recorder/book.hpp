@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../state/archive.hpp"
+#include "holdings.hpp"
 
 #include <neuron/spec.hpp>
 
@@ -18,8 +19,8 @@
 
 namespace neuron::chip {
 
-/// What is bound in each context, and what was lately. It knows of each context apart: what it says of one comes from
-/// records of that one alone. Bounded, whatever it is told. Any thread.
+/// What is bound in each context, and what was lately; and who holds HBM and host memory. It knows of each context
+/// apart: what it says of one comes from records of that one alone. Bounded, whatever it is told. Any thread.
 class Book {
 public:
     /// Ranges that are bound, and such that are not any more, of a context. What is more is forgotten, the oldest first.
@@ -34,7 +35,9 @@ public:
     spec::BlameRecord blame_fault(std::uint32_t ctx, std::uint64_t va, std::uint64_t now_ns);
     spec::BlameRecord last_fault(std::uint32_t ctx) const;
 
-    /// What is bound at `va` of context `ctx`, and what was, newest first; at most `max`.
+    /// Whether that is not a context's number but that of a space: HBM or the bus.
+    static bool is_space(std::uint32_t ctx) { return ctx == spec::SPACE_HBM || ctx == spec::SPACE_BUS; }
+    /// What is at `va` of context, or space, `ctx`, and what was, newest first; at most `max`.
     std::vector<spec::BlameRecord> history(std::uint32_t ctx, std::uint64_t va, std::uint64_t now_ns,
                                            std::size_t max) const;
 
@@ -99,6 +102,8 @@ private:
     };
 
     static void open(Page &page, const spec::DebugRecord &record);
+    bool tell_space(const spec::DebugRecord &record, std::uint64_t now_ns);
+    void name_in_spaces(const Page &page, const spec::DebugRecord &record);
     bool tell_page(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns);
     bool bind(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns) const;
     bool unbind(Page &page, const spec::DebugRecord &record, std::uint64_t now_ns) const;
@@ -107,12 +112,16 @@ private:
     static void place(Page &page, const spec::DebugRecord &record);
     static Place take_place(Page &page, std::uint64_t va);
     static void remember(Page &page, Range range);
+    std::vector<spec::BlameRecord> space_history(std::uint32_t space, std::uint64_t address, std::uint64_t now_ns,
+                                                 std::size_t max) const;
     static spec::BlameRecord blame_page(const Page &page, std::uint64_t va);
     void clear_locked();
     static void serialize_page(Archive &archive, Page &page);
 
     mutable std::mutex mutex_; ///< guards all below; innermost
     std::array<Page, spec::MAX_CONTEXTS> pages_;
+    Holdings hbm_;
+    Holdings bus_;
     std::atomic<std::uint64_t> told_{0}; ///< written under mutex_
 };
 

@@ -41,8 +41,11 @@ bool RecorderCommands::valid_locked() const {
         return false;
     switch (static_cast<spec::RecOp>(regs_.op)) {
     case spec::RecOp::DUMP: return true;
-    case spec::RecOp::BLAME:
-    case spec::RecOp::HISTORY: return regs_.count < spec::MAX_CONTEXTS && regs_.first >> spec::MMU_VA_BITS == 0;
+    case spec::RecOp::HISTORY:
+        if (Book::is_space(regs_.count))
+            return true;
+        [[fallthrough]];
+    case spec::RecOp::BLAME: return regs_.count < spec::MAX_CONTEXTS && regs_.first >> spec::MMU_VA_BITS == 0;
     case spec::RecOp::LAST_FAULT: return regs_.count < spec::MAX_CONTEXTS;
     case spec::RecOp::REPORTS:
     case spec::RecOp::FORGET_REPORTS: return sanitizer_ != nullptr;
