@@ -129,12 +129,21 @@ static const VMStateDescription neuron_vmstate = {
     },
 };
 
+/* A device that was recorded has two HBMs, and is not saved any more. */
+bool neuron_migrate_block_tape(NeuronState *s, Error **errp)
+{
+    if (s->blocker) {
+        return true;
+    }
+    error_setg(&s->blocker, "property 'record' of neuron: a device that is, "
+               "or was, recorded is not saved");
+    return migrate_add_blocker(&s->blocker, errp) == 0;
+}
+
 bool neuron_migrate_init(NeuronState *s, Error **errp)
 {
     if (s->record) {
-        error_setg(&s->blocker, "property 'record' of neuron: a tape begins "
-                   "and ends with its device");
-        return migrate_add_blocker(&s->blocker, errp) == 0;
+        return neuron_migrate_block_tape(s, errp);
     }
     if (!s->hazards && !s->sanitizer) {
         return true;

@@ -441,6 +441,7 @@ static void neuron_finalize(Object *obj)
     g_clear_pointer(&PCI_DEVICE(obj)->msix_entry_used, g_free);
     g_clear_pointer(&s->label, g_free);
     g_clear_pointer(&s->fault_plan, g_free);
+    g_clear_pointer(&s->record, g_free);
 }
 
 static const Property neuron_properties[] = {
@@ -455,7 +456,6 @@ static const Property neuron_properties[] = {
     DEFINE_PROP_STRING("simd", NeuronState, simd),
     DEFINE_PROP_UINT32("recorder", NeuronState, recorder, 65536),
     DEFINE_PROP_BOOL("sanitizer", NeuronState, sanitizer, false),
-    DEFINE_PROP_STRING("record", NeuronState, record),
 };
 
 /* What -device neuron,help says. */
@@ -475,7 +475,6 @@ static void neuron_describe_properties(ObjectClass *oc)
         { "simd", "Instruction set of the host that the engines run on" },
         { "recorder", "Records of the flight recorder, a power of two (0: none)" },
         { "sanitizer", "Report what is wrong with accesses to memory that do not fault" },
-        { "record", "With stepped=on: write a tape of what the device sees to this file" },
         { "hazards", "Fault on accesses to on-chip memory that no semaphore orders" },
     };
 
@@ -508,6 +507,7 @@ static void neuron_class_init(ObjectClass *oc, void *data)
     neuron_test_class_init(oc);
     neuron_recorder_class_init(oc);
     neuron_plan_class_init(oc);
+    neuron_tape_class_init(oc);
 }
 
 static const TypeInfo neuron_types[] = {

@@ -123,6 +123,7 @@ void neuron_config_error(Error **errp, int err, const char *message);
 
 /* What is saved, and why it cannot be. */
 bool neuron_migrate_init(NeuronState *s, Error **errp);
+bool neuron_migrate_block_tape(NeuronState *s, Error **errp);
 void neuron_migrate_exit(NeuronState *s);
 void neuron_migrate_class_init(DeviceClass *dc);
 
@@ -143,6 +144,7 @@ void neuron_plan_class_init(ObjectClass *oc);
 bool neuron_tape_start(NeuronState *s, struct neuron_chip_config *config,
                        Error **errp);
 void neuron_tape_end(NeuronState *s);
+void neuron_tape_class_init(ObjectClass *oc);
 
 /* The property that writes the flight recorder to a file. */
 void neuron_recorder_class_init(ObjectClass *oc);

@@ -13,58 +13,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from neuronctl import assemble, bad, ctl, good
 from tap import BUILD, case, equal, main
+from tapes import COPY, EVENT, SIM, events, recorded, spec, with_byte
 
-sys.path.insert(0, str(BUILD / "spec"))
-import neuron_spec as spec
-
-SIM = ("run", "--backend", "sim", "--sim-hbm", "1G", "--sim-cores", "1")
 MISMATCH, USAGE = 3, 2
 OLD = Path(__file__).resolve().parent / "tapes" / "guest.tape"
-EVENT = 40
-
-# Reads {bytes} bytes of a tensor of 100.
-COPY = """
-        .param  X, in, u8, 1, 100
-        .param  Y, out, u8, 1, 100
-        .engine sp
-        dma_load sbuf.u8[0:1, 0, {bytes}], X[0, 1, {bytes}], 0 then s1+=1
-        nop wait s1>=1
-        dma_store Y[0, 1, 100], sbuf.u8[0:1, 0, 100], 0
-        end
-"""
-
-
-def recorded(folder: Path, count: int = 100, *more: str) -> bytes:
-    np.save(folder / "x.npy", np.arange(100, dtype=np.uint8).reshape(1, 100))
-    kernel = assemble(folder, COPY.format(bytes=count))
-    good(folder, *SIM, "--record", "job.tape", *more, kernel, "--in", "X=x.npy", "--out", "Y=y.npy")
-    return (folder / "job.tape").read_bytes()
-
-
-def events(tape: bytes) -> list[tuple[int, dict]]:
-    at, found = len(spec.pack_struct("tape_header")), []
-    while at < len(tape):
-        head = spec.unpack_struct("tape_event", tape[at:at + EVENT])
-        found.append((at, head))
-        at += EVENT + (head["bytes"] + 7) // 8 * 8
-    return found
-
-
-def fnv(data: bytes) -> int:
-    value = 0x811C9DC5  # spec-ok: FNV's
-    for byte in data:
-        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF  # spec-ok: FNV's
-    return value
-
-
-def with_byte(tape: bytes, at: int, byte: int, value: int) -> bytes:
-    """The tape with another byte in the data of the event at `at`, and the check sum of that."""
-    head = spec.unpack_struct("tape_event", tape[at:at + EVENT])
-    data = bytearray(tape[at + EVENT:at + EVENT + head["bytes"]])
-    data[byte] = value
-    raw = spec.pack_struct("tape_event", **{**head, "check": 0})
-    raw = spec.pack_struct("tape_event", **{**head, "check": fnv(raw + data)})
-    return tape[:at] + raw + bytes(data) + tape[at + EVENT + len(data):]
 
 
 @case("a job that was recorded replays with the same results")
@@ -102,9 +54,16 @@ def differs(folder):
 def listed(folder):
     tape = recorded(folder)
     text = good(folder, "replay", "job.tape", "--list").out
-    assert "read of GLOBAL.VERSION (4 bytes): " in text and "doorbell: slot " in text and "interrupt " in text, text
+    assert "read of GLOBAL.VERSION (4 bytes): " in text and "doorbell: slot " in text and "interrupt, vector 1" in text, text
     answer = good(folder, "--json", "replay", "job.tape", "--list").json
     equal(len(answer["list"]), len(events(tape)))
+    assert "packet 0 of queue 0: COPY flags=" in text and "  queue 0: DMA write to 0x" in text and "  end of packet 0 of queue 0\n" in text, text
+    launch, = [event for event in answer["list"] if event.get("packet", {}).get("opcode") == "LAUNCH"]
+    equal((launch["kind"], launch["packet"]["core_mask"], launch["packet"]["arg_count"]), ("PACKET", 1, 2))
+    done, = [event for event in answer["list"] if event["kind"] == "RETIRED" and event["value"] == launch["value"]]
+    assert {event["by"] for event in answer["list"] if event["kind"] == "IRQ"} == {"queue 0"}, answer["list"]
+    between = [event["by"] for event in answer["list"] if launch["event"] < event["event"] < done["event"]]
+    assert "queue 0" in between, between
     equal(answer["list"][-1]["kind"], "END")
 
 

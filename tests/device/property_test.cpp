@@ -2,8 +2,13 @@
 // The properties of -device neuron: what they do, and that a bad value ends QEMU with a message that names it.
 #include "support/neuron.hpp"
 #include "support/suite.hpp"
+#include "support/workload.hpp"
+
+#include <neuron_chip.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <unistd.h>
@@ -97,6 +102,85 @@ void the_recorder_is_written_to_a_file(void **) {
     assert_false(std::filesystem::exists(path));
 }
 
+// A folder for a test's files.
+class Folder {
+public:
+    Folder() { std::filesystem::create_directories(path_); }
+    ~Folder() { std::filesystem::remove_all(path_); }
+    Folder(const Folder &) = delete;
+    Folder &operator=(const Folder &) = delete;
+    std::string operator/(const char *name) const { return (path_ / name).string(); }
+
+private:
+    const std::filesystem::path path_ =
+        std::filesystem::temp_directory_path() / ("neuron-tape." + std::to_string(::getpid()));
+};
+
+nlohmann::json record_to(const std::string &path) {
+    return {{"path", "/machine/peripheral/n0"}, {"property", "record"}, {"value", path}};
+}
+
+std::string refused_tape(const Neuron &device, const std::string &path) {
+    return device.machine().qmp_error("qom-set", record_to(path));
+}
+
+neuron_chip_replay_result replayed(const std::string &path) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string tape{std::istreambuf_iterator<char>(file), {}};
+    neuron_chip_replay_result result{};
+    result.size = sizeof result;
+    char error[256];
+    if (neuron_chip_replay(tape.data(), tape.size(), nullptr, &result, error, sizeof error) != 0)
+        fail_msg("%s: %s", path.c_str(), error);
+    return result;
+}
+
+void a_tape_may_begin_while_the_machine_runs(void **) {
+    const Folder folder;
+    Neuron device = Neuron::boot("id=n0,stepped=on");
+    const Context memory(device);
+    Queue queue(device);
+    const auto nop = [&] {
+        queue.push(spec::PacketNop{});
+        queue.ring();
+        assert_eventually(queue.done());
+    };
+    nop();
+    for (const char *name : {"first", "second"}) {
+        device.machine().qmp("qom-set", record_to(folder / name));
+        assert_string_equal(
+            refused_tape(device, folder / "third").c_str(),
+            ("property 'record' of neuron: it is being recorded to '" + (folder / name) + "'; an empty name ends that")
+                .c_str());
+        nop();
+        device.machine().qmp("qom-set", record_to(""));
+        nop();
+        const neuron_chip_replay_result result = replayed(folder / name);
+        assert_true(result.complete && result.steps > 0 && result.dma_reads > 0 && result.dma_writes > 0);
+    }
+    device.machine().qmp("stop");
+    device.machine().qmp("qom-set", record_to(folder / "stopped"));
+    device.machine().qmp("cont");
+    nop();
+    device.machine().qmp("qom-set", record_to(""));
+    assert_true(replayed(folder / "stopped").complete);
+}
+
+void a_tape_that_cannot_begin_is_refused(void **) {
+    const Folder folder;
+    {
+        const Neuron device = Neuron::boot("id=n0");
+        assert_string_equal(refused_tape(device, folder / "x").c_str(),
+                            "property 'record' of neuron: only a device with stepped=on can be recorded");
+    }
+    Machine::stop_all();
+    const Neuron device = Neuron::boot("id=n0,stepped=on,fault-plan=explore seed=1");
+    assert_string_equal(refused_tape(device, folder / "x").c_str(),
+                        "property 'record' of neuron: fault plan: a chip with one is not saved");
+    assert_string_equal(refused_tape(device, "/nonexistent/file").c_str(),
+                        "property 'record' of neuron: Could not create '/nonexistent/file': No such file or directory");
+}
+
 void a_refused_hotplug_leaves_the_machine_alive(void **) {
     const auto machine = Machine::start({"-device", "pcie-root-port,id=rp0"});
     const std::string reply = machine->monitor("device_add neuron,bus=rp0,aperture=3M");
@@ -131,6 +215,8 @@ int main() {
         device_test(the_recorder_has_the_size_that_was_asked_for),
         device_test(a_seed_that_is_no_number_is_refused),
         device_test(the_recorder_is_written_to_a_file),
+        device_test(a_tape_may_begin_while_the_machine_runs),
+        device_test(a_tape_that_cannot_begin_is_refused),
         device_test(a_refused_hotplug_leaves_the_machine_alive),
     };
     return run_suite("device properties", tests);

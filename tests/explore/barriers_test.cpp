@@ -13,21 +13,28 @@ namespace {
 using namespace explore_test;
 
 constexpr std::uint64_t SEEDS = 200; ///< that the code as it is must stand
-constexpr std::uint64_t WITHIN = 40; ///< of which one shows that barriers are missing
 constexpr std::uint32_t LOG2 = 4;
 constexpr std::uint8_t FLAGS = spec::raw(spec::PacketFlag::SEQNO) | spec::raw(spec::PacketFlag::IRQ);
 
 FakeHost *dma_host = nullptr;
 std::uint64_t stale_page = 0; ///< of somebody else
 
+/// What the code is compiled with, so to say.
+enum class Barriers {
+    ALL,
+    NOT_FULL, ///< wmb() is left out
+    NONE,
+};
+
 /// A rig whose code under test runs on such a processor; the chip goes on in the middle of it.
 class Weak {
 public:
-    Weak(std::uint64_t number, bool barriers)
+    Weak(std::uint64_t number, Barriers barriers)
         : seed(number),
           rig(seed),
           buffer(seed, {rig.m.host.at(FakeHost::BASE), FakeHost::SIZE}, [this] { in_the_middle(); }) {
-        buffer.ignores_barriers = !barriers;
+        buffer.ignores_barriers = barriers == Barriers::NONE;
+        buffer.ignores_full_barriers = barriers == Barriers::NOT_FULL;
         dma_host = &rig.m.host;
         stale_page = rig.m.host.alloc(PAGE);
         rig.m.host.on_read = [this](const std::byte *from, std::span<std::byte> bytes) { buffer.show(from, bytes); };
@@ -36,17 +43,27 @@ public:
 
     const std::uint64_t seed;
     Rig rig;
+    std::vector<std::byte> regs = std::vector<std::byte>(spec::BAR_REGS_SIZE); ///< only its doorbells do anything
     StoreBuffer buffer;
     std::function<void()> in_the_middle = [this] { rig.turn(); };
 };
 
+/// Queue 0 hears of its doorbell in BAR REGS.
+void map_doorbell(Weak &weak) {
+    weak.buffer.map_register(weak.regs.data() + reg::QUEUE_DOORBELL(0),
+                             [&](std::uint32_t tail) { weak.rig.m.w32(reg::QUEUE_DOORBELL(0), tail); });
+}
+
 /// Jobs of two packets, of which the second copies what the first has written, round and round the ring.
 Verdict submissions(Weak &weak, bool by_kernel) {
     Rig &rig = weak.rig;
-    TestQueue queue(rig.m, 0, rig.CTX, {.log2 = LOG2});
+    TestQueue queue(rig.m, 0, rig.CTX, {.log2 = LOG2, .doorbell_register = by_kernel});
     std::uint32_t doorbell = 0;
-    weak.buffer.map_register(reinterpret_cast<std::byte *>(&doorbell),
-                             [&](std::uint32_t tail) { rig.m.doorbell(rig.CTX, 0, tail); });
+    if (by_kernel)
+        map_doorbell(weak);
+    else
+        weak.buffer.map_register(reinterpret_cast<std::byte *>(&doorbell),
+                                 [&](std::uint32_t tail) { rig.m.doorbell(rig.CTX, 0, tail); });
     std::byte *const ring = rig.m.host.at(queue.slot(0));
     for (std::uint64_t job = 1; job <= 12; ++job) {
         std::array<std::byte, 2 * spec::PACKET_BYTES> packets;
@@ -55,7 +72,7 @@ Verdict submissions(Weak &weak, bool by_kernel) {
                           packets.begin() + spec::PACKET_BYTES);
         const std::uint64_t tail = 2 * (job - 1);
         if (by_kernel)
-            explore_kernel_submit(ring, LOG2, tail, packets.data(), 2, FLAGS, &doorbell);
+            explore_kernel_submit(ring, LOG2, tail, packets.data(), 2, FLAGS, weak.regs.data(), 0);
         else
             explore_user_submit(ring, 1U << LOG2, tail, packets.data(), 2, FLAGS, &doorbell);
         weak.buffer.settle();
@@ -72,6 +89,27 @@ Verdict submissions(Weak &weak, bool by_kernel) {
 
 Verdict user_queue(Weak &weak) { return submissions(weak, false); }
 Verdict kernel_ring(Weak &weak) { return submissions(weak, true); }
+
+/// A program writes what it has mapped write-combining, as HBM is, and has the driver submit a job that reads it.
+Verdict doorbell(Weak &weak) {
+    Rig &rig = weak.rig;
+    TestQueue queue(rig.m, 0, rig.CTX, {.log2 = LOG2, .doorbell_register = true});
+    map_doorbell(weak);
+    auto *const payload = reinterpret_cast<std::uint64_t *>(rig.m.host.at(rig.memory, 8));
+    weak.buffer.map_combining(std::as_bytes(std::span(payload, 1)));
+    for (std::uint64_t job = 1; job <= 12; ++job) {
+        const auto packet = spec::packed(spec::PacketCopy{.src = rig.va(0), .dst = rig.va(job), .bytes = 8});
+        explore_user_store(payload, job);
+        explore_kernel_submit(rig.m.host.at(queue.slot(0)), LOG2, job - 1, packet.data(), 1, FLAGS, weak.regs.data(),
+                              0);
+        weak.buffer.settle();
+        if (!rig.poll([&] { return queue.seqno() == job; }))
+            return "job " + std::to_string(job) + " does not end";
+        if (rig.word(job) != job)
+            return "job " + std::to_string(job) + " has read what was there before";
+    }
+    return {};
+}
 
 /// While the driver maps pages, a job of the same context uses an address beside them. It must fault: the new tables were others before,
 /// with entries that lead to what belongs to somebody else.
@@ -116,15 +154,18 @@ Verdict page_tables(Weak &weak) {
 struct Code {
     const char *name;
     Verdict (*run)(Weak &);
+    Barriers mutant = Barriers::NONE;
+    std::uint64_t within = 40; ///< seeds, of which one shows what is wrong with the mutant
 };
 
 constexpr Code CODES[] = {
     {"the library's queue in user mode", user_queue},
     {"the driver's ring", kernel_ring},
+    {"the driver's doorbell", doorbell, Barriers::NOT_FULL, 20},
     {"the driver's page tables", page_tables},
 };
 
-Verdict run(const Code &code, std::uint64_t seed, bool barriers) {
+Verdict run(const Code &code, std::uint64_t seed, Barriers barriers) {
     Weak weak(seed, barriers);
     const Verdict verdict = code.run(weak);
     assert_true(weak.buffer.barriers() != 0);
@@ -134,20 +175,20 @@ Verdict run(const Code &code, std::uint64_t seed, bool barriers) {
 void stands_all_seeds(void **state) {
     const auto &code = *static_cast<const Code *>(*state);
     for (std::uint64_t seed = 1; seed <= SEEDS; ++seed)
-        if (const auto verdict = run(code, seed, true))
+        if (const auto verdict = run(code, seed, Barriers::ALL))
             fail_msg("%s: seed %" PRIu64 ": %s", code.name, seed, verdict->c_str());
 }
 
 void is_caught_without_barriers(void **state) {
     const auto &code = *static_cast<const Code *>(*state);
     std::uint64_t seed = 1;
-    Verdict found = run(code, seed, false);
-    while (!found && seed < WITHIN)
-        found = run(code, ++seed, false);
+    Verdict found = run(code, seed, code.mutant);
+    while (!found && seed < code.within)
+        found = run(code, ++seed, code.mutant);
     if (!found)
-        fail_msg("%s: not found by seeds 1 to %" PRIu64, code.name, WITHIN);
+        fail_msg("%s: not found by seeds 1 to %" PRIu64, code.name, code.within);
     std::printf("# %s, without its barriers: seed %" PRIu64 ": %s\n", code.name, seed, found->c_str());
-    const Verdict again = run(code, seed, false);
+    const Verdict again = run(code, seed, code.mutant);
     assert_true(again.has_value());
     assert_string_equal(again->c_str(), found->c_str());
 }

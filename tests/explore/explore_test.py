@@ -38,6 +38,30 @@ def finds(folder):
     equal((replay.code, replay.out), (3, result.out))
 
 
+@case("the tape of a run that fails replays without the seed, and shows the race")
+def keeps_tapes(folder):
+    (folder / "tapes").mkdir()
+    result = ctl(folder, "--json", "explore", "--seeds", WITHIN, "--record", "tapes", "--", PROGRAM)
+    equal(result.code, 3)
+    failure, = result.json["explore"]["failures"]
+    tape = f"tapes/seed-{failure['seed']}.tape"
+    equal((failure["tapes"], [str(path.relative_to(folder)) for path in (folder / "tapes").iterdir()]), ([tape], [tape]))
+    wanted, got = re.fullmatch(r"two_queues: round (\d) took what round (\d) had made", failure["line"]).groups()
+    equal(int(got), int(wanted) - 1)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("NEURON_EXPLORE")}
+    contains(good(folder, "replay", tape, env=env).out, ": same results bit for bit\n")
+    listed = good(folder, "--json", "replay", tape, "--list", env=env).json["list"]
+    contains("\n".join(event["text"] for event in listed if event["kind"] == "PLAN"), f"explore seed={failure['seed']}")
+    packets = [event for event in listed if event["kind"] == "PACKET"]
+    fills = [event for event in packets if event["packet"]["opcode"] == "FILL"]
+    copy = [event for event in packets if event["packet"]["opcode"] == "COPY"][int(wanted) - 1]
+    for fill in fills[int(wanted) - 1:]:  # if it was begun at all
+        ends = [event["event"] for event in listed if event["kind"] == "RETIRED" and (event["addr"], event["value"]) == (fill["addr"], fill["value"])]
+        assert all(copy["event"] < end for end in ends), (copy, fill, ends)
+    text = ctl(folder, "explore", "--seeds", WITHIN, "--record", "tapes", "--", PROGRAM)
+    contains(text.out, f"\n  what the chip saw: neuronctl replay {tape}\n")
+
+
 @case("nothing is found where the program waits, and a seed gives the same run to the step")
 def stands(folder):
     equal(good(folder, "explore", "--seeds", 2 * WITHIN, "--jobs", 2, "--", PROGRAM, "wait").out, f"OK: explored {2 * WITHIN} seeds, 0 failed\n")
@@ -84,6 +108,8 @@ def words(folder):
     bad(folder, 2, "true: has made no chip that could explore", "explore", "--", "true")
     bad(folder, 2, "--jobs: a device explores with one seed at a time", "explore", "--device", "accel0", "--jobs", "2", "--", "true")
     bad(folder, 2, "--sanitize: the sanitizer of a device is its property", "explore", "--device", "accel0", "--sanitize", "--", "true")
+    bad(folder, 2, "--record none: No such file or directory", "explore", "--record", "none", "--", PROGRAM)
+    bad(folder, 2, "--record: the tape of a device is its property 'record'", "explore", "--device", "accel0", "--record", ".", "--", "true")
     for option in (("--jobs", "0"), ("--jobs", "x"), ("--timeout", "0"), ("--timeout", "-1")):
         bad(folder, 2, option[0], "explore", *option, "--", "true")
     bad(folder, 2, "command is required", "explore")

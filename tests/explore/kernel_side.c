@@ -2,7 +2,17 @@
 #include "kernel_side.h"
 
 #include "kernel.h"
+#include "kernel_io.h"
 
+/* All that the driver's accesses to registers need of a device. */
+#define __NEURON_DEVICE_H__
+struct neuron_device {
+    void *regs;
+};
+
+#include "neuron_spec.h"
+
+#include "neuron_hw.h"
 #include "neuron_pgtable.h"
 #include "neuron_ring.h"
 
@@ -55,10 +65,11 @@ int explore_tables_map(struct explore_tables *tables, uint64_t va, uint64_t addr
     return neuron_pgtable_map(&tables->tables, va, addr, bytes, flags);
 }
 
-// wmb() and writel(), as in neuron_hw_doorbell().
+void explore_user_store(uint64_t *at, uint64_t value) { *at = value; }
+
 void explore_kernel_submit(void *ring, uint32_t log2, uint64_t tail, const void *packets, uint32_t count, uint8_t flags,
-                           volatile uint32_t *doorbell) {
+                           void *regs, uint32_t hw) {
+    struct neuron_device device = {.regs = regs};
     neuron_ring_write(ring, log2, tail, packets, count, flags);
-    dma_wmb();
-    *doorbell = (uint32_t)(tail + count);
+    neuron_hw_doorbell(&device, hw, tail + count);
 }

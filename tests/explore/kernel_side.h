@@ -18,9 +18,11 @@ void explore_tables_free(struct explore_tables *tables);
 uint64_t explore_tables_root(const struct explore_tables *tables);
 int explore_tables_map(struct explore_tables *tables, uint64_t va, uint64_t addr, uint64_t bytes, uint64_t flags);
 
-/* Writes packets of 64 bytes behind the tail, and rings. */
+/* A program stores to memory of its own. */
+void explore_user_store(uint64_t *at, uint64_t value);
+/* Writes packets of 64 bytes behind the tail, and rings queue `hw`. `regs`: BAR REGS. */
 void explore_kernel_submit(void *ring, uint32_t log2, uint64_t tail, const void *packets, uint32_t count, uint8_t flags,
-                           volatile uint32_t *doorbell);
+                           void *regs, uint32_t hw);
 /* The HAL's. */
 void explore_user_submit(void *ring, uint64_t entries, uint64_t tail, const void *packets, size_t count, uint8_t flags,
                          void *doorbell);

@@ -7,7 +7,7 @@ out=$1
 stamp=$2
 
 mkdir -p "$out"/{linux,kunit}
-for name in kunit/visibility linux/align linux/bits linux/build_bug linux/dmapool linux/minmax linux/sizes linux/slab linux/string; do
+for name in kunit/visibility linux/align linux/bits linux/build_bug linux/dmapool linux/fault-inject linux/io linux/io-64-nonatomic-lo-hi linux/kconfig linux/minmax linux/sizes linux/slab linux/string; do
 	echo '#include "kernel.h"' >"$out/$name.h"
 done
 # Of the C library's headers some include this one.

@@ -54,13 +54,21 @@ void StoreBuffer::before_store(const void *at, std::size_t bytes) {
     busy_ = false;
 }
 
-void StoreBuffer::barrier() {
+void StoreBuffer::barrier(bool full) {
     if (busy_)
         return;
     settle();
     ++barriers_;
-    if (!ignores_barriers)
+    if (ignores_barriers || (full && ignores_full_barriers))
+        return;
+    if (full)
         stores_.clear();
+    else
+        std::erase_if(stores_, [this](const Store &store) { return !combines(store); });
+}
+
+bool StoreBuffer::combines(const Store &store) const {
+    return store.at >= combining_.data() && store.at < combining_.data() + combining_.size();
 }
 
 void StoreBuffer::settle() {
@@ -133,7 +141,7 @@ void __tsan_write_range(void *at, unsigned long bytes) { before_store(at, bytes)
 
 void __tsan_atomic_thread_fence(int order) {
     if (current != nullptr && order != __ATOMIC_RELAXED && order != __ATOMIC_ACQUIRE && order != __ATOMIC_CONSUME)
-        current->barrier();
+        current->barrier(order == __ATOMIC_SEQ_CST);
 }
 
 } // extern "C"

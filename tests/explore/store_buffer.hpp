@@ -16,6 +16,7 @@ namespace explore_test {
 /// Stands between the code under test, which is compiled with the thread sanitizer's instrumentation and linked to the hooks of
 /// store_buffer.cpp in its place, and the chip. The code's stores happen at once; the chip is shown the bytes of before until
 /// the store has become visible: at the next barrier at the latest, or when the seed says so. Stores to the same bytes stay in order.
+/// Stores to memory that is mapped write-combining stay in the processor until a full barrier.
 /// While one of these lives, it is the one that hooks go to.
 class StoreBuffer {
 public:
@@ -27,8 +28,11 @@ public:
 
     /// A word of the device: `write` is called with what is stored there.
     void map_register(std::byte *at, std::function<void(std::uint32_t)> write);
-    /// As if the barriers had been left out of the code.
+    /// From now on a part of the memory is mapped write-combining.
+    void map_combining(std::span<const std::byte> memory) { combining_ = memory; }
+    /// As if the barriers had been left out of the code; or the full ones alone, as if they were weaker.
     bool ignores_barriers = false;
+    bool ignores_full_barriers = false;
     /// A barrier that is not in the code.
     void publish() { stores_.clear(); }
     std::uint64_t barriers() const { return barriers_; }
@@ -38,7 +42,7 @@ public:
 
     // ---- for the hooks ----
     void before_store(const void *at, std::size_t bytes);
-    void barrier();
+    void barrier(bool full);
     /// A store to a register has happened by now, if there was one.
     void settle();
 
@@ -49,6 +53,7 @@ private:
         std::size_t bytes;
         std::array<std::byte, WORD> old;
     };
+    bool combines(const Store &store) const;
     void drain();
     /// This one becomes visible, and before it the older ones to its bytes.
     void release(std::size_t index);
@@ -56,6 +61,7 @@ private:
     std::mt19937_64 random_;
     const std::span<std::byte> memory_;
     const std::function<void()> preempt_;
+    std::span<const std::byte> combining_;
     std::byte *register_ = nullptr;
     std::function<void(std::uint32_t)> write_register_;
     bool register_written_ = false;

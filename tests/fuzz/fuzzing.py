@@ -12,11 +12,11 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("NEURON_BUILD", TOP / "build"))
-TARGETS = ("mmio", "packets", "programs")
+TARGETS = ("mmio", "packets", "programs", "tape")
 OTHER_SIMD = ("programs-avx512", "programs-scalar")
 
 # Bytes of an input: so many records that all of a target's limits are reached.
-MAX_LENGTH = {"mmio": 2 + 256 * 16, "packets": 4 + 32 * 64, "programs": 5 + 96 * 129}
+MAX_LENGTH = {"mmio": 2 + 256 * 16, "packets": 4 + 32 * 64, "programs": 5 + 96 * 129, "tape": 65536}
 LIMITS = ["-rss_limit_mb=2048", "-len_control=0", "-print_final_stats=1"]
 SANITIZERS = {
     "ASAN_OPTIONS": "quarantine_size_mb=8:malloc_context_size=8:allocator_may_return_null=1",

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// fuzz_seeds FOLDER KERNEL.s...: the corpora that fuzzing starts from, in one folder per target. Some inputs per instruction,
-// packet and register of the contract, one for each kernel, and some mixtures. Equal contracts give equal seeds.
+// fuzz_seeds FOLDER TAPE KERNEL.s...: the corpora that fuzzing starts from, in one folder per target. Some inputs per instruction,
+// packet and register of the contract, one for each kernel, some mixtures, and tapes. Equal contracts give equal seeds.
 #include "addresses.hpp"
 #include "judge.hpp"
 #include "mmio.hpp"
 #include "program_writer.hpp"
 #include "programs.hpp"
+#include "tape_seeds.hpp"
 
 #include "assembler.hpp"
 
@@ -311,11 +312,22 @@ void add_registers(Corpus &corpus, Random &random) {
     }
 }
 
+bool add_tapes(Corpus &corpus, const char *path) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string old{std::istreambuf_iterator<char>(file), {}};
+    const auto bytes = std::as_bytes(std::span(old));
+    const Input whole = fuzz::recorded_tape(false), late = fuzz::recorded_tape(true);
+    corpus.add("old", Input(bytes.begin(), bytes.end()));
+    corpus.add("whole", whole);
+    corpus.add("late", late);
+    return !old.empty() && !whole.empty() && !late.empty();
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
-    if (argc < 2) {
-        std::fprintf(stderr, "usage: fuzz_seeds FOLDER KERNEL.s...\n");
+    if (argc < 3) {
+        std::fprintf(stderr, "usage: fuzz_seeds FOLDER TAPE KERNEL.s...\n");
         return 2;
     }
     const std::filesystem::path folder = argv[1];
@@ -323,16 +335,21 @@ int main(int argc, char **argv) {
     Corpus mmio(folder / "mmio");
     Corpus packets(folder / "packets");
     Corpus programs(folder / "programs");
+    Corpus tapes(folder / "tape");
     add_registers(mmio, random);
     add_packets(packets, random);
     if (!add_instructions(programs, random))
         return 1;
-    for (int i = 2; i < argc; ++i)
+    if (!add_tapes(tapes, argv[2])) {
+        std::fprintf(stderr, "fuzz_seeds: cannot make tapes, or read %s\n", argv[2]);
+        return 1;
+    }
+    for (int i = 3; i < argc; ++i)
         if (!add_kernel(programs, argv[i])) {
             std::fprintf(stderr, "fuzz_seeds: cannot read %s\n", argv[i]);
             return 1;
         }
-    if (!mmio.good() || !packets.good() || !programs.good()) {
+    if (!mmio.good() || !packets.good() || !programs.good() || !tapes.good()) {
         std::fprintf(stderr, "fuzz_seeds: cannot write below %s\n", folder.c_str());
         return 1;
     }

@@ -100,7 +100,8 @@ def run_boot(boot, suites, logs, variables, report):
     with open(program, "w", encoding="utf-8") as file:
         file.write(script(jobs, mark, boot, "NEURON_SANITIZER" in variables))
     timeout = boot.limit(BOOT_SECONDS + sum(suite.timeout for suite, _ in jobs))
-    command = ["guest/run", "--kernel", boot.kernel, "--out", out, "--timeout", f"{timeout:g}", *boot.args]
+    words = [word.replace("{out}", out) for word in boot.args]
+    command = ["guest/run", "--kernel", boot.kernel, "--out", out, "--timeout", f"{timeout:g}", *words]
     for name, value in variables.items():
         command += ["--env", f"{name}={value}"]
 

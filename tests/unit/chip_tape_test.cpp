@@ -42,10 +42,13 @@ void says(const Replayed &done, int code, const char *text) {
 
 // ---- recording -----------------------------------------------------------------------------------------------------
 
-/// The tape of a machine that does this work to its end.
+/// The tape of a machine that does this work to its end. `explores`: by its seed.
 template<class W>
-Bytes tape_of(std::uint64_t seed, std::uint64_t turn = 10, bool sanitizer = false) {
+Bytes tape_of(std::uint64_t seed, std::uint64_t turn = 10, bool sanitizer = false, bool explores = false) {
     auto work = std::make_unique<W>(Mode{.stepped = true, .seed = seed, .sanitizer = sanitizer, .tape = true});
+    const std::string plan = "explore seed=" + std::to_string(seed);
+    if (explores)
+        assert_int_equal(neuron_chip_set_fault_plan(work->m.chip, plan.c_str(), nullptr, 0), 0);
     work->start();
     std::uint64_t steps = 0;
     for (std::uint64_t done = turn; done == turn && steps < 2000;) {
@@ -67,6 +70,13 @@ void replays(void **) {
         assert_true(done.result.steps > 50 && done.result.accesses > 10 && done.result.dma_reads > 0);
     }
     same(tape_of<W>(3, 1, true));
+}
+
+// What the chip has chosen it chooses again, also where nothing is left to do but to let out what was held back.
+template<class W>
+void explored(void **) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed)
+        same(tape_of<W>(seed, 10, false, true));
 }
 
 // What the CPU stores behind the aperture reaches the tape where the chip reads it, and what the chip stores reaches the CPU.
@@ -181,6 +191,124 @@ void busy_threads(void **) {
     same(m.tape);
 }
 
+// ---- a start in the middle of a run --------------------------------------------------------------------------------
+
+int take(void *opaque, const void *data, std::size_t size) {
+    auto &tape = *static_cast<Bytes *>(opaque);
+    const auto *bytes = static_cast<const std::byte *>(data);
+    tape.insert(tape.end(), bytes, bytes + size);
+    return 0;
+}
+
+/// Begins a tape; whether it was paused is as it was.
+Outcome start(Machine &m, Bytes &tape, bool pause = true) {
+    std::array<char, 512> error{};
+    if (pause)
+        neuron_chip_pause(m.chip);
+    const int code = neuron_chip_start_tape(m.chip, take, &tape, error.data(), error.size());
+    if (pause)
+        neuron_chip_resume(m.chip);
+    return {code, error.data()};
+}
+
+void refuses(const Outcome &outcome, int code, const char *message) {
+    assert_int_equal(outcome.code, code);
+    assert_string_equal(outcome.message.c_str(), message);
+}
+
+// Whatever is in flight, the tape goes on from there; and the work ends as it would have without.
+template<class W>
+void late_at(std::uint64_t when) {
+    const Mode mode{.stepped = true, .seed = 1};
+    auto plain = std::make_unique<W>(mode), late = std::make_unique<W>(mode);
+    Bytes tape;
+    for (W *work : {plain.get(), late.get()}) {
+        work->start();
+        const void *const aperture = work->m.hbm(0);
+        for (std::uint64_t steps = 0, done = 10; done == 10 && steps < 2000;) {
+            if (work == late.get() && steps == when)
+                assert_int_equal(start(work->m, tape).code, 0);
+            done = neuron_chip_run(work->m.chip, 10);
+            steps += done;
+            work->meanwhile(steps);
+            work->m.r64(reg::GLOBAL_CLOCK_NS);
+        }
+        std::uint64_t bytes = 0;
+        assert_ptr_equal(neuron_chip_aperture(work->m.chip, &bytes), aperture);
+    }
+    assert_true(!tape.empty());
+    assert_int_equal(plain->m.r64(reg::GLOBAL_CLOCK_NS), late->m.r64(reg::GLOBAL_CLOCK_NS));
+    assert_memory_equal(plain->m.host.at(FakeHost::BASE, FakeHost::SIZE),
+                        late->m.host.at(FakeHost::BASE, FakeHost::SIZE), FakeHost::SIZE);
+    neuron_chip_destroy(late->m.chip);
+    late->m.chip = nullptr;
+    same(tape);
+    assert_true(replay(tape).result.steps > 0);
+}
+
+template<class W>
+void late(void **) {
+    for (const std::uint64_t when : {10, 50})
+        late_at<W>(when);
+}
+
+// A tape may follow another one; and what the CPU has behind the aperture stays where it is all the time.
+void late_again(void **) {
+    Machine m({.stepped = true});
+    Context ctx(m, 1, true);
+    TestQueue queue(m, 2, 1);
+    ctx.map(0x10000, 4 * MiB, 64 * PAGE, Context::HBM | Context::WRITE);
+    Bytes first, second;
+    for (Bytes *const tape : {&first, &second}) {
+        m.hbm(4 * MiB)[3] = std::byte{7};
+        assert_int_equal(start(m, *tape).code, 0);
+        refuses(start(m, *tape), -EALREADY, "the chip is being recorded");
+        m.hbm(4 * MiB)[4] = std::byte{8};
+        assert_int_equal(queue.run(spec::PacketCopy{.src = 0x10000, .dst = 0x20000, .bytes = 100}), spec::Fault::NONE);
+        assert_memory_equal(m.hbm(4 * MiB + 0x10000), m.hbm(4 * MiB), 100);
+        neuron_chip_end_tape(m.chip);
+        assert_int_equal(queue.run(spec::PacketFill{.dst = 0x10000, .bytes = 4096, .pattern = 1}), spec::Fault::NONE);
+        assert_int_equal(static_cast<int>(m.hbm(4 * MiB)[3]), 0);
+    }
+    same(first);
+    same(second);
+    assert_true(replay(second).result.patches >= 1);
+}
+
+// Where it cannot begin, one sentence says why, and the chip goes on.
+void late_refused(void **) {
+    Bytes tape;
+    {
+        Machine m(Mode{});
+        refuses(start(m, tape), -EINVAL, "only a chip in stepped mode can be recorded");
+    }
+    Machine m({.stepped = true});
+    refuses(start(m, tape, false), -EBUSY, "the chip is not paused");
+    assert_int_equal(neuron_chip_set_fault_plan(m.chip, "explore seed=3", nullptr, 0), 0);
+    refuses(start(m, tape), -ENOTSUP, "fault plan: a chip with one is not saved");
+    assert_int_equal(neuron_chip_set_fault_plan(m.chip, "", nullptr, 0), 0);
+    Machine sanitized(Mode{.stepped = true, .sanitizer = true});
+    refuses(start(sanitized, tape), -ENOTSUP, "sanitizer: what it has seen is not saved");
+    assert_true(tape.empty());
+    std::array<char, 512> error{};
+    neuron_chip_pause(m.chip);
+    const auto full = [](void *, const void *, std::size_t size) { return size > 100 ? -ENOSPC : 0; };
+    assert_int_equal(neuron_chip_start_tape(m.chip, full, nullptr, error.data(), error.size()), -ENOSPC);
+    assert_string_equal(error.data(), "No space left on device");
+    neuron_chip_resume(m.chip);
+    assert_int_equal(m.r32(reg::GLOBAL_VERSION), spec::VERSION);
+    // Only then a plan: it is on the tape.
+    assert_int_equal(start(m, tape).code, 0);
+    assert_int_equal(neuron_chip_set_fault_plan(m.chip, "explore seed=3", nullptr, 0), 0);
+    Context ctx(m, 1);
+    TestQueue queue(m, 2, 1);
+    ctx.map_host(0x10000, 16 * PAGE);
+    assert_int_equal(queue.run(spec::PacketFill{.dst = 0x10000, .bytes = 40000, .pattern = 4}), spec::Fault::NONE);
+    neuron_chip_destroy(m.chip);
+    m.chip = nullptr;
+    same(tape);
+}
+
 // ---- what is refused -----------------------------------------------------------------------------------------------
 
 void only_stepped(void **) {
@@ -199,7 +327,7 @@ void no_state(void **) {
     for (const Outcome &outcome : {save(m.chip, state), load(m.chip, state)}) {
         assert_int_equal(outcome.code, -ENOTSUP);
         assert_string_equal(outcome.message.c_str(),
-                            "the chip is recorded: its tape begins at its creation, and ends with it");
+                            "the chip is recorded, or was: the host has memory of its own behind the aperture");
     }
 }
 
@@ -289,7 +417,7 @@ void other_results(void **) {
          " bytes), the tape has DMA write to 0x");
     says(replay(changed(tape, find(tape, TapeKind::DMA_READ), addr)), -ESTALE, " bytes), the tape has DMA read of 0x");
     says(replay(changed(tape, find(tape, TapeKind::REG_READ), value)), -ESTALE, ", the tape has 0x");
-    says(replay(changed(tape, find(tape, TapeKind::IRQ), value)), -ESTALE, "the tape has interrupt ");
+    says(replay(changed(tape, find(tape, TapeKind::IRQ), value)), -ESTALE, "the tape has interrupt, vector ");
     says(replay(changed(tape, find(tape, TapeKind::IRQ), [](TapeEvent &head, auto) { head.step -= 1; })), -EBADMSG,
          "step");
     says(replay(changed(tape, find(tape, TapeKind::PATCH), addr)), -ESTALE, "HBM");
@@ -299,11 +427,11 @@ void other_results(void **) {
     Bytes less = tape;
     const std::size_t irq = find(tape, TapeKind::IRQ);
     less.erase(less.begin() + static_cast<std::ptrdiff_t>(irq), less.begin() + static_cast<std::ptrdiff_t>(irq + 40));
-    says(replay(less), -ESTALE, "interrupt ");
+    says(replay(less), -ESTALE, "interrupt, vector ");
     Bytes more = tape;
     more.insert(more.begin() + static_cast<std::ptrdiff_t>(irq), tape.begin() + static_cast<std::ptrdiff_t>(irq),
                 tape.begin() + static_cast<std::ptrdiff_t>(irq + 40));
-    says(replay(more), -ESTALE, "interrupt ");
+    says(replay(more), -ESTALE, "interrupt, vector ");
 }
 
 // However much of it is there: it replays, and says that it was cut off.
@@ -351,8 +479,8 @@ void headers(void **) {
     const Bytes tape = tape_of<Packets>(1);
     says(with_header(tape, [](TapeHeader &head) { head.magic[0] = 'X'; }), -EBADMSG,
          "not a tape: it does not begin like one");
-    says(with_header(tape, [](TapeHeader &head) { head.version = 2; }), -ENOTSUP,
-         "a tape of version 2; this is for version 1");
+    says(with_header(tape, [](TapeHeader &head) { head.version = 3; }), -ENOTSUP,
+         "a tape of version 3; this is for versions up to 2");
     says(with_header(tape, [](TapeHeader &head) { head.contract += 1U << 16; }), -ENOTSUP,
          "a tape of contract version 2.");
     says(with_header(tape, [](TapeHeader &head) { head.profile = spec::Profile(77); }), -EBADMSG,
@@ -396,6 +524,34 @@ void made_up(void **) {
     assert_true(found > 100);
 }
 
+// The state at its beginning is checked as any other stream of a chip.
+void damaged_state(void **) {
+    Machine m({.stepped = true});
+    Context ctx(m, 1);
+    TestQueue queue(m, 2, 1);
+    Bytes tape;
+    assert_int_equal(start(m, tape).code, 0);
+    m.r32(reg::GLOBAL_VERSION);
+    neuron_chip_destroy(m.chip);
+    m.chip = nullptr;
+    same(tape);
+    constexpr const char *what = "the state of the chip that the tape begins with: ";
+    const std::size_t at = find(tape, TapeKind::STATE);
+    says(replay(changed(tape, at, [](TapeEvent &, std::span<std::byte> data) { data[24] ^= std::byte{1}; })), -EBADMSG,
+         what);
+    says(replay(std::span(tape).first(at)), 0, "");
+    Bytes twice = tape;
+    const auto end = static_cast<std::ptrdiff_t>(find(tape, TapeKind::RESUME));
+    twice.insert(twice.begin() + end, tape.begin() + static_cast<std::ptrdiff_t>(at), tape.begin() + end);
+    says(replay(twice), -EBADMSG, "the state of the chip that the tape begins with: something follows it");
+    Bytes within = tape;
+    within.insert(within.end() - 40, tape.begin() + static_cast<std::ptrdiff_t>(at), tape.begin() + end);
+    says(replay(within), -EBADMSG, "it is a state of the chip in the middle of a run");
+    neuron_chip_replay_options options{};
+    options.sanitizer = true;
+    says(replay(tape, options), -ENOTSUP, "sanitizer: what it has seen is not saved");
+}
+
 // ---- looking at a replay -------------------------------------------------------------------------------------------
 
 void stops(void **) {
@@ -423,7 +579,8 @@ struct Seen {
         neuron_chip_replay_options out{};
         out.opaque = this;
         out.event = [](void *self, const neuron_chip_tape_event *event) {
-            static_cast<Seen *>(self)->events.emplace_back(std::string(event->what) + ": " + event->text);
+            static_cast<Seen *>(self)->events.emplace_back(std::string(event->by) + (*event->by != 0 ? " " : "") +
+                                                           event->what + ": " + event->text);
         };
         out.stopped = [](void *self, neuron_chip *chip) {
             Bytes raw(1024 * 64);
@@ -452,7 +609,13 @@ void listing(void **) {
     const auto has = [&](const char *text) { return std::ranges::find(listed.events, text) != listed.events.end(); };
     assert_true(has("write of CTX[1].PT_ROOT (8 bytes): 0x40001000"));
     assert_true(has("doorbell: slot 0 of context 1: 0x6"));
-    assert_true(has("interrupt 4: "));
+    const auto begins = [&](const char *text) {
+        return std::ranges::any_of(listed.events, [&](const std::string &event) { return event.starts_with(text); });
+    };
+    assert_true(begins("packet 0 of queue 1: FILL "));
+    assert_true(has("end of packet 0 of queue 1: "));
+    assert_true(begins("queue 0 DMA write to 0x"));
+    assert_true(has("queue 1 interrupt, vector 3: "));
 }
 
 // The sanitizer looks at a tape that was made without: it finds what is wrong, and changes nothing.
@@ -506,11 +669,21 @@ int main() {
         cmocka_unit_test(replays<Cores>),
         cmocka_unit_test(replays<Packets>),
         cmocka_unit_test(replays<Endings>),
+        cmocka_unit_test(explored<Transfers>),
+        cmocka_unit_test(explored<Packets>),
         cmocka_unit_test(aperture),
         cmocka_unit_test(calls),
         cmocka_unit_test(inside),
         cmocka_unit_test(steps_inside),
         cmocka_unit_test(busy_threads),
+        cmocka_unit_test(late<Compute>),
+        cmocka_unit_test(late<Transfers>),
+        cmocka_unit_test(late<Cores>),
+        cmocka_unit_test(late<Packets>),
+        cmocka_unit_test(late<Endings>),
+        cmocka_unit_test(late_again),
+        cmocka_unit_test(late_refused),
+        cmocka_unit_test(damaged_state),
         cmocka_unit_test(only_stepped),
         cmocka_unit_test(no_state),
         cmocka_unit_test(full_disk),

@@ -56,5 +56,5 @@ fi
 
 if [ "$kind" = fuzz ]; then
 	"$NEURON_TOP/tools/build/user.sh" tests/fuzz/fuzz_seeds
-	"$NEURON_BUILD/user/tests/fuzz/fuzz_seeds" "$dir/seeds" "$NEURON_TOP"/kernels/*/*.s
+	"$NEURON_BUILD/user/tests/fuzz/fuzz_seeds" "$dir/seeds" "$NEURON_TOP/tests/cli/tapes/guest.tape" "$NEURON_TOP"/kernels/*/*.s
 fi

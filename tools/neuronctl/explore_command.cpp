@@ -2,6 +2,7 @@
 // neuronctl explore: runs a program again and again, each time with a chip that chooses otherwise what the contract leaves open.
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <iostream>
 #include <list>
@@ -32,6 +33,7 @@ struct Options {
     unsigned jobs = 1;
     bool keep_going = false;
     bool sanitize = false;
+    std::string record;
     std::vector<std::string> command;
 };
 
@@ -70,6 +72,24 @@ std::string replay_of(const Options &options, std::uint64_t seed) {
                : fmt::format("neuronctl explore --device {} --seeds {}..{} --", quoted(options.device), seed, seed);
     for (const std::string &word : options.command)
         out += " " + quoted(word);
+    return out;
+}
+
+/** Where the tape of a seed's first chip goes. */
+std::string tape_of(const Options &options, std::uint64_t seed) {
+    return fmt::format("{}/seed-{}.tape", options.record, seed);
+}
+
+/** Those of all chips of a run; ".1" is the second one's. A device's is that of all runs, and is where guest/run says. */
+std::vector<std::string> tapes_of(const Options &options, std::uint64_t seed) {
+    std::vector<std::string> out;
+    if (const char *const tape = std::getenv("NEURON_TAPE"); tape != nullptr && !options.device.empty())
+        return {tape};
+    if (options.record.empty())
+        return out;
+    const std::string first = tape_of(options, seed);
+    for (std::string path = first; ::access(path.c_str(), F_OK) == 0; path = fmt::format("{}.{}", first, out.size()))
+        out.push_back(path);
     return out;
 }
 
@@ -148,6 +168,8 @@ public:
         if (options_.device.empty()) {
             out.push_back(fmt::format("NEURON_EXPLORE={}", seed));
             out.push_back(fmt::format("NEURON_EXPLORE_REPORT=/proc/{}/fd/{}", ::getpid(), report.get()));
+            if (!options_.record.empty())
+                out.push_back("NEURON_RECORD=" + tape_of(options_, seed));
         }
         if (options_.sanitize)
             out.emplace_back("NEURON_SANITIZER=1");
@@ -236,6 +258,9 @@ private:
             ++explored_;
             if (!judged.outcome.empty())
                 report(run->seed, judged);
+            else if (options_.device.empty())
+                for (const std::string &tape : tapes_of(options_, run->seed))
+                    (void)::unlink(tape.c_str());
             run = runs_.erase(run);
         }
         return {};
@@ -243,12 +268,16 @@ private:
 
     void report(std::uint64_t seed, const Judged &judged) {
         const std::string replay = replay_of(options_, seed);
-        failed_.push_back({{"seed", seed}, {"outcome", judged.outcome}, {"line", judged.line}, {"replay", replay}});
+        const std::vector<std::string> tapes = tapes_of(options_, seed);
+        failed_.push_back(
+            {{"seed", seed}, {"outcome", judged.outcome}, {"line", judged.line}, {"replay", replay}, {"tapes", tapes}});
         if (global_.json)
             return;
         std::cout << fmt::format("{} {}: {}{}{}\n  again: {}\n", coloured(Colour::bad, "seed"), seed, judged.outcome,
-                                 judged.line.empty() ? "" : ": ", judged.line, replay)
-                  << std::flush;
+                                 judged.line.empty() ? "" : ": ", judged.line, replay);
+        for (const std::string &tape : tapes)
+            std::cout << fmt::format("  what the chip saw: neuronctl replay {}\n", quoted(tape));
+        std::cout << std::flush;
     }
 
     Outcome<void> result() const {
@@ -281,6 +310,11 @@ Outcome<void> explore_command(const Global &global, const Options &options) {
     if (!options.device.empty() && options.sanitize)
         return tl::unexpected(usage_error(
             "--sanitize: the sanitizer of a device is its property, as in guest/run --device neuron,sanitizer=on"));
+    if (!options.device.empty() && !options.record.empty())
+        return tl::unexpected(
+            usage_error("--record: the tape of a device is its property 'record', as in guest/run --record FILE"));
+    if (!options.record.empty() && ::access((options.record + "/.").c_str(), W_OK) != 0)
+        return tl::unexpected(usage_error(fmt::format("--record {}: {}", options.record, std::strerror(errno))));
     catch_interrupts();
     return Search(global, options, *seeds).run();
 }
@@ -305,6 +339,8 @@ void add_explore(const CommandLine &line) {
         ->check(CLI::Range(1, 256))
         ->capture_default_str();
     command->add_flag("--sanitize", options->sanitize, "With the sanitizer; its reports count as failures");
+    command->add_option("--record", options->record, "Keep the tapes of the runs that fail in this folder, for replay")
+        ->type_name("FOLDER");
     command
         ->add_option("--device", options->device,
                      "Let this device explore, which must be in stepped mode, and not the chip of the program (root)")
@@ -315,6 +351,7 @@ Examples:
   neuronctl explore -- ./my-program --backend sim
   neuronctl explore --seeds 1..1000 --jobs 4 --keep-going -- ./my-program --backend sim
   NEURON_EXPLORE=17 ./my-program --backend sim              one of them again, e.g. under gdb
+  neuronctl explore --record tapes -- ./my-program --backend sim
   neuronctl explore --device accel0 --seeds 20 -- ./my-program
 
 A run has failed if the program ends with another status than 0, dies by a signal, or does not end in time. The program's

@@ -15,6 +15,7 @@
 
 #include "../support/files.hpp"
 #include "commands.hpp"
+#include "decode.hpp"
 #include "interrupt.hpp"
 
 namespace neuronctl {
@@ -31,6 +32,20 @@ struct Options {
     bool sanitize = false;
     bool gdb = false;
 };
+
+/** The packet of an event that has one; null for others. */
+Json packet_of(const neuron_chip_tape_event &event) {
+    if (event.kind != spec::raw(spec::TapeKind::PACKET) || event.bytes != spec::PACKET_BYTES)
+        return {};
+    return packet_json(
+        std::span<const std::byte, spec::PACKET_BYTES>(static_cast<const std::byte *>(event.data), spec::PACKET_BYTES));
+}
+
+/** "queue 0: DMA write to 0x1000 (64 bytes): 01 02 ...", without what there is not. */
+std::string event_text(const neuron_chip_tape_event &event, const Json &packet) {
+    const std::string text = packet.is_null() ? event.text : packet_text(packet);
+    return fmt::format("{}{}{}{}{}", event.by, *event.by != 0 ? ": " : "", event.what, text.empty() ? "" : ": ", text);
+}
 
 /** What the chip says while it replays, and what it holds when that is over. */
 class Listener {
@@ -62,21 +77,25 @@ private:
     void event(const neuron_chip_tape_event &event) {
         if (!options_.list && options_.last == 0)
             return;
-        std::string line = fmt::format("{:>7} step {:>7}  {}{}{}", event.index, event.step, event.what,
-                                       *event.text != 0 ? ": " : "", event.text);
+        const Json packet = packet_of(event);
+        std::string line = fmt::format("{:>7} step {:>7}  {}", event.index, event.step, event_text(event, packet));
         if (options_.list && !json_) {
             fmt::print("{}\n", line);
             return;
         }
         if (options_.list) {
-            events_.push_back({{"event", event.index},
-                               {"step", event.step},
-                               {"kind", spec::name(static_cast<spec::TapeKind>(event.kind))},
-                               {"addr", event.addr},
-                               {"value", event.value},
-                               {"bytes", event.bytes},
-                               {"what", event.what},
-                               {"text", event.text}});
+            Json one = {{"event", event.index},
+                        {"step", event.step},
+                        {"kind", spec::name(static_cast<spec::TapeKind>(event.kind))},
+                        {"addr", event.addr},
+                        {"value", event.value},
+                        {"bytes", event.bytes},
+                        {"what", event.what},
+                        {"by", event.by},
+                        {"text", event.text}};
+            if (!packet.is_null())
+                one["packet"] = packet;
+            events_.push_back(std::move(one));
             return;
         }
         if (lines_.size() == options_.last)

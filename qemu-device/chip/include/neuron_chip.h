@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this interface; neuron_chip_create() refuses another major. */
 #define NEURON_CHIP_ABI_MAJOR 1
-#define NEURON_CHIP_ABI_MINOR 5
+#define NEURON_CHIP_ABI_MINOR 6
 
 struct neuron_chip;
 
@@ -274,7 +274,7 @@ int neuron_chip_blame(struct neuron_chip *chip, uint32_t ctx, uint64_t va, void 
  * Write everything that a guest can observe: registers, queues, what is in flight and how far it is, on-chip memory, HBM as
  * far as it is not zero. Nothing changes. The chip must be paused, and not be accessed during the call.
  *
- * @return 0, or a negative errno with a message in @p error: -EBUSY, not paused; -ENOTSUP, the chip detects hazards, has the sanitizer, or is recorded; what
+ * @return 0, or a negative errno with a message in @p error: -EBUSY, not paused; -ENOTSUP, the chip detects hazards, has the sanitizer or a fault plan, or is recorded; what
  *         @p write returned. Since minor 2.
  */
 int neuron_chip_save(struct neuron_chip *chip, neuron_chip_write_fn write, void *opaque, char *error,
@@ -290,6 +290,18 @@ int neuron_chip_save(struct neuron_chip *chip, neuron_chip_write_fn write, void 
  *         if the stream is one of another chip, as it was. Since minor 2.
  */
 int neuron_chip_load(struct neuron_chip *chip, neuron_chip_read_fn read, void *opaque, char *error, size_t error_size);
+
+/**
+ * Begin a tape in the middle of a run. It begins with what the chip is now, so a replay needs nothing of what was before. The chip must
+ * be paused and not be accessed, and goes on with neuron_chip_resume(); it becomes a new one with the state of the old one, which
+ * takes as much memory for a time. What neuron_chip_config::tape says of a recorded chip is true from then on; the memory behind
+ * neuron_chip_aperture() stays where it is.
+ *
+ * @return 0, or a negative errno with a message in @p error, and nothing has changed: -EINVAL, the chip is not stepped; -EBUSY, it is not paused;
+ *         -EALREADY, it is being recorded; -ENOTSUP, it cannot be saved, see neuron_chip_save(); what @p write returned. Since minor 6.
+ */
+int neuron_chip_start_tape(struct neuron_chip *chip, neuron_chip_write_fn write, void *opaque, char *error,
+                           size_t error_size);
 
 /**
  * End the tape of a recorded chip as destroy does, for a host that ends without it. The chip works on, unrecorded. Since minor 5.
@@ -308,6 +320,7 @@ struct neuron_chip_tape_event {
     size_t bytes;
     const char *what; /**< "DMA write to 0x1000 (64 bytes)" */
     const char *text; /**< Its value, or the first bytes of its data; may be empty. */
+    const char *by;   /**< "queue 3": who in the chip did it; empty: the host, or nobody knows. Since minor 6. */
 };
 
 /** How to replay. Zero-initialise, set @ref size, then what differs from the default. All functions may be NULL. */

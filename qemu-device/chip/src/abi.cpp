@@ -24,6 +24,7 @@ using neuron::chip::CreateError;
 using neuron::chip::Recorder;
 using neuron::chip::StateError;
 using neuron::chip::tape::Recording;
+using neuron::chip::tape::Writer;
 using neuron::spec::TapeKind;
 namespace spec = neuron::spec;
 
@@ -136,6 +137,10 @@ tl::expected<neuron_chip_host_ops, CreateError> check_ops(const neuron_chip_host
     return ops;
 }
 
+Writer::Sink sink_of(neuron_chip_write_fn write, void *opaque) {
+    return [=](std::span<const std::byte> bytes) { return write(opaque, bytes.data(), bytes.size()); };
+}
+
 // The tape that the host wants, if it does.
 tl::expected<std::unique_ptr<Recording>, CreateError> start_tape(const neuron_chip_config &config, const ChipInfo &info,
                                                                  const neuron_chip_host_ops &ops, void *opaque) {
@@ -143,10 +148,7 @@ tl::expected<std::unique_ptr<Recording>, CreateError> start_tape(const neuron_ch
         return nullptr;
     if (!info.stepped)
         return invalid("tape: only a chip in stepped mode can be recorded");
-    return Recording::create(
-        info,
-        [=](std::span<const std::byte> bytes) { return config.tape(config.tape_opaque, bytes.data(), bytes.size()); },
-        ops, opaque);
+    return Recording::create(info, sink_of(config.tape, config.tape_opaque), ops, opaque);
 }
 
 spec::TapeEvent access(TapeKind kind, std::uint64_t offset, std::uint64_t value, unsigned size) {
@@ -194,7 +196,7 @@ int serialize(neuron_chip *chip, Archive &archive, char *error, size_t error_siz
         if (!chip->chip->executor().paused())
             failed(EBUSY, "the chip is not paused");
         else if (chip->tape != nullptr)
-            failed(ENOTSUP, "the chip is recorded: its tape begins at its creation, and ends with it");
+            failed(ENOTSUP, "the chip is recorded, or was: the host has memory of its own behind the aperture");
         else
             chip->chip->serialize(archive);
     } catch (const StateError &e) {
@@ -230,15 +232,18 @@ tl::expected<neuron_chip *, CreateError> create_chip(const neuron_chip_config *g
     auto tape = start_tape(config, *info, *ops, opaque);
     if (!tape)
         return tl::unexpected(tape.error());
-    if (*tape != nullptr)
-        ops = (*tape)->ops(), opaque = tape->get();
-    HbmWatcher *const watcher = replay != nullptr ? &replay->watcher : tape->get();
-    auto chip = Chip::create(*info, *ops, opaque, watcher);
+    Watcher *const watcher = replay != nullptr ? &replay->watcher : tape->get();
+    auto chip = *tape != nullptr ? Chip::create(*info, (*tape)->ops(), tape->get(), watcher)
+                                 : Chip::create(*info, *ops, opaque, watcher);
     if (!chip)
         return tl::unexpected(chip.error());
-    if (*tape != nullptr)
-        (*tape)->attach(**chip);
-    return new neuron_chip{std::move(*simd), std::move(*tape), std::move(*chip)};
+    if (*tape != nullptr) {
+        auto memory = Hbm::create(info->aperture_bytes);
+        if (memory == nullptr)
+            return tl::unexpected(CreateError{ENOMEM, "tape: cannot reserve address space for a second aperture"});
+        (*tape)->attach(**chip, std::make_unique<tape::HostWindow>(std::move(memory), info->aperture_bytes));
+    }
+    return new neuron_chip{std::move(*simd), std::move(*tape), std::move(*chip), *ops, opaque};
 }
 
 } // namespace neuron::chip

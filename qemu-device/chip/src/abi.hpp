@@ -13,13 +13,15 @@ struct neuron_chip {
     neuron::chip::SimdChoice simd;                       // outlives the chip
     std::unique_ptr<neuron::chip::tape::Recording> tape; ///< nullptr: nobody records. Outlives the chip
     std::unique_ptr<neuron::chip::Chip> chip;
+    neuron_chip_host_ops ops; ///< of the host
+    void *opaque;
 };
 
 namespace neuron::chip {
 
 /// The chip that replays a tape.
 struct Replay {
-    HbmWatcher &watcher;
+    Watcher &watcher;
     bool observer; ///< with a sanitizer that the chip does not notice
 };
 

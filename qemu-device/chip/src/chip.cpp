@@ -2,8 +2,10 @@
 #include "chip.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <fmt/format.h>
+#include <utility>
 
 namespace neuron::chip {
 
@@ -20,7 +22,7 @@ std::unique_ptr<Executor> make_executor(const ChipInfo &info, const Host &host, 
 } // namespace
 
 tl::expected<std::unique_ptr<Chip>, CreateError> Chip::create(const ChipInfo &info, const neuron_chip_host_ops &ops,
-                                                              void *opaque, HbmWatcher *watcher) {
+                                                              void *opaque, Watcher *watcher) {
     auto hbm = Hbm::create(info.hbm_bytes);
     if (hbm == nullptr)
         return tl::unexpected(
@@ -34,7 +36,7 @@ tl::expected<std::unique_ptr<Chip>, CreateError> Chip::create(const ChipInfo &in
 }
 
 Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, std::unique_ptr<Hbm> hbm,
-           HbmWatcher *watcher)
+           Watcher *watcher)
     : info_(info),
       faults_([this](const std::string &line) { host_.log(NEURON_CHIP_LOG_INFO, line); }, [this] { wake_hung(); },
               !info.stepped),
@@ -58,8 +60,8 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
       control_(*spec::find_profile(info.profile), *hbm_, host_, *executor_, events_, coalescer_, clock_, recorder_,
                book_),
       hazards_(info.hazards ? std::make_unique<hazard::Monitor>(info.cores, info.sbuf_bytes) : nullptr),
-      services_{host_,     *executor_, control_,  interrupts_,    coalescer_,      clock_,
-                recorder_, faults_,    explorer_, hazards_.get(), sanitizer_.get()},
+      services_{host_,     *executor_, control_,  interrupts_,    coalescer_,       clock_,
+                recorder_, faults_,    explorer_, hazards_.get(), sanitizer_.get(), watcher},
       pool_(*executor_, cores_, spec::MAX_QUEUES),
       registers_(info_, *executor_, control_, events_, coalescer_, scrubber_, cores_, recorder_, commands_, channel_,
                  open_sanitizer(), clock_, faults_, explorer_, port_, [this] { reset(); }) {
@@ -90,6 +92,37 @@ Chip::~Chip() {
     executor_->stop();
     if (sanitizer_ != nullptr)
         sanitizer_->reports().write_all();
+}
+
+UnitName Chip::name_of(const Unit *unit) {
+    using spec::TapeUnit;
+    const std::array<std::pair<const Unit *, TapeUnit>, 5> single{{{&reset_unit_, TapeUnit::RESET},
+                                                                   {&events_, TapeUnit::EVENTS},
+                                                                   {&scrubber_, TapeUnit::SCRUBBER},
+                                                                   {&commands_, TapeUnit::RECORDER},
+                                                                   {&coalescer_, TapeUnit::COALESCER}}};
+    for (const auto &[one, kind] : single)
+        if (unit == one)
+            return {.kind = kind};
+    for (std::size_t i = 0; i < queues_.size(); ++i)
+        if (unit == &queues_[i])
+            return {.kind = TapeUnit::QUEUE, .index = static_cast<std::uint8_t>(i)};
+    UnitName name;
+    for (Core &core : cores_) {
+        std::uint8_t count = 0;
+        core.for_each_unit([&](const Unit &one) {
+            if (unit == &one)
+                name = {count < ENGINES ? TapeUnit::ENGINE : TapeUnit::DMA_RING, core.index(),
+                        static_cast<std::uint8_t>(count < ENGINES ? count : count - ENGINES)};
+            ++count;
+        });
+    }
+    return name;
+}
+
+std::unique_ptr<Hbm> Chip::retire() {
+    executor_->stop();
+    return std::move(hbm_);
 }
 
 void Chip::wake_hung() {

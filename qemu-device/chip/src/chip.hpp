@@ -26,6 +26,7 @@
 #include "sanitizer/sanitizer.hpp"
 #include "services.hpp"
 #include "state/archive.hpp"
+#include "watcher.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -41,12 +42,19 @@ struct CreateError {
     std::string message;
 };
 
+/// A unit by name.
+struct UnitName {
+    spec::TapeUnit kind = spec::TapeUnit::NONE;
+    std::uint8_t core = 0;
+    std::uint8_t index = 0;
+};
+
 /// A whole chip; what the functions of the C ABI work on.
 class Chip {
 public:
-    /// `watcher` hears of all accesses to HBM; nullptr: nobody does. It outlives the chip.
+    /// `watcher` hears of all accesses to HBM, and of packets; nullptr: nobody does. It outlives the chip.
     static tl::expected<std::unique_ptr<Chip>, CreateError>
-    create(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, HbmWatcher *watcher = nullptr);
+    create(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, Watcher *watcher = nullptr);
     ~Chip();
     Chip(const Chip &) = delete;
     Chip &operator=(const Chip &) = delete;
@@ -69,10 +77,15 @@ public:
     /// nullptr: the chip was made without.
     Sanitizer *sanitizer() const { return sanitizer_.get(); }
     std::byte *aperture() const { return hbm_->data(); }
+    /// Who takes a step now, and whom that is; nullptr and NONE: nobody. Stepped mode.
+    const Unit *stepping() const { return executor_->stepping(); }
+    UnitName name_of(const Unit *unit);
+    /// Its memory outlives the chip, which does nothing any more. Stepped mode.
+    std::unique_ptr<Hbm> retire();
 
 private:
     Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, std::unique_ptr<Hbm> hbm,
-         HbmWatcher *watcher);
+         Watcher *watcher);
     std::unique_ptr<Sanitizer> make_sanitizer(HbmWatcher *watcher);
     /// The sanitizer, unless the driver shall not know of it.
     Sanitizer *open_sanitizer() const { return info_.observer ? nullptr : sanitizer_.get(); }

@@ -18,6 +18,7 @@ class Executor;
 class Explorer;
 class Host;
 class InterruptGate;
+class PacketWatcher;
 class Recorder;
 class Sanitizer;
 
@@ -34,6 +35,7 @@ struct Services {
     Explorer &explorer;
     hazard::Monitor *hazards; ///< nullptr: nobody looks
     Sanitizer *sanitizer;     ///< the same
+    PacketWatcher *watcher;   ///< the same
 };
 
 } // namespace neuron::chip

@@ -8,6 +8,7 @@
 #include "hal_buffers.hpp"
 #include "hal_kernels.hpp"
 
+#include <cstdlib>
 #include <deque>
 
 using namespace hal_test;
@@ -115,6 +116,8 @@ void reset_in_the_middle() {
 }
 
 void the_driver_stands_all_seeds(void **) {
+    if (const char *const tape = std::getenv("NEURON_TAPE"))
+        std::printf("# a failure may not come again, but it is on the tape: neuronctl replay %s\n", tape);
     std::uint64_t late = 0, held = 0, early = 0, resets = 0;
     for (std::uint64_t seed = 1; seed <= SEEDS; ++seed) {
         std::printf("# seed %llu\n", static_cast<unsigned long long>(seed));

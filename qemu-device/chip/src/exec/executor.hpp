@@ -42,6 +42,8 @@ public:
     virtual void pause() = 0;
     virtual void resume() = 0;
     virtual bool paused() const = 0;
+    /// Stepped mode: the unit that takes a step, for who is called in the step; nullptr: none.
+    virtual const Unit *stepping() const { return nullptr; }
     /// Returns when no unit runs any more, and none will. The units must still exist.
     virtual void stop() = 0;
 
@@ -178,6 +180,7 @@ public:
     void pause() override;
     void resume() override;
     bool paused() const override;
+    const Unit *stepping() const override { return stepping_.load(std::memory_order_relaxed); }
     void stop() override;
 
 private:
@@ -207,6 +210,7 @@ private:
     bool in_run_ = false; ///< somebody takes steps
     bool paused_ = false;
     bool stopped_ = false;
+    std::atomic<const Unit *> stepping_{nullptr};
 };
 
 /// step(), with a lack of host memory turned into a fault of the unit.

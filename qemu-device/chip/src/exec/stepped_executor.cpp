@@ -98,9 +98,11 @@ Step SteppedExecutor::take_step(Unit &unit, std::unique_lock<std::mutex> &lock) 
     count_step();
     if (explorer_ != nullptr && explorer_->active())
         explorer_->count_step(unit);
+    stepping_.store(&unit, std::memory_order_relaxed);
     lock.unlock();
     const Step result = guarded_step(unit);
     lock.lock();
+    stepping_.store(nullptr, std::memory_order_relaxed);
     return result == Step::MORE || unit.state_ == Unit::State::RUNNING_WOKEN ? Step::MORE : Step::BLOCKED;
 }
 
@@ -110,13 +112,14 @@ std::uint64_t SteppedExecutor::run(std::uint64_t max_steps) {
     std::uint64_t done = 0;
     in_run_ = true;
     for (; done < max_steps && !paused_ && !stopped_; ++done) {
+        bool released = false;
         if (explorer_ != nullptr && explorer_->holding()) {
             lock.unlock();
-            explorer_->release_due();
+            released = explorer_->release_due();
             lock.lock();
         }
-        // Time does not leap over what is held back, but comes to it step by step.
-        if (explorer_ != nullptr && explorer_->holding() && empty_locked()) {
+        // Time does not leap over what is held back, but comes to it step by step, and letting it out is a step, too.
+        if (explorer_ != nullptr && (released || explorer_->holding()) && empty_locked()) {
             count_step();
             explorer_->count_idle_step();
             continue;

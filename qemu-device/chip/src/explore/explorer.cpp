@@ -193,14 +193,16 @@ bool Explorer::release_until(std::uint64_t until) {
     return action != nullptr;
 }
 
-void Explorer::release_due() {
+bool Explorer::release_due() {
     std::uint64_t now = 0;
     {
         const std::lock_guard lock(mutex_);
         now = counts_.steps;
     }
-    while (holding() && release_until(now)) {
-    }
+    bool released = false;
+    while (holding() && release_until(now))
+        released = true;
+    return released;
 }
 
 void Explorer::release_doorbells() {

@@ -59,8 +59,8 @@ public:
     /// Whether `ring` is called later. If not, the caller calls it behind those that are held back.
     bool hold_doorbell(const Action &ring);
     bool hold_interrupt(std::uint64_t epoch, std::uint32_t vector);
-    /// Lets out what is due by now; calls back, so the caller holds no lock of the chip.
-    void release_due();
+    /// Lets out what is due by now; calls back, so the caller holds no lock of the chip. Whether anything was.
+    bool release_due();
     void release_doorbells();
     void release_all();
     void forget_interrupts();

@@ -7,6 +7,7 @@
 #include "../explore/explorer.hpp"
 #include "../plan/injector.hpp"
 #include "../sanitizer/sanitizer.hpp"
+#include "../watcher.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -121,6 +122,8 @@ Step Queue::idle() {
     }
     taken_ = work->head - fetched_first_;
     const RawPacket &raw = fetched_[taken_];
+    if (services_.watcher != nullptr) [[unlikely]]
+        services_.watcher->taken_up(index_, work->head, raw);
     if (services_.sanitizer != nullptr) [[unlikely]]
         services_.sanitizer->fetched(self(work->head), raw);
     auto job = decode_packet(raw, static_cast<std::uint32_t>(cores_.size()), launch_);
@@ -221,6 +224,8 @@ Step Queue::complete() {
     completing_ = false;
     if (!retired)
         return Step::MORE;
+    if (services_.watcher != nullptr) [[unlikely]]
+        services_.watcher->retired(index_, log_.packet());
     if (services_.sanitizer != nullptr && (flags_ & spec::PacketFlag::SEQNO)) [[unlikely]]
         services_.sanitizer->asks_seqno(actor_);
     log_.end(fetched_[taken_], services_.control.space(control_.active.ctx()), interrupt_flag());

@@ -42,6 +42,11 @@ std::string first_bytes(const Event &event) {
     return text + (event.data.size() > shown ? " ..." : "");
 }
 
+std::string packet_name(const Event &event) {
+    const spec::PacketDesc *desc = spec::find_packet(static_cast<spec::PacketOp>(event.data[0]));
+    return desc != nullptr ? std::string(desc->name) + " " : "";
+}
+
 std::string_view text_of(const Event &event) {
     return {reinterpret_cast<const char *>(event.data.data()), event.data.size()};
 }
@@ -82,17 +87,40 @@ std::string describe(const Event &event) {
     case TapeKind::TEST_FAULT: return "set of ways to misbehave";
     case TapeKind::PLAN: return "fault plan";
     case TapeKind::FORGET: return "sanitizer forgets its reports";
+    case TapeKind::STATE: return fmt::format("state of the chip ({} bytes)", head.bytes);
     case TapeKind::DMA_READ: return fmt::format("DMA read of 0x{:x} ({} bytes)", head.addr, head.value);
     case TapeKind::DMA_WRITE: return fmt::format("DMA write to 0x{:x} ({} bytes)", head.addr, head.value);
-    case TapeKind::IRQ: return fmt::format("interrupt {}", head.value);
+    case TapeKind::IRQ: return fmt::format("interrupt, vector {}", head.value);
     case TapeKind::FUNCTION:
         return fmt::format("fault of the PCIe function: {}", spec::name(static_cast<spec::PlanAction>(head.addr)));
     case TapeKind::LOG: return "log";
     case TapeKind::PATCH: return fmt::format("HBM changed by the CPU at 0x{:x} ({} bytes)", head.addr, head.bytes);
     case TapeKind::TOUCHED: return fmt::format("page of HBM at 0x{:x}", head.addr);
+    case TapeKind::PACKET: return fmt::format("packet {} of queue {}", head.value, head.addr);
+    case TapeKind::RETIRED: return fmt::format("end of packet {} of queue {}", head.value, head.addr);
     case TapeKind::END: return "end";
     }
     return fmt::format("event of unknown kind {}", spec::raw(head.kind));
+}
+
+std::string describe_unit(const Event &event) {
+    using spec::TapeUnit;
+    const spec::TapeEvent &head = event.head;
+    if (head.kind == TapeKind::PACKET || head.kind == TapeKind::RETIRED) // it names its queue
+        return {};
+    switch (head.unit) {
+    case TapeUnit::NONE: return {};
+    case TapeUnit::RESET: return "the reset";
+    case TapeUnit::EVENTS: return "the event ring";
+    case TapeUnit::SCRUBBER: return "the scrubber";
+    case TapeUnit::RECORDER: return "the flight recorder";
+    case TapeUnit::COALESCER: return "the coalescer";
+    case TapeUnit::QUEUE: return fmt::format("queue {}", head.index);
+    case TapeUnit::ENGINE:
+        return fmt::format("{} of core {}", spec::name(static_cast<spec::Engine>(head.index)), head.core);
+    case TapeUnit::DMA_RING: return fmt::format("DMA ring {} of core {}", head.index, head.core);
+    }
+    return {};
 }
 
 std::string describe_value(const Event &event) {
@@ -105,6 +133,7 @@ std::string describe_value(const Event &event) {
     case TapeKind::TOUCHED: return event.head.value != 0 ? "touched by the CPU" : "not touched by the CPU";
     case TapeKind::PLAN:
     case TapeKind::LOG: return std::string(text_of(event));
+    case TapeKind::PACKET: return packet_name(event) + first_bytes(event);
     case TapeKind::DMA_READ:
     case TapeKind::DMA_WRITE:
     case TapeKind::PATCH: return event.has(TapeFlag::FAILED) ? "refused by the bus" : first_bytes(event);

@@ -42,6 +42,8 @@ std::uint32_t check_of(const Event &event);
 
 /// "DMA write to 0x1000 (64 bytes)", "read of GLOBAL.STATUS (4 bytes)": what happens, without what comes of it.
 std::string describe(const Event &event);
+/// Who in the chip did it: "queue 3", "PE of core 1". Empty: nobody, or a tape that does not know.
+std::string describe_unit(const Event &event);
 /// What comes of it: a value, the first bytes, a text. May be empty.
 std::string describe_value(const Event &event);
 

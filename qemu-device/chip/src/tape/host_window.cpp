@@ -5,9 +5,6 @@
 #include <array>
 #include <atomic>
 #include <cstring>
-#include <new>
-#include <sys/mman.h>
-#include <unistd.h>
 
 namespace neuron::chip::tape {
 
@@ -55,16 +52,6 @@ void copy_in_order(std::byte *to, const std::byte *from, std::size_t bytes) {
 
 } // namespace
 
-std::unique_ptr<HostWindow> HostWindow::create(std::uint64_t bytes) {
-    void *data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (data == MAP_FAILED)
-        return nullptr;
-    madvise(data, bytes, MADV_DONTDUMP);
-    return std::unique_ptr<HostWindow>(new HostWindow(static_cast<std::byte *>(data), bytes));
-}
-
-HostWindow::~HostWindow() { munmap(data_, bytes_); }
-
 std::uint64_t HostWindow::inside(std::uint64_t offset, std::uint64_t bytes) const {
     return offset >= bytes_ ? 0 : std::min(bytes, bytes_ - offset);
 }
@@ -93,18 +80,8 @@ void HostWindow::show(const std::byte *hbm, std::uint64_t offset, std::uint64_t 
 }
 
 void HostWindow::zero(std::uint64_t offset, std::uint64_t bytes) const {
-    const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-    const std::uint64_t end = offset + inside(offset, bytes);
-    const std::uint64_t first = (offset + page - 1) / page * page;
-    const std::uint64_t last = end / page * page;
-    if (offset == end)
-        return;
-    if (first < last && madvise(data_ + first, last - first, MADV_DONTNEED) == 0) {
-        std::memset(data_ + offset, 0, first - offset);
-        std::memset(data_ + last, 0, end - last);
-    } else {
-        std::memset(data_ + offset, 0, end - offset);
-    }
+    if (const std::uint64_t count = inside(offset, bytes); count != 0)
+        memory_->zero(offset, count);
 }
 
 } // namespace neuron::chip::tape

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "../hbm_watcher.hpp"
+#include "../hbm.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -16,11 +16,9 @@ namespace neuron::chip::tape {
 /// whenever the host writes.
 class HostWindow {
 public:
-    /// nullptr: the host has no address space.
-    static std::unique_ptr<HostWindow> create(std::uint64_t bytes);
-    ~HostWindow();
-    HostWindow(const HostWindow &) = delete;
-    HostWindow &operator=(const HostWindow &) = delete;
+    /// `memory` has at least the `bytes` bytes of the aperture.
+    HostWindow(std::unique_ptr<Hbm> memory, std::uint64_t bytes)
+        : memory_(std::move(memory)), data_(memory_->data()), bytes_(bytes) {}
 
     std::byte *data() const { return data_; }
 
@@ -31,12 +29,12 @@ public:
     void zero(std::uint64_t offset, std::uint64_t bytes) const;
 
 private:
-    HostWindow(std::byte *data, std::uint64_t bytes) : data_(data), bytes_(bytes) {}
     /// How many of `bytes` bytes at `offset` are behind the aperture.
     std::uint64_t inside(std::uint64_t offset, std::uint64_t bytes) const;
 
-    std::byte *data_;
-    std::uint64_t bytes_;
+    const std::unique_ptr<Hbm> memory_;
+    std::byte *const data_;
+    const std::uint64_t bytes_;
 };
 
 } // namespace neuron::chip::tape

@@ -2,6 +2,7 @@
 #include "player.hpp"
 
 #include "../abi.hpp"
+#include "../state/archive.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -75,17 +76,49 @@ neuron_chip_replay_result Player::result() const {
 
 void Player::play() {
     advance();
+    if (next_ && next_->kind() == TapeKind::STATE)
+        load_state();
     while (!over() && (next_ || damage_))
         play_next();
     if (!over())
         run_out();
 }
 
+void Player::load_state() {
+    std::span<const std::byte> rest;
+    const auto read = [&](std::span<std::byte> out) {
+        while (!out.empty()) {
+            if (rest.empty()) {
+                if (!damage_ && (!next_ || next_->kind() != TapeKind::STATE))
+                    throw StateError(EBADMSG, "its end is missing");
+                if (!ready())
+                    throw StateError(EBADMSG, message_);
+                rest = next_->data;
+                advance();
+            }
+            const std::size_t count = std::min(out.size(), rest.size());
+            std::ranges::copy(rest.first(count), out.begin());
+            out = out.subspan(count);
+            rest = rest.subspan(count);
+        }
+    };
+    try {
+        Archive archive{Archive::Read(read)};
+        chip_->executor().pause();
+        chip_->serialize(archive);
+        if (!rest.empty() || (next_ && next_->kind() == TapeKind::STATE))
+            throw StateError(EBADMSG, "something follows it");
+    } catch (const StateError &error) {
+        finish(End::DAMAGED, error.code() == ENOTSUP ? ENOTSUP : EBADMSG,
+               fmt::format("the state of the chip that the tape begins with: {}", error.what()));
+    }
+}
+
 void Player::list() {
     for (advance(); ready(); advance())
         if (next_->kind() == TapeKind::END) {
-            advance();
-            return damage_ ? finish(End::DAMAGED, damage_->code, damage_->message) : finish(End::COMPLETE, 0, "");
+            const auto more = reader_.next(); // nothing may follow
+            return more ? finish(End::COMPLETE, 0, "") : finish(End::DAMAGED, more.error().code, more.error().message);
         }
 }
 
@@ -109,6 +142,7 @@ void Player::tell(const Event &event) const {
         return;
     const std::string what = describe(event);
     const std::string value = describe_value(event);
+    const std::string by = describe_unit(event);
     const neuron_chip_tape_event told{.index = index_,
                                       .step = event.head.step,
                                       .kind = spec::raw(event.kind()),
@@ -118,7 +152,8 @@ void Player::tell(const Event &event) const {
                                       .data = event.data.data(),
                                       .bytes = event.data.size(),
                                       .what = what.c_str(),
-                                      .text = value.c_str()};
+                                      .text = value.c_str(),
+                                      .by = by.c_str()};
     options_.event(options_.opaque, &told);
 }
 
@@ -161,10 +196,11 @@ void Player::run_out() {
         if (options_.until_step != 0 && steps_ >= options_.until_step)
             return finish(End::STOPPED, 0, "");
         ++steps_;
-        if (run_step() != 0)
-            continue;
-        --steps_;
-        break;
+        if (run_step() == 0) {
+            --steps_;
+            break;
+        }
+        glance();
     }
     finish(End::CUT_OFF, 0, "");
 }
@@ -183,8 +219,11 @@ void Player::play_next() {
         const auto more = reader_.next(); // nothing may follow
         return more ? finish(End::COMPLETE, 0, "") : finish(End::DAMAGED, more.error().code, more.error().message);
     }
-    if (!event.of_host())
+    if (!event.of_host()) {
+        if (const auto read = read_behind())
+            return play_read(*read);
         return diverge(fmt::format("the tape has {}, and the chip does not do it", with_value(event)));
+    }
     if (event.has(TapeFlag::INSIDE))
         return diverge(fmt::format("{} came in while the chip waited for DMA, and it does not", describe(event)));
     play_host(event);
@@ -204,6 +243,10 @@ void Player::take_step() {
         diverge(fmt::format("the chip has nothing left to do; the tape has {} in step {}", with_value(*next_),
                             next_->head.step));
     }
+    glance();
+}
+
+void Player::glance() {
     if (steps_ % STEPS_BETWEEN_GLANCES == 0 && options_.go_on != nullptr && !options_.go_on(options_.opaque))
         finish(End::STOPPED, EINTR, "interrupted");
 }
@@ -215,15 +258,31 @@ void Player::play_host(const Event &event) {
         play_other(event);
 }
 
-void Player::play_access(const Event &event) {
+// A read lets out what a chip that explores has held back, and stands behind what came of that.
+std::optional<Event> Player::read_behind() const {
+    Reader ahead = reader_;
+    for (auto event = ahead.next(); event && *event && (*event)->head.step == steps_; event = ahead.next())
+        if ((*event)->of_host() && !(*event)->has(TapeFlag::INSIDE))
+            return (*event)->kind() == TapeKind::REG_READ ? *event : std::nullopt;
+    return std::nullopt;
+}
+
+void Player::play_read(const Event &event) {
     const spec::TapeEvent &head = event.head;
     ++counts_.accesses;
-    if (event.kind() == TapeKind::REG_READ) {
-        const std::uint64_t value = chip_->registers().read(head.addr, head.size);
-        if (value != head.value)
-            return diverge(fmt::format("{} gives 0x{:x}, the tape has 0x{:x}", describe(event), value, head.value));
-        return advance();
-    }
+    const std::uint64_t value = chip_->registers().read(head.addr, head.size);
+    if (!expect({{.kind = TapeKind::REG_READ, .addr = head.addr, .value = head.value}, {}}))
+        return;
+    if (value != head.value)
+        return diverge(fmt::format("{} gives 0x{:x}, the tape has 0x{:x}", describe(event), value, head.value));
+    advance();
+}
+
+void Player::play_access(const Event &event) {
+    const spec::TapeEvent &head = event.head;
+    if (event.kind() == TapeKind::REG_READ)
+        return play_read(event);
+    ++counts_.accesses;
     advance(); // a write may have the chip read memory at once
     if (event.kind() == TapeKind::REG_WRITE)
         chip_->registers().write(head.addr, head.value, head.size);
@@ -343,6 +402,19 @@ void Player::before_read(std::uint64_t offset, std::uint64_t bytes) {
         ++counts_.patches;
         advance();
     }
+}
+
+void Player::taken_up(std::uint32_t queue, std::uint64_t packet, std::span<const std::byte, spec::PACKET_BYTES> raw) {
+    if (!reader_.has_packets())
+        return;
+    const auto event = expect({{.kind = TapeKind::PACKET, .addr = queue, .value = packet}, raw});
+    if (event && !bytes_differ(*event, raw))
+        advance();
+}
+
+void Player::retired(std::uint32_t queue, std::uint64_t packet) {
+    if (reader_.has_packets() && expect({{.kind = TapeKind::RETIRED, .addr = queue, .value = packet}, {}}))
+        advance();
 }
 
 // Of a tape without the sanitizer nobody knows: a page may have been touched in any case.

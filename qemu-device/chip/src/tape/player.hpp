@@ -2,7 +2,7 @@
 // Replays a tape: it is the host of a chip, and of its memory.
 #pragma once
 
-#include "../hbm_watcher.hpp"
+#include "../watcher.hpp"
 #include "neuron_chip.h"
 #include "reader.hpp"
 
@@ -17,7 +17,7 @@ class Chip;
 
 namespace neuron::chip::tape {
 
-class Player final : public HbmWatcher {
+class Player final : public Watcher {
 public:
     /// How it ended.
     enum class End {
@@ -50,6 +50,9 @@ public:
     void zeroed(std::uint64_t, std::uint64_t) override {}
     bool host_touched(std::uint64_t offset, bool found) override;
     const std::byte *host_memory() const override { return nullptr; }
+    void taken_up(std::uint32_t queue, std::uint64_t packet,
+                  std::span<const std::byte, spec::PACKET_BYTES> raw) override;
+    void retired(std::uint32_t queue, std::uint64_t packet) override;
 
 private:
     // What the chip does, against what the tape has.
@@ -61,6 +64,8 @@ private:
 
     /// The chip does `mine`. The event of the tape if it is the same as far as its head says; otherwise the replay is over.
     std::optional<Event> expect(const Event &mine);
+    /// The chip becomes what the tape begins with.
+    void load_state();
     /// What came in while the chip waited.
     void play_inside();
     void play_host(const Event &event);
@@ -68,8 +73,13 @@ private:
     /// Runs the chip up to the step of the next event, and does that if it is the host's.
     void play_next();
     void play_access(const Event &event);
+    void play_read(const Event &event);
+    /// The read that has brought about the next event, which the chip did.
+    std::optional<Event> read_behind() const;
     void play_other(const Event &event);
     void take_step();
+    /// Whether somebody wants it to end, now and then.
+    void glance();
 
     /// Reads on, past what only informs.
     void advance();

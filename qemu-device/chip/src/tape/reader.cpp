@@ -20,7 +20,7 @@ std::uint32_t minor_of(std::uint32_t version) { return version & 0xffff; }
 
 bool has_data(TapeKind kind) {
     return kind == TapeKind::DMA_READ || kind == TapeKind::DMA_WRITE || kind == TapeKind::PATCH ||
-           kind == TapeKind::PLAN || kind == TapeKind::LOG;
+           kind == TapeKind::PLAN || kind == TapeKind::LOG || kind == TapeKind::STATE || kind == TapeKind::PACKET;
 }
 
 bool known(TapeKind kind) {
@@ -45,9 +45,9 @@ tl::expected<Reader, Damage> Reader::open(std::span<const std::byte> tape) {
     const auto header = spec::unpack<TapeHeader>(raw);
     if (!std::ranges::equal(header.magic, spec::TAPE_MAGIC))
         return tl::unexpected(Damage{EBADMSG, "not a tape: it does not begin like one"});
-    if (header.version != spec::TAPE_VERSION)
-        return tl::unexpected(Damage{
-            ENOTSUP, fmt::format("a tape of version {}; this is for version {}", header.version, spec::TAPE_VERSION)});
+    if (header.version < OLDEST || header.version > spec::TAPE_VERSION)
+        return tl::unexpected(Damage{ENOTSUP, fmt::format("a tape of version {}; this is for versions up to {}",
+                                                          header.version, spec::TAPE_VERSION)});
     if (!spec::reserved_clear<TapeHeader>(raw) || header.check != check_of(header))
         return tl::unexpected(Damage{EBADMSG, "the tape's header is damaged"});
     if (major_of(header.contract) != spec::VERSION_MAJOR)
@@ -73,8 +73,12 @@ std::optional<std::string> Reader::wrong(const Event &event) const {
         return fmt::format("{} bytes of data do not make a DMA of {} bytes", head.bytes, head.value);
     if (!has_data(head.kind) && head.bytes != 0)
         return "it has data";
-    if (head.kind == TapeKind::PATCH && head.bytes == 0)
+    if ((head.kind == TapeKind::PATCH || head.kind == TapeKind::STATE) && head.bytes == 0)
         return "it has no data";
+    if (head.kind == TapeKind::PACKET && head.bytes != spec::PACKET_BYTES)
+        return fmt::format("{} bytes of data are no packet", head.bytes);
+    if (head.kind == TapeKind::STATE && begun_)
+        return "it is a state of the chip in the middle of a run";
     if (head.step < step_)
         return fmt::format("step {} comes after step {}", head.step, step_);
     if (head.kind == TapeKind::END && head.value != index_)
@@ -101,6 +105,7 @@ tl::expected<std::optional<Event>, Damage> Reader::next() {
     if (const auto why = wrong(event))
         return damaged(*why);
     step_ = event.head.step;
+    begun_ = begun_ || event.kind() != TapeKind::STATE;
     ended_ = event.kind() == TapeKind::END;
     at_ += whole;
     ++index_;

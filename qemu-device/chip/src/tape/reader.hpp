@@ -26,11 +26,16 @@ public:
     /// The next event. Nothing: the tape is over; cut_off() says if it was meant to be.
     tl::expected<std::optional<Event>, Damage> next();
     bool cut_off() const { return !ended_; }
+    /// Whether packets are on it.
+    bool has_packets() const { return header_.version >= PACKETS_SINCE; }
     /// Number of the next event, and where it is in the file.
     std::uint64_t index() const { return index_; }
     std::size_t offset() const { return at_; }
 
 private:
+    static constexpr std::uint32_t OLDEST = 1; ///< version that is understood
+    static constexpr std::uint32_t PACKETS_SINCE = 2;
+
     Reader(std::span<const std::byte> tape, const spec::TapeHeader &header) : tape_(tape), header_(header) {}
     std::optional<std::string> wrong(const Event &event) const;
     tl::unexpected<Damage> damaged(const std::string &why) const;
@@ -40,6 +45,7 @@ private:
     std::size_t at_ = spec::TapeHeader::BYTES;
     std::uint64_t index_ = 0;
     std::uint64_t step_ = 0; ///< of the last event
+    bool begun_ = false;     ///< something else than the chip's state was there
     bool ended_ = false;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "recording.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
 #include <string_view>
@@ -18,17 +19,14 @@ std::uint16_t failed_flag(int result) { return result != 0 ? spec::raw(spec::Tap
 
 tl::expected<std::unique_ptr<Recording>, CreateError> Recording::create(const ChipInfo &info, Writer::Sink sink,
                                                                         const neuron_chip_host_ops &ops, void *opaque) {
-    auto window = HostWindow::create(info.aperture_bytes);
-    if (window == nullptr)
-        return tl::unexpected(CreateError{ENOMEM, "tape: cannot reserve address space for a second aperture"});
-    std::unique_ptr<Recording> made(new Recording(std::move(sink), std::move(window), ops, opaque));
+    std::unique_ptr<Recording> made(new Recording(std::move(sink), ops, opaque));
     if (const int error = made->writer_.begin(info, ops.function_fault != nullptr); error != 0)
         return tl::unexpected(CreateError{-error, fmt::format("tape: {}", strerrordesc_np(-error))});
     return made;
 }
 
 Recording::~Recording() {
-    if (chip_ != nullptr)
+    if (std::exchange(chip_, nullptr) != nullptr)
         end();
 }
 
@@ -38,9 +36,18 @@ void Recording::end() {
         check(writer_.end(steps_));
 }
 
-void Recording::attach(Chip &chip) {
+int Recording::add_state(std::span<const std::byte> state) {
+    int result = 0;
+    for (std::size_t at = 0; at < state.size() && result == 0; at += spec::TAPE_DATA_BYTES)
+        result = writer_.add({.kind = TapeKind::STATE},
+                             state.subspan(at, std::min<std::size_t>(spec::TAPE_DATA_BYTES, state.size() - at)));
+    return result;
+}
+
+void Recording::attach(Chip &chip, std::unique_ptr<HostWindow> window) {
     chip_ = &chip;
     hbm_ = chip.aperture();
+    window_ = std::move(window);
 }
 
 neuron_chip_host_ops Recording::ops() const {
@@ -75,11 +82,26 @@ neuron_chip_host_ops Recording::ops() const {
     return ops;
 }
 
+// What happens in a step is done by the unit that takes it, but not what comes in while that waits.
+void Recording::name_unit(spec::TapeEvent &head) {
+    const Unit *const unit = stepping();
+    if (unit == nullptr || unit == waiting_)
+        return;
+    if (unit != named_) {
+        named_ = unit;
+        name_ = chip_->name_of(unit);
+    }
+    head.unit = name_.kind;
+    head.core = name_.core;
+    head.index = name_.index;
+}
+
 void Recording::note(spec::TapeEvent head, std::span<const std::byte> data) {
     idle_noted_ = false;
     if (ended_)
         return;
     head.step = steps_;
+    name_unit(head);
     check(writer_.add(head, data));
 }
 
@@ -153,12 +175,31 @@ void Recording::log(neuron_chip_log_level level, const char *message) {
 
 void Recording::before_read(std::uint64_t offset, std::uint64_t bytes) {
     const std::uint64_t number = reads_++;
+    if (window_ == nullptr) // the chip becomes what was saved
+        return;
     window_->take_over(hbm_, offset, bytes, [&](std::uint64_t at, std::span<const std::byte> now) {
         note({.kind = TapeKind::PATCH, .addr = at, .value = number}, now);
     });
 }
 
-void Recording::after_write(std::uint64_t offset, std::uint64_t bytes) { window_->show(hbm_, offset, bytes); }
+void Recording::after_write(std::uint64_t offset, std::uint64_t bytes) {
+    if (window_ != nullptr)
+        window_->show(hbm_, offset, bytes);
+}
+
+void Recording::zeroed(std::uint64_t offset, std::uint64_t bytes) {
+    if (window_ != nullptr)
+        window_->zero(offset, bytes);
+}
+
+void Recording::taken_up(std::uint32_t queue, std::uint64_t packet,
+                         std::span<const std::byte, spec::PACKET_BYTES> raw) {
+    note({.kind = TapeKind::PACKET, .addr = queue, .value = packet}, raw);
+}
+
+void Recording::retired(std::uint32_t queue, std::uint64_t packet) {
+    note({.kind = TapeKind::RETIRED, .addr = queue, .value = packet});
+}
 
 bool Recording::host_touched(std::uint64_t offset, bool found) {
     note({.kind = TapeKind::TOUCHED, .addr = offset, .value = found});
