@@ -6,6 +6,7 @@
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/cutils.h"
 #include "block/aio.h"
 #include "hw/pci/pcie_aer.h"
 #include "hw/qdev-core.h"
