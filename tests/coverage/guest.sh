@@ -23,6 +23,22 @@ clear_by_monitor() {
 	exec 7>&-
 }
 
+is_well() {
+	case $(cat "$function/device_state" 2>/dev/null) in
+	ready | sleeping) return 0 ;;
+	*) return 1 ;;
+	esac
+}
+
+find_anew() {
+	echo 1 >"$function/remove"
+	echo 1 >/sys/bus/pci/rescan
+	for _ in $(seq 100); do
+		is_well && break
+		sleep 0.1
+	done
+}
+
 work() {
 	case $1 in
 	jobs)
@@ -38,20 +54,15 @@ work() {
 		echo "$address" >/sys/bus/pci/drivers/neuron_accel/bind
 		;;
 	tests)
+		find_anew # with the limits of time that the tests expect
 		for program in "$NEURON_BUILD"/user/tests/guest/kmod/kmod_*_test; do
 			timeout 300 "$program"
 		done
 		;;
 	failures)
+		find_anew
 		timeout 1200 "$NEURON_BUILD/user/tests/guest/kmod/alloc_failure_test"
 		;;
-	esac
-}
-
-is_well() {
-	case $(cat "$function/device_state" 2>/dev/null) in
-	ready | sleeping) return 0 ;;
-	*) return 1 ;;
 	esac
 }
 
@@ -59,12 +70,7 @@ is_well() {
 mend() {
 	clear_by_monitor
 	is_well && return
-	echo 1 >"$function/remove"
-	echo 1 >/sys/bus/pci/rescan
-	for _ in $(seq 100); do
-		is_well && break
-		sleep 0.1
-	done
+	find_anew
 	echo 300 >"$function/watchdog/timeout_ms"
 }
 
