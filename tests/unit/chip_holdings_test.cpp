@@ -43,7 +43,7 @@ void is(const spec::BlameRecord &record, std::uint64_t buffer, BlameRelation rel
 
 void both_spaces_remember(void **state) {
     for (const Space &space : {HBM, HOST}) {
-        Teller t(mode_of(state));
+        Teller t(unwatched(mode_of(state)));
         assert_int_equal(t.history(space.number, space.at).size(), 0);
         tell(t, space.take, 7, space.at, 2 * PAGE, 412);
         tell(t, space.give, 7, space.at, 2 * PAGE, 500);
@@ -61,7 +61,7 @@ void both_spaces_remember(void **state) {
         assert_int_equal(t.bad(), 0);
         // The other space knows nothing of it, nor a context.
         assert_int_equal(t.history(space.number ^ 1, space.at).size(), 0);
-        hop(t.m, mode_of(state));
+        hop(t.m, unwatched(mode_of(state)));
         assert_int_equal(t.history(space.number, space.at + PAGE).size(), 2);
         t.start();
         t.tell({.kind = DebugKind::CLEAR});
@@ -117,6 +117,8 @@ void names_come_from_mappings(void **state) {
     t.at(3, 4 * MiB, "foo.cc:88");
     t.bind(3, 7, 4 * MiB, PAGE, "weights");
     t.bind(3, 8, 8 * MiB, PAGE);
+    t.unbind(3, 7, 4 * MiB, PAGE);
+    t.unbind(3, 8, 8 * MiB, PAGE);
     t.tell({.kind = DebugKind::CLOSE, .ctx = 3});
     tell(t, DebugKind::HBM_GIVE, 7, AT, PAGE, 412);
     const auto was = t.history(spec::SPACE_HBM, AT).at(0);
@@ -141,7 +143,7 @@ void what_makes_no_sense_is_refused(void **state) {
 
 // Whatever is told, the newest is known.
 void memory_of_it_is_bounded(void **state) {
-    Teller t(mode_of(state));
+    Teller t(unwatched(mode_of(state)));
     constexpr std::uint64_t MANY = 5000;
     for (std::uint64_t i = 0; i < MANY; ++i)
         tell(t, DebugKind::HBM_TAKE, i + 1, i * PAGE, PAGE, 1);
@@ -153,7 +155,7 @@ void memory_of_it_is_bounded(void **state) {
     assert_int_equal(all.size(), spec::BLAME_HISTORY);
     is(all[0], 2 * MANY, BlameRelation::INSIDE, 2);
     is(all[1], 2 * MANY - 1, BlameRelation::FREED, 2);
-    hop(t.m, mode_of(state));
+    hop(t.m, unwatched(mode_of(state)));
     assert_int_equal(t.history(spec::SPACE_HBM, (MANY - 1) * PAGE).size(), spec::BLAME_HISTORY);
 }
 

@@ -219,7 +219,7 @@ void refuses(const Outcome &outcome, int code, const char *message) {
 // Whatever is in flight, the tape goes on from there; and the work ends as it would have without.
 template<class W>
 void late_at(std::uint64_t when) {
-    const Mode mode{.stepped = true, .seed = 1};
+    const Mode mode{.stepped = true, .seed = 1, .unwatched = true};
     auto plain = std::make_unique<W>(mode), late = std::make_unique<W>(mode);
     Bytes tape;
     for (W *work : {plain.get(), late.get()}) {
@@ -254,7 +254,7 @@ void late(void **) {
 
 // A tape may follow another one; and what the CPU has behind the aperture stays where it is all the time.
 void late_again(void **) {
-    Machine m({.stepped = true});
+    Machine m({.stepped = true, .unwatched = true});
     Context ctx(m, 1, true);
     TestQueue queue(m, 2, 1);
     ctx.map(0x10000, 4 * MiB, 64 * PAGE, Context::HBM | Context::WRITE);
@@ -282,7 +282,7 @@ void late_refused(void **) {
         Machine m(Mode{});
         refuses(start(m, tape), -EINVAL, "only a chip in stepped mode can be recorded");
     }
-    Machine m({.stepped = true});
+    Machine m({.stepped = true, .unwatched = true});
     refuses(start(m, tape, false), -EBUSY, "the chip is not paused");
     assert_int_equal(neuron_chip_set_fault_plan(m.chip, "explore seed=3", nullptr, 0), 0);
     refuses(start(m, tape), -ENOTSUP, "fault plan: a chip with one is not saved");
@@ -526,7 +526,7 @@ void made_up(void **) {
 
 // The state at its beginning is checked as any other stream of a chip.
 void damaged_state(void **) {
-    Machine m({.stepped = true});
+    Machine m({.stepped = true, .unwatched = true});
     Context ctx(m, 1);
     TestQueue queue(m, 2, 1);
     Bytes tape;

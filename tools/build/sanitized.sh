@@ -17,7 +17,7 @@ if grep -qw avx2 /proc/cpuinfo; then
 fi
 case $kind in
 # On other instruction sets, too; fuzz_test.py does not run what the host lacks.
-fuzz) targets=(tests/fuzz/fuzz_{mmio,packets,programs,programs-avx512,programs-scalar} tests/unit/chip_state_damage_test) ;;
+fuzz) targets=(tests/fuzz/fuzz_{mmio,packets,programs,tape,programs-avx512,programs-scalar} tests/unit/chip_state_damage_test) ;;
 tsan) targets=(tests/tsan/{stress,hal_threads}) ;;
 kmod-units) targets=(kmod_units) ;;
 *) die "usage: sanitized.sh fuzz|tsan|kmod-units" ;;

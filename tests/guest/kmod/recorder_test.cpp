@@ -293,7 +293,7 @@ void hbm_has_a_history(void **) {
     assert_string_equal(ask_history("hbm").c_str(), std::to_string(-EINVAL).c_str());
     assert_string_equal(ask_history("hbm x").c_str(), std::to_string(-EINVAL).c_str());
     assert_string_equal(ask_history("dram 0").c_str(), std::to_string(-EINVAL).c_str());
-    assert_string_equal(ask_history("65534 0").c_str(), std::to_string(-ERANGE).c_str());
+    assert_string_equal(ask_history(std::to_string(spec::SPACE_HBM) + " 0").c_str(), std::to_string(-ERANGE).c_str());
 }
 
 // Without an IOMMU nobody asks for it, and it costs an exit for each page.
