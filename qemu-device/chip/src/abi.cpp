@@ -24,7 +24,6 @@ using neuron::chip::CreateError;
 using neuron::chip::Recorder;
 using neuron::chip::StateError;
 using neuron::chip::tape::Recording;
-using neuron::chip::tape::Writer;
 using neuron::spec::TapeKind;
 namespace spec = neuron::spec;
 
@@ -137,10 +136,6 @@ tl::expected<neuron_chip_host_ops, CreateError> check_ops(const neuron_chip_host
     return ops;
 }
 
-Writer::Sink sink_of(neuron_chip_write_fn write, void *opaque) {
-    return [=](std::span<const std::byte> bytes) { return write(opaque, bytes.data(), bytes.size()); };
-}
-
 // The tape that the host wants, if it does.
 tl::expected<std::unique_ptr<Recording>, CreateError> start_tape(const neuron_chip_config &config, const ChipInfo &info,
                                                                  const neuron_chip_host_ops &ops, void *opaque) {
@@ -148,7 +143,7 @@ tl::expected<std::unique_ptr<Recording>, CreateError> start_tape(const neuron_ch
         return nullptr;
     if (!info.stepped)
         return invalid("tape: only a chip in stepped mode can be recorded");
-    return Recording::create(info, sink_of(config.tape, config.tape_opaque), ops, opaque);
+    return Recording::create(info, neuron::chip::sink_of(config.tape, config.tape_opaque), ops, opaque);
 }
 
 spec::TapeEvent access(TapeKind kind, std::uint64_t offset, std::uint64_t value, unsigned size) {

@@ -19,6 +19,11 @@ struct neuron_chip {
 
 namespace neuron::chip {
 
+/// Where a tape goes.
+inline tape::Writer::Sink sink_of(neuron_chip_write_fn write, void *opaque) {
+    return [=](std::span<const std::byte> bytes) { return write(opaque, bytes.data(), bytes.size()); };
+}
+
 /// The chip that replays a tape.
 struct Replay {
     Watcher &watcher;

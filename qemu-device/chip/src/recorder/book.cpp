@@ -360,16 +360,14 @@ void Book::Range::serialize(Archive &archive) {
     archive.flag("freed", freed);
     archive.number("bound", bound_ns);
     archive.number("bound pid", bound_pid);
-    for (const auto &[name, text] : {std::pair("label", &label), {"place", &place}, {"gone place", &gone_place}}) {
-        archive.bytes(std::as_writable_bytes(std::span(*text)));
-        archive.require(text->back() == '\0', name, "has no end");
-    }
+    serialize_text(archive, "label", label);
+    serialize_text(archive, "place", place);
+    serialize_text(archive, "gone place", gone_place);
 }
 
 void Book::serialize_page(Archive &archive, Page &page) {
     archive.number("pid", page.pid);
-    archive.bytes(std::as_writable_bytes(std::span(page.comm)));
-    archive.require(page.comm.back() == '\0', "comm", "has no end");
+    serialize_text(archive, "comm", page.comm);
     auto raw = spec::packed(page.last_fault);
     archive.bytes(raw);
     auto live = static_cast<std::uint32_t>(page.live.size());

@@ -120,12 +120,9 @@ void Holdings::Holding::serialize(Archive &archive) {
     archive.number("gone pid", gone_pid);
     archive.number("time", time_ns);
     archive.number("gone", gone_ns);
-    archive.bytes(std::as_writable_bytes(std::span(comm)));
-    archive.require(comm.back() == '\0', "comm", "has no end");
-    for (const auto &[name, text] : {std::pair("label", &label), {"place", &place}}) {
-        archive.bytes(std::as_writable_bytes(std::span(*text)));
-        archive.require(text->back() == '\0', name, "has no end");
-    }
+    serialize_text(archive, "comm", comm);
+    serialize_text(archive, "label", label);
+    serialize_text(archive, "place", place);
 }
 
 void Holdings::serialize(Archive &archive) {

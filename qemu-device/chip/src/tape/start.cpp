@@ -50,8 +50,8 @@ void start(neuron_chip &handle, neuron_chip_write_fn write, void *opaque) {
     if (handle.tape != nullptr && !handle.tape->ended())
         throw StateError(EALREADY, "the chip is being recorded");
     const State state = save(*handle.chip);
-    const auto sink = [=](std::span<const std::byte> bytes) { return write(opaque, bytes.data(), bytes.size()); };
-    auto recording = Recording::create(handle.chip->info(), sink, handle.ops, handle.opaque);
+    auto recording =
+        Recording::create(handle.chip->info(), neuron::chip::sink_of(write, opaque), handle.ops, handle.opaque);
     if (!recording)
         throw StateError(recording.error().code, recording.error().message);
     if (const int error = -(*recording)->add_state(state); error != 0)
