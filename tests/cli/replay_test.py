@@ -11,9 +11,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from neuronctl import assemble, bad, ctl, good
+from copies import copy_kernel
+from neuronctl import bad, ctl, good
 from tap import BUILD, case, equal, main
-from tapes import COPY, EVENT, SIM, events, recorded, spec, with_byte
+from tapes import EVENT, SIM, events, recorded, spec, with_byte
 
 MISMATCH, USAGE = 3, 2
 OLD = Path(__file__).resolve().parent / "tapes" / "guest.tape"
@@ -32,8 +33,7 @@ def same(folder):
 @case("NEURON_RECORD records any program's chips, a file each")
 def environment(folder):
     env = {**os.environ, "NEURON_RECORD": str(folder / "e.tape")}
-    np.save(folder / "x.npy", np.arange(100, dtype=np.uint8).reshape(1, 100))
-    kernel = assemble(folder, COPY.format(bytes=100))
+    kernel = copy_kernel(folder, 100)
     good(folder, *SIM, "--sim-chips", "2", kernel, "--in", "X=x.npy", "--out", "Y=y{chip}.npy", env=env)
     for name in ("e.tape", "e.tape.1"):
         assert "bit for bit" in good(folder, "replay", name).out
@@ -110,8 +110,7 @@ def damaged(folder):
 @case("a tape needs the sim backend, and a place where it can be written")
 def where(folder):
     bad(folder, USAGE, "--sim-record", "run", "--backend", "null", "--record", "f", "k.nko")
-    kernel = assemble(folder, COPY.format(bytes=100))
-    np.save(folder / "x.npy", np.zeros((1, 100), np.uint8))
+    kernel = copy_kernel(folder, 100)
     result = ctl(folder, *SIM, "--record", "no/f.tape", kernel, "--in", "X=x.npy", "--out", "Y=y.npy")
     assert result.code != 0 and "sim: tape 'no/f.tape': No such file or directory" in result.err, result.err
 

@@ -10,38 +10,23 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import matmul
-from neuronctl import KERNELS, assemble, ctl, good
+from copies import copy_kernel
+from neuronctl import KERNELS, ctl, good
 from tap import case, main
 
 SIM = ("run", "--backend", "sim", "--sim-hbm", "1G")
 IO = ("--in", "X=x.npy", "--out", "Y=y.npy")
 MISMATCH = 3
 
-# Copies {rows} rows of 100 bytes; X and Y have one.
-COPY = """
-        .param  X, in, u8, 1, 100
-        .param  Y, out, u8, 1, 100
-        .engine sp
-        dma_load sbuf.u8[0:1, 0, {bytes}], X[0, 1, {bytes}], 0 then s1+=1
-        nop wait s1>=1
-        dma_store Y[0, 1, 100], sbuf.u8[0:1, 0, 100], 0
-        end
-"""
-
-
-def copy(folder: Path, count: int) -> str:
-    np.save(folder / "x.npy", np.arange(100, dtype=np.uint8).reshape(1, 100))
-    return assemble(folder, COPY.format(bytes=count))
-
 
 @case("a program that stays in its tensors runs, and nothing is said")
 def right(folder):
-    assert "sanitizer" not in good(folder, *SIM, "--sanitize", copy(folder, 100), *IO).err
+    assert "sanitizer" not in good(folder, *SIM, "--sanitize", copy_kernel(folder, 100), *IO).err
 
 
 @case("a read beyond a tensor is named, and is the exit status")
 def beyond(folder):
-    result = ctl(folder, *SIM, "--sanitize", copy(folder, 104), *IO)
+    result = ctl(folder, *SIM, "--sanitize", copy_kernel(folder, 104), *IO)
     assert result.code == MISMATCH, (result.code, result.err)
     assert "neuronctl: warning: sanitizer: out of buffer: job " in result.err, result.err
     assert "DMA ring 0 of core 0 at instruction 0 (DMA_LOAD)" in result.err and " reads 4 bytes at " in result.err, result.err
@@ -52,7 +37,7 @@ def beyond(folder):
 
 @case("without --sanitize nobody looks")
 def off(folder):
-    good(folder, *SIM, copy(folder, 104), *IO)
+    good(folder, *SIM, copy_kernel(folder, 104), *IO)
 
 
 @case("--sanitize needs the sim backend")

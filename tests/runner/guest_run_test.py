@@ -5,12 +5,11 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from machines import machines  # noqa: E402
+from machines import await_machine, machines  # noqa: E402
 from tap import TOP, case, equal, main  # noqa: E402
 
 
@@ -21,10 +20,7 @@ def ended(folder):
         scratch.mkdir()
         words = [TOP / "guest/run", "--out", out, "--", "sleep", "600"]
         with subprocess.Popen(words, stderr=subprocess.DEVNULL, env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(Path.home()), "TMPDIR": str(scratch)}) as run:
-            end = time.monotonic() + 60
-            while not machines(out):
-                assert run.poll() is None and time.monotonic() < end, run.returncode
-                time.sleep(0.05)
+            await_machine(run, out)
             run.send_signal(number)
             status = run.wait(30)
         equal((status != 0, machines(out), list(scratch.iterdir())), (True, [], []))

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Virtual machines that run."""
 
+import subprocess
+import time
 from pathlib import Path
 
 
@@ -15,3 +17,11 @@ def machines(out):
         if b"qemu-system" in words[0] and any(str(out).encode() in word for word in words):
             found.append(process.parent.name)
     return found
+
+
+def await_machine(run: subprocess.Popen, out: Path) -> None:
+    """Until the launcher has started QEMU with the folder."""
+    end = time.monotonic() + 60
+    while not machines(out):
+        assert run.poll() is None and time.monotonic() < end, run.returncode
+        time.sleep(0.05)

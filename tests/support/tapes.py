@@ -6,8 +6,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
-from neuronctl import assemble, good
+from copies import copy_kernel
+from neuronctl import good
 from tap import BUILD
 
 sys.path.insert(0, str(BUILD / "spec"))
@@ -16,21 +16,8 @@ import neuron_spec as spec
 SIM = ("run", "--backend", "sim", "--sim-hbm", "1G", "--sim-cores", "1")
 EVENT = 40
 
-# Reads {bytes} bytes of a tensor of 100.
-COPY = """
-        .param  X, in, u8, 1, 100
-        .param  Y, out, u8, 1, 100
-        .engine sp
-        dma_load sbuf.u8[0:1, 0, {bytes}], X[0, 1, {bytes}], 0 then s1+=1
-        nop wait s1>=1
-        dma_store Y[0, 1, 100], sbuf.u8[0:1, 0, 100], 0
-        end
-"""
-
-
 def recorded(folder: Path, count: int = 100, *more: str) -> bytes:
-    np.save(folder / "x.npy", np.arange(100, dtype=np.uint8).reshape(1, 100))
-    kernel = assemble(folder, COPY.format(bytes=count))
+    kernel = copy_kernel(folder, count)
     good(folder, *SIM, "--record", "job.tape", *more, kernel, "--in", "X=x.npy", "--out", "Y=y.npy")
     return (folder / "job.tape").read_bytes()
 

@@ -5,14 +5,13 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from support import BAD_RUN, NEURON_VM, bad, good, result_of, vm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from machines import machines
+from machines import await_machine, machines
 from neuronctl import assemble
 from tap import case, contains, equal, main
 
@@ -89,10 +88,7 @@ def splat(folder):
 @case("whoever ends it ends the guest")
 def ended(folder):
     with subprocess.Popen([NEURON_VM, "--out", "out", "--", "sleep", "600"], cwd=folder, stderr=subprocess.DEVNULL) as run:
-        end = time.monotonic() + 60
-        while not machines(folder / "out"):
-            assert run.poll() is None and time.monotonic() < end, run.returncode
-            time.sleep(0.05)
+        await_machine(run, folder / "out")
         run.terminate()
         equal((run.wait(30), machines(folder / "out")), (128 + signal.SIGTERM, []))
 
