@@ -1,12 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""What the person sees: a line per case, the end of a failed program's log, and the count."""
+"""What the person sees: a line per case, the end of a failed program's log, and at the end why what failed did, and the count."""
 
+import itertools
 import threading
 
 import figures
 
 SHOWN_LOG_LINES = 40
 SHOWN_SLOW = 10
+SHOWN_WHY = 10  # lines of a failed program, and programs, that the end repeats: often nobody sees more than the end
+
+
+def why(lines):
+    """What of a log says best why its program failed: the first failed case with what it says before and after it, or else the end."""
+    failed = next((number for number, line in enumerate(lines) if line.startswith("not ok")), None)
+    if failed is None:
+        return lines[-SHOWN_WHY:]
+    half = SHOWN_WHY // 2
+    after = list(itertools.takewhile(lambda line: line.startswith("#"), lines[failed + 1 :]))
+    return lines[max(0, failed + 1 - half) : failed + 1] + after[-half:]
 
 
 class Report:
@@ -15,6 +27,7 @@ class Report:
     def __init__(self):
         self.counts = {"ok": 0, "FAIL": 0, "skip": 0}
         self.failures = []
+        self.reasons = []  # of each failed program: its title, and lines of its log
         self.figures = []
         self.seconds = []  # of each program, with its title
         self.lock = threading.Lock()
@@ -30,27 +43,33 @@ class Report:
             if problem:
                 self._line(title, "FAIL", None, problem)
             if problem or any(case.verdict == "FAIL" for case in cases):
-                self._tail(log)
+                lines = self._lines(log)
+                self._tail(lines, log)
+                self.reasons.append((title, why(lines)))
             elif bench:
                 self._diagnostics(log)
 
     def _line(self, name, verdict, seconds, note):
         self.counts[verdict] += 1
         if verdict == "FAIL":
-            self.failures.append(name)
+            self.failures.append(f"{name}: {note}" if note else name)
         time = "" if seconds is None else f" ({seconds:.2f} s)"
         print(f"{verdict:4} {name}{time}{': ' + note if note else ''}", flush=True)
 
     @staticmethod
-    def _tail(log):
+    def _lines(log):
         try:
             with open(log, encoding="utf-8", errors="replace") as file:
-                lines = file.read().splitlines()
+                return file.read().splitlines()
         except OSError:
-            return
+            return []
+
+    @staticmethod
+    def _tail(lines, log):
         for line in lines[-SHOWN_LOG_LINES:]:
             print(f"     | {line}")
-        print(f"     the whole log is {log}", flush=True)
+        if lines:
+            print(f"     the whole log is {log}", flush=True)
 
     def _keep_figures(self, log):
         """What is wrong with them, or None."""
@@ -80,6 +99,9 @@ class Report:
         """What took long, what failed, the last line, and the exit status."""
         slowest = sorted(self.seconds, reverse=True)[:SHOWN_SLOW]
         print("slowest: " + ", ".join(f"{title} {seconds:.0f} s" for seconds, title in slowest))
+        for title, lines in self.reasons[:SHOWN_WHY]:
+            for line in lines:
+                print(f"{title}: | {line}")
         for name in self.failures:
             print(f"failed: {name}")
         passed, failed, skipped = self.counts["ok"], self.counts["FAIL"], self.counts["skip"]
