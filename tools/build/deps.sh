@@ -19,8 +19,6 @@ declare -A packages=(
 	[test]="clang clang-format dkms fish libclang-rt-14-dev lintian llvm man-db mandoc python3-jsonschema python3-yaml
 		shellcheck sparse zsh chrpath debhelper dh-dkms"
 	[package]="chrpath debhelper dh-dkms file"
-	[test]="clang clang-format dkms fish libclang-rt-14-dev llvm man-db mandoc python3-jsonschema shellcheck sparse zsh"
-	[test]="clang clang-format dkms libclang-rt-14-dev llvm man-db python3-yaml shellcheck sparse"
 	[bench]="fio"
 	[tidy]="clang-tidy"
 )
