@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 from pathlib import Path
 
@@ -28,6 +29,19 @@ def _closed(schema):
 
 
 _STRICT = {"$defs": _closed(copy.deepcopy(SCHEMA["$defs"]))}
+_VALIDATOR = jsonschema.validators.validator_for(SCHEMA)
+
+
+# jsonschema.validate() would look through the schema itself each time, which takes seconds in a guest: schema_test.py does it once.
+@functools.cache
+def _validator(name: str):
+    return _VALIDATOR({**_STRICT, "$ref": f"#/$defs/{name}"} if name else SCHEMA)
+
+
+def _check(part: dict, name: str = "") -> None:
+    error = jsonschema.exceptions.best_match(_validator(name).iter_errors(part))
+    if error is not None:
+        raise error
 
 
 def definition(command: str) -> str:
@@ -35,7 +49,7 @@ def definition(command: str) -> str:
 
 
 def validate(answer: dict) -> None:
-    jsonschema.validate(answer, SCHEMA)
+    _check(answer)
     body = {key: value for key, value in answer.items() if key not in ENVELOPE}
     parts = {} if answer["ok"] else {"error": answer["error"]}
     # Some commands fail with all that they have found.
@@ -43,4 +57,4 @@ def validate(answer: dict) -> None:
         parts[definition(answer["command"])] = body
     for name, part in parts.items():
         assert name in _STRICT["$defs"], f"the schema has no {name}"
-        jsonschema.validate(part, {**_STRICT, "$ref": f"#/$defs/{name}"})
+        _check(part, name)
