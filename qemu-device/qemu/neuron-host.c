@@ -32,6 +32,7 @@ QEMU_BUILD_BUG_ON(NRN_MSIX_VECTORS > 64); /* irq_pending */
  * each step: an instruction is one, and the longest take most of a second.
  */
 #define RUN_SLICE_NS (1 * SCALE_MS)
+#define RUN_PAUSE_NS (100 * SCALE_US)
 
 /*
  * Memory is reached through RCU-protected maps, so a thread that does so must
@@ -204,7 +205,12 @@ static void host_kick(void *opaque)
     }
 }
 
-/* Stepped mode: work in the main loop, one slice of time per turn. */
+/*
+ * Stepped mode: work in the main loop, one slice of time per turn. The BQL is
+ * nobody's in particular: a main loop that takes it again at once leaves a
+ * vCPU that sleeps in bql_lock() no time to wake up, and a guest that wants to
+ * stop endless work could not. So there is a pause in between.
+ */
 static void run_slice(void *opaque)
 {
     NeuronState *s = opaque;
@@ -222,8 +228,17 @@ static void run_slice(void *opaque)
     } while (more && get_clock() < end);
     trace_neuron_run(s->label, steps);
     if (more) {
-        qemu_bh_schedule(s->run_bh);
+        timer_mod_ns(s->run_timer,
+                     qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + RUN_PAUSE_NS);
     }
+}
+
+/* The pause after a slice is over. */
+static void next_slice(void *opaque)
+{
+    NeuronState *s = opaque;
+
+    qemu_bh_schedule(s->run_bh);
 }
 
 /*
@@ -309,6 +324,7 @@ void neuron_host_init(NeuronState *s)
     if (s->stepped) {
         s->run_bh = qemu_bh_new_guarded(run_slice, s,
                                         &dev->mem_reentrancy_guard);
+        s->run_timer = timer_new_ns(QEMU_CLOCK_REALTIME, next_slice, s);
     }
 }
 
@@ -320,6 +336,7 @@ void neuron_host_start(NeuronState *s)
 void neuron_host_exit(NeuronState *s)
 {
     g_clear_pointer(&s->vm_change, qemu_del_vm_change_state_handler);
+    g_clear_pointer(&s->run_timer, timer_free);
     g_clear_pointer(&s->run_bh, qemu_bh_delete);
     g_clear_pointer(&s->irq_bh, qemu_bh_delete);
 }

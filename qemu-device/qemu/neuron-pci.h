@@ -81,6 +81,7 @@ struct NeuronState {
     QEMUBH *irq_bh;
     /* Stepped mode only. */
     QEMUBH *run_bh;
+    QEMUTimer *run_timer;
     VMChangeStateEntry *vm_change;
     /* A fault plan has taken the link down: until when. */
     QEMUTimer *link_timer;
