@@ -313,7 +313,9 @@ void no_record_is_torn(void **) {
     }
     for (std::thread &writer : writers)
         writer.join();
-    assert_int_equal(recorder.written(), WRITERS * EACH);
+    // Nothing is left out: numbers may be, when a writer had the slot of one for a whole turn of the ring.
+    assert_true(recorder.written() >= WRITERS * EACH);
+    assert_true(recorder.written() - recorder.lost() <= WRITERS * EACH);
     assert_true(seen > 0);
 }
 

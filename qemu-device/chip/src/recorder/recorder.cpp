@@ -13,26 +13,56 @@ Recorder::Recorder(const DeviceClock &clock, std::uint32_t records)
       slots_(records != 0 ? std::make_unique<Slot[]>(records) : nullptr),
       on_(records != 0) {}
 
-void Recorder::store(const Raw &raw) { put(next_.fetch_add(1, std::memory_order_acq_rel), raw); }
+// One locked instruction for each record: who changes the first word of a slot from what an older record has left has the slot,
+// and the number with it. next_ only says where to begin to look.
+void Recorder::store(const Raw &raw) {
+    std::uint64_t index = next_.load(std::memory_order_acquire);
+    std::uint64_t skipped = 0;
+    for (;;) {
+        Slot &to = slot(index);
+        std::uint64_t was = to.words[0].load(std::memory_order_acquire);
+        const std::uint64_t number = was & ~WRITING;
+        if (number > index) { // it, or a later one that has the same slot
+            index = number;
+            skipped = 0;
+        } else if ((was & WRITING) != 0) { // a writer that was asleep while the ring went round
+            ++index;
+            ++skipped;
+        } else if (to.words[0].compare_exchange_weak(was, WRITING | (index + 1), std::memory_order_acq_rel,
+                                                     std::memory_order_relaxed)) {
+            break;
+        }
+    }
+    if (next_.load(std::memory_order_relaxed) <= index)
+        next_.store(index + 1, std::memory_order_release);
+    // Of those who pass a number that stays without a record, the one who has the next number counts it.
+    if (skipped != 0)
+        lost_.fetch_add(skipped, std::memory_order_relaxed);
+    __builtin_prefetch(&slot(index + AHEAD), 1);
+    put(index, raw);
+}
 
 // The words are stored with release and loaded with acquire: who has seen one of a newer record sees that the slot's first
 // word is not what it was. On most hosts that costs nothing.
 void Recorder::put(std::uint64_t index, const Raw &raw) {
     Slot &to = slot(index);
-    __builtin_prefetch(&slot(index + AHEAD), 1);
-    std::uint64_t was = to.words[0].load(std::memory_order_relaxed);
-    // A writer that was asleep while the ring went round finds the slot taken, or its time over.
-    if ((was & WRITING) != 0 || was > index ||
-        !to.words[0].compare_exchange_strong(was, WRITING, std::memory_order_acq_rel, std::memory_order_relaxed)) {
-        lost_.fetch_add(1, std::memory_order_relaxed);
-        return;
-    }
     for (std::size_t i = 1; i < WORDS; ++i) {
         std::uint64_t word;
         std::memcpy(&word, raw.data() + i * sizeof word, sizeof word);
         to.words[i].store(word, std::memory_order_release);
     }
     to.words[0].store(index + 1, std::memory_order_release);
+}
+
+std::uint64_t Recorder::written() const {
+    std::uint64_t index = next_.load(std::memory_order_acquire);
+    while (capacity_ != 0) {
+        const std::uint64_t number = slot(index).words[0].load(std::memory_order_acquire) & ~WRITING;
+        if (number <= index)
+            break;
+        index = number;
+    }
+    return index;
 }
 
 std::optional<Recorder::Raw> Recorder::read(std::uint64_t index) const {

@@ -17,8 +17,8 @@
 
 namespace neuron::chip {
 
-/// A ring of records. Writers never wait: each draws a number and has the slot of that number for itself. A reader sees a
-/// record whole or not at all. Any thread.
+/// A ring of records. Writers never wait: each has a number that no other has, and the slot of that number for itself. A reader
+/// sees a record whole or not at all. Any thread.
 class Recorder {
 public:
     static constexpr std::size_t BYTES = spec::RecordReset::BYTES;
@@ -50,9 +50,9 @@ public:
     }
 
     std::uint32_t capacity() const { return capacity_; }
-    /// Records so far; the next one has this number.
-    std::uint64_t written() const { return next_.load(std::memory_order_acquire); }
-    /// Records that were left out.
+    /// The number of the next record.
+    std::uint64_t written() const;
+    /// Numbers below it that no record has, as a writer that slept had their slots.
     std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
     /// Record `index`, unless it is not there any more, or not yet, or was left out.
     std::optional<Raw> read(std::uint64_t index) const;
@@ -67,7 +67,7 @@ public:
 
 private:
     static constexpr std::size_t WORDS = BYTES / sizeof(std::uint64_t);
-    /// In the first word of a slot: somebody is writing it. Else it is 0 or the number of the record plus 1.
+    /// In the first word of a slot: somebody is writing it. The rest is the number of the record plus 1, or 0.
     static constexpr std::uint64_t WRITING = 1ULL << 63;
     /// How many slots ahead of the present one the memory of one is asked for.
     static constexpr std::uint64_t AHEAD = 4;
@@ -80,6 +80,7 @@ private:
 
     void store(const Raw &raw);
     void serialize_some(Archive &archive, std::uint64_t first, std::uint64_t end);
+    /// The slot is the caller's.
     void put(std::uint64_t index, const Raw &raw);
     Slot &slot(std::uint64_t index) const { return slots_[index & (capacity_ - 1)]; }
 
@@ -87,7 +88,7 @@ private:
     const std::uint32_t capacity_;
     const std::unique_ptr<Slot[]> slots_;
     std::atomic<bool> on_;
-    alignas(64) std::atomic<std::uint64_t> next_{0};
+    alignas(64) std::atomic<std::uint64_t> next_{0}; ///< the next number, or one of shortly before it
     std::atomic<std::uint64_t> lost_{0};
 };
 
