@@ -11,9 +11,8 @@
 namespace neuron::detail {
 namespace {
 
-Error faulted(QueuePort &port, std::uint64_t job, const QueueStatus &status, const JobHistory *history,
-              const AddressMap &addresses) {
-    FaultInfo fault = *status.fault;
+/// The fault with its packet, its buffer, and where its job was submitted.
+FaultInfo located(QueuePort &port, FaultInfo fault, const JobHistory *history, const AddressMap &addresses) {
     if (history != nullptr) {
         fault.opcode = history->opcode(fault.job, fault.packet);
         fault.submitted = code_place(history->where(fault.job));
@@ -23,10 +22,23 @@ Error faulted(QueuePort &port, std::uint64_t job, const QueueStatus &status, con
     if (fault.place && !fault.place->buffer)
         if (auto place = port.place_of_fault(fault.va))
             fault.place = std::move(place);
+    return fault;
+}
+
+Error faulted(const FaultInfo &fault, std::uint64_t job) {
     if (fault.job != job)
         return {ErrorCode::canceled,
                 fmt::format("job {}: canceled, because the queue stopped: {}", job, describe(fault))};
     return {ErrorCode::device_fault, describe(fault), fault};
+}
+
+/// Why a queue stopped that has no fault of its own, if another one of its context has.
+std::optional<std::string> reason_of_sibling(const QueueKnowledge &knowledge) {
+    const auto other = knowledge.siblings != nullptr ? knowledge.siblings->faulted() : std::nullopt;
+    if (!other)
+        return std::nullopt;
+    return fmt::format("canceled, because another queue of the context stopped: {}",
+                       describe(located(*other->first, other->second, nullptr, knowledge.addresses)));
 }
 
 std::string_view reason(QueueStatus::State state) {
@@ -40,11 +52,11 @@ std::string_view reason(QueueStatus::State state) {
 
 } // namespace
 
-Error job_error(QueuePort &port, std::uint64_t job, JobStatus status, const JobHistory *history,
-                const AddressMap &addresses) {
+Error job_error(QueuePort &port, std::uint64_t job, JobStatus status, const QueueKnowledge &knowledge) {
+    const JobHistory *const history = knowledge.history;
     const Result<QueueStatus> queue = port.query();
     if (queue && queue->fault && (status == EIO || status == ECANCELED))
-        return faulted(port, job, *queue, history, addresses);
+        return faulted(located(port, *queue->fault, history, knowledge.addresses), job);
     const std::string submitted = submitted_text(history != nullptr ? code_place(history->where(job)) : std::string());
     switch (status) {
     case ETIME:
@@ -53,6 +65,9 @@ Error job_error(QueuePort &port, std::uint64_t job, JobStatus status, const JobH
     case ECANCELED: {
         const auto state = queue ? queue->state : QueueStatus::State::canceled;
         const auto code = state == QueueStatus::State::lost ? ErrorCode::no_device : ErrorCode::canceled;
+        if (queue && state == QueueStatus::State::canceled)
+            if (const auto why = reason_of_sibling(knowledge))
+                return {code, fmt::format("job {}: {}", job, *why)};
         return {code, fmt::format("job {}: {}", job, queue ? reason(state) : "canceled, because its queue is gone")};
     }
     case EIO:
@@ -87,6 +102,33 @@ Error refusal(QueuePort &port, int error) {
         return {lost ? ErrorCode::no_device : ErrorCode::canceled, fmt::format("job {}", reason(queue->state))};
     }
     return fail_errno(error, "submitting a job").value();
+}
+
+Error with_reason(QueuePort &port, Error error, const QueueKnowledge &knowledge) {
+    const Result<QueueStatus> queue =
+        error.code == ErrorCode::canceled ? port.query() : Result<QueueStatus>(QueueStatus{});
+    if (queue && queue->fault)
+        error.message = fmt::format("the queue takes no more jobs, because it stopped: {}",
+                                    describe(located(port, *queue->fault, knowledge.history, knowledge.addresses)));
+    else if (queue && queue->state == QueueStatus::State::canceled)
+        if (const auto why = reason_of_sibling(knowledge))
+            error.message = fmt::format("job {}", *why);
+    return error;
+}
+
+void QueuePorts::add(std::weak_ptr<QueuePort> port) {
+    const std::lock_guard guard(lock_);
+    std::erase_if(ports_, [](const auto &old) { return old.expired(); });
+    ports_.push_back(std::move(port));
+}
+
+std::optional<std::pair<std::shared_ptr<QueuePort>, FaultInfo>> QueuePorts::faulted() const {
+    const std::lock_guard guard(lock_);
+    for (const auto &each : ports_)
+        if (auto port = each.lock())
+            if (const auto status = port->query(); status && status->fault)
+                return std::pair(std::move(port), *status->fault);
+    return std::nullopt;
 }
 
 } // namespace neuron::detail

@@ -148,7 +148,7 @@ Result<void> Event::wait(std::chrono::nanoseconds timeout) const {
         return detail::fail(ErrorCode::timeout, "job {}: not done in time; it goes on", job_);
     if (**status == 0)
         return {};
-    return tl::unexpected(detail::job_error(*port_, job_, **status, nullptr, *addresses_));
+    return tl::unexpected(detail::job_error(*port_, job_, **status, {nullptr, *addresses_, nullptr}));
 }
 
 Result<bool> Event::done() const {

@@ -5,7 +5,6 @@
 
 #include "callbacks.hpp"
 #include "error.hpp"
-#include "job_error.hpp"
 
 namespace neuron::detail {
 
@@ -14,7 +13,9 @@ QueueState::QueueState(std::shared_ptr<ContextState> owner, std::shared_ptr<Queu
       port_(std::move(port)),
       ring_packets_(ring_packets),
       history_(ring_packets),
-      callbacks_(std::make_unique<Callbacks>(*this)) {}
+      callbacks_(std::make_unique<Callbacks>(*this)) {
+    context->queues.add(port_);
+}
 
 QueueState::~QueueState() { port_->close(); }
 
@@ -129,7 +130,7 @@ Result<Job> QueueState::accept(JobSpan jobs, Submitted submitted, SourcePlace wh
     }
     counters.jobs.fetch_add(jobs.size() - submitted.refused.size(), std::memory_order_relaxed);
     if (submitted.error)
-        return tl::unexpected(std::move(*submitted.error));
+        return tl::unexpected(with_reason(*port_, std::move(*submitted.error), knowledge()));
     return Job{last_job_};
 }
 
@@ -150,7 +151,7 @@ Result<void> QueueState::wait(Job job, Deadline deadline) {
     if (**status == 0)
         return {};
     context->counters.faults.fetch_add(1, std::memory_order_relaxed);
-    return tl::unexpected(job_error(*port_, job.number, **status, &history_, *context->addresses));
+    return tl::unexpected(job_error(*port_, job.number, **status, knowledge()));
 }
 
 // Jobs end in order and a failed one stops the queue: all after the first failed one have failed.

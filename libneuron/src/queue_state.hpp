@@ -9,6 +9,7 @@
 
 #include <neuron/source_place.hpp>
 
+#include "job_error.hpp"
 #include "job_history.hpp"
 #include "state.hpp"
 
@@ -62,6 +63,7 @@ private:
     Result<void> check_job(Job job) const;
     Result<std::optional<JobStatus>> status_of(std::uint64_t job, Deadline deadline);
     Result<std::uint64_t> first_failed();
+    QueueKnowledge knowledge() const { return {&history_, *context->addresses, &context->queues}; }
 
     static constexpr std::size_t argument_slots = 64;
 

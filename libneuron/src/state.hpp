@@ -5,7 +5,10 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "address_map.hpp"
 #include "backend.hpp"
@@ -38,11 +41,24 @@ struct Counters {
     Counter write_ns{0}, read_ns{0}, submit_ns{0}, wait_ns{0}, map_ns{0};
 };
 
+/** The queues of a context: one that was stopped because of another tells by what. Threading: any thread. */
+class QueuePorts {
+public:
+    void add(std::weak_ptr<QueuePort> port);
+    /** A queue that is still there and has a fault, with it. */
+    std::optional<std::pair<std::shared_ptr<QueuePort>, FaultInfo>> faulted() const;
+
+private:
+    mutable std::mutex lock_; // protects ports_
+    std::vector<std::weak_ptr<QueuePort>> ports_;
+};
+
 struct ContextState {
     std::shared_ptr<DeviceBackend> device; // outlives the context
     std::unique_ptr<ContextBackend> backend;
     Counters counters;
     std::shared_ptr<AddressMap> addresses = std::make_shared<AddressMap>(); // events outlive the context
+    QueuePorts queues;
 };
 
 struct BufferState {

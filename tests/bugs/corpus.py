@@ -46,6 +46,7 @@ def bug(name: str, whose: str, story: str, first: str, **names: str):
 
     def register(act: Callable[[Path], str]) -> Callable[[Path], str]:
         assert all(each.name != name for each in BUGS), name
+        assert all(not re.search(pattern, "") for pattern in names.values()), f"{name}: a part that anything names"
         BUGS.append(Bug(name, whose, story, first, act, names))
         return act
 

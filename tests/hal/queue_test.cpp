@@ -100,6 +100,19 @@ void jobs_after_a_fault_are_canceled(void **state) {
     must(rig.queue.wait(Job{1}, patience));
 }
 
+void queue_that_another_one_has_stopped_says_by_what(void **state) {
+    Rig rig(state);
+    Queue other = rig.make_queue();
+    const Buffer flag = must(Buffer::create(rig.context, 4096, {.read_only = true, .label = "flag"}));
+    must_fail(rig.queue.run(CommandList{}.fence(flag.va(), 1), patience), ErrorCode::device_fault, "PAGE_READ_ONLY");
+    const auto error =
+        must_fail(other.run(CommandList{}.nop(), patience), ErrorCode::canceled,
+                  "canceled, because another queue of the context stopped: job 1, packet 0: PAGE_READ_ONLY");
+    assert_true(error.message.find("of buffer 'flag'") != std::string::npos);
+    const auto own = must_fail(rig.queue.submit(CommandList{}.nop()), ErrorCode::canceled, "takes no more jobs");
+    assert_true(own.message.find("of buffer 'flag'") != std::string::npos);
+}
+
 // The library would refuse these itself: the driver's refusal in the middle of a batch needs a stopped queue.
 void refused_batch_leaves_the_queue_usable_for_waiting(void **state) {
     Rig rig(state);
@@ -400,6 +413,7 @@ int main(int argc, char **argv) {
     ALL(many_jobs_in_flight_all_end);
     ALL(fault_names_job_packet_and_address);
     ALL(jobs_after_a_fault_are_canceled);
+    ALL(queue_that_another_one_has_stopped_says_by_what);
     ALL(refused_batch_leaves_the_queue_usable_for_waiting);
     ALL(wait_that_runs_out_can_be_repeated);
     ALL(queue_with_jobs_in_flight_can_be_destroyed);
