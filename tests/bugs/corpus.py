@@ -26,7 +26,7 @@ class Bug:
     """`act` makes the mistake, runs the first command and returns what that said; `names` is what must be in it, by part."""
 
     name: str
-    whose: str  # program, kernel, driver, system, device
+    whose: str  # program, kernel, driver, system, device, firmware
     story: str
     first: str  # the command, for people
     act: Callable[[Path], str]

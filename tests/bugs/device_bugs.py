@@ -2,9 +2,12 @@
 """Devices and firmware that do wrong, by fault plans; and wrong uses of memory that do not fault, which the sanitizer names."""
 
 import contextlib
+import time
+from pathlib import Path
 
 import numpy as np
 from corpus import assembled, bug, explained, output, program, standing_still
+from driver import address
 from neuronctl import NEURONCTL, good
 
 EXPLAIN = "neuronctl explain"
@@ -21,6 +24,29 @@ def planned(folder, plan: str):
         good(folder, "fault", "clear")
 
 
+@contextlib.contextmanager
+def mended_by_reset(folder):
+    """For what a reset puts right."""
+    try:
+        yield
+    finally:
+        good(folder, "reset")
+
+
+@contextlib.contextmanager
+def found_anew():
+    """For what only a rescan of the bus puts right."""
+    try:
+        yield
+    finally:
+        (Path("/sys/bus/pci/devices") / address() / "remove").write_text("1")
+        Path("/sys/bus/pci/rescan").write_text("1")
+        end = time.monotonic() + 20
+        while not list(Path("/dev/accel").glob("accel*")):
+            assert time.monotonic() < end, "the device did not come back"
+            time.sleep(0.05)
+
+
 @bug("lost-doorbell", "device", "A write to a doorbell register never arrives.", EXPLAIN, cause=r"has 1 packets in its ring, but the device was told of 0 only", job=r"queue \d+")
 def _doorbell(folder):
     with planned(folder, "doorbell nth=1: drop"), standing_still(folder, "nop-and-stay"):
@@ -31,6 +57,44 @@ def _doorbell(folder):
 def _hang(folder):
     with planned(folder, "packet nth=1: hang"), standing_still(folder, "nop-and-stay"):
         return explained(folder, "stuck")
+
+
+@bug("lost-interrupt", "device", "An interrupt never arrives.", EXPLAIN, cause="the device has done .* but the driver has not seen its interrupt", job=r"job 1 of queue \d+")
+def _interrupt(folder):
+    with planned(folder, "irq: drop"), standing_still(folder, "nop-and-stay"):
+        return explained(folder, "not seen")
+
+
+@bug("falls-asleep", "firmware", "The function goes to D3 under its driver.", EXPLAIN, cause="the function is in D3, though the driver uses it")
+def _asleep(folder):
+    with mended_by_reset(folder), planned(folder, "packet nth=1: sleep"), standing_still(folder, "nop-and-stay"):
+        return explained(folder, "D3")
+
+
+@bug("fatal-link-error", "device", "The link reports a fatal error, and the kernel resets the device.", EXPLAIN, cause=r"fatal errors? of the PCIe link \(AER\)", job=r"queue \d+ was lost in a reset")
+def _fatal(folder):
+    with planned(folder, "packet nth=1: aer_fatal"), standing_still(folder, "nop-and-stay"):
+        return explained(folder, "AER")
+
+
+@bug("link-down", "device", "The link goes down for a moment.", EXPLAIN, cause="as if it had been pulled out; .* its link was down", job=r"queue \d+ was lost", place="its BARs have no addresses")
+def _link(folder):
+    with found_anew(), planned(folder, "packet nth=1: link_down us=300000"), standing_still(folder, "nop-and-stay"):
+        return explained(folder, "BARs have no addresses")
+
+
+@bug("reads-all-ones", "device", "Every register reads as ones.", EXPLAIN, cause="it read as all ones", job=r"queue \d+ was lost when the device stopped answering")
+def _ones(folder):
+    with mended_by_reset(folder), standing_still(folder, "nop-and-stay"), planned(folder, "reg_read: ones"):
+        output(folder, NEURONCTL, "dma", "copy", "--from", "host", "--to", "hbm", "--bytes", "4096")
+        return explained(folder, "all ones")
+
+
+@bug("reset-never-ends", "firmware", "A reset of the device never ends.", f"neuronctl reset; {EXPLAIN}", cause="a reset of the device has failed", place="the driver does not use it any more")
+def _stuck_reset(folder):
+    with mended_by_reset(folder), planned(folder, "reset: hang"):
+        output(folder, NEURONCTL, "reset")
+        return output(folder, NEURONCTL, "explain")
 
 
 @bug("refused-transfer", "device", "The bus refuses a read of the device.", "the program's error", cause="HOST_BUS.*bus address 0x", job="job 1", place=r"submitted at tests/bugs/programs\.cpp:\d+")
