@@ -178,7 +178,7 @@ public:
     virtual ~DeviceBackend() = default;
     virtual Result<std::unique_ptr<ContextBackend>> context_create() = 0;
     virtual const DeviceInfo &info() const noexcept = 0;
-    virtual std::vector<spec::SanitizerReport> sanitizer_reports() { return {}; }
+    virtual std::vector<SanitizerReport> sanitizer_reports() { return {}; }
 };
 
 /** Points that one job may signal: what the driver takes. */

@@ -67,7 +67,7 @@ std::shared_ptr<SimGroup> make_sim_group(std::uint64_t seed) { return std::make_
 std::shared_ptr<SimGroup> make_sim_group(std::uint64_t) { return nullptr; }
 #endif
 
-std::vector<spec::SanitizerReport> Device::sanitizer_reports() const { return backend_->sanitizer_reports(); }
+std::vector<SanitizerReport> Device::sanitizer_reports() const { return backend_->sanitizer_reports(); }
 
 const DeviceInfo &Device::info() const noexcept { return backend_->info(); }
 

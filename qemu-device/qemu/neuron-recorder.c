@@ -72,6 +72,7 @@ static char *get_sanitizer_reports(Object *obj, Error **errp)
     NeuronState *s = NEURON(obj);
     GString *lines = g_string_new(NULL);
     struct nrn_sanitizer_report report;
+    char text[NRN_REPORT_TEXT];
     uint64_t next = 0;
 
     if (!s->chip) {
@@ -81,8 +82,10 @@ static char *get_sanitizer_reports(Object *obj, Error **errp)
         return NULL;
     }
     while (neuron_chip_read_reports(s->chip, &next, &report, sizeof(report))) {
-        g_string_append_printf(lines, "%.*s\n", (int)sizeof(report.text),
-                               report.text);
+        /* The report has the beginning only; it may be forgotten by now. */
+        if (neuron_chip_report_text(s->chip, next - 1, text, sizeof(text))) {
+            g_string_append_printf(lines, "%s\n", text);
+        }
     }
     return g_string_free(lines, false);
 }

@@ -808,6 +808,12 @@ void a_long_report_is_whole(void **state) {
     for (const std::string &part : {label, made, gone, std::string("its page table entry is still there")})
         if (all.find(part) == std::string::npos)
             fail_msg("'%s' does not say '%s'", all.c_str(), part.c_str());
+    std::array<char, spec::REPORT_TEXT> text_of_it;
+    assert_int_equal(neuron_chip_report_text(w.m.chip, 0, text_of_it.data(), text_of_it.size()), all.size());
+    assert_string_equal(text_of_it.data(), all.c_str());
+    assert_int_equal(neuron_chip_report_text(w.m.chip, 0, text_of_it.data(), 5), all.size());
+    assert_string_equal(text_of_it.data(), all.substr(0, 4).c_str());
+    assert_int_equal(neuron_chip_report_text(w.m.chip, 1, text_of_it.data(), text_of_it.size()), 0);
     w.reports();
 }
 

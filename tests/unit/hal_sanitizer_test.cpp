@@ -30,7 +30,7 @@ struct Watched {
         };
         return must(Device::open(options));
     }
-    std::vector<spec::SanitizerReport> reports() const { return rig.device.sanitizer_reports(); }
+    std::vector<neuron::SanitizerReport> reports() const { return rig.device.sanitizer_reports(); }
 };
 
 void jobs_in_their_buffers_are_right(void **) {
@@ -68,6 +68,25 @@ void a_buffer_that_is_gone(void **) {
     assert_int_equal(reports[0].kind, SanitizerKind::USE_AFTER_FREE);
     assert_non_null(
         std::strstr(reports[0].text.data(), "buffer 'gone' (#1, made at tests/unit/hal_sanitizer_test.cpp:"));
+}
+
+// The report itself has room for its beginning only.
+void a_long_sentence_is_whole(void **) {
+    Watched w;
+    const std::string label(47, 'w');
+    std::uint64_t va = 0;
+    {
+        const Buffer buffer = must(Buffer::create(w.rig.context, 4096, {.label = label}));
+        va = buffer.va();
+    }
+    assert_false(w.rig.queue.run(CommandList().fill(va, 8, 0)).has_value());
+    const auto reports = w.reports();
+    assert_int_equal(reports.size(), 1);
+    const std::string &sentence = reports[0].sentence;
+    assert_true(sentence.size() > reports[0].text.size());
+    assert_true(sentence.starts_with(reports[0].text.data()));
+    assert_true(sentence.find(label) != std::string::npos);
+    assert_true(sentence.ends_with("; it faulted"));
 }
 
 void reports_are_warnings_unless_they_faulted(void **) {
@@ -111,7 +130,8 @@ int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(jobs_in_their_buffers_are_right), cmocka_unit_test(a_fill_beyond_what_was_asked_for),
         cmocka_unit_test(a_buffer_that_is_gone),           cmocka_unit_test(reports_are_warnings_unless_they_faulted),
-        cmocka_unit_test(without_it_there_are_none),       cmocka_unit_test(the_environment_asks_for_it),
+        cmocka_unit_test(a_long_sentence_is_whole),        cmocka_unit_test(without_it_there_are_none),
+        cmocka_unit_test(the_environment_asks_for_it),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests_name("hal_sanitizer", tests, nullptr, nullptr);

@@ -56,6 +56,11 @@ class SimGroup;
 /** @param seed What the turns depend on, besides the calls of this process. */
 NEURON_API std::shared_ptr<SimGroup> make_sim_group(std::uint64_t seed = 0);
 
+/** What the sanitizer has to say. Of the base, @c text is cut if the sentence is long. */
+struct SanitizerReport : spec::SanitizerReport {
+    std::string sentence; ///< The whole of it.
+};
+
 /** Options of the in-process chip. Zero means what the profile says, or the default. */
 struct SimOptions {
     std::string profile{};            ///< "trn2"; empty for the default.
@@ -128,7 +133,7 @@ public:
     NEURON_API const DeviceInfo &info() const noexcept;
 
     /** What the sanitizer has found so far; see SimOptions::sanitizer. Empty for other backends. */
-    NEURON_API std::vector<spec::SanitizerReport> sanitizer_reports() const;
+    NEURON_API std::vector<SanitizerReport> sanitizer_reports() const;
 
     /** For the library itself. */
     const std::shared_ptr<detail::DeviceBackend> &backend() const noexcept { return backend_; }

@@ -118,17 +118,22 @@ Result<void> Chip::explore(const std::string &seed) {
     if (neuron_chip_set_fault_plan(chip_, plan.c_str(), message.data(), message.size()) != 0)
         return detail::fail(ErrorCode::invalid_argument, "sim: exploring with seed '{}': {}", seed, message.data());
     explores_ = true;
+    tell("explores\n"); // a program that crashes says no more
     return {};
 }
 
-// Who asked for it by the environment learns that a chip has explored, and what.
+// Who asked for it by the environment learns that a chip explores, and what it has.
+void Chip::tell(std::string_view text) {
+    if (const char *const path = std::getenv("NEURON_EXPLORE_REPORT"); path != nullptr)
+        std::ofstream(path, std::ios::app) << text;
+}
+
 void Chip::tell_explored() const {
-    const char *const path = std::getenv("NEURON_EXPLORE_REPORT");
-    if (!explores_ || path == nullptr)
+    if (!explores_)
         return;
     std::string text(neuron_chip_fault_report(chip_, nullptr, 0), '\0');
     neuron_chip_fault_report(chip_, text.data(), text.size() + 1);
-    std::ofstream(path, std::ios::app) << text;
+    tell(text);
 }
 
 Chip::~Chip() {
@@ -169,11 +174,16 @@ std::span<std::byte> Chip::aperture() const {
     return {start, bytes};
 }
 
-std::vector<spec::SanitizerReport> Chip::reports() const {
-    std::vector<spec::SanitizerReport> all;
+std::vector<SanitizerReport> Chip::reports() const {
+    std::vector<SanitizerReport> all;
     std::array<std::byte, spec::SanitizerReport::BYTES> raw;
-    for (std::uint64_t first = 0; neuron_chip_read_reports(chip_, &first, raw.data(), raw.size()) != 0;)
-        all.push_back(spec::unpack<spec::SanitizerReport>(raw));
+    std::array<char, spec::REPORT_TEXT> text;
+    for (std::uint64_t first = 0; neuron_chip_read_reports(chip_, &first, raw.data(), raw.size()) != 0;) {
+        const auto report = spec::unpack<spec::SanitizerReport>(raw);
+        // None: it has been forgotten meanwhile.
+        if (neuron_chip_report_text(chip_, report.index, text.data(), text.size()) != 0)
+            all.push_back({report, text.data()});
+    }
     return all;
 }
 

@@ -37,7 +37,7 @@ public:
     bool recorded() const { return tape_.is_open(); }
 
     /** Of the sanitizer. */
-    std::vector<spec::SanitizerReport> reports() const;
+    std::vector<SanitizerReport> reports() const;
 
     /** Number of interrupts so far: read it, look for news, then wait_news() with it. */
     std::uint64_t news() const;
@@ -53,6 +53,7 @@ private:
     void tell_news();
     /** Lets the chip take up what the options or the environment want explored. */
     Result<void> explore(const std::string &seed);
+    static void tell(std::string_view text);
     void tell_explored() const;
     /** What is left to do for the chip's steps, however many. @return 0 if nothing was */
     std::uint64_t run() const { return explores_ ? group_->run_some() : group_->run(); }

@@ -40,7 +40,7 @@ public:
     Chip &chip() noexcept { return *chip_; }
     HostMemory &memory() noexcept { return memory_; }
     Teller &teller() noexcept { return teller_; }
-    std::vector<spec::SanitizerReport> sanitizer_reports() override { return chip_->reports(); }
+    std::vector<SanitizerReport> sanitizer_reports() override { return chip_->reports(); }
     /** A number that no other buffer of the device has, ever. */
     std::uint64_t next_serial() noexcept { return ++serial_; }
     const detail::Log &log() const noexcept { return log_; }

@@ -31,7 +31,7 @@ extern "C" {
 
 /** Version of this interface; neuron_chip_create() refuses another major. */
 #define NEURON_CHIP_ABI_MAJOR 1
-#define NEURON_CHIP_ABI_MINOR 6
+#define NEURON_CHIP_ABI_MINOR 7
 
 struct neuron_chip;
 
@@ -258,6 +258,14 @@ size_t neuron_chip_read_records(struct neuron_chip *chip, uint64_t *first, void 
  * @return how many; 0: there is none from *@p first on. Since minor 4.
  */
 size_t neuron_chip_read_reports(struct neuron_chip *chip, uint64_t *first, void *reports, size_t size);
+
+/**
+ * The whole sentence of report @p index, of which the report itself has only the beginning if it is long. At most @p size - 1
+ * bytes and a 0 are written.
+ *
+ * @return the length of the whole text, without the 0; 0: there is no such report. Since minor 7.
+ */
+size_t neuron_chip_report_text(struct neuron_chip *chip, uint64_t index, char *text, size_t size);
 
 /** Forget them: their causes are reported anew; numbers go on. Since minor 4. */
 void neuron_chip_forget_reports(struct neuron_chip *chip);

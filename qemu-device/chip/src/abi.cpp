@@ -415,6 +415,15 @@ size_t neuron_chip_read_reports(struct neuron_chip *chip, uint64_t *first, void 
     return count;
 }
 
+size_t neuron_chip_report_text(struct neuron_chip *chip, uint64_t index, char *text, size_t size) {
+    if (chip->chip->sanitizer() == nullptr)
+        return 0;
+    const std::string sentence = chip->chip->sanitizer()->reports().text(index).value_or("");
+    if (size != 0)
+        std::snprintf(text, size, "%s", sentence.c_str());
+    return sentence.size();
+}
+
 void neuron_chip_forget_reports(struct neuron_chip *chip) {
     if (chip->chip->sanitizer() == nullptr)
         return;
