@@ -139,6 +139,21 @@ static int neuron_hw_check_info(struct neuron_device *ndev)
 	return 0;
 }
 
+/* Why BAR REGS does not hold the registers. The kernel does not see that a link was down. */
+static const char *neuron_hw_stranger(struct neuron_device *ndev)
+{
+	struct pci_dev *pdev = to_pci_dev(ndev->drm.dev);
+	u32 low = 0, high = 0;
+
+	pci_read_config_dword(pdev, PCI_BASE_ADDRESS_0, &low);
+	pci_read_config_dword(pdev, PCI_BASE_ADDRESS_1, &high);
+	if (PCI_POSSIBLE_ERROR(low))
+		return "the function does not answer at all";
+	if (!(low & PCI_BASE_ADDRESS_MEM_MASK) && !high)
+		return "its BARs have lost their addresses; remove the function and rescan the bus";
+	return "its registers cannot be reached, or it is another device";
+}
+
 /* Says why when it fails. */
 int neuron_hw_identify(struct neuron_device *ndev)
 {
@@ -147,8 +162,8 @@ int neuron_hw_identify(struct neuron_device *ndev)
 	int ret;
 
 	if (magic != NRN_GLOBAL_MAGIC_RESET) {
-		drm_err(&ndev->drm, "the device answers %#x instead of its magic %#x\n", magic,
-			NRN_GLOBAL_MAGIC_RESET);
+		drm_err(&ndev->drm, "the device answers %#x instead of its magic %#x: %s\n", magic,
+			NRN_GLOBAL_MAGIC_RESET, neuron_hw_stranger(ndev));
 		return -ENODEV;
 	}
 

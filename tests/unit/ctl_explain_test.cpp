@@ -5,6 +5,7 @@
 #include "../../tools/neuronctl/explain/places.hpp"
 #include "../../tools/neuronctl/explain/readers.hpp"
 #include "../../tools/neuronctl/explain/records.hpp"
+#include "../../tools/neuronctl/explain/remembered.hpp"
 #include "../../tools/neuronctl/explain/rules.hpp"
 #include "../../tools/neuronctl/explain/sanitizer_reports.hpp"
 #include "../../tools/neuronctl/registers_by_name.hpp"
@@ -14,6 +15,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -159,6 +161,9 @@ void transfer_moves_or_not(void **) {
        {"queue 0 is at packet 0 (COPY src=0x200000), which has not moved for 200 ms"});
     queue.progressed = 7;
     is(only(state_of({queue})), "packet_moves", Health::busy, {"which moves"});
+    State once = state_of({queue});
+    once.span_ms = 0;
+    is(only(once), "runs", Health::busy, {"queue 0 is at packet 0", "a single look does not tell"});
 }
 
 void higher_priority_goes_first(void **) {
@@ -338,7 +343,29 @@ void stopped_by_the_watchdog_or_lost(void **) {
        {"queue 0 was stopped by the watchdog in job 4: it took too long for a time-out of 500 ms",
         "the SP of core 0 was halted at instruction 6 after 1000 instructions"});
     queue.state = "lost";
-    is(only(state_of({queue})), "lost", Health::failed, {"queue 0 was lost in a reset"});
+    is(only(state_of({queue})), "lost", Health::failed, {"queue 0 was lost in a reset of the device"});
+}
+
+// There may have been no reset, and the link may have been why.
+void lost_without_a_reset_and_in_an_error_of_the_link(void **) {
+    Queue queue = idle_queue();
+    queue.state = "lost";
+    State state = state_of({queue});
+    state.device_state = "gone";
+    state.losses = Losses{};
+    is(explain::explain(state)[1], "lost", Health::failed, {"queue 0 was lost when the device stopped answering"});
+    state.device_state = "ready";
+    state.losses = Losses{.resets = 1, .fatal_link_errors = 1, .link_error = "MalfTLP", .link_ms_ago = 3400};
+    is(only(state), "lost", Health::failed,
+       {"queue 0 was lost in a fatal error of the PCIe link (AER: MalfTLP) 3 s ago: the kernel has reset the slot"});
+    state.losses->resets = 3;
+    is(only(state), "lost", Health::failed,
+       {"in a reset of the device: the driver has counted 3, 1 of them for fatal errors of the PCIe link (AER: "
+        "MalfTLP), the "
+        "last of these 3 s ago"});
+    state.queues.clear();
+    is(only(state), "link_errors", Health::idle,
+       {"1 fatal error of the PCIe link (AER: MalfTLP), the last one 3 s ago"});
 }
 
 // ---- submissions ----------------------------------------------------------------------------------------------------
@@ -415,11 +442,60 @@ void configuration_space_is_read(void **) {
     assert_string_equal(rule(config(on, 0, 0)).c_str(), "no_interrupts");
     assert_string_equal(rule(config(on, 0, masked)).c_str(), "interrupts_masked");
     assert_string_equal(rule(std::string(256, '\xff')).c_str(), "no_answer");
+    // Who has given up a device does not use it, whatever its configuration space says.
+    State wedged = state_of({});
+    wedged.device_state = "wedged";
+    wedged.function = function_of(config(2, 3, 0));
+    is(only(wedged), "wedged", Health::failed, {"its configuration space answers now"});
     // A list of capabilities that goes round, and one that leaves the space.
     std::string round = config(on, 0, enabled);
     round[0x51] = 0x40;
     assert_true(function_of(round).msix);
     assert_true(function_of(config(on, 0, enabled).substr(0, 64)).answers);
+}
+
+constexpr const char *RESOURCE = "0x00000000fe800000 0x00000000fe8fffff 0x0000000000140204\n"
+                                 "0x0000000000000000 0x0000000000000000 0x0000000000000000\n";
+
+// A link that was down takes the addresses of the BARs with it, and no reset gives them back.
+void lost_addresses_are_seen_and_the_remedy_is_told(void **) {
+    std::string there = config(6, 0, 0x80);
+    there[0x10] = 0x04;
+    State state = state_of({});
+    state.device_state = "gone";
+    state.function = function_of(there, RESOURCE);
+    assert_false(state.function->placed);
+    is(only(state), "gone", Health::failed, {"it answers now, but its BARs have no addresses"});
+    assert_non_null(std::strstr(only(state).hint.c_str(), "/sys/bus/pci/devices/0000:01:00.0/remove"));
+    assert_null(std::strstr(only(state).hint.c_str(), "neuronctl reset"));
+    there[0x12] = static_cast<char>(0x80), there[0x13] = static_cast<char>(0xfe);
+    state.function = function_of(there, RESOURCE);
+    assert_true(state.function->placed);
+    state.losses = Losses{.gone_ms_ago = 12'345};
+    is(only(state), "gone", Health::failed, {"given up the device 12 s ago", "its configuration space answers now"});
+    assert_non_null(std::strstr(only(state).hint.c_str(), "'neuronctl reset'"));
+    state.function = function_of(std::string(256, '\xff'), RESOURCE);
+    is(only(state), "gone", Health::failed, {"its configuration space reads as all ones now"});
+    assert_non_null(std::strstr(only(state).hint.c_str(), "once its link is up: "));
+    // Above 4 GiB, with nothing in the low half; and one that the kernel has given none.
+    std::string high = config(6, 0, 0x80);
+    high[0x10] = 0x0c, high[0x14] = 0x01;
+    assert_true(function_of(high, RESOURCE).placed);
+    assert_true(function_of(config(6, 0, 0x80), "0x0 0x0 0x0\n").placed);
+}
+
+void log_of_the_kernel_says_when(void **) {
+    Losses losses;
+    const auto note = [&](const char *record) { note_log_record(losses, "0000:01:00.0", record, 10'000'000); };
+    note("3,512,4000000,-;neuron_accel 0000:01:00.0: [drm] *ERROR* the device does not answer any more\n");
+    note("3,513,9000000,-;neuron_accel 0000:02:00.0: [drm] *ERROR* the device does not answer any more\n");
+    note("3,514,8000000,-;neuron_accel 0000:01:00.0: [drm] *ERROR* the link has failed: all jobs are lost\n");
+    note("3,515,11000000,-;neuron_accel 0000:01:00.0: [drm] *ERROR* the reset failed (-110): from the future\n");
+    note("nonsense");
+    note("");
+    assert_int_equal(losses.gone_ms_ago.value(), 6000);
+    assert_int_equal(losses.link_ms_ago.value(), 2000);
+    assert_false(losses.wedged_ms_ago.has_value());
 }
 
 // ---- texts ----------------------------------------------------------------------------------------------------------
@@ -509,7 +585,7 @@ void completed_before_it_is_done(void **) {
     Queue queue = busy_queue();
     queue.collected = 0;
     state.queues = {queue};
-    is(explain::explain(state).front(), "packet_moves", Health::busy, {});
+    is(explain::explain(state).front(), "runs", Health::busy, {});
     queue.collected = 1;
     queue.completed = 1;
     state.queues = {queue};
@@ -577,13 +653,11 @@ void reports_of_the_sanitizer(void **) {
     assert_int_equal(json["report"]["repeats"].get<int>(), 2);
     assert_false(json["report"]["faulted"].get<bool>());
     assert_false(finding_json(findings[1]).contains("report"));
-    // What stands still comes first; a coredump cannot be written to; what was seen later counts.
+    // What stands still comes first; a coredump cannot be written to.
     state.queues = {busy_queue()};
     state.queues[0].state = "lost";
     state.source = "dump";
-    State later = state;
-    later.reports = {reports[0]};
-    observe(state, later);
+    state.reports = {reports[0]};
     findings = explain::explain(state);
     assert_int_equal(findings.size(), 2);
     is(findings[0], "lost", Health::failed, {});
@@ -644,6 +718,16 @@ void lines_of_iommus(void **) {
          {"", "DMAR: IOMMU enabled", "usb 1-1: new device", "neuron_accel 0000:01:00.0: [drm] hello",
           "DMAR: [DMA Write NO_PASID] Request device [xx:00.0] fault addr 0xfffff000 [fault reason 0x05]"})
         assert_false(log_line(line).has_value());
+    const std::set<std::string> ours{"0000:01:00.0"};
+    for (const char *line :
+         {"neuron_accel 0000:01:00.0: [drm] hello", "pci 0000:01:00.0: hello", "a device [01:00.0]"}) {
+        const auto unknown = unknown_line(line, ours);
+        assert_true(unknown.has_value());
+        assert_string_equal(unknown->kind.c_str(), "unknown");
+        assert_string_equal(unknown->device.c_str(), "0000:01:00.0");
+    }
+    assert_string_equal(unknown_line("neuron_accel: hello", ours)->device.c_str(), "");
+    assert_false(unknown_line("pci 0000:02:00.0: hello", ours).has_value());
 }
 
 // What is explained is said by the driver, and what the driver says is explained.
@@ -705,10 +789,13 @@ int main() {
         cmocka_unit_test(fault_names_the_buffer),
         cmocka_unit_test(siblings_follow_to_the_guilty_one),
         cmocka_unit_test(stopped_by_the_watchdog_or_lost),
+        cmocka_unit_test(lost_without_a_reset_and_in_an_error_of_the_link),
         cmocka_unit_test(ring_that_is_full),
         cmocka_unit_test(fences_of_queues_and_of_others),
         cmocka_unit_test(states_of_the_device),
         cmocka_unit_test(configuration_space_is_read),
+        cmocka_unit_test(lost_addresses_are_seen_and_the_remedy_is_told),
+        cmocka_unit_test(log_of_the_kernel_says_when),
         cmocka_unit_test(records_keep_names_of_processes_whole),
         cmocka_unit_test(places_have_neighbours),
         cmocka_unit_test(registers_have_names),

@@ -3,10 +3,12 @@
 #include "chip_support.hpp"
 
 #include <array>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "../../tools/neuronctl/explain/history.hpp"
+#include "../../tools/neuronctl/explain/last_failure.hpp"
 
 namespace {
 
@@ -104,6 +106,114 @@ void what_is_of_other_contexts_and_places(void **) {
     assert_int_equal(dump.at(VA).size(), 0);
 }
 
+// ---- what failed last -----------------------------------------------------------------------------------------------
+
+/// The bytes of a recorder, record by record.
+class Recorder {
+public:
+    template<class T>
+    Recorder &add(spec::RecordKind kind, T record, std::uint8_t queue = 0, std::uint8_t flags = 0,
+                  std::uint64_t packet = 0) {
+        record.head.kind = kind;
+        record.head.flags = flags;
+        record.head.queue = queue;
+        record.head.ctx = 1;
+        record.head.packet = packet;
+        record.head.time_ns = time_ns_ += 1'000'000;
+        const auto raw = spec::packed(record);
+        bytes_.insert(bytes_.end(), raw.begin(), raw.end());
+        return *this;
+    }
+    Recorder &queue_on(std::uint8_t queue) {
+        return add(spec::RecordKind::QUEUE, spec::RecordQueue{}, queue, spec::raw(spec::RecordFlag::ON));
+    }
+    Recorder &mapping(DebugKind kind, std::uint64_t buffer) {
+        spec::RecordMapping record{.va = VA, .bytes = SIZE, .buffer = buffer, .pid = 183};
+        record.head.code = spec::raw(kind);
+        return add(spec::RecordKind::MAPPING, record);
+    }
+    Recorder &packet(spec::PacketOp op, std::uint64_t index, bool failed) {
+        spec::RecordPacket record{};
+        record.head.code = spec::raw(op);
+        return add(spec::RecordKind::PACKET, record, 0, failed ? spec::raw(spec::RecordFlag::FAILED) : 0, index);
+    }
+    Recorder &fault(std::uint64_t va, std::uint64_t packet) {
+        spec::RecordFault record{.va = va};
+        record.head.code = spec::raw(spec::Fault::PAGE_NOT_MAPPED);
+        return add(spec::RecordKind::FAULT, record, 0, spec::raw(spec::RecordFlag::WRITE), packet);
+    }
+    Recorder &reset() { return add(spec::RecordKind::RESET, spec::RecordReset{}); }
+
+    [[nodiscard]] explain::State state() const {
+        explain::State out;
+        out.failure = explain::last_failure_in(bytes_, time_ns_ + 2'000'000'000);
+        return out;
+    }
+
+private:
+    std::uint64_t time_ns_ = 0;
+    std::vector<std::byte> bytes_;
+};
+
+void says(const explain::State &state, const char *rule, const char *text) {
+    const auto finding = explain::explain(state).front();
+    assert_string_equal(finding.rule.c_str(), rule);
+    if (finding.sentence.find(text) == std::string::npos)
+        fail_msg("'%s' does not say '%s'", finding.sentence.c_str(), text);
+}
+
+void last_failure_names_queue_packet_buffer_and_sibling(void **) {
+    Recorder recorder;
+    recorder.queue_on(0).packet(spec::PacketOp::NOP, 1, true); // of another life of the queue
+    recorder.add(spec::RecordKind::CONTEXT, spec::RecordContext{}, 0, spec::raw(spec::RecordFlag::ON));
+    recorder.queue_on(0).queue_on(2).mapping(DebugKind::BIND, 5);
+    recorder.fault(VA + SIZE + 64, 1).packet(spec::PacketOp::COPY, 1, true);
+    recorder.queue_on(0).packet(spec::PacketOp::FILL, 1, true); // and of a later one
+    const auto state = recorder.state();
+    says(state, "last_failure",
+         "in packet 1 (COPY) of queue 0 (context 1, of process 183), 2 s ago: PAGE_NOT_MAPPED: ");
+    says(state, "last_failure", "writing address 0x203040 (64 bytes behind the end of buffer 5)");
+    says(state, "last_failure", "; queue 2 of the same context was stopped with it");
+    const auto json = explain::finding_json(explain::explain(state).front()).at("failure");
+    assert_string_equal(json.at("fault").get<std::string>().c_str(), "PAGE_NOT_MAPPED");
+    assert_string_equal(json.at("opcode").get<std::string>().c_str(), "COPY");
+    assert_int_equal(json.at("stopped_too").at(0).get<int>(), 2);
+    assert_true(json.at("ns_ago").get<std::uint64_t>() >= 2'000'000'000);
+}
+
+void what_had_been_unbound_is_named(void **) {
+    Recorder recorder;
+    recorder.mapping(DebugKind::BIND, 5).mapping(DebugKind::UNBIND, 5).fault(VA + 8, 0);
+    says(recorder.state(), "last_failure", "(byte 8 of buffer 5, which had been unbound)");
+    recorder.mapping(DebugKind::BIND, 6).fault(VA + 8, 0);
+    says(recorder.state(), "last_failure", "(byte 8 of buffer 6)");
+}
+
+void failures_of_before_a_reset_are_over(void **) {
+    Recorder recorder;
+    assert_false(recorder.state().failure.has_value());
+    assert_true(recorder.fault(VA, 0).state().failure.has_value());
+    assert_false(recorder.reset().state().failure.has_value());
+    assert_false(explain::last_failure_in(std::array<std::byte, 17>{}, {}).has_value());
+}
+
+// What stands still now, or has failed and is still there, comes first, alone.
+void what_is_there_is_said_instead(void **) {
+    Recorder recorder;
+    auto state = recorder.fault(VA, 3).state();
+    explain::Queue queue{.hw = 0, .ctx = 1, .state = "faulted", .fault = state.failure->fault};
+    state.queues = {queue};
+    assert_int_equal(explain::explain(state).size(), 1);
+    state.queues[0].state = "timed out";
+    assert_int_equal(explain::explain(state).size(), 1);
+    // The guilty queue has gone, the other one of its context is there.
+    state.queues[0].state = "canceled";
+    state.queues[0].hw = 7;
+    assert_int_equal(explain::explain(state).size(), 2);
+    state.queues[0].ctx = 4;
+    assert_int_equal(explain::explain(state).size(), 1);
+}
+
 } // namespace
 
 int main() {
@@ -112,6 +222,10 @@ int main() {
         cmocka_unit_test(how_it_began_is_no_longer_known),
         cmocka_unit_test(a_buffer_that_is_bound_twice),
         cmocka_unit_test(what_is_of_other_contexts_and_places),
+        cmocka_unit_test(last_failure_names_queue_packet_buffer_and_sibling),
+        cmocka_unit_test(what_had_been_unbound_is_named),
+        cmocka_unit_test(failures_of_before_a_reset_are_over),
+        cmocka_unit_test(what_is_there_is_said_instead),
     };
     return cmocka_run_group_tests_name("history", tests, nullptr, nullptr);
 }

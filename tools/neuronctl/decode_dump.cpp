@@ -4,11 +4,11 @@
 #include "decode_dump.hpp"
 
 #include <algorithm>
-#include <cctype>
 
 #include <fmt/format.h>
 
 #include "decode.hpp"
+#include "decode_records.hpp"
 #include "explain/records.hpp"
 #include "system.hpp"
 
@@ -82,7 +82,7 @@ private:
         Json members = record_line(line);
         if (members.is_null())
             return false;
-        text_ += fmt::format("  {}: {}\n", line.substr(0, line.find(':')), record_text(members));
+        text_ += "  " + records_text({members});
         json_["records"].push_back(std::move(members));
         return true;
     }
@@ -96,23 +96,6 @@ private:
         return true;
     }
 
-    static std::string record_text(const Json &members) {
-        std::string out;
-        for (const auto &[name, value] : members.items()) {
-            if (value.is_object())
-                out += (out.empty() ? "" : " ") + record_text(value);
-            else if (name != "index" && name != "kind" && value != 0)
-                out += fmt::format("{}{}={}", out.empty() ? "" : " ", name, fields_text_of(value));
-        }
-        return out;
-    }
-
-    static std::string fields_text_of(const Json &value) {
-        if (value.is_string())
-            return value.get<std::string>();
-        return value.is_number_unsigned() ? fmt::format("{:#x}", value.get<std::uint64_t>()) : value.dump();
-    }
-
     void other(const std::string &line) {
         json_["lines"].push_back(line);
         text_ += fmt::format("  {}\n", line);
@@ -124,55 +107,6 @@ private:
 };
 
 } // namespace
-
-namespace {
-
-template<class E>
-Json name_of(std::uint64_t value) {
-    const spec::EnumValueDesc *found = spec::enum_desc<E>().find(value);
-    return found != nullptr ? Json(found->name) : Json(value);
-}
-
-/// What the code of a record is depends on its kind.
-Json code_name(const std::string &kind, std::uint64_t code) {
-    const auto parsed = spec::parse<spec::RecordKind>(kind);
-    switch (parsed.value_or(spec::RecordKind{})) {
-    case spec::RecordKind::PACKET_START:
-    case spec::RecordKind::PACKET: return name_of<spec::PacketOp>(code);
-    case spec::RecordKind::TRANSFER: return name_of<spec::Opcode>(code);
-    case spec::RecordKind::SEMAPHORE: return name_of<spec::RecordChange>(code);
-    case spec::RecordKind::FAULT:
-    case spec::RecordKind::ECC: return name_of<spec::Fault>(code);
-    case spec::RecordKind::MAPPING: return name_of<spec::DebugKind>(code);
-    default: return code;
-    }
-}
-
-} // namespace
-
-Json record_line(std::string_view line) {
-    constexpr std::string_view prefix = "record ";
-    const std::size_t colon = line.find(": ");
-    if (!line.starts_with(prefix) || colon == std::string_view::npos)
-        return {};
-    const std::string_view head = line.substr(prefix.size(), colon - prefix.size());
-    const std::size_t blank = head.find(' ');
-    const auto bytes = bytes_of_hex(line.substr(colon + 2));
-    if (blank == std::string_view::npos || !bytes)
-        return {};
-    std::string name = "record_";
-    for (const char c : head.substr(blank + 1))
-        name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    const auto all = spec::structs();
-    const auto found = std::ranges::find(all, std::string_view(name), &spec::StructDesc::name);
-    if (found == all.end() || (*found)->size != bytes->size())
-        return {};
-    Json members = struct_json(**found, *bytes);
-    Json &code = members["head"]["code"];
-    if (code.is_number_unsigned())
-        code = code_name(std::string(head.substr(blank + 1)), code.get<std::uint64_t>());
-    return members;
-}
 
 std::optional<DecodedDump> decode_dump(std::string_view text) {
     if (!text.starts_with(magic))

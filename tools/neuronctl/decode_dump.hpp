@@ -22,7 +22,4 @@ struct DecodedDump {
 /** @return nothing if the text is no coredump of the driver. */
 std::optional<DecodedDump> decode_dump(std::string_view text);
 
-/** A line "record 7 MAPPING: 0700...", as the members of its structure; null if it is none. */
-Json record_line(std::string_view line);
-
 } // namespace neuronctl

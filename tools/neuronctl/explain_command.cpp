@@ -10,6 +10,7 @@
 #include "commands.hpp"
 #include "explain/coredump_file.hpp"
 #include "explain/readers.hpp"
+#include "explain/remembered.hpp"
 #include "explain/rules.hpp"
 #include "system.hpp"
 #include "terminal.hpp"
@@ -63,8 +64,13 @@ Outcome<explain::State> watch(const Options &options) {
 }
 
 Outcome<explain::State> state_of(const Options &options) {
-    if (options.file.empty() && !options.dump)
-        return watch(options);
+    if (options.file.empty() && !options.dump) {
+        auto state = watch(options);
+        // Last of all, for it may wake the device, which then has not slept while it was watched.
+        if (state && state->device_state != "unbound")
+            explain::read_remembered(*state);
+        return state;
+    }
     if (!options.device.empty())
         return tl::unexpected(usage_error("--device and a coredump exclude each other"));
     const auto dump = explain::find_coredump(options.file);
@@ -148,7 +154,8 @@ void add_explain(const CommandLine &line) {
         ->type_name("FILE");
     command->add_option("-D,--define", options->definitions, "NAME=VALUE for a .s, as 'asm' takes it")
         ->type_name("NAME=VALUE");
-    command->add_option("--queue", options->queue, "Only this hardware queue");
+    command->add_option("--queue", options->queue, "Only this hardware queue")
+        ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{UINT32_MAX}));
     command
         ->add_option("--watch", options->milliseconds,
                      "Milliseconds to look at what works, to see whether it moves; 0: look once")

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "commands.hpp"
+#include "explain/device_rules.hpp"
+#include "explain/readers.hpp"
 #include "system.hpp"
 #include "terminal.hpp"
 
@@ -50,10 +52,33 @@ Failure reset_error(const std::string &address, int error) {
     return failure;
 }
 
+// A reset keeps the addresses of the BARs, so that one without them would only be given up.
+Outcome<void> check_addresses(const std::string &address) {
+    const auto function = explain::read_function(address);
+    if (!function || !function->answers || function->placed)
+        return {};
+    return tl::unexpected(with_hint({Exit::failed,
+                                     "no_device",
+                                     fmt::format("{}: its BARs have no addresses, and a reset gives it none", address),
+                                     {},
+                                     {}},
+                                    explain::remedy_text(address, function)));
+}
+
+Failure still_out_of_service(const std::string &address, const std::string &state) {
+    const auto function = explain::read_function(address);
+    const bool there = function && function->answers && function->placed;
+    return with_hint({Exit::failed, "no_device", fmt::format("{} is {} after the reset", address, state), {}, {}},
+                     there ? "dmesg says why; reset it again, or bind the driver anew, when the cause is gone"
+                           : explain::remedy_text(address, function));
+}
+
 Outcome<void> reset(const Global &global, const Options &options) {
     const auto address = sys::address_of(options.device);
     if (!address)
         return tl::unexpected(address.error());
+    if (const auto checked = check_addresses(*address); !checked)
+        return checked;
     const std::string folder = "/sys/bus/pci/devices/" + *address;
     const std::string before = sys::read(folder + "/device_state").value_or("unbound");
     const Lost lost = what_is_there(*address);
@@ -64,9 +89,7 @@ Outcome<void> reset(const Global &global, const Options &options) {
     const std::string after = sys::read(folder + "/device_state").value_or("unbound");
     const auto resets = sys::number(sys::read(folder + "/ras/resets").value_or(""));
     if (after == "wedged" || after == "gone")
-        return tl::unexpected(
-            with_hint({Exit::failed, "no_device", fmt::format("{} is {} after the reset", *address, after), {}, {}},
-                      "unbind and bind the driver, or look at dmesg"));
+        return tl::unexpected(still_out_of_service(*address, after));
     const auto ns = static_cast<std::uint64_t>(spent.count());
     print_result(
         global, "reset",

@@ -16,6 +16,7 @@
 #include "../support/files.hpp"
 #include "commands.hpp"
 #include "interrupt.hpp"
+#include "recorder_file.hpp"
 #include "session.hpp"
 #include "system.hpp"
 #include "trace/story.hpp"
@@ -50,31 +51,6 @@ Outcome<int> run_traced(const std::vector<std::string> &command, const std::stri
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) { // Ctrl-C is for the command, too; its trace is kept
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-Outcome<std::string> recorder_path(const std::string &address) {
-    auto path = sys::debugfs_path(address, "recorder");
-    if (!path)
-        path.error().hint =
-            "the driver's debugfs is root's; a device with the property recorder=0 has no flight recorder";
-    return path;
-}
-
-// The file gives whole records only, so what is asked for must have room for some.
-Outcome<std::vector<std::byte>> recorder_bytes(const std::string &path) {
-    constexpr std::size_t step = 64 << 10;
-    const neuron::Fd file(::open(sys::path(path).c_str(), O_RDONLY | O_CLOEXEC));
-    std::vector<std::byte> bytes;
-    for (;;) {
-        const std::size_t have = bytes.size();
-        bytes.resize(have + step);
-        const ssize_t got = ::read(file.get(), bytes.data() + have, step);
-        if (got < 0)
-            return tl::unexpected(Failure{.code = "io", .message = fmt::format("{}: {}", path, std::strerror(errno))});
-        bytes.resize(have + static_cast<std::size_t>(got));
-        if (got == 0)
-            return bytes;
-    }
 }
 
 /// Everything that is read before and after the command.
@@ -112,7 +88,7 @@ struct Bench {
             return tl::unexpected(Failure{
                 .code = "no_device",
                 .message = "the device was reset meanwhile, and its clock with it: there is no common timeline"});
-        const auto bytes = recorder_bytes(recorder);
+        const auto bytes = read_recorder(recorder);
         if (!bytes)
             return tl::unexpected(bytes.error());
         return trace::make_story(kernel, trace::device_records(*bytes, static_cast<std::uint64_t>(start.device_ns)),

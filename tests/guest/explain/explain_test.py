@@ -3,6 +3,7 @@
 """neuronctl explain on a device that really is in a state, and on the coredump of the same."""
 
 import contextlib
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from neuronctl import bad, ctl, good
 from states import explained, finding, has, rules, stuck
 from tap import case, contains, equal, main
 
+FUNCTION = Path("/sys/bus/pci/devices") / address()
 DUMPS = Path("/sys/class/devcoredump")
 CIRCLE = """
     .engine act
@@ -189,6 +191,104 @@ def no_bus_master(folder):
             file.seek(4)
             file.write(old)
     equal((answer["health"], answer["findings"][0]["rule"]), ("failed", "no_bus_master"))
+
+
+def await_state(name: str) -> None:
+    """Until the driver says that the device is so."""
+    end = time.monotonic() + 30
+    while (FUNCTION / "device_state").read_text().strip() != name and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def planned(folder, plan: str):
+    """The device does wrong what the plan says."""
+    good(folder, "fault", "set", plan)
+    try:
+        yield
+    finally:
+        good(folder, "fault", "clear")
+
+
+@case("what failed last is told when its process has gone and the device sleeps, until a reset")
+def last_failure(folder):
+    with stuck("fault") as said:
+        pass
+    awake = finding(good(folder, "--json", "explain").json, "last_failure")
+    await_state("sleeping")
+    answer = good(folder, "--json", "explain").json
+    equal((answer["device_state"], answer["health"], rules(answer)), ("sleeping", "failed", ["last_failure", "sleeping"]))
+    for last in (awake, finding(answer, "last_failure")):
+        failure = last["failure"]
+        equal((failure["fault"], failure["opcode"], failure["packet"], failure["va"]), ("PAGE_NOT_MAPPED", "FILL", 0, said["va"]))
+        equal((failure["pid"], len(failure["stopped_too"])), (said["pid"], 1))
+        contains(last["sentence"], f"in packet 0 (FILL) of queue {failure['queue']} (context {failure['context']}, of process {said['pid']}), ")
+        contains(last["sentence"], f"writing address {said['va']:#x} (64 bytes behind the end of buffer ")
+        contains(last["sentence"], f"; queue {failure['stopped_too'][0]} of the same context was stopped with it")
+    equal(awake["failure"]["ns_ago"] < last["failure"]["ns_ago"], True)
+    good(folder, "reset")
+    equal(good(folder, "--json", "explain").json["health"], "idle")
+
+
+@case("a single look does not say that a packet moves")
+def single_look(folder):
+    with planned(folder, "packet nth=1: hang"), stuck("loop"):
+        contains(explained(folder, has("packet_stuck"))["sentence"], "has not moved for ")
+        once = good(folder, "--json", "explain", "--watch", "0").json
+        equal(rules(once), ["runs"])
+        contains(once["sentence"], "; a single look does not tell whether that moves")
+
+
+@case("a reset that failed: no more is said than is known, and a reset helps")
+def wedged(folder):
+    with planned(folder, "reset: hang"):
+        bad(folder, 1, "dmesg says why; reset it again, or bind the driver anew, when the cause is gone", "reset")
+        await_state("wedged")
+        answer = good(folder, "--json", "explain").json
+        equal(rules(answer), ["wedged"])
+        contains(answer["sentence"], " ago, and the driver does not use it any more; its configuration space answers now")
+    contains(answer["findings"][0]["hint"], "'neuronctl reset'")
+    equal(good(folder, "--json", "reset").json["state_after"], "ready")
+
+
+@case("a queue that was lost in an error of the link, and what is told of it later")
+def link_error(folder):
+    resets = int((FUNCTION / "ras/resets").read_text())
+    with planned(folder, "packet nth=1: aer_fatal"), stuck("loop"):
+        lost = finding(explained(folder, has("lost")), "lost")
+        contains(lost["sentence"], f"the driver has counted {resets + 1}, 1 of them for fatal errors of the PCIe link (AER), the last of these ")
+        await_state("ready")
+    later = finding(good(folder, "--json", "explain").json, "link_errors")
+    contains(later["sentence"], "1 fatal error of the PCIe link (AER")
+
+
+@case("a link that was down: what is true then and now, and the remedy that helps, which no reset is")
+def link_down(folder):
+    with planned(folder, "packet nth=1: link_down us=300000"), stuck("loop"):
+        await_state("gone")
+        time.sleep(0.5)
+        answer = good(folder, "--json", "explain").json
+        gone = finding(answer, "gone")
+        contains(gone["sentence"], " ago, because it read as all ones, as if it had been pulled out; it answers now, but its BARs have no addresses")
+        contains(gone["hint"], f"'echo 1 >/sys/bus/pci/devices/{address()}/remove', then 'echo 1 >/sys/bus/pci/rescan'")
+        contains(finding(answer, "lost")["sentence"], "when the device stopped answering")
+        equal("asleep" in rules(answer), False)
+        bad(folder, 1, "its BARs have no addresses, and a reset gives it none", "reset")
+    name = address()
+    (DRIVER / "unbind").write_text(name)
+    try:
+        (DRIVER / "bind").write_text(name)
+    except OSError:
+        pass
+    unbound = finding(good(folder, "--json", "explain").json, "unbound")
+    contains(unbound["hint"], "/remove', then ")
+    log = subprocess.run(["dmesg"], capture_output=True, text=True, check=True).stdout
+    contains(log, "the device answers 0x0 instead of its magic 0x4e524e41: its BARs have lost their addresses; remove the function and rescan the bus")
+    (FUNCTION / "remove").write_text("1")
+    Path("/sys/bus/pci/rescan").write_text("1")
+    await_state("ready")
+    with stuck("idle"):
+        equal(rules(good(folder, "--json", "explain").json), ["idle"])
 
 
 @case("only root is told, and what is asked for must be there")

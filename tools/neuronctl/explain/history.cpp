@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "../decode_dump.hpp"
+#include "../decode_records.hpp"
 #include "../system.hpp"
 #include "records.hpp"
 

@@ -76,7 +76,7 @@ std::optional<LogLine> intel(const std::string &line) {
     out.write = found[2] == "Write";
     out.bus_address = hex(found[4]);
     out.reason = found[6];
-    out.means = fmt::format("{}, and the IOMMU refused: {}; the job ends with fault HOST_BUS",
+    out.means = fmt::format("{}, and the IOMMU refused: {}; a job that did this ends with fault HOST_BUS",
                             transfer_text(*out.write, *out.bus_address),
                             out.reason.empty() ? fmt::format("reason {}", found[5].str()) : out.reason);
     return out;
@@ -106,8 +106,81 @@ std::optional<LogLine> amd(const std::string &line) {
     out.write = (flags & write_flag) != 0;
     out.bus_address = hex(found[3]);
     out.reason = amd_reason(flags);
-    out.means = fmt::format("{}, and the IOMMU refused: {}; the job ends with fault HOST_BUS",
+    out.means = fmt::format("{}, and the IOMMU refused: {}; a job that did this ends with fault HOST_BUS",
                             transfer_text(*out.write, *out.bus_address), out.reason);
+    return out;
+}
+
+// DMAR: [INTR-REMAP] Request device [01:00.0] fault index 0x2f [fault reason 0x26] Blocked an interrupt request
+std::optional<LogLine> remapping(const std::string &line) {
+    static const std::regex pattern(
+        fmt::format("DMAR: \\[INTR-REMAP\\] Request device \\[{}\\] fault index (?:0x)?([0-9a-f]+) "
+                    "\\[fault reason (0x[0-9a-f]+|[0-9]+)\\] ?(.*)",
+                    bdf));
+    std::smatch found;
+    if (!std::regex_search(line, found, pattern))
+        return std::nullopt;
+    LogLine out{.kind = "iommu", .device = whole(found[1])};
+    out.reason = found[4];
+    out.means = fmt::format("the device has sent an interrupt, of entry {:#x}, which the IOMMU refused: {}; that "
+                            "interrupt is lost. Its MSI-X vectors hold what the kernel has not written, as after a "
+                            "reset behind the kernel's back: 'neuronctl reset' writes them anew",
+                            hex(found[2]), out.reason.empty() ? fmt::format("reason {}", found[3].str()) : out.reason);
+    return out;
+}
+
+// arm-smmu-v3 9050000.smmuv3: event: F_TRANSLATION client: 0000:01:00.0 sid: 0x100 ssid: 0x0 iova: 0x1000 ipa: 0x0
+std::optional<LogLine> arm(const std::string &line) {
+    static const std::regex pattern(
+        fmt::format("arm-smmu[^:]*: *event: ([A-Z_]+) client: {} .*iova: (0x[0-9a-f]+)", bdf));
+    std::smatch found;
+    if (!std::regex_search(line, found, pattern))
+        return std::nullopt;
+    LogLine out{.kind = "iommu", .device = whole(found[2])};
+    out.bus_address = hex(found[3]);
+    out.reason = found[1];
+    out.means = fmt::format("the device tried to reach bus address {:#x}, and the IOMMU (SMMU) refused: {}; a job that "
+                            "did this ends with fault HOST_BUS",
+                            *out.bus_address,
+                            out.reason == "F_TRANSLATION"  ? "F_TRANSLATION, nothing is mapped there"
+                            : out.reason == "F_PERMISSION" ? "F_PERMISSION, the mapping does not allow it"
+                                                           : out.reason);
+    return out;
+}
+
+// neuron_accel 0000:01:00.0: swiotlb buffer is full (sz: 65536 bytes), total 32768 (slots), used 0 (slots)
+std::optional<LogLine> bounce_buffers(const std::string &line) {
+    static const std::regex pattern(fmt::format("{}: swiotlb buffer is full \\(sz: ([0-9]+) bytes\\), total ([0-9]+) "
+                                                "\\(slots\\), used ([0-9]+) \\(slots\\)",
+                                                bdf));
+    std::smatch found;
+    if (!std::regex_search(line, found, pattern))
+        return std::nullopt;
+    LogLine out{.kind = "swiotlb", .device = whole(found[1])};
+    out.means = fmt::format(
+        "memory that the device does not reach itself goes through the kernel's bounce buffers (swiotlb), and they had "
+        "no room for {} bytes in one piece ({} of {} slots of 2 KiB were used): the buffer or the job that wanted it "
+        "has failed. Give them more with swiotlb=SLOTS on the kernel's command line, or the device an IOMMU; one "
+        "mapping can have 256 KiB at most",
+        found[2].str(), found[4].str(), found[3].str());
+    return out;
+}
+
+// neuron_accel 0000:01:00.0: DMA-API: device driver frees DMA memory with ... [device address=0x7de0000] [size=64 bytes]
+std::optional<LogLine> dma_debugging(const std::string &line) {
+    static const std::regex pattern(fmt::format("{}: DMA-API: ([^\\[]*)(?:\\[device address=0x([0-9a-f]+)\\])?", bdf));
+    std::smatch found;
+    if (!std::regex_search(line, found, pattern))
+        return std::nullopt;
+    LogLine out{.kind = "dma-api", .device = whole(found[1])};
+    out.reason = found[2];
+    out.reason.erase(out.reason.find_last_not_of(" :,") + 1);
+    if (found[3].matched)
+        out.bus_address = hex(found[3]);
+    out.means =
+        fmt::format("the kernel, which checks how drivers map memory (CONFIG_DMA_API_DEBUG), blames the driver: "
+                    "{}; that is a mistake of the driver, and the call trace below the line says where",
+                    out.reason);
     return out;
 }
 
@@ -123,7 +196,36 @@ std::optional<LogLine> driver(const std::string &line) {
     for (const DriverMessage &known : messages)
         if (text.starts_with(known.begins))
             out.means = known.means;
+    static const std::regex spoilt("^uncorrectable error of HBM at (0x[0-9a-f]+)");
+    if (std::smatch place; std::regex_search(text, place, spoilt))
+        out.hbm_address = hex(place[1]);
     return out.means.empty() ? std::nullopt : std::optional(out);
+}
+
+// What an error of the link costs, by the kernel's words for how bad it is.
+std::string loss_of(const std::string &severity) {
+    if (severity.find("(Fatal)") != std::string::npos)
+        return "the kernel resets the slot, and all jobs are lost";
+    return severity.starts_with("Correct") ? "the link has corrected it, nothing is lost"
+                                           : "a transfer of the device has failed, and its job with it";
+}
+
+// pcieport 0000:00:02.0: AER: Multiple Correctable error message received from 0000:01:00.0
+std::optional<LogLine> root_port(const std::string &line) {
+    static const std::regex pattern(
+        fmt::format("{0}: AER: (?:Multiple )?(Corr[a-z]+|Uncorr[a-z]+ \\([A-Za-z-]+\\)) error "
+                    "(?:message )?received(?: from|:) {0}",
+                    bdf));
+    std::smatch found;
+    if (!std::regex_search(line, found, pattern))
+        return std::nullopt;
+    LogLine out{.kind = "aer", .device = whole(found[3])};
+    out.reason = found[2];
+    out.means =
+        fmt::format("the device has told its root port {} of an error of the link: {}; the lines that follow say "
+                    "which. Many of them mean a bad link: reseat the card, or have the link slower",
+                    found[1].str(), loss_of(out.reason));
+    return out;
 }
 
 // neuron_accel 0000:01:00.0: PCIe Bus Error: severity=Uncorrectable (Fatal), type=Transaction Layer, (Requester ID)
@@ -134,12 +236,7 @@ std::optional<LogLine> aer(const std::string &line) {
         return std::nullopt;
     LogLine out{.kind = "aer", .device = whole(found[1])};
     out.reason = found[2];
-    const bool fatal = out.reason.find("(Fatal)") != std::string::npos;
-    const bool corrected = out.reason.find("Correct") == 0;
-    out.means = fmt::format("an error of the link ({}): {}", found[3].str(),
-                            fatal       ? "the kernel resets the slot, and all jobs are lost"
-                            : corrected ? "the link has corrected it, nothing is lost"
-                                        : "a transfer of the device has failed, and its job with it");
+    out.means = fmt::format("an error of the link ({}): {}", found[3].str(), loss_of(out.reason));
     return out;
 }
 
@@ -149,10 +246,28 @@ std::span<const DriverMessage> driver_messages() { return messages; }
 
 std::optional<LogLine> log_line(std::string_view text) {
     const std::string line(text);
-    for (const auto read : {intel, amd, aer, driver})
+    for (const auto read : {intel, amd, remapping, arm, bounce_buffers, dma_debugging, root_port, aer, driver})
         if (auto out = read(line))
             return out;
     return std::nullopt;
+}
+
+std::optional<std::string> driver_device(std::string_view text) {
+    static const std::regex pattern(fmt::format("neuron_accel {}: ", bdf));
+    const std::string line(text);
+    std::smatch found;
+    return std::regex_search(line, found, pattern) ? std::optional(whole(found[1])) : std::nullopt;
+}
+
+std::optional<LogLine> unknown_line(std::string_view text, const std::set<std::string> &devices) {
+    static const std::regex pattern(bdf);
+    const std::string line(text);
+    LogLine out{.kind = "unknown", .means = "not known to this command"};
+    for (std::sregex_iterator at(line.begin(), line.end(), pattern), end; at != end; ++at)
+        if (out.device.empty() && devices.contains(whole((*at)[1])))
+            out.device = whole((*at)[1]);
+    const bool about = !out.device.empty() || line.find("neuron_accel") != std::string::npos;
+    return about ? std::optional(out) : std::nullopt;
 }
 
 } // namespace neuronctl::explain

@@ -24,10 +24,11 @@ struct DriverMessage {
 std::span<const DriverMessage> driver_messages();
 
 struct LogLine {
-    std::string kind{};                         ///< "driver", "iommu" or "aer".
-    std::string device{};                       ///< Bus address with its domain, "0000:01:00.0".
-    std::string means{};                        ///< In a sentence.
+    std::string kind{};   ///< "driver", "iommu", "aer", "swiotlb", "dma-api"; "unknown": no more is known than that.
+    std::string device{}; ///< Bus address with its domain, "0000:01:00.0".
+    std::string means{};  ///< In a sentence.
     std::optional<std::uint64_t> bus_address{}; ///< That a transfer met.
+    std::optional<std::uint64_t> hbm_address{}; ///< That is spoilt.
     std::optional<bool> write{};                ///< Of that transfer.
     std::string reason{};                       ///< Of the IOMMU, in its words.
 };
@@ -37,5 +38,11 @@ struct LogLine {
  * @param line Of dmesg or journalctl, with what they put in front.
  */
 std::optional<LogLine> log_line(std::string_view line);
+
+/** The device that the driver says a line of. */
+std::optional<std::string> driver_device(std::string_view line);
+
+/** A line that names the driver or one of the devices, for those of which log_line() knows nothing. */
+std::optional<LogLine> unknown_line(std::string_view line, const std::set<std::string> &devices);
 
 } // namespace neuronctl::explain

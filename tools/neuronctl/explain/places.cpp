@@ -8,6 +8,11 @@
 namespace neuronctl::explain {
 namespace {
 
+/// What is farther is no neighbour: that it is near says nothing.
+constexpr std::uint64_t NEAR = 1ULL << 30;
+
+bool is_near(std::uint64_t low, std::uint64_t high) { return low <= high && high - low <= NEAR; }
+
 bool used(const Range &range) { return range.what != "free"; }
 
 // Exact up to where nobody counts any more.
@@ -34,6 +39,10 @@ Place find_place(const std::vector<Range> &ranges, std::uint64_t address) {
                  (out.below == nullptr || range.start + range.size > out.below->start + out.below->size))
             out.below = &range;
     }
+    if (out.below != nullptr && !is_near(out.below->start + out.below->size, address))
+        out.below = nullptr;
+    if (out.above != nullptr && !is_near(address, out.above->start))
+        out.above = nullptr;
     return out;
 }
 

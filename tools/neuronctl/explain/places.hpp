@@ -28,7 +28,7 @@ struct Range {
     bool holds(std::uint64_t at) const { return at >= start && at - start < size; }
 };
 
-/** The range that an address lies in, or the nearest ones. Pointers into the ranges that were searched. */
+/** The range that an address lies in, or the nearest ones within 1 GiB. Pointers into the ranges that were searched. */
 struct Place {
     const Range *in = nullptr;
     const Range *below = nullptr;

@@ -3,19 +3,18 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <fmt/format.h>
 
 #include "../decode.hpp"
 #include "../system.hpp"
 #include "readers.hpp"
 #include "records.hpp"
-#include "sanitizer_reports.hpp"
+#include "remembered.hpp"
 
 namespace neuronctl::explain {
 namespace {
+
+std::string folder_of(const std::string &address) { return "/sys/bus/pci/devices/" + address; }
 
 std::uint32_t small(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
 
@@ -164,17 +163,6 @@ void read_driver(State &state, const std::string &address, const std::string &qu
         state.stalls.push_back(stall_in(record));
 }
 
-// A device that sleeps has no answer; who opens its node wakes it. Programs that did wrong may have ended long ago.
-std::string reports_text(const std::string &address, bool sleeps) {
-    const auto nodes = sys::list("/sys/bus/pci/devices/" + address + "/accel");
-    const int node =
-        sleeps && !nodes.empty() ? ::open(("/dev/accel/" + nodes.front()).c_str(), O_RDWR | O_CLOEXEC) : -1;
-    std::string text = file(address, "sanitizer");
-    if (node >= 0)
-        ::close(node);
-    return text;
-}
-
 // "packet 17 COPY: 0200...", below the "[queue N]" that it belongs to.
 void read_rings(State &state, const std::string &text) {
     for (const Section &section : sections(text)) {
@@ -202,6 +190,24 @@ constexpr std::uint16_t command_memory = 1U << 1, command_master = 1U << 2, stat
 constexpr std::uint8_t capability_power = 0x01, capability_msix = 0x11;
 constexpr std::uint16_t msix_enable = 1U << 15, msix_mask = 1U << 14, power_state = 3;
 
+constexpr std::size_t pci_bar = 0x10;
+constexpr std::uint8_t bar_flags = 0xf; // of memory
+
+/// The registers hold no address, though the kernel has given them some: @p resource is sysfs' file.
+bool is_placed(std::string_view config, std::string_view resource) {
+    std::size_t bar = 0;
+    for (const std::string &line : sys::lines(resource)) {
+        const std::size_t at = pci_bar + 4 * bar++;
+        if (bar > 6 || sys::number(line.substr(0, line.find(' '))).value_or(0) == 0)
+            continue;
+        const unsigned low = word_at(config, at) & ~unsigned{bar_flags}, middle = word_at(config, at + 2);
+        const bool wide = (byte_at(config, at) & 0x4) != 0;
+        if (low == 0 && middle == 0 && !(wide && (word_at(config, at + 4) != 0 || word_at(config, at + 6) != 0)))
+            return false;
+    }
+    return true;
+}
+
 void read_capability(std::string_view config, std::size_t at, Function &out) {
     if (byte_at(config, at) == capability_power)
         out.power = word_at(config, at + 4) & power_state;
@@ -213,11 +219,12 @@ void read_capability(std::string_view config, std::size_t at, Function &out) {
 
 } // namespace
 
-Function function_of(std::string_view config) {
+Function function_of(std::string_view config, std::string_view resource) {
     Function out;
     out.answers = word_at(config, 0) != 0xffff;
     if (!out.answers)
         return out;
+    out.placed = is_placed(config, resource);
     out.memory = (word_at(config, pci_command) & command_memory) != 0;
     out.bus_master = (word_at(config, pci_command) & command_master) != 0;
     if ((word_at(config, pci_status) & status_capabilities) == 0)
@@ -230,13 +237,18 @@ Function function_of(std::string_view config) {
     return out;
 }
 
+std::optional<Function> read_function(const std::string &address) {
+    const auto config = sys::read(folder_of(address) + "/config");
+    const auto resource = sys::read(folder_of(address) + "/resource");
+    return config ? std::optional(function_of(*config, resource.value_or(""))) : std::nullopt;
+}
+
 Outcome<State> read_live(const std::string &address) {
     State state;
     state.source = "live";
     state.device = address;
-    const std::string folder = "/sys/bus/pci/devices/" + address;
-    if (const auto config = sys::read(folder + "/config"))
-        state.function = function_of(*config);
+    const std::string folder = folder_of(address);
+    state.function = read_function(address);
     if (sys::link_name(folder + "/driver").empty()) {
         state.device_state = "unbound";
         return state;
@@ -248,7 +260,7 @@ Outcome<State> read_live(const std::string &address) {
     state.power = power_of(folder);
     if (const auto rings = sys::debugfs(address, "rings"))
         read_rings(state, *rings);
-    state.reports = reports_of(reports_text(address, state.device_state == "sleeping"));
+    state.losses = losses_of(address);
     return state;
 }
 

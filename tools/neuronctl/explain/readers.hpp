@@ -27,8 +27,14 @@ Outcome<State> read_coredump(const std::string &name, std::string_view text);
  */
 State read_registers(const std::function<std::uint64_t(std::uint64_t offset, unsigned bytes)> &read);
 
-/** What the configuration space of the function says, at least 64 bytes of it. */
-Function function_of(std::string_view config);
+/**
+ * What the configuration space of the function says, at least 64 bytes of it.
+ * @param resource sysfs' file of that name: where the kernel believes its BARs to be.
+ */
+Function function_of(std::string_view config, std::string_view resource = {});
+
+/** The same of a function that is there; nothing if it cannot be read. */
+std::optional<Function> read_function(const std::string &address);
 
 /** Who has which memory: ranges of HBM, of the bus, of the system's memory. */
 struct MemoryMap {

@@ -9,6 +9,7 @@
 
 #include "device_rules.hpp"
 #include "fault_text.hpp"
+#include "last_failure.hpp"
 #include "launch_rules.hpp"
 #include "sanitizer_reports.hpp"
 
@@ -105,7 +106,7 @@ private:
         } else if (queue.state == "lost") {
             finding.rule = "lost";
             finding.chain.push_back(
-                {label_of(queue), fmt::format("queue {} was lost in a reset of the device", queue.hw)});
+                {label_of(queue), fmt::format("queue {} was lost {}", queue.hw, loss_text(state_))});
         } else {
             canceled(queue, finding);
         }
@@ -308,7 +309,15 @@ private:
     }
 
     void transfer(const Queue &queue, Finding &finding) {
-        const bool moves = state_.span_ms == 0 || queue.progressed != 0;
+        if (state_.span_ms == 0) {
+            finding.rule = "runs";
+            finding.health = Health::busy;
+            finding.chain.push_back(
+                {label_of(queue), fmt::format("queue {} is at {}; a single look does not tell whether that moves",
+                                              queue.hw, packet_text(queue, queue.registers->head))});
+            return;
+        }
+        const bool moves = queue.progressed != 0;
         finding.rule = moves ? "packet_moves" : "packet_stuck";
         finding.health = moves ? Health::busy : Health::stuck;
         finding.chain.push_back(
@@ -423,6 +432,8 @@ std::vector<Finding> explain(const State &state, const ProgramView *program) {
         out.push_back(Explainer(state, program).of_queue(queue));
     for (Finding &finding : sanitizer_findings(state))
         out.push_back(std::move(finding));
+    if (auto failure = failure_finding(state, out))
+        out.push_back(std::move(*failure));
     if (out.empty())
         out.push_back(
             {.health = Health::idle,
@@ -446,6 +457,8 @@ Json finding_json(const Finding &finding) {
         out["queue"] = *finding.queue;
     if (!finding.hint.empty())
         out["hint"] = finding.hint;
+    if (finding.failure)
+        out["failure"] = json_of(*finding.failure);
     if (const auto &report = finding.report)
         out["report"] = {{"index", report->index},
                          {"kind", report->kind},

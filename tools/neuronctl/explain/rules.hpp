@@ -34,6 +34,7 @@ struct Finding {
     std::vector<Link> chain{};            ///< From the queue to the root cause.
     std::string hint{};                   ///< What to do; empty if that is not known.
     std::optional<Report> report{};       ///< Of the sanitizer, if it is one.
+    std::optional<Failure> failure{};     ///< Of the flight recorder, if it is one.
 };
 
 /**

@@ -36,7 +36,6 @@ void observe(State &state, const State &later) {
         if (const auto found = std::ranges::find(later.queues, queue.hw, &Queue::hw); found != later.queues.end())
             observe_queue(queue, *found);
     state.used |= later.used;
-    state.reports = later.reports;
     if (state.power)
         state.power->active &= later.power && later.power->active;
 }

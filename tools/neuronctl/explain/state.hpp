@@ -146,7 +146,6 @@ struct Stall {
     Process process{};
 };
 
-/** The event ring, in records since power-on, counted as the registers do. */
 /** What the sanitizer has seen. */
 struct Report {
     std::uint64_t index = 0;
@@ -156,10 +155,34 @@ struct Report {
     std::string text{};
 };
 
+/** The event ring, in records since power-on, counted as the registers do. */
 struct Events {
     std::uint64_t handled = 0; ///< By the driver.
     std::uint64_t head = 0;    ///< Up to which it has told the device so.
     std::uint64_t tail = 0;    ///< Up to which the device has written.
+};
+
+/** A fault that the device remembers. Its process may have ended, and then nobody knows the number of the job. */
+struct Failure {
+    Fault fault{};
+    std::uint64_t ctx = 0;
+    std::uint64_t queue = 0;
+    std::string opcode{};  ///< Of the packet; empty if the records do not say.
+    std::uint64_t pid = 0; ///< Who had bound memory in the context; 0: not known.
+    std::optional<std::uint64_t> ns_ago{};
+    std::vector<Mapping> mappings{};       ///< What the context had bound, as far as the records reach back.
+    std::optional<Mapping> unbound{};      ///< What had been at the address before.
+    std::set<std::uint64_t> stopped_too{}; ///< Queues of the same context, which the fault has stopped.
+};
+
+/** What the driver has counted since it was bound, and when it has last said so in the kernel's log. */
+struct Losses {
+    std::uint64_t resets = 0;
+    std::uint64_t fatal_link_errors = 0;
+    std::string link_error{}; ///< What the kernel calls the errors; empty if it does not know.
+    std::optional<std::uint64_t> gone_ms_ago{};
+    std::optional<std::uint64_t> wedged_ms_ago{};
+    std::optional<std::uint64_t> link_ms_ago{};
 };
 
 /** Whether the function may sleep when nobody uses it. */
@@ -177,6 +200,7 @@ struct Function {
     bool msix = true;         ///< Enabled.
     bool msix_masked = false; ///< The whole function.
     unsigned power = 0;       ///< D state.
+    bool placed = true;       ///< Its BARs have addresses, if the kernel has given them some.
 };
 
 struct State {
@@ -198,7 +222,9 @@ struct State {
     std::vector<Mapping> mappings{};
     std::map<std::uint64_t, Buffer> buffers{};
     std::vector<Stall> stalls{};
-    std::vector<Report> reports{}; ///< None without the sanitizer.
+    std::vector<Report> reports{};    ///< None without the sanitizer.
+    std::optional<Failure> failure{}; ///< The last one.
+    std::optional<Losses> losses{};
 };
 
 /** Adds a later look at the same device: what has moved. */
