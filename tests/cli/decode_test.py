@@ -149,6 +149,38 @@ def log(folder):
     bad(folder, 2, "no.txt", "decode", "log", "no.txt")
 
 
+OTHERS = {
+    "neuron_accel 0000:01:00.0: swiotlb buffer is full (sz: 65536 bytes), total 32768 (slots), used 0 (slots)": ("swiotlb", "no room for 65536 bytes in one piece"),
+    "neuron_accel 0000:01:00.0: DMA-API: device driver tries to free DMA memory it has not allocated [device address=0x7de0000] [size=64 bytes]":
+        ("dma-api", "blames the driver: device driver tries to free DMA memory it has not allocated; that is a mistake of the driver"),
+    "pcieport 0000:00:02.0: AER: Correctable error message received from 0000:01:00.0": ("aer", "has told its root port 0000:00:02.0"),
+    "pcieport 0000:00:02.0: AER: Multiple Uncorrectable (Fatal) error message received from 0000:01:00.0": ("aer", "the kernel resets the slot"),
+    "DMAR: [INTR-REMAP] Request device [01:00.0] fault index 0x2f [fault reason 0x26] Blocked an interrupt request due to source-id verification failure":
+        ("iommu", "that interrupt is lost"),
+    "arm-smmu-v3 9050000.smmuv3: event: F_TRANSLATION client: 0000:01:00.0 sid: 0x100 ssid: 0x0 iova: 0x7de0000 ipa: 0x0": ("iommu", "nothing is mapped there"),
+    "neuron_accel 0000:01:00.0: enabling device (0000 -> 0002)": ("unknown", "not known to this command"),
+    "neuron_accel: loading out-of-tree module taints kernel.": ("unknown", "not known to this command"),
+    "pci 0000:01:00.0: Adding to iommu group 9": ("unknown", "not known to this command"),
+}
+
+
+@case("lines of others about a device have their cause, those of which nothing is known are shown, and a line may be an argument")
+def lines_of_others(folder):
+    strangers = "usb 1-1: new device\npci 0000:02:00.0: Adding to iommu group 10\n"
+    (folder / "dmesg.txt").write_text(LOG + "\n".join(OTHERS) + "\n" + strangers)
+    lines = good(folder, "--json", "decode", "log", "dmesg.txt").json["lines"][4:]
+    equal([line["line"] for line in lines], list(OTHERS))
+    for line, (kind, means) in zip(lines, OTHERS.values()):
+        equal(line["kind"], kind)
+        contains(line["means"], means)
+    equal([line.get("bus_address") for line in lines], [None, 0x7DE0000, None, None, None, 0x7DE0000, None, None, None])
+    for text in list(OTHERS)[:6]:
+        equal([line["line"] for line in good(folder, "--json", "decode", "log", text).json["lines"]], [text])
+    ecc = good(folder, "--json", "decode", "log", "neuron_accel 0000:01:00.0: [drm] *ERROR* uncorrectable error of HBM at 0x1000").json["lines"][0]
+    equal((ecc["kind"], ecc["hbm_address"]), ("driver", 0x1000))
+    bad(folder, 2, "no file.txt", "decode", "log", "no file.txt")
+
+
 @case("a saved coredump is explained, with the program if it is there")
 def explained(folder):
     (folder / "dump.txt").write_text(DUMP)
@@ -186,6 +218,11 @@ def addresses(folder):
     behind = good(folder, "--json", "addr", "0x203040", "--file", "dump.txt", "--context", "0").json
     equal((behind["found"], behind["answers"][0]["below"]["distance"]), (False, 64))
     contains(good(folder, "addr", "0x203040", "--file", "dump.txt").out, "64 bytes behind the end of buffer 5")
+    contains(good(folder, "addr", "0x40203000", "--file", "dump.txt").out, "1.0 GiB behind the end of buffer 5")
+    for far in ("0x40203001", "0xfffffffffffff000"):
+        contains(good(folder, "addr", far, "--file", "dump.txt").out, "nothing is near")
+    bad(folder, 2, "--context", "addr", "0x203040", "--context", "-1", "--file", "dump.txt")
+    bad(folder, 2, "--queue", "explain", "--queue", "-1", "--file", "dump.txt")
     bad(folder, 2, "x: expected an address", "addr", "x", "--file", "dump.txt")
     bad(folder, 2, "--space bus: a coredump has addresses of contexts only", "addr", "1", "--space", "bus", "--file", "dump.txt")
     bad(folder, 2, "--space", "addr", "1", "--space", "moon")
@@ -223,7 +260,7 @@ def whole(folder):
     equal([(entry["head"]["kind"], entry["head"]["code"], entry["buffer"], entry["pid"]) for entry in records][0], ("MAPPING", "BIND", 3, 100))
     equal(len(records), 6)
     text = good(folder, "decode", "dump", "dump.txt").out
-    for line in ("  STATUS: 0x103  STATE=FAULTED", "  packet 7: COPY src=0x201000", "  record 0 MAPPING: time_ns=0xf4240 unit=QUEUE code=BIND va=0x200000"):
+    for line in ("  STATUS: 0x103  STATE=FAULTED", "  packet 7: COPY src=0x201000", "         0     0.001000000 MAPPING      code=BIND va=0x200000"):
         contains(text, line)
     run = subprocess.run([NEURONCTL, "decode", "dump", "-"], input=text.encode(), capture_output=True, check=True)
     contains(run.stdout.decode(), "neuron_accel coredump 1")
@@ -236,6 +273,39 @@ def whole(folder):
     bad(folder, 2, "kern.txt", "decode", "dump", "kern.txt")
     (folder / "kern.txt").write_text("x")
     bad(folder, 2, "kern.txt: not a coredump of neuron_accel", "decode", "dump", "kern.txt")
+
+
+def raw_record(kind, index, queue, **values) -> bytes:
+    head = {"index": index, "time_ns": 1_000_000_000 + index, "kind": getattr(spec.RecordKind, kind), "queue": queue, **values.pop("head", {})}
+    return spec.pack_struct(f"record_{kind.lower()}", head=head, **values)
+
+
+@case("the flight recorder's file is decoded: a line for each record, by name; kind, queue and number choose")
+def recorder(folder):
+    raw = raw_record("DOORBELL", 7, 1) + raw_record("PACKET", 8, 1, head={"code": spec.PacketOp.COPY}, dst=0x200000, bytes=64) + raw_record("FAULT", 9, 2, va=0x5000)
+    (folder / "recorder.bin").write_bytes(raw)
+    text = good(folder, "decode", "records", "recorder.bin").out
+    equal(len(text.splitlines()), 3)
+    contains(text, "       8     1.000000008 PACKET       ")
+    contains(text, "queue=0x1")
+    contains(text, "code=COPY")
+    contains(text, "dst=0x200000 bytes=0x40")
+    numbers = lambda *words: [record["head"]["index"] for record in good(folder, "--json", "decode", "records", "recorder.bin", *words).json["records"]]
+    equal((numbers(), numbers("--last", "2"), numbers("--queue", "1"), numbers("--queue", "1", "--last", "1"), numbers("--kind", "fault"), numbers("--context", "3")),
+          ([7, 8, 9], [8, 9], [7, 8], [8], [9], []))
+    run = subprocess.run([NEURONCTL, "decode", "records", "-"], input=raw, capture_output=True, check=True)
+    equal(run.stdout.decode(), text)
+    bad(folder, 2, "--kind moon: no kind of record", "decode", "records", "recorder.bin", "--kind", "moon")
+    bad(folder, 2, "--last", "decode", "records", "recorder.bin", "--last", "0")
+    bad(folder, 2, "--last", "decode", "records", "recorder.bin", "--last", "-1")
+    bad(folder, 2, "--queue", "decode", "records", "recorder.bin", "--queue", "128")
+    bad(folder, 2, "--context", "decode", "records", "recorder.bin", "--context", "64")
+    bad(folder, 2, "--device", "decode", "records", "recorder.bin", "--device", "accel0")
+    bad(folder, 2, "none.bin", "decode", "records", "none.bin")
+    (folder / "odd.bin").write_bytes(raw + b"x")
+    bad(folder, 2, "193 bytes are no whole records of 64", "decode", "records", "odd.bin")
+    (folder / "odd.bin").write_bytes(raw[:64] + bytes(64) + raw[128:])
+    bad(folder, 2, "byte 64: no record of the contract's kinds begins there", "decode", "records", "odd.bin")
 
 
 @case("an address of a saved coredump says what was there before, and by which names")

@@ -3,6 +3,7 @@
 """Tapes from the command line: a job is recorded and replays, what was changed in its tape is named, and an old tape replays."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from copies import copy_kernel
-from neuronctl import bad, ctl, good
+from neuronctl import NEURONCTL, bad, ctl, good
 from tap import BUILD, case, equal, main
 from tapes import EVENT, SIM, events, recorded, spec, with_byte
 
@@ -76,15 +77,44 @@ def stops(folder):
     text = good(folder, "replay", "job.tape", "--until", "30", "--last", "4").out
     equal([line.split()[0] for line in text.splitlines()[:-1]], ["26", "27", "28", "29"])
     assert text.endswith("; stopped as asked\n"), text
+    all_of_it = good(folder, "--json", "replay", "job.tape").json
+    equal(good(folder, "--json", "replay", "job.tape", "--until", all_of_it["events"]).json["events"], all_of_it["events"])
+    for option, count in (("--until", all_of_it["events"]), ("--until-step", all_of_it["steps"])):
+        bad(folder, USAGE, f"job.tape: {option} {count + 1000}: the tape ends before, after {all_of_it['events']} events and {all_of_it['steps']} steps",
+            "replay", "job.tape", option, count + 1000)
+        bad(folder, USAGE, option, "replay", "job.tape", option, "-1")
 
 
 @case("the sanitizer looks at a tape that was recorded without it")
 def sanitized(folder):
     recorded(folder, 104)
     plain = good(folder, "--json", "replay", "job.tape").json
-    answer = good(folder, "--json", "replay", "job.tape", "--sanitize").json
-    equal((plain["reports"], answer["steps"], answer["complete"]), ([], plain["steps"], True))
+    result = ctl(folder, "--json", "replay", "job.tape", "--sanitize")
+    answer = result.json
+    equal((plain["reports"], answer["steps"], answer["complete"], result.code), ([], plain["steps"], True, MISMATCH))
     assert len(answer["reports"]) == 1 and "past the end of buffer 'X'" in answer["reports"][0], answer["reports"]
+    equal(answer["error"]["message"], "the sanitizer has 1 report")
+    text = ctl(folder, "replay", "job.tape", "--sanitize")
+    equal((text.code, text.err), (MISMATCH, "neuronctl: error: the sanitizer has 1 report\n"))
+    assert text.out.startswith("sanitizer: out of buffer: ") and "OK" not in text.out, text.out
+
+
+@case("so does the sanitizer of the chip that was recorded")
+def sanitized_tape(folder):
+    kernel = copy_kernel(folder, 104)
+    equal(ctl(folder, *SIM, "--record", "job.tape", "--sanitize", kernel, "--in", "X=x.npy", "--out", "Y=y.npy").code, MISMATCH)
+    result = ctl(folder, "--json", "replay", "job.tape")
+    equal((result.code, result.json["complete"], len(result.json["reports"])), (MISMATCH, True, 1))
+
+
+@case("a long report of the sanitizer is whole")
+def long_report(folder):
+    # Of a buffer with a name of 47 letters that is gone; its test looks at the same sentence.
+    env = {**os.environ, "NEURON_RECORD": str(folder / "t.tape")}
+    subprocess.run([BUILD / "user/tests/unit/hal_sanitizer_test"], env=env, capture_output=True, timeout=120, check=True)
+    reports = [report for tape in sorted(folder.iterdir()) for report in ctl(folder, "--json", "replay", tape).json["reports"]]
+    report, = [report for report in reports if 47 * "w" in report]
+    assert len(report) > 312 and report.endswith("; it faulted"), report
 
 
 @case("a tape that was cut off replays as far as it goes, and says so")
@@ -125,9 +155,19 @@ def old(folder):
 @case("in gdb it stops at the event that it is told")
 def in_gdb(folder):
     recorded(folder)
-    run = subprocess.run([os.environ.get("NEURONCTL", BUILD / "user/tools/neuronctl/neuronctl"), "replay", "job.tape", "--until", "30", "--gdb"],
+    run = subprocess.run([NEURONCTL, "replay", "job.tape", "--until", "30", "--gdb"],
                          cwd=folder, input="print event\nkill\nquit\n", capture_output=True, text=True, timeout=120, check=False)
     assert "neuron_chip_tape_at" in run.stdout and "$1 = 30" in run.stdout, run.stdout + run.stderr
+
+
+@case("from there on the breakpoints are those of whoever debugs")
+def on_in_gdb(folder):
+    recorded(folder)
+    words = ("set pagination off", "break neuron::chip::Queue::step", "continue", "delete", "break neuron_chip_tape_stop", "continue", "kill", "quit")
+    run = subprocess.run([NEURONCTL, "replay", "job.tape", "--until", "30", "--gdb"], cwd=folder, input="\n".join(words) + "\n",
+                         capture_output=True, text=True, timeout=120, check=False)
+    stops = re.findall(r"reakpoint [\d.]+, (?:0x[0-9a-f]+ in )?(neuron[\w:]*)", run.stdout)
+    equal(stops, ["neuron_chip_tape_at", "neuron::chip::Queue::step", "neuron_chip_tape_stop"])
 
 
 if __name__ == "__main__":

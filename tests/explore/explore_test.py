@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from neuronctl import bad, ctl, good
+from neuronctl import NEURONCTL, assemble, bad, ctl, good
 from tap import BUILD, case, contains, equal, main
 
 PROGRAM = BUILD / "user/tests/explore/two_queues"
@@ -40,7 +40,6 @@ def finds(folder):
 
 @case("the tape of a run that fails replays without the seed, and shows the race")
 def keeps_tapes(folder):
-    (folder / "tapes").mkdir()
     result = ctl(folder, "--json", "explore", "--seeds", WITHIN, "--record", "tapes", "--", PROGRAM)
     equal(result.code, 3)
     failure, = result.json["explore"]["failures"]
@@ -82,12 +81,20 @@ def keeps_going(folder):
 
 @case("a signal and a run without an end are failures")
 def ends(folder):
-    killed = ctl(folder, "explore", "--seeds", "7..7", "--", "sh", "-c", "echo off we go; kill -SEGV $$")
+    killed = ctl(folder, "explore", "--seeds", "7..7", "--", "sh", "-c", f"{PROGRAM} wait; echo off we go; kill -SEGV $$")
     equal(killed.code, 3)
-    contains(killed.out, "seed 7: signal 11 (Segmentation fault): off we go\n  again: NEURON_EXPLORE=7 sh -c 'echo off we go; kill -SEGV $$'\n")
-    endless = ctl(folder, "explore", "--seeds", "1", "--timeout", "0.3", "--", "sh", "-c", "echo here >&2; sleep 1000 & wait")
+    contains(killed.out, f"seed 7: signal 11 (Segmentation fault): off we go\n  again: NEURON_EXPLORE=7 sh -c '{PROGRAM} wait; echo off we go; kill -SEGV $$'\n")
+    endless = ctl(folder, "explore", "--seeds", "1", "--timeout", "3", "--", "sh", "-c", f"{PROGRAM} wait; echo here >&2; sleep 1000 & wait")
     equal(endless.code, 3)
-    contains(endless.out, "seed 1: no end after 0.3 s: here\n")
+    contains(endless.out, "seed 1: no end after 3 s: here\n")
+
+
+@case("a program that dies while its chip is there has made one")
+def dies(folder):
+    kernel = assemble(folder, ".param X, out, u8, 8192\n.engine sp\nloop: jump loop\n", "endless")
+    result = ctl(folder, "explore", "--seeds", "1", "--", "timeout", "-s", "KILL", "3", NEURONCTL, "run", "--backend", "sim", kernel, "--out", "X=x.npy")
+    equal(result.code, 3, result.err)
+    contains(result.out, "seed 1: ")
 
 
 @case("reports of the sanitizer count with --sanitize")
@@ -106,9 +113,10 @@ def words(folder):
         bad(folder, 2, f"--seeds {seeds}: is N or A..B", "explore", f"--seeds={seeds}", "--", PROGRAM)
     bad(folder, 2, "no-such-program: No such file or directory", "explore", "--", "no-such-program")
     bad(folder, 2, "true: has made no chip that could explore", "explore", "--", "true")
+    bad(folder, 2, "sh: has made no chip that could explore (exit status 4: oh)", "explore", "--seeds", "3", "--", "sh", "-c", "echo oh; exit 4")
     bad(folder, 2, "--jobs: a device explores with one seed at a time", "explore", "--device", "accel0", "--jobs", "2", "--", "true")
     bad(folder, 2, "--sanitize: the sanitizer of a device is its property", "explore", "--device", "accel0", "--sanitize", "--", "true")
-    bad(folder, 2, "--record none: No such file or directory", "explore", "--record", "none", "--", PROGRAM)
+    bad(folder, 2, "--record none/deeper: No such file or directory", "explore", "--record", "none/deeper", "--", PROGRAM)
     bad(folder, 2, "--record: the tape of a device is its property 'record'", "explore", "--device", "accel0", "--record", ".", "--", "true")
     for option in (("--jobs", "0"), ("--jobs", "x"), ("--timeout", "0"), ("--timeout", "-1")):
         bad(folder, 2, option[0], "explore", *option, "--", "true")

@@ -325,7 +325,8 @@ void add_addr(const CommandLine &line) {
         ->type_name("DEVICE");
     command->add_option("--space", options->space, "What kind of address it is; default: whatever fits")
         ->check(CLI::IsMember({"context", "hbm", "bus", "physical"}));
-    command->add_option("--context", options->context, "An address of this context");
+    command->add_option("--context", options->context, "An address of this context")
+        ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{UINT32_MAX}));
     command->add_flag("--dump", options->dump, "Ask the coredump that the kernel holds, not the device as it is");
     command->add_option("--file", options->file, "Ask a saved coredump")->type_name("FILE");
     command->footer(R"(

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <memory>
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include "../asm/disassembler.hpp"
@@ -12,11 +14,13 @@
 #include "commands.hpp"
 #include "decode.hpp"
 #include "decode_dump.hpp"
+#include "decode_records.hpp"
 #include "explain/coredump_file.hpp"
 #include "explain/history.hpp"
 #include "explain/log_lines.hpp"
 #include "explain/places.hpp"
 #include "explain/readers.hpp"
+#include "recorder_file.hpp"
 #include "registers_by_name.hpp"
 #include "system.hpp"
 
@@ -252,24 +256,69 @@ Outcome<void> decode_whole_dump(const Global &global, const Options &options) {
     return {};
 }
 
+// ---- the flight recorder
+
+struct RecordOptions {
+    std::string file;
+    std::string device;
+    RecordFilter filter;
+};
+
+Outcome<std::vector<std::byte>> recorder_of(const RecordOptions &options) {
+    if (options.file == "-") {
+        const std::string text(std::istreambuf_iterator<char>(std::cin), {});
+        const auto raw = std::as_bytes(std::span(text));
+        return std::vector<std::byte>(raw.begin(), raw.end());
+    }
+    if (!options.file.empty()) {
+        auto bytes = neuron::support::read_file(options.file);
+        return bytes ? Outcome<std::vector<std::byte>>(std::move(*bytes)) : tl::unexpected(input_error(bytes.error()));
+    }
+    const auto address = sys::address_of(options.device);
+    if (!address)
+        return tl::unexpected(address.error());
+    const neuron::Fd awake = keep_awake(*address);
+    const auto path = recorder_path(*address);
+    return path ? read_recorder(*path) : tl::unexpected(path.error());
+}
+
+Outcome<void> decode_recorder(const Global &global, RecordOptions options) {
+    std::string &kind = options.filter.kind;
+    const std::string said = kind;
+    std::ranges::transform(kind, kind.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    if (!kind.empty() && !spec::parse<spec::RecordKind>(kind))
+        return tl::unexpected(
+            usage_error(fmt::format("--kind {}: no kind of record (docs/reference/recorder.md)", said)));
+    const auto bytes = recorder_of(options);
+    if (!bytes)
+        return tl::unexpected(bytes.error());
+    const auto records = decode_records(*bytes, options.filter);
+    if (!records)
+        return tl::unexpected(records.error());
+    print_result(global, "decode records", {{"records", *records}}, records_text(*records));
+    return {};
+}
+
 // ---- the kernel's log
 
-// Whose the bus address of a line is now, if the device is there and may be looked at.
+// Whose the address of a line is now, if the device is there and may be looked at.
 std::string owner_text(const explain::LogLine &line) {
-    if (!line.bus_address)
+    if (!line.bus_address && !line.hbm_address)
         return {};
     const auto map = explain::read_memory_map(line.device);
     const auto state = map ? explain::read_live(line.device) : tl::unexpected(map.error());
     if (!state)
         return {};
-    return explain::place_text(explain::find_place(map->bus, *line.bus_address), *line.bus_address, *state);
+    const std::uint64_t address = line.bus_address ? *line.bus_address : *line.hbm_address;
+    return explain::place_text(explain::find_place(line.bus_address ? map->bus : map->hbm, address), address, *state);
 }
 
 // Whose it was, newest first: whoever has it now is not to blame.
 std::vector<explain::Past> owners_before(const explain::LogLine &line) {
-    if (!line.bus_address)
+    if (!line.bus_address && !line.hbm_address)
         return {};
-    auto all = explain::ask_history(line.device, "bus", *line.bus_address);
+    auto all = line.bus_address ? explain::ask_history(line.device, "bus", *line.bus_address)
+                                : explain::ask_history(line.device, "hbm", *line.hbm_address);
     std::erase_if(all, [](const explain::Past &past) { return !past.gone_ns_ago; });
     return all;
 }
@@ -279,6 +328,8 @@ Json line_json(const std::string &text, const explain::LogLine &line, const std:
     Json out = {{"line", text}, {"kind", line.kind}, {"device", line.device}, {"means", line.means}};
     if (line.bus_address)
         out["bus_address"] = *line.bus_address;
+    if (line.hbm_address)
+        out["hbm_address"] = *line.hbm_address;
     if (line.write)
         out["write"] = *line.write;
     if (!line.reason.empty())
@@ -294,22 +345,41 @@ Json line_json(const std::string &text, const explain::LogLine &line, const std:
 bool wanted(const explain::LogLine &line, const std::set<std::string> &ours, const std::string &only) {
     if (!only.empty())
         return line.device == only;
-    return ours.empty() || ours.contains(line.device);
+    return ours.empty() || line.device.empty() || ours.contains(line.device);
+}
+
+// The devices that are here, and those that lines of the driver name.
+std::set<std::string> devices_of(const std::vector<std::string> &lines) {
+    const auto here = sys::pci_devices();
+    std::set<std::string> out(here.begin(), here.end());
+    for (const std::string &line : lines)
+        if (const auto device = explain::driver_device(line))
+            out.insert(*device);
+    return out;
+}
+
+// A line that was pasted in place of a file's name.
+bool is_line(const std::string &text) {
+    return text.find(' ') != std::string::npos && text.find(':') != std::string::npos &&
+           ::access(text.c_str(), F_OK) != 0;
 }
 
 Outcome<void> decode_log(const Global &global, const Options &options) {
-    const auto text = text_of(options.file);
+    const auto text = is_line(options.file) ? Outcome<std::string>(options.file) : text_of(options.file);
     if (!text)
         return tl::unexpected(text.error());
-    const auto here = sys::pci_devices();
-    std::set<std::string> ours(here.begin(), here.end());
+    const auto lines = sys::lines(*text);
+    auto ours = devices_of(lines);
     std::vector<std::pair<std::string, explain::LogLine>> found;
-    for (const std::string &line : sys::lines(*text))
-        if (const auto known = explain::log_line(line)) {
-            if (known->kind == "driver")
-                ours.insert(known->device);
+    if (!options.address.empty())
+        ours.insert(options.address);
+    for (const std::string &line : lines) {
+        auto known = explain::log_line(line);
+        if (!known)
+            known = explain::unknown_line(line, ours);
+        if (known)
             found.emplace_back(line, *known);
-        }
+    }
     Json list = Json::array();
     std::string out;
     for (const auto &[line, known] : found) {
@@ -390,6 +460,33 @@ Examples:
   neuronctl decode struct event_record --file event.bin)");
 }
 
+void add_records(CLI::App &group, const CommandLine &line) {
+    const auto options = std::make_shared<RecordOptions>();
+    CLI::App *command = group.add_subcommand("records", "Decode what the flight recorder has");
+    command->callback([=] { line.action = [=] { return decode_recorder(line.global, *options); }; });
+    CLI::Option *file = command->add_option(
+        "FILE", options->file,
+        "Records as QEMU's recorder-file or the driver's debugfs file has them, or - for standard input; default: "
+        "those of the device");
+    command
+        ->add_option("--device", options->device, "accel1, /dev/accel/accel1 or a bus address; default: the only one")
+        ->excludes(file);
+    command->add_option("--last", options->filter.last, "Only so many, the newest")
+        ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20));
+    command->add_option("--kind", options->filter.kind, "Only records of this kind: packet, fault, interrupt, ...");
+    command->add_option("--queue", options->filter.queue, "Only what names this queue")
+        ->check(CLI::Range(0U, neuron::spec::MAX_QUEUES - 1));
+    command->add_option("--context", options->filter.context, "Only what names this context")
+        ->check(CLI::Range(0U, neuron::spec::MAX_CONTEXTS - 1));
+    command->footer(R"(
+Examples:
+  neuronctl decode records --last 20
+  neuronctl decode records --kind fault recorder.bin
+  neuronctl --json decode records --queue 1 | jq '.records[-1]'
+
+Each line has the record's number, the device's time in seconds since its reset, the kind, and the members that are not 0.)");
+}
+
 } // namespace
 
 void add_decode(const CommandLine &line) {
@@ -404,17 +501,22 @@ void add_decode(const CommandLine &line) {
 Examples:
   neuronctl decode dump dump.txt
   neuronctl --json decode dump dump.txt | jq '.sections[] | select(.name == "recorder").records[-1]')");
+    add_records(*group, line);
     const auto log = std::make_shared<Options>();
     CLI::App *command = add_verb(*group, line, "log", "Say what lines of the kernel's log mean", log, decode_log);
-    command->add_option("FILE", log->file, "File with the lines; default: standard input")->type_name("FILE");
+    command->add_option("FILE", log->file, "File with the lines, or a line itself; default: standard input")
+        ->type_name("FILE|LINE");
     command->add_option("--address", log->address, "Only lines about the device at this bus address");
     command->footer(R"(
 Examples:
   dmesg | neuronctl decode log
   neuronctl decode log --address 0000:01:00.0 dmesg.txt
+  neuronctl decode log 'neuron_accel 0000:01:00.0: swiotlb buffer is full (sz: 65536 bytes), total 32768 (slots), used 0 (slots)'
 
-Known are the driver's own lines, faults of Intel's and AMD's IOMMU, and errors of the link. Where the device is there and
-root asks, whose a bus address is now, and whose it was, is said as well.)");
+What has a blank and a colon, and is no file, is a line. Known are the driver's own lines, faults of Intel's, AMD's and
+Arm's IOMMU, bounce buffers that are full, mistakes that the kernel's check of DMA finds, and errors of the link. Other
+lines that name the driver or the device are shown as not known. Where the device is there and root asks, whose an address
+is now, and whose it was, is said as well.)");
 }
 
 } // namespace neuronctl

@@ -2,14 +2,18 @@
 // neuronctl explore: runs a program again and again, each time with a chip that chooses otherwise what the contract leaves open.
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
 #include <list>
 #include <memory>
+#include <optional>
+#include <thread>
 
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -153,14 +157,19 @@ public:
             return {};
         const int error = sys::write(plan_path_, fmt::format("explore seed={}\n", seed));
         set_ = error == 0;
-        if (set_)
+        if (set_) {
+            fresh_ = settled();
             return {};
+        }
         if (error == EINVAL)
             return tl::unexpected(with_hint(usage_error(fmt::format("{}: the device cannot explore", address_)),
                                             "it must be in stepped mode: guest/run --device neuron,stepped=on"));
         return tl::unexpected(
             Failure{.code = "io", .message = fmt::format("{}: {}", plan_path_, std::strerror(error))});
     }
+
+    /** Whether the device has taken a step or chosen anything since set_seed(): to take a plan costs steps, too. */
+    bool has_explored() const { return !fresh_ || sys::read(plan_path_) != fresh_; }
 
     /** For one run of a program of its own. */
     std::vector<std::string> variables(std::uint64_t seed, const neuron::Fd &report) const {
@@ -177,9 +186,24 @@ public:
     }
 
 private:
+    /** What the device says of the seed when the steps are done that taking it up costs. */
+    std::optional<std::string> settled() const {
+        constexpr int looks = 20;
+        auto before = sys::read(plan_path_);
+        for (int i = 0; i < looks; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            auto now = sys::read(plan_path_);
+            if (now == before)
+                break;
+            before = std::move(now);
+        }
+        return before;
+    }
+
     const Options &options_;
     std::string address_;
     std::string plan_path_;
+    std::optional<std::string> fresh_; ///< What the device says of the seed before the run.
     bool set_ = false;
 };
 
@@ -251,10 +275,8 @@ private:
                 continue;
             }
             const Judged judged = judge(*end, options_);
-            if (judged.outcome.empty() && options_.device.empty() && ::lseek(run->report.get(), 0, SEEK_END) == 0)
-                return tl::unexpected(
-                    with_hint(usage_error(fmt::format("{}: has made no chip that could explore", options_.command[0])),
-                              "let it use the backend sim, or name a device with --device"));
+            if (!has_explored(*run))
+                return tl::unexpected(idle(judged));
             ++explored_;
             if (!judged.outcome.empty())
                 report(run->seed, judged);
@@ -264,6 +286,24 @@ private:
             run = runs_.erase(run);
         }
         return {};
+    }
+
+    /** Whether there was a chip: what the program does without one is the same for each seed. */
+    bool has_explored(const Run &run) const {
+        return options_.device.empty() ? ::lseek(run.report.get(), 0, SEEK_END) != 0 : target_.has_explored();
+    }
+
+    Failure idle(const Judged &judged) const {
+        const std::string end = judged.outcome.empty() ? ""
+                                : judged.line.empty()  ? fmt::format(" ({})", judged.outcome)
+                                                       : fmt::format(" ({}: {})", judged.outcome, judged.line);
+        if (options_.device.empty())
+            return with_hint(
+                usage_error(fmt::format("{}: has made no chip that could explore{}", options_.command[0], end)),
+                "let it use the backend sim, or name a device with --device");
+        return with_hint(usage_error(fmt::format("{}: the program did not use the device {}{}", options_.command[0],
+                                                 options_.device, end)),
+                         "let it use the backend accel and this device; an in-process chip explores without --device");
     }
 
     void report(std::uint64_t seed, const Judged &judged) {
@@ -301,6 +341,15 @@ private:
     Json failed_ = Json::array();
 };
 
+/** If it is not there: one level, since a longer path is more likely a mistake. @return 0 or errno */
+int make_folder(const std::string &folder) {
+    if (folder.empty())
+        return 0;
+    if (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST)
+        return errno;
+    return ::access((folder + "/.").c_str(), W_OK) != 0 ? errno : 0;
+}
+
 Outcome<void> explore_command(const Global &global, const Options &options) {
     const auto seeds = seeds_of(options.seeds);
     if (!seeds)
@@ -313,8 +362,8 @@ Outcome<void> explore_command(const Global &global, const Options &options) {
     if (!options.device.empty() && !options.record.empty())
         return tl::unexpected(
             usage_error("--record: the tape of a device is its property 'record', as in guest/run --record FILE"));
-    if (!options.record.empty() && ::access((options.record + "/.").c_str(), W_OK) != 0)
-        return tl::unexpected(usage_error(fmt::format("--record {}: {}", options.record, std::strerror(errno))));
+    if (const int error = make_folder(options.record); error != 0)
+        return tl::unexpected(usage_error(fmt::format("--record {}: {}", options.record, std::strerror(error))));
     catch_interrupts();
     return Search(global, options, *seeds).run();
 }
@@ -339,7 +388,9 @@ void add_explore(const CommandLine &line) {
         ->check(CLI::Range(1, 256))
         ->capture_default_str();
     command->add_flag("--sanitize", options->sanitize, "With the sanitizer; its reports count as failures");
-    command->add_option("--record", options->record, "Keep the tapes of the runs that fail in this folder, for replay")
+    command
+        ->add_option("--record", options->record,
+                     "Keep the tapes of the runs that fail in this folder, which is made, for replay")
         ->type_name("FOLDER");
     command
         ->add_option("--device", options->device,
@@ -354,8 +405,9 @@ Examples:
   neuronctl explore --record tapes -- ./my-program --backend sim
   neuronctl explore --device accel0 --seeds 20 -- ./my-program
 
-A run has failed if the program ends with another status than 0, dies by a signal, or does not end in time. The program's
-output is not shown; of a run that has failed, the last line is. docs/debugging.md has an example.)");
+A run has failed if the program ends with another status than 0, dies by a signal, or does not end in time. A program that
+makes no chip, or does not use the device, is an error, however it ends. The program's output is not shown; of a run that has
+failed, the last line is. docs/debugging.md has an example.)");
     command->callback(
         [line, options] { line.action = [line, options] { return explore_command(line.global, *options); }; });
 }

@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 
 #include "commands.hpp"
+#include "explain/device_rules.hpp"
+#include "explain/readers.hpp"
 #include "system.hpp"
 #include "terminal.hpp"
 
@@ -115,6 +117,52 @@ std::string report_text(const Json &report) {
     return fmt::format("{}seed {}\n{}", exploring, report["seed"].get<std::uint64_t>(), table(rows, ">>><<"));
 }
 
+/** Why a device that has its driver has no ear for plans, and what mends it; nothing if it should have. */
+struct Unusable {
+    std::string why;
+    std::string remedy;
+};
+
+std::optional<Unusable> unusable(const std::string &address) {
+    const std::string state = sys::read("/sys/bus/pci/devices/" + address + "/device_state").value_or("");
+    const auto function = explain::read_function(address);
+    if (state == "gone" || state == "wedged")
+        return Unusable{fmt::format("the device is {}: the driver has given it up, and lets it reach no memory", state),
+                        explain::remedy_text(address, function)};
+    // One that sleeps is in any state, and is woken by the question.
+    if (!function || state != "ready")
+        return std::nullopt;
+    if (!function->answers)
+        return Unusable{"the configuration space of the device reads as all ones",
+                        explain::remedy_text(address, function)};
+    const std::string remedy = "'neuronctl reset' mends it";
+    if (function->power != 0)
+        return Unusable{fmt::format("the function is in D{}, and reaches no memory", function->power), remedy};
+    if (!function->memory)
+        return Unusable{"memory space of the function is off: its registers cannot be reached", remedy};
+    if (!function->bus_master)
+        return Unusable{"bus mastering of the function is off: it reaches no memory", remedy};
+    return std::nullopt;
+}
+
+Failure state_error(const std::string &address, const Unusable &what) {
+    return with_hint({Exit::failed, "no_device", fmt::format("{}: {}", address, what.why), {}, {}}, what.remedy);
+}
+
+/** What the driver's file says of the plan. The device writes it to memory, which it must reach. */
+Outcome<std::string> read_report(const std::string &address) {
+    auto report = sys::debugfs(address, FILE_NAME);
+    if (report || report.error().code != "io")
+        return report;
+    const auto what = unusable(address);
+    if (!what)
+        return report;
+    Failure failure = state_error(address, *what);
+    failure.message += ", so it cannot give its report";
+    failure.hint += "; on the host, QMP's qom-get of the property 'fault-report' has it even so";
+    return tl::unexpected(failure);
+}
+
 Failure write_error(const std::string &address, const std::string &name, int error) {
     if (error == EINVAL)
         for (const std::string &line : sys::lines(sys::debugfs(address, FILE_NAME).value_or("")))
@@ -122,6 +170,8 @@ Failure write_error(const std::string &address, const std::string &name, int err
                 return usage_error(line.substr(REFUSED.size()));
     if (error == E2BIG)
         return usage_error("fault plan: it is longer than the device takes");
+    if (const auto what = unusable(address))
+        return state_error(address, *what);
     return {Exit::failed, "io", fmt::format("{}: {}", name, strerrordesc_np(error)), {}, {}};
 }
 
@@ -146,7 +196,7 @@ Outcome<void> set(const Global &global, const Options &options) {
     const auto address = write_plan(options, *text);
     if (!address)
         return tl::unexpected(address.error());
-    const auto report = sys::debugfs(*address, FILE_NAME);
+    const auto report = read_report(*address);
     if (!report)
         return tl::unexpected(report.error());
     const Json json = report_json(*address, *report);
@@ -162,7 +212,7 @@ Outcome<void> show(const Global &global, const Options &options) {
     const auto address = sys::address_of(options.device);
     if (!address)
         return tl::unexpected(address.error());
-    const auto report = sys::debugfs(*address, FILE_NAME);
+    const auto report = read_report(*address);
     if (!report)
         return tl::unexpected(report.error());
     const Json json = report_json(*address, *report);
@@ -174,8 +224,15 @@ Outcome<void> clear(const Global &global, const Options &options) {
     const auto address = write_plan(options, "");
     if (!address)
         return tl::unexpected(address.error());
-    print_result(global, "fault clear", {{"address", *address}},
-                 fmt::format("{} {} has no fault plan\n", coloured(Colour::good, "OK:"), *address));
+    Json json = {{"address", *address}};
+    std::string text = fmt::format("{} {} has no fault plan\n", coloured(Colour::good, "OK:"), *address);
+    // What the plan has done stays.
+    if (const auto what = unusable(*address)) {
+        json["unusable"] = what->why;
+        json["remedy"] = what->remedy;
+        text += fmt::format("but {}; {}\n", what->why, what->remedy);
+    }
+    print_result(global, "fault clear", json, text);
     return {};
 }
 
@@ -218,7 +275,7 @@ Examples:
 Examples:
   neuronctl fault clear
 
-A device that the plan has wedged needs a reset besides.)");
+A device that the plan has wedged, or put to sleep, needs a reset besides: that is said.)");
 }
 
 } // namespace neuronctl

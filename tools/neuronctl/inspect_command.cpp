@@ -188,7 +188,7 @@ Outcome<void> list_buffers(const Global &global, const Options &options) {
         return tl::unexpected(text.error());
     Json list = Json::array();
     std::vector<std::vector<std::string>> rows = {
-        {"PLACE", "SIZE", "BANK", "HANDLES", "BINDINGS", "PINS", "PROCESS", "NAME", "MADE AT", ""}};
+        {"BUFFER", "PLACE", "SIZE", "BANK", "HANDLES", "BINDINGS", "PINS", "PROCESS", "NAME", "MADE AT", ""}};
     std::uint64_t bytes = 0;
     for (const std::string &line : sys::lines(*text)) {
         const Fields fields = sys::fields(line);
@@ -202,8 +202,8 @@ Outcome<void> list_buffers(const Global &global, const Options &options) {
                 flags += (flags.empty() ? "" : ",") + word;
         entry["flags"] = flags;
         bytes += sys::number(get(fields, "size")).value_or(0);
-        rows.push_back({place, size_text(get(fields, "size")), get(fields, "bank"), get(fields, "handles"),
-                        get(fields, "bindings"), get(fields, "pins"),
+        rows.push_back({get(fields, "buffer"), place, size_text(get(fields, "size")), get(fields, "bank"),
+                        get(fields, "handles"), get(fields, "bindings"), get(fields, "pins"),
                         fmt::format("{} ({})", get(fields, "comm"), get(fields, "pid")), get(fields, "label"),
                         get(fields, "made"), flags});
         list.push_back(std::move(entry));
@@ -211,7 +211,7 @@ Outcome<void> list_buffers(const Global &global, const Options &options) {
     print_result(global, "bo list", {{"address", *address}, {"bytes", bytes}, {"buffers", list}},
                  list.empty()
                      ? "No buffers.\n"
-                     : table(rows, "<>>>>><<<<") + fmt::format("{} buffers, {}\n", list.size(), bytes_text(bytes)));
+                     : table(rows, "><>>>>><<<<") + fmt::format("{} buffers, {}\n", list.size(), bytes_text(bytes)));
     return {};
 }
 

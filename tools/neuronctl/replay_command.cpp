@@ -105,8 +105,11 @@ private:
 
     void stopped(neuron_chip *chip) {
         std::array<std::byte, spec::SanitizerReport::BYTES> raw;
-        for (std::uint64_t first = 0; neuron_chip_read_reports(chip, &first, raw.data(), raw.size()) != 0;)
-            reports_.push_back(spec::unpack<spec::SanitizerReport>(raw).text.data());
+        std::array<char, spec::REPORT_TEXT> text{};
+        for (std::uint64_t first = 0; neuron_chip_read_reports(chip, &first, raw.data(), raw.size()) != 0;) {
+            neuron_chip_report_text(chip, first - 1, text.data(), text.size());
+            reports_.push_back(text.data());
+        }
     }
 
     const Options &options_;
@@ -132,15 +135,36 @@ Json counts_json(const Options &options, const neuron_chip_replay_result &result
     return out;
 }
 
+// Whether it has come to where it was to stop; without such a place it has.
+bool came_there(const Options &options, const neuron_chip_replay_result &result) {
+    return result.events >= options.until && result.steps >= options.until_step;
+}
+
 std::string verdict(const Options &options, const neuron_chip_replay_result &result) {
     const char *what = options.list ? "" : ": same results bit for bit";
     if (result.complete)
-        return fmt::format("OK: {}{}", counts_text(result), what);
-    const bool stopped = (options.until != 0 && result.events == options.until) ||
-                         (options.until_step != 0 && result.steps >= options.until_step);
-    return fmt::format("OK: {}{}; {}", counts_text(result), what,
+        return fmt::format("{}{}", counts_text(result), what);
+    const bool stopped = options.until != 0 || options.until_step != 0;
+    return fmt::format("{}{}; {}", counts_text(result), what,
                        stopped ? "stopped as asked"
                                : "the tape was cut off there: whoever recorded it did not end well");
+}
+
+Failure too_short(const Options &options, const neuron_chip_replay_result &result) {
+    const std::string asked = options.until != 0 ? fmt::format("--until {}", options.until)
+                                                 : fmt::format("--until-step {}", options.until_step);
+    return with_hint(
+        usage_error(fmt::format("{}: {}: the tape {} before, after {} events and {} steps", options.file, asked,
+                                result.complete ? "ends" : "was cut off", result.events, result.steps)),
+        "--list shows what is on it");
+}
+
+// What a job did wrong is a difference to what it should have done, so a tape is a test of that, too.
+Failure reported(std::size_t count, Json body) {
+    return {.exit = Exit::mismatch,
+            .code = "mismatch",
+            .message = fmt::format("the sanitizer has {} report{}", count, count == 1 ? "" : "s"),
+            .body = std::move(body)};
 }
 
 Failure failure_of(const Options &options, int error, const std::string &message, const Listener &listener) {
@@ -154,11 +178,11 @@ Failure failure_of(const Options &options, int error, const std::string &message
     return {Exit::usage, version ? "version_mismatch" : "invalid_argument", line, {}, {}};
 }
 
-// Becomes gdb, which runs this command again and stops where it should.
+// Becomes gdb, which runs this command again and stops where it should: once, since what comes later is there as well.
 Outcome<void> debug(const Options &options) {
     const std::string place =
-        options.until != 0        ? fmt::format("break neuron_chip_tape_at if event >= {}", options.until)
-        : options.until_step != 0 ? fmt::format("break neuron_chip_tape_at if step >= {}", options.until_step)
+        options.until != 0        ? fmt::format("tbreak neuron_chip_tape_at if event >= {}", options.until)
+        : options.until_step != 0 ? fmt::format("tbreak neuron_chip_tape_at if step >= {}", options.until_step)
                                   : "break neuron_chip_tape_stop";
     std::vector<std::string> words = {
         "gdb",    "-ex",       "set breakpoint pending on", "-ex", place, "-ex", "run", "--args", "/proc/self/exe",
@@ -193,12 +217,20 @@ Outcome<void> replay(const Global &global, const Options &options) {
         return tl::unexpected(interruption());
     if (error != 0)
         return tl::unexpected(failure_of(options, error, message.data(), listener));
+    if (!came_there(options, result))
+        return tl::unexpected(too_short(options, result));
     std::string text;
     for (const std::string &line : listener.lines())
         text += line + "\n";
     for (const Json &report : listener.reports())
         text += "sanitizer: " + report.get<std::string>() + "\n";
-    print_result(global, "replay", counts_json(options, result, listener), text + verdict(options, result) + "\n");
+    const Json json = counts_json(options, result, listener);
+    if (const std::size_t count = listener.reports().size(); count != 0) {
+        if (!global.json)
+            fmt::print("{}{}\n", text, verdict(options, result));
+        return tl::unexpected(reported(count, json));
+    }
+    print_result(global, "replay", json, text + "OK: " + verdict(options, result) + "\n");
     return {};
 }
 
@@ -211,12 +243,13 @@ void add_replay(const CommandLine &line) {
     command->add_option("FILE", options->file, "Tape: of run --record, NEURON_RECORD or QEMU's property 'record'")
         ->type_name("FILE")
         ->required();
+    // CLI11 takes a negative number for a large one; a smaller limit refuses it.
     CLI::Option *until = command->add_option("--until", options->until, "Stop before this event")
                              ->type_name("EVENT")
-                             ->check(CLI::Range(std::uint64_t{1}, UINT64_MAX));
+                             ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{INT64_MAX}));
     command->add_option("--until-step", options->until_step, "Stop when the chip has taken so many steps")
         ->type_name("STEP")
-        ->check(CLI::Range(std::uint64_t{1}, UINT64_MAX))
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{INT64_MAX}))
         ->excludes(until);
     CLI::Option *last = command->add_option("--last", options->last, "Print the last so many events that were played")
                             ->type_name("COUNT")
@@ -237,7 +270,8 @@ Examples:
   neuronctl replay job.tape --last 20 --sanitize
   neuronctl replay job.tape --until 1042 --gdb
 
-The exit code is 3 if the chip does something else than the tape says: the error names the event. A tape that was cut
+The exit code is 3 if the chip does something else than the tape says: the error names the event. So it is if the
+sanitizer reports something: that of --sanitize, or of a chip that was recorded with one. A tape that was cut
 off, because whoever recorded it crashed, is replayed as far as it goes, and the chip then runs on.)");
     command->callback([options, line] { line.action = [options, line] { return replay(line.global, *options); }; });
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 
-from neuronctl import bad, good
+from neuronctl import bad, ctl, good
 from tap import case, contains, equal, main
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
@@ -73,6 +73,36 @@ def hang(folder):
     finally:
         good(folder, "fault", "clear")
         limit.write_text(before)
+    good(folder, "dma", "copy", "--from", "host", "--to", "hbm", "--bytes", "4096")
+
+
+@case("of a device that its plan has put to sleep the state is named, and what mends it")
+def asleep(folder):
+    good(folder, "fault", "set", "packet nth=1: sleep")
+    try:
+        ctl(folder, "dma", "copy", "--from", "host", "--to", "hbm", "--bytes", "4096")
+        for words, more in ((("set", "irq: drop"), ""), (("show",), ", so it cannot give its report")):
+            failed = bad(folder, 1, f"0000:01:00.0: the function is in D3, and reaches no memory{more}", "fault", *words)
+            contains(failed.err, "; 'neuronctl reset' mends it")
+        contains(good(folder, "fault", "clear").out, "has no fault plan\nbut the function is in D3, and reaches no memory; 'neuronctl reset' mends it\n")
+        contains(good(folder, "--json", "fault", "clear").json["unusable"], "D3")
+    finally:
+        ctl(folder, "fault", "clear")
+        good(folder, "reset")
+    good(folder, "dma", "copy", "--from", "host", "--to", "hbm", "--bytes", "4096")
+    assert "unusable" not in good(folder, "--json", "fault", "clear").json
+
+
+@case("so is that of one that the driver has given up")
+def given_up(folder):
+    good(folder, "fault", "set", "reg_read: ones")
+    try:
+        ctl(folder, "dma", "copy", "--from", "host", "--to", "hbm", "--bytes", "4096")
+        bad(folder, 1, "the device is gone: the driver has given it up, and lets it reach no memory, so it cannot give its report", "fault", "show")
+        bad(folder, 1, "the device is gone: the driver has given it up, and lets it reach no memory", "fault", "set", "irq: drop")
+    finally:
+        contains(good(folder, "fault", "clear").out, "\nbut the device is gone: ")
+        good(folder, "reset")
     good(folder, "dma", "copy", "--from", "host", "--to", "hbm", "--bytes", "4096")
 
 

@@ -96,6 +96,8 @@ def looks(folder):
         assert registers["RING_BASE"]["value"] and isinstance(registers["STATUS"]["fields"], dict), registers
         contains(good(folder, "queue", "show", queue["queue"]).out, "RING_BASE")
         buffers = good(folder, "--json", "bo", "list").json["buffers"]
+        rows = [line.split()[0] for line in good(folder, "bo", "list").out.splitlines()[:-1]]
+        equal(rows, ["BUFFER", *(str(buffer["buffer"]) for buffer in buffers)])
         assert any(entry["place"] == "hbm" and entry["size"] == 8192 and entry["pid"] == process.pid for entry in buffers), buffers
         assert any(entry.get("label") == "endless.nko" for entry in buffers), buffers
         context, = good(folder, "--json", "vm", "list").json["contexts"]

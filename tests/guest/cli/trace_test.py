@@ -3,12 +3,14 @@
 """neuronctl trace: kernel, library and device on one timeline, and that their clocks agree."""
 
 import json
+import shutil
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 
-from driver import NOBODY
+from driver import NOBODY, address
 from neuronctl import NEURONCTL, bad, ctl, good
 from tap import case, contains, equal, main
 
@@ -65,6 +67,28 @@ def rows(folder):
     assert all(event["dur"] >= 0 for event in spans)
     assert any(event["name"].startswith("neuronctl") for event in of_process(timeline, "processors"))
     assert any(event["name"].startswith("neuron") for event in of_process(timeline, "interrupts"))
+
+
+@case("the flight recorder is read by name, also of a device that sleeps, from the device and from its file")
+def recorder(folder):
+    good(folder, "dma", "copy", "--from", "host", "--to", "hbm", "--bytes", "4096")
+    status = Path(f"/sys/bus/pci/devices/{address()}/power/runtime_status")
+    end = time.monotonic() + 20
+    while status.read_text().strip() != "suspended":
+        assert time.monotonic() < end, status.read_text()
+        time.sleep(0.05)
+    text = good(folder, "decode", "records").out
+    for word in ("DOORBELL", "PACKET", "code=COPY", "MAPPING"):
+        contains(text, word)
+    last, = good(folder, "--json", "decode", "records", "--kind", "packet", "--last", "1").json["records"]
+    equal(last["head"]["kind"], "PACKET")
+    # Whoever has the node open keeps it awake, and the file gives whole records to who asks for many.
+    node, = Path(f"/sys/bus/pci/devices/{address()}/accel").iterdir()
+    with open(Path("/dev/accel", node.name), "rb"):
+        shutil.copyfile(f"/sys/kernel/debug/accel/{address()}/recorder", folder / "recorder.bin")
+    kept = good(folder, "--json", "decode", "records", "recorder.bin", "--kind", "packet").json["records"]
+    assert last in kept, (last, kept[-1])
+    bad(folder, 1, "root", "decode", "records", before=NOBODY)
 
 
 @case("a command that fails is said to, and its trace is kept")
