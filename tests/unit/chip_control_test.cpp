@@ -145,7 +145,7 @@ void a_drain_waits_for_the_transfers_of_its_engine(void **state) {
     p.add(Engine::ACT, spec::InsnDrain{}).add(Engine::ACT, end(add(2, 1)));
     // SP has a transfer in line behind a long one of its own: none of that delays ACT, which it waits for.
     p.add(Engine::SP, spec::InsnDrain{});
-    p.add(Engine::SP, load(tile(1, 1, 8192), mem(0, 1), 15)).add(Engine::SP, nop(wait_ge(2, 1)));
+    p.add(Engine::SP, load(tile(1, 1, 8192), mem(0, 1, 4, 8192), 15)).add(Engine::SP, nop(wait_ge(2, 1)));
     p.add(Engine::SP, spec::InsnDrain{}).add(Engine::SP, end());
     assert_int_equal(r.run(p), Fault::NONE);
     for (std::uint32_t i = 0; i < WORDS; ++i)
