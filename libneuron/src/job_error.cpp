@@ -94,19 +94,17 @@ Result<JobTimes> job_times(QueuePort &port, std::uint64_t job) {
 
 Error refusal(QueuePort &port, int error) {
     const Result<QueueStatus> queue = port.query();
-    if (queue && queue->fault)
-        return {ErrorCode::canceled,
-                fmt::format("the queue takes no more jobs, because it stopped: {}", describe(*queue->fault))};
-    if (queue && queue->state != QueueStatus::State::ok) {
-        const bool lost = queue->state == QueueStatus::State::lost;
+    if (queue && (queue->fault || queue->state != QueueStatus::State::ok)) {
+        const bool lost = !queue->fault && queue->state == QueueStatus::State::lost;
         return {lost ? ErrorCode::no_device : ErrorCode::canceled, fmt::format("job {}", reason(queue->state))};
     }
     return fail_errno(error, "submitting a job").value();
 }
 
 Error with_reason(QueuePort &port, Error error, const QueueKnowledge &knowledge) {
-    const Result<QueueStatus> queue =
-        error.code == ErrorCode::canceled ? port.query() : Result<QueueStatus>(QueueStatus{});
+    if (error.code != ErrorCode::canceled)
+        return error;
+    const Result<QueueStatus> queue = port.query();
     if (queue && queue->fault)
         error.message = fmt::format("the queue takes no more jobs, because it stopped: {}",
                                     describe(located(port, *queue->fault, knowledge.history, knowledge.addresses)));
@@ -114,21 +112,6 @@ Error with_reason(QueuePort &port, Error error, const QueueKnowledge &knowledge)
         if (const auto why = reason_of_sibling(knowledge))
             error.message = fmt::format("job {}", *why);
     return error;
-}
-
-void QueuePorts::add(std::weak_ptr<QueuePort> port) {
-    const std::lock_guard guard(lock_);
-    std::erase_if(ports_, [](const auto &old) { return old.expired(); });
-    ports_.push_back(std::move(port));
-}
-
-std::optional<std::pair<std::shared_ptr<QueuePort>, FaultInfo>> QueuePorts::faulted() const {
-    const std::lock_guard guard(lock_);
-    for (const auto &each : ports_)
-        if (auto port = each.lock())
-            if (const auto status = port->query(); status && status->fault)
-                return std::pair(std::move(port), *status->fault);
-    return std::nullopt;
 }
 
 } // namespace neuron::detail

@@ -25,7 +25,7 @@ Error with_reason(QueuePort &port, Error error, const QueueKnowledge &knowledge)
 /** When a job ran that has ended, or is seen to have; for any thread. */
 Result<JobTimes> job_times(QueuePort &port, std::uint64_t job);
 
-/** Why a stopped queue refuses a job. @p error is the positive errno of the refusal. */
+/** That a stopped queue refuses a job; with_reason() says why. @p error is the positive errno of the refusal. */
 Error refusal(QueuePort &port, int error);
 
 } // namespace neuron::detail

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What queues cannot do unless they say so.
-#include <numeric>
-
+// What queues cannot do unless they say so, and the queues of a context.
 #include "backend.hpp"
 #include "error.hpp"
+#include "state.hpp"
 
 namespace neuron::detail {
 
@@ -22,6 +21,21 @@ Result<void> QueuePort::notify(std::uint64_t, int) {
 
 Result<std::shared_ptr<TimelinePort>> QueuePort::timeline(const void *) {
     return fail(ErrorCode::unsupported, "a {} queue has no fences, and so no timeline", path());
+}
+
+void QueuePorts::add(std::weak_ptr<QueuePort> port) {
+    const std::lock_guard guard(lock_);
+    std::erase_if(ports_, [](const auto &old) { return old.expired(); });
+    ports_.push_back(std::move(port));
+}
+
+std::optional<std::pair<std::shared_ptr<QueuePort>, FaultInfo>> QueuePorts::faulted() const {
+    const std::lock_guard guard(lock_);
+    for (const auto &each : ports_)
+        if (auto port = each.lock())
+            if (const auto status = port->query(); status && status->fault)
+                return std::pair(std::move(port), *status->fault);
+    return std::nullopt;
 }
 
 } // namespace neuron::detail
