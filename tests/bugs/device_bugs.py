@@ -9,19 +9,10 @@ import numpy as np
 from corpus import assembled, bug, explained, output, program, standing_still
 from driver import address
 from neuronctl import NEURONCTL, good
+from plans import planned
 
 EXPLAIN = "neuronctl explain"
 SANITIZE = "neuronctl run --sanitize"
-
-
-@contextlib.contextmanager
-def planned(folder, plan: str):
-    """The device does wrong what the plan says."""
-    good(folder, "fault", "set", plan)
-    try:
-        yield
-    finally:
-        good(folder, "fault", "clear")
 
 
 @contextlib.contextmanager
@@ -79,7 +70,7 @@ def _fatal(folder):
 
 @bug("link-down", "device", "The link goes down for a moment.", EXPLAIN, cause="as if it had been pulled out; .* its link was down", job=r"queue \d+ was lost", place="its BARs have no addresses")
 def _link(folder):
-    with found_anew(), planned(folder, "packet nth=1: link_down us=300000"), standing_still(folder, "nop-and-stay"):
+    with planned(folder, "packet nth=1: link_down us=300000"), found_anew(), standing_still(folder, "nop-and-stay"):
         return explained(folder, "BARs have no addresses")
 
 
