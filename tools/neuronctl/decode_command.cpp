@@ -265,14 +265,12 @@ struct RecordOptions {
 };
 
 Outcome<std::vector<std::byte>> recorder_of(const RecordOptions &options) {
-    if (options.file == "-") {
-        const std::string text(std::istreambuf_iterator<char>(std::cin), {});
-        const auto raw = std::as_bytes(std::span(text));
-        return std::vector<std::byte>(raw.begin(), raw.end());
-    }
     if (!options.file.empty()) {
-        auto bytes = neuron::support::read_file(options.file);
-        return bytes ? Outcome<std::vector<std::byte>>(std::move(*bytes)) : tl::unexpected(input_error(bytes.error()));
+        const auto text = text_of(options.file);
+        if (!text)
+            return tl::unexpected(text.error());
+        const auto raw = std::as_bytes(std::span(*text));
+        return std::vector<std::byte>(raw.begin(), raw.end());
     }
     const auto address = sys::address_of(options.device);
     if (!address)

@@ -67,7 +67,7 @@ Outcome<void> check_addresses(const std::string &address) {
 
 Failure still_out_of_service(const std::string &address, const std::string &state) {
     const auto function = explain::read_function(address);
-    const bool there = function && function->answers && function->placed;
+    const bool there = function && function->reachable();
     return with_hint({Exit::failed, "no_device", fmt::format("{} is {} after the reset", address, state), {}, {}},
                      there ? "dmesg says why; reset it again, or bind the driver anew, when the cause is gone"
                            : explain::remedy_text(address, function));

@@ -65,7 +65,7 @@ void wedged(const State &state, std::vector<Finding> &out) {
 }
 
 void unbound(const State &state, std::vector<Finding> &out) {
-    const bool lost = state.function && !(state.function->answers && state.function->placed);
+    const bool lost = state.function && !state.function->reachable();
     add(out, Health::failed, "unbound", "no driver is bound to the device" + (lost ? now_text(state.function) : ""),
         lost ? remedy_text(state.device, state.function) : "'neuronctl doctor' looks for the reason");
 }
@@ -174,7 +174,7 @@ std::string loss_text(const State &state) {
 
 // A reset restores the addresses that the kernel has saved, and saves what is there now just before.
 std::string remedy_text(const std::string &device, const std::optional<Function> &function) {
-    if (function && !(function->answers && function->placed))
+    if (function && !function->reachable())
         return fmt::format("{}'echo 1 >/sys/bus/pci/devices/{}/remove', then 'echo 1 >/sys/bus/pci/rescan'{}",
                            function->answers ? "" : "once its link is up: ", device,
                            function->answers ? ": nothing else gives it addresses again" : "");

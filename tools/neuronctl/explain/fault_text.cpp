@@ -3,23 +3,25 @@
 
 #include <fmt/format.h>
 
-#include <neuron/error.hpp>
-
 #include "places.hpp"
 
 namespace neuronctl::explain {
 
+neuron::FaultInfo fault_info(const Fault &fault) {
+    return {.code = fault.code,
+            .unit = fault.unit,
+            .job = fault.job,
+            .packet = fault.packet,
+            .core = fault.core,
+            .ring = fault.ring,
+            .pc = fault.pc,
+            .write = fault.write,
+            .va = fault.va,
+            .info = fault.info};
+}
+
 std::string fault_text(const Fault &fault, const State &state, std::uint64_t ctx) {
-    const std::string text = neuron::describe({.code = fault.code,
-                                               .unit = fault.unit,
-                                               .job = fault.job,
-                                               .packet = fault.packet,
-                                               .core = fault.core,
-                                               .ring = fault.ring,
-                                               .pc = fault.pc,
-                                               .write = fault.write,
-                                               .va = fault.va,
-                                               .info = fault.info});
+    const std::string text = neuron::describe(fault_info(fault));
     // Where there is no address, the text has none either.
     if (text.find(fmt::format("address {:#x}", fault.va)) == std::string::npos)
         return text;

@@ -5,9 +5,14 @@
  */
 #pragma once
 
+#include <neuron/error.hpp>
+
 #include "state.hpp"
 
 namespace neuronctl::explain {
+
+/** As the library describes it. */
+neuron::FaultInfo fault_info(const Fault &fault);
 
 std::string fault_text(const Fault &fault, const State &state, std::uint64_t ctx);
 

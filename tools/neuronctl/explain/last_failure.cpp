@@ -6,9 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <neuron/error.hpp>
-
 #include "ago.hpp"
+#include "fault_text.hpp"
 #include "places.hpp"
 
 namespace neuronctl::explain {
@@ -133,14 +132,7 @@ Fault fault_of(const spec::RecordFault &record) {
 
 // The number of the job is the driver's, and it may have forgotten the queue: what it is part of is left out.
 std::string what_text(const Fault &fault) {
-    const std::string text = neuron::describe({.code = fault.code,
-                                               .unit = fault.unit,
-                                               .core = fault.core,
-                                               .ring = fault.ring,
-                                               .pc = fault.pc,
-                                               .write = fault.write,
-                                               .va = fault.va,
-                                               .info = fault.info});
+    const std::string text = neuron::describe(fault_info(fault));
     constexpr std::string_view mark = ": ";
     return text.substr(text.find(mark) + mark.size());
 }

@@ -9,7 +9,6 @@
 #include "../system.hpp"
 #include "readers.hpp"
 #include "records.hpp"
-#include "remembered.hpp"
 
 namespace neuronctl::explain {
 namespace {
@@ -260,7 +259,6 @@ Outcome<State> read_live(const std::string &address) {
     state.power = power_of(folder);
     if (const auto rings = sys::debugfs(address, "rings"))
         read_rings(state, *rings);
-    state.losses = losses_of(address);
     return state;
 }
 

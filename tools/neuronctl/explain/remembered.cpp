@@ -62,6 +62,19 @@ void read_log(Losses &losses, const std::string &address) {
     }
 }
 
+Losses losses_of(const std::string &address) {
+    const std::string folder = "/sys/bus/pci/devices/" + address;
+    const auto count = [&](const char *name) {
+        return sys::number(sys::read(folder + "/ras/" + name).value_or("")).value_or(0);
+    };
+    Losses out;
+    out.resets = count("resets");
+    out.fatal_link_errors = count("aer_fatal");
+    out.link_error = link_errors(folder);
+    read_log(out, address);
+    return out;
+}
+
 } // namespace
 
 // "3,512,61676921,-;neuron_accel 0000:01:00.0: [drm] *ERROR* the device does not answer any more"
@@ -86,20 +99,8 @@ void note_log_record(Losses &losses, const std::string &address, std::string_vie
         losses.link_ms_ago = ms_ago;
 }
 
-Losses losses_of(const std::string &address) {
-    const std::string folder = "/sys/bus/pci/devices/" + address;
-    const auto count = [&](const char *name) {
-        return sys::number(sys::read(folder + "/ras/" + name).value_or("")).value_or(0);
-    };
-    Losses out;
-    out.resets = count("resets");
-    out.fatal_link_errors = count("aer_fatal");
-    out.link_error = link_errors(folder);
-    read_log(out, address);
-    return out;
-}
-
 void read_remembered(State &state) {
+    state.losses = losses_of(state.device);
     const neuron::Fd awake = state.device_state == "sleeping" ? keep_awake(state.device) : neuron::Fd();
     state.reports = reports_of(sys::debugfs(state.device, "sanitizer").value_or(""));
     const auto path = recorder_path(state.device);

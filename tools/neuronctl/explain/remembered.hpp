@@ -12,11 +12,11 @@
 
 namespace neuronctl::explain {
 
-/** Adds what only the device knows: reports of the sanitizer, and what failed last. One that sleeps is woken. */
+/**
+ * Adds what the driver has counted and the kernel's log says of it, and what only the device knows: reports of the sanitizer, and
+ * what failed last. One that sleeps is woken.
+ */
 void read_remembered(State &state);
-
-/** What the driver has counted, and the kernel's log says of it. */
-Losses losses_of(const std::string &address);
 
 /**
  * Adds to @p losses what a record of the kernel's log says, as /dev/kmsg has it.

@@ -201,6 +201,8 @@ struct Function {
     bool msix_masked = false; ///< The whole function.
     unsigned power = 0;       ///< D state.
     bool placed = true;       ///< Its BARs have addresses, if the kernel has given them some.
+
+    [[nodiscard]] bool reachable() const { return answers && placed; }
 };
 
 struct State {
