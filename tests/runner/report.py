@@ -12,7 +12,12 @@ SHOWN_WHY = 10  # lines of a failed program, and programs, that the end repeats:
 
 
 def why(lines):
-    """What of a log says best why its program failed: the first failed case with what it says before and after it, or else the end."""
+    """
+    What of a log says best why its program failed: the first failed case with what it says before and after it, or what guest/run
+    says is wrong with a boot, whose console would hide it, or else the end.
+    """
+    if verdict := [line for line in lines if line.startswith("[guest] error: ")]:
+        return verdict[:SHOWN_WHY]
     failed = next((number for number, line in enumerate(lines) if line.startswith("not ok")), None)
     if failed is None:
         return lines[-SHOWN_WHY:]
@@ -98,10 +103,10 @@ class Report:
     def finish(self):
         """What took long, what failed, the last line, and the exit status."""
         slowest = sorted(self.seconds, reverse=True)[:SHOWN_SLOW]
-        print("slowest: " + ", ".join(f"{title} {seconds:.0f} s" for seconds, title in slowest))
         for title, lines in self.reasons[:SHOWN_WHY]:
             for line in lines:
                 print(f"{title}: | {line}")
+        print("slowest: " + ", ".join(f"{title} {seconds:.0f} s" for seconds, title in slowest))
         for name in self.failures:
             print(f"failed: {name}")
         passed, failed, skipped = self.counts["ok"], self.counts["FAIL"], self.counts["skip"]

@@ -45,6 +45,13 @@ def end(folder):
     equal((lines[-2:], status), (["failed: unit/some_test: killed by signal 9", "1 passed, 1 failed"], 1))
 
 
+@case("of a boot what is wrong with it is said, and not its console")
+def boot(folder):
+    console = [f"[console] line {number}" for number in range(50)]
+    lines, _ = end_of(folder, [*console, "[guest] error: the kernel complained", *console], [Case("boots", "FAIL")])
+    equal([line for line in lines if " | " in line], ["unit/some_test: | [guest] error: the kernel complained"])
+
+
 @case("a program without a log has its failure said, and nothing of what passed is said again")
 def quiet(folder):
     lines, status = end_of(folder, ["ok 1"], [Case("adds", "ok")])
