@@ -8,12 +8,12 @@
 
 #include <cerrno>
 #include <deque>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <xf86drm.h>
 
 using namespace kmod;
@@ -82,41 +82,41 @@ struct Snapshot {
     explicit Snapshot(const Rig &rig)
         : memory(memory_of(rig.file)),
           queue(rig.file.state(rig.queue.queue_id)),
-          descriptors(count_descriptors()),
+          descriptor(next_descriptor()),
           queues(count_queues()) {
+        auto info = fdinfo_of(rig.file);
         for (const auto *key : {"drm-total-system", "drm-total-hbm", "drm-shared-system", "drm-shared-hbm",
                                 "neuron-pages", "neuron-large-pages"})
-            figures.push_back(fdinfo(rig.file, key));
+            figures.push_back(info.at(key));
     }
 
     void expect_same(const Snapshot &before) const {
         assert_memory_equal(&memory, &before.memory, sizeof(memory));
         assert_int_equal(queue.state, before.queue.state);
         assert_int_equal(queue.submitted, before.queue.submitted);
-        assert_int_equal(descriptors, before.descriptors);
+        assert_int_equal(descriptor, before.descriptor);
         assert_int_equal(queues, before.queues);
         assert_true(figures == before.figures);
     }
 
 private:
-    static std::size_t count_descriptors() {
-        const std::filesystem::directory_iterator entries("/proc/self/fd");
-        return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+    /// The lowest that is free: a descriptor more would have taken it.
+    static int next_descriptor() {
+        const int fd = ::dup(STDOUT_FILENO);
+        assert_true(fd >= 0);
+        ::close(fd);
+        return fd;
     }
     static std::size_t count_queues() {
-        std::ifstream file("/sys/kernel/debug/accel/" + pci_name() + "/queues");
-        assert_true(file.is_open());
-        std::size_t lines = 0;
-        for (std::string line; std::getline(file, line);)
-            ++lines;
-        return lines;
+        static const std::string path = debugfs("queues"); // the device stays where it is
+        return lines_of(slurp(path)).size();
     }
 
     drm_neuron_query_memory memory;
     drm_neuron_queue_query queue;
-    std::size_t descriptors;
+    int descriptor;
     std::size_t queues;
-    std::vector<std::uint64_t> figures;
+    std::vector<std::string> figures;
 };
 
 // ---- the cases ------------------------------------------------------------------------------------------------------

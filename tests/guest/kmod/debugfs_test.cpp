@@ -15,6 +15,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -499,12 +500,13 @@ void lost_queue_keeps_its_numbers(void **) {
 
 // ---- storms ---------------------------------------------------------------------------------------------------------
 
-/// Reads every file, over and over, until it is destroyed.
+/// Reads every file, over and over, until it is destroyed. There are many: who is read about comes first.
 class Readers {
 public:
     Readers() {
         for (const std::string &name : FILES)
             threads_.emplace_back([this, path = debugfs(name)] {
+                ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10);
                 while (!stop_) {
                     if (path.ends_with("vm_walk"))
                         walk(path);

@@ -230,23 +230,23 @@ private:
 // The pages of a host buffer come with its first binding or mapping, and are the process's.
 void host_memory_runs_out_and_comes_back(void **) {
     in_child([] {
-        const MemoryLimit limit(64 * MIB);
+        const MemoryLimit limit(32 * MIB);
         const File file;
-        const auto large = file.host(256 * MIB);
+        const auto large = file.host(128 * MIB);
         drm_neuron_vm_bind args{};
         args.handle = large;
-        args.range = 256 * MIB;
+        args.range = 128 * MIB;
         for (int i = 0; i < 3; ++i) {
             assert_int_equal(file.call(DRM_IOCTL_NEURON_VM_BIND, &args), -ENOMEM);
-            assert_ptr_equal(::mmap(nullptr, 256 * MIB, PROT_READ, MAP_SHARED, file.fd(),
+            assert_ptr_equal(::mmap(nullptr, 128 * MIB, PROT_READ, MAP_SHARED, file.fd(),
                                     static_cast<off_t>(file.bo(large).mmap_offset)),
                              MAP_FAILED);
             assert_int_equal(errno, ENOMEM);
         }
         assert_int_equal(fdinfo(file, "neuron-pages"), 0);
         // What it had taken on the way is back: there is room for a smaller one.
-        const auto small = file.host(32 * MIB);
-        assert_int_equal(file.run(file.queue().queue_id, job_of(fill(file.bind(small), 32 * MIB, 1))), 0);
+        const auto small = file.host(16 * MIB);
+        assert_int_equal(file.run(file.queue().queue_id, job_of(fill(file.bind(small), 16 * MIB, 1))), 0);
         assert_int_equal(Mapping(file, small).words()[0], 1);
     });
 }

@@ -90,10 +90,10 @@ void host_memory_is_zero_after_another_had_it(void **) {
     for (int round = 0; round < 3; ++round) {
         {
             const File victim;
-            device_fills(victim, victim.host(64 * MIB), SECRET);
+            device_fills(victim, victim.host(16 * MIB), SECRET);
         }
         const File spy;
-        const auto handle = spy.host(64 * MIB);
+        const auto handle = spy.host(16 * MIB);
         {
             const Mapping seen(spy, device_copy(spy, handle));
             assert_true(all_zero(seen.bytes()));
@@ -471,9 +471,9 @@ void nothing_but_own_buffers_can_be_mapped(void **) {
         void *pointer = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, spy.fd(), static_cast<off_t>(page << 12));
         return pointer == MAP_FAILED;
     };
-    for (std::uint64_t page = 0; page < 4096; ++page)
+    for (std::uint64_t page = 0; page < 1024; ++page)
         assert_true(refused(page));
-    for (std::uint64_t page = own - 4096; page < own + 4096; ++page)
+    for (std::uint64_t page = own - 1024; page < own + 1024; ++page)
         assert_int_equal(refused(page), page != own);
 }
 
@@ -562,7 +562,7 @@ void endless_program_starves_nobody_beyond_its_watchdog(void **) {
     const auto cores = greedy.query().cores;
     Program endless;
     endless.add(Engine::SP, spec::InsnBranch{.cond = spec::Cond::ALWAYS, .target = 0});
-    const auto hog = greedy.queue(0, 50).queue_id;
+    const auto hog = greedy.queue(0, HANGS_AT_ONCE).queue_id;
     assert_int_equal(greedy.submit(hog, job_of(endless.launch(greedy, (1u << cores) - 1, {}))), 0);
     const File other;
     Program short_one;
