@@ -185,7 +185,7 @@ void jobs_that_fail_give_bounce_buffers_back(void **) {
         const Rig rig;
         assert_int_equal(rig.file.run_dma(rig.id, FROM, rig.memory.data(), 3 * PAGE, 0x7000000000), -EIO);
         assert_int_equal(bounced_bytes(), before);
-        const auto hung = rig.file.queue(0, 50).queue_id;
+        const auto hung = rig.file.queue(0, HANGS_AT_ONCE).queue_id;
         assert_int_equal(rig.file.submit(hung, job_of(Spinner(rig.file).packet())), 0);
         assert_int_equal(rig.file.dma(hung, FROM, rig.memory.data(), MIB, rig.va), 0);
         assert_int_equal(rig.file.wait(hung, 2, nullptr, LONG), 0);

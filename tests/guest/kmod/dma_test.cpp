@@ -510,7 +510,7 @@ void destroying_the_queue_gives_memory_back(void **) {
 
 void watchdog_gives_memory_back(void **) {
     Rig rig;
-    rig.id = rig.file.queue(0, 50).queue_id;
+    rig.id = rig.file.queue(0, HANGS_AT_ONCE).queue_id;
     const Memory memory(4 * PAGE);
     assert_int_equal(rig.file.submit(rig.id, job_of(Spinner(rig.file).packet())), 0);
     assert_int_equal(rig.file.dma(rig.id, FROM, memory.data(), 4 * PAGE, rig.target.va), 0);

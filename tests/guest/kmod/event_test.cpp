@@ -83,9 +83,10 @@ void fault_event_names_queue_job_and_address(void **) {
 }
 
 void watchdog_event_has_no_code(void **) {
+    const Impatient impatient;
     const File file;
     assert_int_equal(event_mask(file, DRM_NEURON_EVENT_FAULT), 0);
-    const auto id = file.queue(0, 20).queue_id;
+    const auto id = file.queue(0, HANGS_LATER).queue_id;
     assert_int_equal(file.run(id, job_of(nop())), 0);
     assert_int_equal(file.submit(id, job_of(Spinner(file).packet())), 0);
     const auto event = expect(file, FAULT);

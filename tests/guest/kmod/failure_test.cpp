@@ -56,7 +56,7 @@ void expect_reset(Body body) {
 void lost_doorbell_ends_in_a_timeout(void **) {
     need_failures();
     const File file;
-    const auto queue = file.queue(4, 50);
+    const auto queue = file.queue(4, HANGS_AT_ONCE);
     std::uint64_t seqno = 0;
     {
         const Failing failing("fail_doorbell");

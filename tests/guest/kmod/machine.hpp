@@ -75,6 +75,11 @@ private:
     std::string old_;
 };
 
+/// While it lives, a job that loops is stopped after two timeouts of its queue, and not after dozens.
+struct Impatient : Attribute {
+    Impatient() : Attribute("watchdog/job_timeouts", "2") {}
+};
+
 /// DEV_QUERY of the structures about errors.
 drm_neuron_query_context context_of(const File &file);
 drm_neuron_query_ras ras_of(const File &file);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a queue can be besides a queue: of a priority, with interrupts held back or without any, measured.
 
+#include "machine.hpp"
 #include "program.hpp"
 #include "support.hpp"
 #include "user.hpp"
@@ -238,8 +239,9 @@ void times_reach_back_one_ring_of_jobs(void **) {
 }
 
 void jobs_that_did_not_end_have_no_times(void **) {
+    const Impatient impatient;
     const File file;
-    const auto id = file.queue(4, 50).queue_id;
+    const auto id = file.queue(4, HANGS_LATER).queue_id;
     for (int i = 0; i < 20; ++i)
         assert_int_equal(file.run(id, job_of(nop())), 0);
     assert_int_equal(file.submit(id, job_of(Spinner(file).packet())), 0);
@@ -256,8 +258,9 @@ void jobs_that_did_not_end_have_no_times(void **) {
 // ---- counters ----
 
 void queue_counts_its_time(void **) {
+    const Impatient impatient;
     const File file;
-    const auto id = file.queue(0, 100).queue_id;
+    const auto id = file.queue(0, HANGS_LATER).queue_id;
     const auto va = file.bind(file.hbm(16 * MIB, 0));
     assert_int_equal(file.state(id).busy_ns, 0);
     assert_int_equal(file.run(id, job_of(fill(va, 16 * MIB, 1))), 0);

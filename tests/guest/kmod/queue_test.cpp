@@ -430,7 +430,7 @@ void job_waits_for_its_syncs(void **) {
 void endless_job_is_stopped_and_the_device_goes_on(void **) {
     const File file;
     const auto resets = file.query().reset_count;
-    const auto queue = file.queue(0, 50);
+    const auto queue = file.queue(0, HANGS_AT_ONCE);
     std::uint64_t guilty = 0;
     std::uint64_t behind = 0;
     assert_int_equal(file.submit(queue.queue_id, job_of(Spinner(file).packet()), &guilty), 0);

@@ -156,14 +156,14 @@ void jobs_that_fail(void **) {
     KernelLog log;
     for (int i = 0; i < 3; ++i) {
         const File file = open_as(ALICE);
-        const auto queue = file.queue(4, 50);
+        const auto queue = file.queue(4);
         assert_int_equal(file.run(queue.queue_id, job_of(fill(file.query().va_start, 64, 0))), -EIO);
-        const auto next = file.queue(4, 50);
+        const auto next = file.queue(4);
         Packet garbage{};
         garbage[0] = std::byte{0xee};
         assert_int_equal(file.run(next.queue_id, job_of(garbage)), -EIO);
         const Spinner spinner(file);
-        const auto last = file.queue(4, 50);
+        const auto last = file.queue(4, HANGS_AT_ONCE);
         assert_int_equal(file.run(last.queue_id, job_of(spinner.packet())), -ETIME);
     }
     log.expect_quiet();

@@ -114,7 +114,7 @@ void job_that_waits_too_long_is_stopped(void **) {
     const File holder;
     const File waiter;
     const auto spinner = spin(holder, 60000);
-    const auto id = waiter.queue(0, 50).queue_id;
+    const auto id = waiter.queue(0, HANGS_AT_ONCE).queue_id;
     assert_int_equal(waiter.submit(id, job_of(Finisher(waiter).packet())), 0);
     assert_int_equal(result(waiter, id), -ETIME);
     assert_int_equal(holder.state(spinner).state, DRM_NEURON_QUEUE_OK);
@@ -412,12 +412,13 @@ void forget_coredumps() {
 void coredump_tells_of_a_hang(void **) {
     needs_old_packets();
     forget_coredumps();
+    const Impatient impatient;
     const File file;
     const auto handle = file.host(3 * 4096);
     const auto va = file.bind(handle, DRM_NEURON_BIND_READ_ONLY);
     const Mapping memory(file, handle);
     std::memcpy(memory.bytes().data(), "nobody's business", 17);
-    const auto id = file.queue(0, 50).queue_id;
+    const auto id = file.queue(0, HANGS_LATER).queue_id;
     assert_int_equal(file.run(id, nops(3)), 0);
     assert_int_equal(file.submit(id, job_of(nop(), Spinner(file).packet())), 0);
     assert_int_equal(file.submit(id, nops(2)), 0);

@@ -130,7 +130,7 @@ void timeout_is_told_from_a_fault(void **) {
     const File file;
     const Spinner spinner(file);
     Trace trace;
-    const auto queue = file.queue(4, 50);
+    const auto queue = file.queue(4, HANGS_AT_ONCE);
     assert_int_equal(file.run(queue.queue_id, job_of(spinner.packet())), -ETIME);
     const auto events = trace.events(ctx_of(file));
     assert_string_equal(the(events, "queue_stop").record.text("state").c_str(), "timed_out");

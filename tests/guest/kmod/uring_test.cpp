@@ -2,6 +2,7 @@
 // DRM_NEURON_URING_SUBMIT and SUBMIT_INLINE: the completion is the job's.
 
 #include "failing.hpp"
+#include "machine.hpp"
 #include "ring.hpp"
 #include "user_queue.hpp"
 
@@ -140,9 +141,10 @@ void fault_is_the_result(void **) {
 
 // The fences' own errors: the first job is guilty, the others only had bad luck.
 void each_command_gets_the_result_of_its_job(void **) {
+    const Impatient impatient;
     const File file;
     Ring ring(IORING_SETUP_SQE128);
-    const auto id = file.queue(0, 50).queue_id;
+    const auto id = file.queue(0, HANGS_LATER).queue_id;
     const auto endless = job_of(Spinner(file).packet());
     const auto harmless = job_of(nop());
     std::array args{request(id, harmless), request(id, endless), request(id, harmless)};

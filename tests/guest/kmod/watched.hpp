@@ -10,7 +10,9 @@ namespace kmod {
 bool has_sanitizer();
 /// Ends the test as skipped there: rings do not keep the packets that are done.
 void needs_old_packets();
-/// There, a report of this kind must have come, and none of another kind but those that fail no boot. It is forgotten.
+/// There, forgets reports of this kind, and says whether one had come; fails when one of another kind has, but for those that fail no boot.
+bool forget_reports(const std::string &kind);
+/// The same, and one must have come.
 void expect_report(const std::string &kind);
 
 } // namespace kmod
