@@ -179,6 +179,7 @@ public:
     virtual Result<std::unique_ptr<ContextBackend>> context_create() = 0;
     virtual const DeviceInfo &info() const noexcept = 0;
     virtual std::vector<SanitizerReport> sanitizer_reports() { return {}; }
+    virtual std::string fault_report() { return {}; }
 };
 
 /** Points that one job may signal: what the driver takes. */

@@ -69,6 +69,8 @@ std::shared_ptr<SimGroup> make_sim_group(std::uint64_t) { return nullptr; }
 
 std::vector<SanitizerReport> Device::sanitizer_reports() const { return backend_->sanitizer_reports(); }
 
+std::string Device::fault_report() const { return backend_->fault_report(); }
+
 const DeviceInfo &Device::info() const noexcept { return backend_->info(); }
 
 } // namespace neuron

@@ -48,9 +48,10 @@ void a_plan_is_read(void **) {
 void what_is_no_plan_is_named(void **) {
     constexpr std::pair<const char *, const char *> wrong[] = {
         {"bell: drop", "fault plan: rule 1: 'bell': is no event; there are doorbell, dma_read, dma_write, irq, "
-                       "reg_read, packet, reset"},
+                       "reg_read, packet, reset, instruction, transfer"},
         {": drop",
-         "fault plan: rule 1: '': is no event; there are doorbell, dma_read, dma_write, irq, reg_read, packet, reset"},
+         "fault plan: rule 1: '': is no event; there are doorbell, dma_read, dma_write, irq, reg_read, packet, reset, "
+         "instruction, transfer"},
         {"irq: drop; irq vector=1", "fault plan: rule 2: has no action; irq takes drop, duplicate, reorder, spurious"},
         {"irq:", "fault plan: rule 1: has no action; irq takes drop, duplicate, reorder, spurious"},
         {"irq: corrupt", "fault plan: rule 1: 'corrupt': irq takes drop, duplicate, reorder, spurious"},
@@ -80,6 +81,15 @@ void what_is_no_plan_is_named(void **) {
         {"irq: spurious vector=33", "fault plan: rule 1: 'vector=33': spurious takes vector=N, from 0 to 32"},
         {"packet: ecc_corrected", "fault plan: rule 1: 'ecc_corrected': needs at=N"},
         {"packet: ecc_corrected at=x", "fault plan: rule 1: 'at=x': ecc_corrected takes at=N"},
+        {"irq core=1: drop", "fault plan: rule 1: 'core=1': irq takes vector, nth and every"},
+        {"dma_read vector=1: fail",
+         "fault plan: rule 1: 'vector=1': dma_read takes addr, queue, core, unit, nth and every"},
+        {"dma_read queue=x: fail", "fault plan: rule 1: 'queue=x': queue is N, N..M, N.. or N+LENGTH"},
+        {"transfer core=: hang", "fault plan: rule 1: 'core=': core is N, N..M, N.. or N+LENGTH"},
+        {"instruction unit=1: hang", "fault plan: rule 1: 'unit=1': unit is one of queue, pe, act, dve, pool, sp, dma"},
+        {"instruction: duplicate", "fault plan: rule 1: 'duplicate': instruction takes drop, delay, hang, "
+                                   "ecc_corrected, ecc_uncorrected, aer_corrected, aer_nonfatal, aer_fatal, link_down, "
+                                   "sleep"},
         {"reset addr=1: hang", "fault plan: rule 1: 'addr=1': reset takes nth and every"},
         {"reset =1: hang", "fault plan: rule 1: '=1': reset takes nth and every"},
         {"reset: drop", "fault plan: rule 1: 'drop': reset takes hang"},
@@ -566,7 +576,7 @@ void a_wrong_plan_leaves_the_old_one(void **state) {
     const std::string report =
         "seed 0\n1: matched=1 made=1 at=1@0x1 rule=irq: drop\n"
         "refused: fault plan: rule 1: 'nonsense': is no event; there are doorbell, dma_read, dma_write, irq, "
-        "reg_read, packet, reset\n";
+        "reg_read, packet, reset, instruction, transfer\n";
     assert_string_equal(r.report().c_str(), report.c_str());
     char little[8];
     assert_int_equal(neuron_chip_fault_report(r.m.chip, little, sizeof little), report.size());

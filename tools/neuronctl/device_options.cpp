@@ -10,6 +10,8 @@
 
 #include <neuron/spec.hpp>
 
+#include "plan_text.hpp"
+
 namespace neuronctl {
 namespace {
 
@@ -18,7 +20,9 @@ std::atomic<unsigned> findings{0};
 void print_log(neuron::LogLevel level, std::string_view message) {
     if (level == neuron::LogLevel::warning && message.starts_with("sanitizer: "))
         ++findings;
-    if (level == neuron::LogLevel::error || level == neuron::LogLevel::warning)
+    if (message.starts_with("fault plan: ")) // each fault that is made
+        fmt::print(stderr, "neuronctl: {}\n", message);
+    else if (level == neuron::LogLevel::error || level == neuron::LogLevel::warning)
         fmt::print(stderr, "neuronctl: {}: {}\n", level == neuron::LogLevel::error ? "error" : "warning", message);
 }
 
@@ -101,6 +105,11 @@ void DeviceChoice::add_common_to(CLI::App &command) {
         .add_flag("--sim-sanitizer,--sanitize", sim_.sanitizer,
                   "Report what jobs do wrong with memory although they do not fault; the exit code is 3 then (slow)")
         ->group("Simulated chip");
+    command
+        .add_option("--sim-fault-plan,--fault-plan", plan_,
+                    "What the chip does wrong: a fault plan, '@FILE', or '-' for standard input")
+        ->type_name("PLAN")
+        ->group("Simulated chip");
 }
 
 Outcome<neuron::DeviceOptions> DeviceChoice::options() const {
@@ -122,6 +131,12 @@ Outcome<neuron::DeviceOptions> DeviceChoice::options() const {
         if (!bytes || *bytes == 0)
             return tl::unexpected(usage_error(fmt::format("--sim-hbm {}: expected bytes, e.g. 512M or 4G", hbm_)));
         out.sim.hbm_bytes = *bytes;
+    }
+    if (!plan_.empty()) {
+        auto plan = plan_text(plan_);
+        if (!plan)
+            return tl::unexpected(plan.error());
+        out.sim.fault_plan = std::move(*plan);
     }
     if (!sim_.profile.empty() && neuron::spec::find_profile(sim_.profile) == nullptr)
         return tl::unexpected(

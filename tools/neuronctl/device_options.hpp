@@ -46,6 +46,7 @@ private:
     std::size_t sim_chips_ = 1;
     neuron::SimOptions sim_;
     std::string hbm_;
+    std::string plan_; ///< as it was given: see plan_text()
     CLI::App *command_ = nullptr;
 };
 

@@ -2,9 +2,6 @@
 // neuronctl fault: what the device is to do wrong, for tests of what stands on it.
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <memory>
 
 #include <fmt/format.h>
@@ -12,6 +9,7 @@
 #include "commands.hpp"
 #include "explain/device_rules.hpp"
 #include "explain/readers.hpp"
+#include "plan_text.hpp"
 #include "system.hpp"
 #include "terminal.hpp"
 
@@ -25,25 +23,6 @@ struct Options {
 
 constexpr std::string_view FILE_NAME = "fault_plan";
 constexpr std::string_view REFUSED = "refused: ";
-
-Outcome<std::string> whole(std::istream &stream, const std::string &name) {
-    std::string text(std::istreambuf_iterator<char>(stream), {});
-    if (stream.bad())
-        return tl::unexpected(usage_error(fmt::format("{}: cannot be read", name)));
-    return text;
-}
-
-Outcome<std::string> text_of(const std::string &plan) {
-    if (plan == "-")
-        return whole(std::cin, "standard input");
-    if (!plan.starts_with('@'))
-        return plan;
-    const std::string name = plan.substr(1);
-    std::ifstream file(name, std::ios::binary);
-    if (!file)
-        return tl::unexpected(usage_error(fmt::format("{}: {}", name, strerrordesc_np(errno))));
-    return whole(file, name);
-}
 
 /** "3@0x40,5@0x80" */
 Json occurrences(const std::string &at) {
@@ -190,7 +169,7 @@ Outcome<std::string> write_plan(const Options &options, const std::string &text)
 }
 
 Outcome<void> set(const Global &global, const Options &options) {
-    const auto text = text_of(options.plan);
+    const auto text = plan_text(options.plan);
     if (!text)
         return tl::unexpected(text.error());
     const auto address = write_plan(options, *text);

@@ -93,6 +93,11 @@ struct SimOptions {
      * followed by the aspects that are meant. Of a process with one thread, a seed gives the same run each time.
      */
     bool explore = false;
+    /**
+     * What the chip does wrong (docs/reference/plan.md), from its start; a text that is none is an error of Device::open(). What has become
+     * of it: Device::fault_report(). Also with NEURON_FAULT_PLAN=TEXT in the environment, for all chips of the process that are given none.
+     */
+    std::string fault_plan{};
 };
 
 struct DeviceOptions {
@@ -134,6 +139,12 @@ public:
 
     /** What the sanitizer has found so far; see SimOptions::sanitizer. Empty for other backends. */
     NEURON_API std::vector<SanitizerReport> sanitizer_reports() const;
+
+    /**
+     * What has become of the fault plan that the chip was given (see SimOptions::fault_plan): the report of docs/reference/plan.md, a line
+     * for each rule. Empty without a plan, and for other backends, whose devices tell it by 'neuronctl fault show'. Any thread.
+     */
+    NEURON_API std::string fault_report() const;
 
     /** For the library itself. */
     const std::shared_ptr<detail::DeviceBackend> &backend() const noexcept { return backend_; }

@@ -41,6 +41,12 @@ std::string explore_wish(const SimOptions &options) {
     return options.explore ? std::to_string(options.seed) : std::string();
 }
 
+// What is to go wrong. Empty: nothing.
+std::string faults_wish(const SimOptions &options) {
+    const char *const wish = std::getenv("NEURON_FAULT_PLAN");
+    return options.fault_plan.empty() && wish != nullptr ? wish : options.fault_plan;
+}
+
 // Who asked by the environment may have no log.
 void print_report(neuron_chip_log_level level, std::string_view message) {
     const std::string_view wish = sanitizer_wish();
@@ -106,20 +112,35 @@ Result<std::unique_ptr<Chip>> Chip::create(const SimOptions &options, HostMemory
         chip->group_ = options.group ? options.group : std::make_shared<SimGroup>(turns);
         chip->group_->join(chip->chip_);
     }
-    if (!explore.empty())
-        if (auto done = chip->explore(explore); !done)
-            return detail::forward_error(done);
+    if (auto done = chip->plan(faults_wish(options), explore); !done)
+        return detail::forward_error(done);
     return chip;
 }
 
-Result<void> Chip::explore(const std::string &seed) {
+Result<void> Chip::plan(const std::string &faults, const std::string &explore) {
+    if (faults.empty() && explore.empty())
+        return {};
     std::array<char, 256> message{};
-    const std::string plan = "explore seed=" + seed;
-    if (neuron_chip_set_fault_plan(chip_, plan.c_str(), message.data(), message.size()) != 0)
-        return detail::fail(ErrorCode::invalid_argument, "sim: exploring with seed '{}': {}", seed, message.data());
-    explores_ = true;
-    tell("explores\n"); // a program that crashes says no more
+    std::string text = faults;
+    if (!explore.empty())
+        text += "\nexplore seed=" + explore;
+    if (text.find('\0') != std::string::npos)
+        return detail::fail(ErrorCode::invalid_argument, "sim: fault plan: holds a byte 0, which is no text");
+    if (neuron_chip_set_fault_plan(chip_, text.c_str(), message.data(), message.size()) != 0)
+        return explore.empty() ? detail::fail(ErrorCode::invalid_argument, "sim: {}", message.data())
+                               : detail::fail(ErrorCode::invalid_argument, "sim: exploring with seed '{}': {}", explore,
+                                              message.data());
+    plans_ = !faults.empty();
+    explores_ = !explore.empty();
+    if (explores_)
+        tell("explores\n"); // a program that crashes says no more
     return {};
+}
+
+std::string Chip::plan_report() const {
+    std::string text(neuron_chip_fault_report(chip_, nullptr, 0), '\0');
+    neuron_chip_fault_report(chip_, text.data(), text.size() + 1);
+    return text;
 }
 
 // Who asked for it by the environment learns that a chip explores, and what it has.
@@ -131,9 +152,7 @@ void Chip::tell(std::string_view text) {
 void Chip::tell_explored() const {
     if (!explores_)
         return;
-    std::string text(neuron_chip_fault_report(chip_, nullptr, 0), '\0');
-    neuron_chip_fault_report(chip_, text.data(), text.size() + 1);
-    tell(text);
+    tell(plan_report());
 }
 
 Chip::~Chip() {

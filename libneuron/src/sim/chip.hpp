@@ -39,6 +39,9 @@ public:
     /** Of the sanitizer. */
     std::vector<SanitizerReport> reports() const;
 
+    /** What has become of the fault plan; empty without. */
+    std::string fault_report() const { return plans_ ? plan_report() : std::string(); }
+
     /** Number of interrupts so far: read it, look for news, then wait_news() with it. */
     std::uint64_t news() const;
     /** Waits for an interrupt after `seen`, in stepped mode by running the chip; returns early at times. */
@@ -51,8 +54,9 @@ private:
     Chip(HostMemory &memory, const detail::Log &log) : memory_(memory), log_(log) {}
     static neuron_chip_host_ops host_ops();
     void tell_news();
-    /** Lets the chip take up what the options or the environment want explored. */
-    Result<void> explore(const std::string &seed);
+    /** Gives the chip a plan: faults and what is explored, either of which may be empty. */
+    Result<void> plan(const std::string &faults, const std::string &explore);
+    std::string plan_report() const;
     static void tell(std::string_view text);
     void tell_explored() const;
     /** What is left to do for the chip's steps, however many. @return 0 if nothing was */
@@ -69,6 +73,7 @@ private:
     neuron_chip *chip_ = nullptr;
     std::shared_ptr<SimGroup> group_; // of a stepped chip, if only of its own
     bool explores_ = false;
+    bool plans_ = false; // has faults
 
     mutable std::mutex news_lock_; // protects news_; callbacks take it, so nothing else is taken under it
     std::condition_variable changed_;

@@ -41,6 +41,7 @@ public:
     HostMemory &memory() noexcept { return memory_; }
     Teller &teller() noexcept { return teller_; }
     std::vector<SanitizerReport> sanitizer_reports() override { return chip_->reports(); }
+    std::string fault_report() override { return chip_->fault_report(); }
     /** A number that no other buffer of the device has, ever. */
     std::uint64_t next_serial() noexcept { return ++serial_; }
     const detail::Log &log() const noexcept { return log_; }

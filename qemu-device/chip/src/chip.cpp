@@ -128,6 +128,8 @@ std::unique_ptr<Hbm> Chip::retire() {
 void Chip::wake_hung() {
     for (Queue &queue : queues_)
         executor_->wake(queue);
+    for (Core &core : cores_)
+        core.wake_all();
     executor_->wake(reset_unit_);
 }
 

@@ -114,7 +114,7 @@ void what_is_no_plan_is_refused_and_says_why(void **) {
              {"irq: explode", "fault plan: rule 1: 'explode': irq takes drop, duplicate, reorder, spurious"},
              {"irq: drop; bell: drop",
               "fault plan: rule 2: 'bell': is no event; there are doorbell, dma_read, dma_write, irq, "
-              "reg_read, packet, reset"},
+              "reg_read, packet, reset, instruction, transfer"},
              {"packet: ecc_corrected at=0xffffffffffff",
               "fault plan: 'packet: ecc_corrected at=0xffffffffffff': byte 0xffffffffffff is outside HBM"},
              {"irq: dr\x01p", "fault plan: byte 7 is 0x01, which is no text"}}) {

@@ -48,7 +48,7 @@ public:
     std::uint32_t engine_wait_value(spec::Engine engine) const { return sync_.view(engine).value; }
     std::uint32_t semaphore(std::uint8_t index) const { return sync_.semaphore(index); }
 
-    /// The launch is aborted: lets every unit notice.
+    /// The launch is aborted, or there is another fault plan: lets every unit notice.
     void wake_all();
     /// See Executor; for all units of the core.
     void set_priority(Priority priority);

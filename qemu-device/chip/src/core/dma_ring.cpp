@@ -54,23 +54,40 @@ Step DmaRing::step() {
         drop_all();
         return Step::BLOCKED;
     }
-    if (!begun_)
-        if (const auto hazard = begin(*job, launch)) {
-            fault(*job, launch, *hazard);
+    if (!services_.faults.active()) [[likely]]
+        return advance(*job, launch);
+    const plan::Origin origin{.queue = launch.queue_index, .core = core_.index(), .unit = spec::Unit::DMA};
+    const plan::Acting acting(origin);
+    return advance(*job, launch);
+}
+
+Step DmaRing::advance(const DmaJob &job, Launch &launch) {
+    if (!begun_) {
+        if (const auto hazard = begin(job, launch)) {
+            fault(job, launch, *hazard);
             return Step::MORE;
         }
-    auto complete = move(*job, launch);
+        spoilt_ =
+            services_.faults.active() ? plan::spoil(services_, spec::PlanEvent::TRANSFER, index_) : plan::Spoilt{};
+    }
+    if (spoilt_.hangs(services_.faults))
+        return Step::BLOCKED;
+    auto complete = spoilt_.dropped ? true : move(job, launch);
     const std::uint64_t moved = transfer_.take_moved();
     moved_ += moved;
     launch.queue->moved(moved);
+    if (complete && *complete && std::exchange(spoilt_.doubled, false)) {
+        transfer_.begin(job);
+        return Step::MORE;
+    }
     if (complete && *complete)
-        if (const auto noted = notify(*job, launch); !noted)
+        if (const auto noted = notify(job, launch); !noted)
             complete = tl::unexpected(noted.error());
     if (!complete) {
-        record(*job, launch, true);
-        fault(*job, launch, complete.error());
+        record(job, launch, true);
+        fault(job, launch, complete.error());
     } else if (*complete)
-        finish(*job, launch);
+        finish(job, launch);
     return Step::MORE;
 }
 

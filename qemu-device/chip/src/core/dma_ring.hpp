@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../exec/unit.hpp"
+#include "../plan/spoil.hpp"
 #include "../sanitizer/actor.hpp"
 #include "../services.hpp"
 #include "dma_issue.hpp"
@@ -46,6 +47,8 @@ private:
     static constexpr std::size_t DEPTH = 32;
 
     DmaJob *front();
+    /// One step of the job in front, whose launch goes on.
+    Step advance(const DmaJob &job, Launch &launch);
     /// Takes up the job in front. A fault if hazard detection says that it should not have begun.
     std::optional<FaultInfo> begin(const DmaJob &job, const Launch &launch);
     void end_flight();
@@ -78,6 +81,7 @@ private:
     std::uint32_t waiting_ = 0; ///< engines that found the ring full
 
     // Progress of the job in front; only step() touches it.
+    plan::Spoilt spoilt_; ///< what the fault plan makes of it
     DmaTransfer transfer_;
     RingWatch watch_;
     SemaphoreLog log_;

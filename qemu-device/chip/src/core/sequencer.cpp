@@ -3,6 +3,7 @@
 
 #include "../clock.hpp"
 #include "../control/control.hpp"
+#include "../plan/injector.hpp"
 #include "compute/execute.hpp"
 #include "compute/instruction_check.hpp"
 #include "compute/numeric.hpp"
@@ -35,6 +36,7 @@ void Sequencer::start(const Launch &launch) {
     state_ = {};
     leave_out();
     waited_ = false;
+    asked_ = false;
     barrier_told_ = false;
     active_.store(true, std::memory_order_release);
 }
@@ -96,6 +98,15 @@ Step Sequencer::step() {
     Launch &launch = core_.launch();
     if (launch.aborted())
         return finish(true);
+    if (services_.faults.active()) [[unlikely]] {
+        const plan::Origin origin{.queue = launch.queue_index, .core = core_.index(), .unit = unit_of(engine_)};
+        const plan::Acting acting(origin);
+        return run(launch);
+    }
+    return run(launch);
+}
+
+Step Sequencer::run(Launch &launch) {
     const auto entry = cache_.fetch(*launch.space, launch.actor, services_.host, pc());
     if (!entry)
         return fault(FaultInfo::of_memory(entry.error()));
@@ -112,6 +123,14 @@ Step Sequencer::execute(Launch &launch, Raw raw) {
     if (!waited_ && wait(header) == Step::BLOCKED)
         return Step::BLOCKED;
     next_pc_ = pc() + 1;
+    if (services_.faults.active()) [[unlikely]] {
+        if (!std::exchange(asked_, true))
+            spoilt_ = plan::spoil(services_, spec::PlanEvent::INSTRUCTION, pc());
+        if (spoilt_.hangs(services_.faults))
+            return Step::BLOCKED;
+        if (spoilt_.dropped)
+            return advance(launch, header, Flow::NEXT);
+    }
     const Executed executed = dispatch(launch, raw, header.opcode);
     if (!executed)
         return fault(executed.error());
@@ -148,6 +167,7 @@ Step Sequencer::wait(const spec::InstructionHeader &header) {
 // Trace, update, then on to the next instruction: who sees the update finds the record.
 Step Sequencer::advance(Launch &launch, const spec::InstructionHeader &header, Flow flow) {
     waited_ = false;
+    asked_ = false;
     retired_.store(retired_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     launch.queue->made_progress();
     if (tracing_)

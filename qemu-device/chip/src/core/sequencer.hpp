@@ -3,6 +3,7 @@
 
 #include "../control/fault_info.hpp"
 #include "../exec/unit.hpp"
+#include "../plan/spoil.hpp"
 #include "../sanitizer/actor.hpp"
 #include "../services.hpp"
 #include "compute/engine_state.hpp"
@@ -73,6 +74,8 @@ private:
 
     /// Takes up its stream.
     void bind(const Launch &launch);
+    /// One step of a launch that goes on.
+    Step run(Launch &launch);
     Step execute(Launch &launch, Raw raw);
     Executed dispatch(Launch &launch, Raw raw, spec::Opcode opcode);
     ExecContext context();
@@ -132,6 +135,8 @@ private:
     EngineState state_;
     std::uint32_t next_pc_ = 0;
     std::uint32_t count_ = 0;
+    plan::Spoilt spoilt_; ///< what the fault plan makes of the present instruction, if it was asked
+    bool asked_ = false;
     bool waited_ = false;       ///< the wait of the present instruction is over; TAKE must not take twice
     bool barrier_told_ = false; ///< the other cores know that the present CORE_BARRIER was reached
     bool tracing_ = false;

@@ -14,12 +14,23 @@ namespace {
 
 constexpr std::size_t OCCURRENCES = 16; ///< of a rule that the report names
 
+/// Nobody's events are none of a rule that says whose.
+bool is_of(const Rule &rule, const Origin *origin) {
+    if (rule.queue && (origin == nullptr || !rule.queue->has(origin->queue)))
+        return false;
+    if (rule.core && (origin == nullptr || !origin->core || !rule.core->has(*origin->core)))
+        return false;
+    return !rule.unit || (origin != nullptr && *rule.unit == origin->unit);
+}
+
 bool due(const Rule &rule, std::uint64_t occurrence) {
     return occurrence >= rule.nth.first && occurrence <= rule.nth.last &&
            (occurrence - rule.nth.first) % rule.every == 0;
 }
 
 } // namespace
+
+thread_local const Origin *Acting::now_ = nullptr;
 
 void Injector::set(Plan plan) {
     {
@@ -49,7 +60,8 @@ std::optional<Verdict> Injector::ask(spec::PlanEvent event, std::uint64_t first,
         const std::lock_guard lock(mutex_);
         for (std::size_t i = 0; i < rules_.size(); ++i) {
             Counted &counted = rules_[i];
-            if (counted.rule.event != event || !counted.rule.place.meets(first, last))
+            if (counted.rule.event != event || !counted.rule.place.meets(first, last) ||
+                !is_of(counted.rule, Acting::now()))
                 continue;
             ++counted.matched;
             if (verdict || !due(counted.rule, counted.matched))

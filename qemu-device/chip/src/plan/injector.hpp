@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace neuron::chip::plan {
@@ -23,6 +24,27 @@ struct Verdict {
     spec::PlanAction action;
     std::uint64_t argument;
     std::uint64_t random; ///< the same for the same seed, rule and occurrence
+};
+
+/// Whose an event is.
+struct Origin {
+    std::uint32_t queue;
+    std::optional<std::uint32_t> core; ///< nullopt: the queue's own
+    spec::Unit unit;
+};
+
+/// While it lives, the events of this thread are this origin's. The events of a thread without are nobody's.
+class Acting {
+public:
+    explicit Acting(const Origin &origin) : before_(std::exchange(now_, &origin)) {}
+    ~Acting() { now_ = before_; }
+    Acting(const Acting &) = delete;
+    Acting &operator=(const Acting &) = delete;
+    static const Origin *now() { return now_; }
+
+private:
+    static thread_local const Origin *now_;
+    const Origin *const before_;
 };
 
 /// The plan of a chip, if it has one. Any thread. Without a plan the price of a question is a relaxed load.
@@ -41,7 +63,7 @@ public:
     /// Counts the plans: what hangs by one goes on with the next.
     std::uint64_t plans() const { return plans_.load(std::memory_order_acquire); }
 
-    /// An event at [first, last]: the first rule that is due decides. Counts it for all rules that it matches.
+    /// An event at [first, last], of whoever acts: the first rule that is due decides. Counts it for all rules that it matches.
     std::optional<Verdict> ask(spec::PlanEvent event, std::uint64_t first, std::uint64_t last);
     std::optional<Verdict> ask(spec::PlanEvent event, std::uint64_t place) { return ask(event, place, place); }
 

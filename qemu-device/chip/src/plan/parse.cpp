@@ -31,21 +31,30 @@ constexpr std::uint64_t MAX_DELAY_US = 1'000'000;
 struct EventRule {
     PlanEvent event;
     std::string_view place; ///< the word for where it happens; empty: nowhere
+    bool has_origin;        ///< takes queue, core and unit, too
     std::vector<PlanAction> actions;
 };
+
+// What anything that a queue is busy with may meet.
+template<class... More>
+std::vector<PlanAction> actions_of_work(More... more) {
+    using enum PlanAction;
+    return {more...,       DELAY,        HANG,      ECC_CORRECTED, ECC_UNCORRECTED,
+            AER_CORRECTED, AER_NONFATAL, AER_FATAL, LINK_DOWN,     SLEEP};
+}
 
 const std::vector<EventRule> &events() {
     using enum PlanAction;
     static const std::vector<EventRule> rules{
-        {PlanEvent::DOORBELL, "queue", {DROP, DUPLICATE, REORDER}},
-        {PlanEvent::DMA_READ, "addr", {FAIL, ONES, CORRUPT, FLIP, DELAY}},
-        {PlanEvent::DMA_WRITE, "addr", {FAIL, DROP, DUPLICATE, REORDER, CORRUPT, FLIP, DELAY}},
-        {PlanEvent::IRQ, "vector", {DROP, DUPLICATE, REORDER, SPURIOUS}},
-        {PlanEvent::REG_READ, "addr", {ONES}},
-        {PlanEvent::PACKET,
-         "queue",
-         {HANG, ECC_CORRECTED, ECC_UNCORRECTED, AER_CORRECTED, AER_NONFATAL, AER_FATAL, LINK_DOWN, SLEEP}},
-        {PlanEvent::RESET, "", {HANG}},
+        {PlanEvent::DOORBELL, "queue", false, {DROP, DUPLICATE, REORDER}},
+        {PlanEvent::DMA_READ, "addr", true, {FAIL, ONES, CORRUPT, FLIP, DELAY}},
+        {PlanEvent::DMA_WRITE, "addr", true, {FAIL, DROP, DUPLICATE, REORDER, CORRUPT, FLIP, DELAY}},
+        {PlanEvent::IRQ, "vector", false, {DROP, DUPLICATE, REORDER, SPURIOUS}},
+        {PlanEvent::REG_READ, "addr", false, {ONES}},
+        {PlanEvent::PACKET, "queue", false, actions_of_work(DROP, DUPLICATE)},
+        {PlanEvent::RESET, "", false, {HANG}},
+        {PlanEvent::INSTRUCTION, "pc", true, actions_of_work(DROP)},
+        {PlanEvent::TRANSFER, "ring", true, actions_of_work(DROP, DUPLICATE)},
     };
     return rules;
 }
@@ -135,8 +144,41 @@ std::pair<std::string_view, std::string_view> split(std::string_view word) {
     return {word.substr(0, equals), word.substr(std::min(equals + 1, word.size()))};
 }
 
+/// What the event has to match, for those who named something else.
+std::string filters_of(const EventRule &event) {
+    std::string out(event.place);
+    if (event.has_origin)
+        out += ", queue, core, unit";
+    return out.empty() ? out : out + ", ";
+}
+
+/// Whose the event is. False: the filter says nothing of that.
+tl::expected<bool, std::string> add_origin(Rule &rule, std::string_view filter) {
+    const auto [name, value] = split(filter);
+    if (name == "unit") {
+        rule.unit = value_of<spec::Unit>(value);
+        if (!rule.unit)
+            return Failed(fmt::format("'{}': unit is one of {}", filter, known(spec::values<spec::Unit>())));
+        return true;
+    }
+    if (name != "queue" && name != "core")
+        return false;
+    const auto found = range(value);
+    if (!found)
+        return Failed(fmt::format("'{}': {} is N, N..M, N.. or N+LENGTH", filter, name));
+    (name == "queue" ? rule.queue : rule.core) = found;
+    return true;
+}
+
 tl::expected<void, std::string> add_filter(Rule &rule, const EventRule &event, std::string_view filter) {
     const auto [name, value] = split(filter);
+    if (event.has_origin) {
+        const auto taken = add_origin(rule, filter);
+        if (!taken)
+            return Failed(taken.error());
+        if (*taken)
+            return {};
+    }
     if ((name == event.place && !name.empty()) || name == "nth") {
         const auto found = range(value);
         if (!found || (name == "nth" && found->first == 0))
@@ -149,8 +191,8 @@ tl::expected<void, std::string> add_filter(Rule &rule, const EventRule &event, s
             return Failed(fmt::format("'{}': every is a number from 1 on", filter));
         rule.every = *found;
     } else {
-        return Failed(fmt::format("'{}': {} takes {}{}nth and every", filter, word(spec::name(rule.event)), event.place,
-                                  event.place.empty() ? "" : ", "));
+        return Failed(
+            fmt::format("'{}': {} takes {}nth and every", filter, word(spec::name(rule.event)), filters_of(event)));
     }
     return {};
 }

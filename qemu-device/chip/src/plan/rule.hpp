@@ -20,13 +20,17 @@ struct Range {
     std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
 
     bool meets(std::uint64_t from, std::uint64_t to) const { return from <= last && first <= to; }
+    bool has(std::uint64_t value) const { return meets(value, value); }
 };
 
 /// "on these events of a kind, do that".
 struct Rule {
     spec::PlanEvent event{};
     // Which events match.
-    Range place; ///< addr, vector or queue, as the event has it
+    Range place; ///< addr, vector, queue, pc or ring, as the event has it
+    std::optional<Range> queue;
+    std::optional<Range> core;
+    std::optional<spec::Unit> unit;
     // Which of those that match, counted from 1.
     Range nth{1, std::numeric_limits<std::uint64_t>::max()};
     std::uint64_t every = 1; ///< each so manieth of them, the first one at nth.first
@@ -61,6 +65,7 @@ bool is_of_function(spec::PlanAction action);
 ///     irq vector=5 nth=2..4: drop
 ///     doorbell queue=2 every=10: reorder
 ///     packet queue=1 nth=1: hang
+///     instruction core=0 unit=dve nth=5: hang
 ///     explore seed=17 order doorbells
 ///
 /// Numbers are decimal or begin with 0x. The error is one line that names the rule and the word.

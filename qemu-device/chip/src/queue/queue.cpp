@@ -96,6 +96,14 @@ void Queue::introduce(const spec::PacketHeader &header, std::uint64_t packet) {
 }
 
 Step Queue::step() {
+    if (!services_.faults.active()) [[likely]]
+        return go_on();
+    const plan::Origin origin{.queue = index_, .core = std::nullopt, .unit = spec::Unit::QUEUE};
+    const plan::Acting acting(origin);
+    return go_on();
+}
+
+Step Queue::go_on() {
     if (control_.aborting())
         return wind_down();
     if (completing_)
@@ -137,22 +145,12 @@ Step Queue::idle() {
     if (services_.sanitizer != nullptr) [[unlikely]]
         introduce(header, work->head);
     job_.emplace(std::move(*job));
-    if (services_.faults.active())
-        spoil();
+    if (services_.faults.active()) [[unlikely]] {
+        spoilt_ = plan::spoil(services_, spec::PlanEvent::PACKET, index_);
+        if (spoilt_.dropped)
+            job_.emplace(NopJob{});
+    }
     return Step::MORE;
-}
-
-void Queue::spoil() {
-    const std::uint64_t plan = services_.faults.plans();
-    const auto verdict = services_.faults.ask(spec::PlanEvent::PACKET, index_);
-    if (!verdict)
-        return;
-    if (verdict->action == spec::PlanAction::HANG)
-        hung_by_ = plan;
-    else if (plan::is_of_function(verdict->action))
-        services_.host.function_fault(verdict->action, verdict->argument);
-    else
-        services_.control.hbm_error(verdict->argument, verdict->action == spec::PlanAction::ECC_UNCORRECTED);
 }
 
 tl::expected<void, FaultInfo> Queue::fetch(const Control::Work &work) {
@@ -194,18 +192,18 @@ tl::expected<void, FaultInfo> Queue::read_ring(std::uint64_t address, std::span<
 }
 
 Step Queue::run() {
-    if (hung_by_ != 0) {
-        if (hung_by_ == services_.faults.plans())
-            return Step::BLOCKED;
-        hung_by_ = 0;
-    }
+    if (spoilt_.hangs(services_.faults))
+        return Step::BLOCKED;
     PacketContext packet = context();
     const JobResult result = std::visit([&](auto &job) { return job.step(packet); }, *job_);
     if (!result) {
         services_.control.fault(index_, result.error());
         return Step::MORE;
     }
-    if (*result == JobStep::DONE) {
+    if (*result == JobStep::DONE && std::exchange(spoilt_.doubled, false)) {
+        job_.emplace(*decode_packet(fetched_[taken_], static_cast<std::uint32_t>(cores_.size()), launch_));
+    } else if (*result == JobStep::DONE) {
+        spoilt_ = {};
         job_.reset();
         completing_ = true;
     } else {
@@ -309,7 +307,7 @@ Step Queue::wind_down() {
     if (services_.sanitizer != nullptr)
         services_.sanitizer->ends(self(0));
     job_.reset();
-    hung_by_ = 0;
+    spoilt_ = {};
     completing_ = false;
     fetched_count_ = 0;
     stamp_start_.reset();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "../plan/spoil.hpp"
 #include "../sanitizer/actor.hpp"
 #include "decode.hpp"
 #include "packet_job.hpp"
@@ -45,12 +46,13 @@ private:
     static void tell_bus_access(const Actor &actor, std::uint64_t bus, std::uint64_t bytes, bool write);
     void spend_slot();
     void introduce(const spec::PacketHeader &header, std::uint64_t packet);
+    /// One step, of whoever acts.
+    Step go_on();
     Step idle();
     tl::expected<void, FaultInfo> fetch(const Control::Work &work);
     /// Reads the ring from `address` on, by the queue's kind of address.
     tl::expected<void, FaultInfo> read_ring(std::uint64_t address, std::span<std::byte> out);
     /// What a fault plan wants of the packet that has been taken up.
-    void spoil();
     Step run();
     Step complete();
     /// Writes the seqno, and before it the stamp, if any. A fault says which of them failed.
@@ -75,7 +77,7 @@ private:
     std::uint8_t flags_ = 0;
     std::uint64_t generation_ = 0;
     std::optional<PacketJob> job_;
-    std::uint64_t hung_by_ = 0;             ///< the fault plan that lets the job hang, 0: none
+    plan::Spoilt spoilt_;                   ///< what the fault plan makes of the job
     std::optional<std::uint32_t> linger_{}; ///< steps for which the winding down is still put off
     bool completing_ = false;               ///< the job is done, seqno and interrupt are not
     /// With stamps: when the first packet that none covers yet was taken up.

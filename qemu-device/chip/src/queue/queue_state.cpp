@@ -7,7 +7,7 @@ namespace neuron::chip {
 
 void Queue::clear() {
     job_.reset();
-    hung_by_ = 0;
+    spoilt_ = {};
     completing_ = false;
     fetched_count_ = 0;
     stamp_start_.reset();

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#include "spoil.hpp"
+
+#include "../control/control.hpp"
+#include "../host.hpp"
+
+namespace neuron::chip::plan {
+
+Spoilt spoil(const Services &services, spec::PlanEvent event, std::uint64_t place) {
+    using enum spec::PlanAction;
+    const std::uint64_t plan = services.faults.plans();
+    const auto verdict = services.faults.ask(event, place);
+    if (!verdict)
+        return {};
+    switch (verdict->action) {
+    case DROP: return {.dropped = true};
+    case DUPLICATE: return {.doubled = true};
+    case HANG: return {.hung_by = plan};
+    case DELAY: services.faults.sleep_us(verdict->argument); break;
+    case ECC_CORRECTED:
+    case ECC_UNCORRECTED: services.control.hbm_error(verdict->argument, verdict->action == ECC_UNCORRECTED); break;
+    default: services.host.function_fault(verdict->action, verdict->argument); break;
+    }
+    return {};
+}
+
+} // namespace neuron::chip::plan
