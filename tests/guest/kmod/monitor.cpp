@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "monitor.hpp"
 
+#include "inspect.hpp"
 #include "machine.hpp"
 
+#include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <unistd.h>
 
 namespace kmod {
@@ -17,6 +20,17 @@ const std::string ID = std::string(R"("id": ")") + QEMU_ID + "\"";
 std::string device() {
     const std::string sanitizer = std::getenv("NEURON_SANITIZER") != nullptr ? R"("sanitizer": true, )" : "";
     return R"({"driver": "neuron", "bus": "rp0", )" + sanitizer + ID + "}";
+}
+
+/// Waits until the kernel knows of each empty slot that it is empty. QEMU takes a device away when the slot is switched off, of which the
+/// kernel hears as of a change of presence; a device that comes before it has looked is switched on for that change, and the
+/// button that is pressed for the device then switches it off again, five seconds later.
+void await_empty_slots() {
+    for (const auto &slot : std::filesystem::directory_iterator("/sys/bus/pci/slots")) {
+        const std::string power = slot.path() / "power", adapter = slot.path() / "adapter";
+        // The write returns when nothing is left to look at; ENODEV: and there is no card.
+        assert_true(wait_until([&] { return slurp(adapter) != "0\n" || write_file(power, "1") == -ENODEV; }, PATIENCE));
+    }
 }
 
 } // namespace
@@ -46,10 +60,14 @@ void unplug() {
 }
 
 void plug() {
+    await_empty_slots();
     Monitor().succeed("device_add", device());
     assert_true(wait_for_node(true, PATIENCE));
 }
 
-std::string try_plug(Monitor &monitor) { return monitor.execute("device_add", device()); }
+std::string try_plug(Monitor &monitor) {
+    await_empty_slots();
+    return monitor.execute("device_add", device());
+}
 
 } // namespace kmod
