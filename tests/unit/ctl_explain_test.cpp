@@ -202,22 +202,26 @@ void circle_of_a_deadlock_is_printed(void **) {
     Queue queue = busy_queue();
     queue.state = "faulted";
     queue.fault = Fault{.code = spec::Fault::DEADLOCK, .unit = spec::Unit::ACT, .pc = 1, .job = 1, .info = 5};
-    const State state = state_of({queue}, {core_of(0, 0,
-                                                   {waiting(Which::ACT, 5, 1, 0, 1, EngineState::HALTED),
-                                                    waiting(Which::DVE, 6, 1, 0, 0, EngineState::HALTED)},
-                                                   false)});
-    const ProgramView view = program(CIRCLE);
-    is(only(state, &view), "deadlock", Health::failed,
-       {"queue 0 was halted by a fault: job 1, packet 0: core 0 ACT instruction 1: DEADLOCK",
-        "the ACT of core 0 waited at instruction 1 (here, line 3 of kern: nop wait s5>=1 then s6+=1) for semaphore 5 "
-        ">= 1, it was "
-        "0",
-        "the DVE of core 0 signals it at instruction 0 (line 6 of kern", "was halted before", "a circle: the ",
-        "waits for the DVE of core 0", "waits for the ACT of core 0"});
-    // Without the program, what is known is said.
-    const Finding blind = only(state);
-    says(blind, {"the ACT of core 0 waited at instruction 1 for semaphore 5 >= 1", "the DVE of core 0 waited"});
-    assert_true(blind.sentence.find("circle") == std::string::npos);
+    // Of one that waits the fault is a step ahead.
+    for (const EngineState act : {EngineState::HALTED, EngineState::WAITING}) {
+        const State state = state_of(
+            {queue},
+            {core_of(0, 0, {waiting(Which::ACT, 5, 1, 0, 1, act), waiting(Which::DVE, 6, 1, 0, 0, EngineState::HALTED)},
+                     false)});
+        const ProgramView view = program(CIRCLE);
+        is(only(state, &view), "deadlock", Health::failed,
+           {"queue 0 was halted by a fault: job 1, packet 0: core 0 ACT instruction 1: DEADLOCK",
+            "the ACT of core 0 waited at instruction 1 (here, line 3 of kern: nop wait s5>=1 then s6+=1) for semaphore "
+            "5 "
+            ">= 1, it was "
+            "0",
+            "the DVE of core 0 signals it at instruction 0 (line 6 of kern", "was halted before", "a circle: the ",
+            "waits for the DVE of core 0", "waits for the ACT of core 0"});
+        // Without the program, what is known is said.
+        const Finding blind = only(state);
+        says(blind, {"the ACT of core 0 waited at instruction 1 for semaphore 5 >= 1", "the DVE of core 0 waited"});
+        assert_true(blind.sentence.find("circle") == std::string::npos);
+    }
 }
 
 void semaphore_that_nobody_signals(void **) {

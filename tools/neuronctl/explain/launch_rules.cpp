@@ -55,7 +55,7 @@ public:
     std::string place(const Node &node, std::uint32_t pc) const { return place_of(program_, node.engine->engine, pc); }
 
     std::string wait_text(const Node &node) const {
-        const bool now = node.engine->state == EngineState::WAITING;
+        const bool now = node.engine->state == EngineState::WAITING && queue_.state == "ok";
         const Wait &wait = *node.engine->wait;
         return fmt::format("{} {} at {} for {}, it {} {}", who(node), now ? "waits" : "waited",
                            place(node, node.engine->pc), condition(wait), now ? "is" : "was", wait.is);
@@ -262,7 +262,9 @@ void explain_halted(const State &state, const Queue &queue, const ProgramView *p
         return;
     const Launch launch(state, queue, program);
     for (const Node &node : launch.nodes()) {
-        if (!in(node, EngineState::HALTED))
+        // One that waits is told of the fault in its next step.
+        const bool waits = in(node, EngineState::WAITING) && node.engine->wait;
+        if (!in(node, EngineState::HALTED) && !waits)
             continue;
         if (node.engine->wait)
             add_wait(launch, node, finding);
