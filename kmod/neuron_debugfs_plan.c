@@ -50,7 +50,7 @@ static int neuron_plan_command(struct neuron_device *ndev, u32 op,
 	/* The device sees the text before it hears of it: writel() orders. */
 	neuron_wr32(ndev, NRN_REG_PLAN_CMD, FIELD_PREP(NRN_PLAN_CMD_OP, op));
 	cmd = neuron_rd32(ndev, NRN_REG_PLAN_CMD);
-	/* What has lost its addresses does not answer with ones, but it does not say that either. */
+	/* What has lost its addresses does not read as ones, but not as this either. */
 	if (cmd == ~0u || FIELD_GET(NRN_PLAN_CMD_OP, cmd) != op)
 		return -ENODEV;
 	return cmd & NRN_PLAN_CMD_ERROR ? -EINVAL : 0;

@@ -255,7 +255,8 @@ def link_error(folder):
 
 @case("a link that was down: what is true then and now, and the remedy that helps, which no reset is")
 def link_down(folder):
-    with planned(folder, "packet nth=1: link_down us=300000"), stuck("loop"):
+    good(folder, "fault", "set", "packet nth=1: link_down us=300000")
+    with stuck("loop"):
         await_state("gone")
         time.sleep(0.5)
         answer = good(folder, "--json", "explain").json
@@ -265,6 +266,7 @@ def link_down(folder):
         contains(finding(answer, "lost")["sentence"], "when the device stopped answering")
         equal("asleep" in rules(answer), False)
         bad(folder, 1, "its BARs have no addresses, and a reset gives it none", "reset")
+        bad(folder, 1, "the device is gone: the driver has given it up", "fault", "clear")
     name = address()
     (DRIVER / "unbind").write_text(name)
     try:
@@ -278,7 +280,7 @@ def link_down(folder):
     (FUNCTION / "remove").write_text("1")
     Path("/sys/bus/pci/rescan").write_text("1")
     await_state("ready")
-    good(folder, "fault", "clear")  # the first one did not reach the device
+    good(folder, "fault", "clear")
     with stuck("idle"):
         equal(rules(good(folder, "--json", "explain").json), ["idle"])
 
