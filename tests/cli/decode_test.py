@@ -64,7 +64,7 @@ def registers(folder):
     bad(folder, 2, "0x34: no register at this offset", "decode", "register", "0x34", "1")
     bad(folder, 2, "x: expected a number", "decode", "register", "GLOBAL.STATUS", "x")
     bad(folder, 2, "GLOBAL.STATUS has 32 bits", "decode", "register", "GLOBAL.STATUS", "0x100000000")
-    bad(folder, 2, "VALUE", "decode", "register", "GLOBAL.STATUS")
+    bad(folder, 2, "VALUE", "decode", "register", "GLOBAL.STATUS", "1", "--device", "accel0")
 
 
 @case("page table entries are decoded")

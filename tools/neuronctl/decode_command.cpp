@@ -20,6 +20,7 @@
 #include "explain/log_lines.hpp"
 #include "explain/places.hpp"
 #include "explain/readers.hpp"
+#include "live_register.hpp"
 #include "recorder_file.hpp"
 #include "registers_by_name.hpp"
 #include "system.hpp"
@@ -36,6 +37,7 @@ struct Options {
     std::string file;
     std::string engine;
     std::string address;
+    std::string device;
 };
 
 // ---- where bytes come from
@@ -120,7 +122,7 @@ Outcome<void> decode_register(const Global &global, const Options &options) {
     const auto found = register_by_name(options.name);
     if (!found)
         return tl::unexpected(found.error());
-    const auto value = number_of(options.value);
+    const auto value = options.value.empty() ? live_register(options.device, *found) : number_of(options.value);
     if (!value)
         return tl::unexpected(value.error());
     const spec::RegisterDesc &desc = *found->desc;
@@ -418,10 +420,14 @@ void add_numbers(CLI::App &group, const CommandLine &line) {
     CLI::App *command = add_verb(group, line, "register", "Decode the value of a register", reg, decode_register);
     command->add_option("REGISTER", reg->name, "Offset in BAR REGS, or name: QUEUE[3].STATUS, GLOBAL.STATUS")
         ->required();
-    command->add_option("VALUE", reg->value, "Its value")->required();
+    CLI::Option *value =
+        command->add_option("VALUE", reg->value, "Its value; default: what the register of the device says now (root)");
+    command->add_option("--device", reg->device, "accel1, /dev/accel/accel1 or a bus address; default: the only one")
+        ->excludes(value);
     command->footer(R"(
 Examples:
-  neuronctl decode register QUEUE[3].STATUS 0x503)");
+  neuronctl decode register QUEUE[3].STATUS 0x503
+  neuronctl decode register GLOBAL.STATUS)");
     const auto pte = std::make_shared<Options>();
     command = add_verb(group, line, "pte", "Decode a page table entry", pte, decode_pte);
     command->add_option("VALUE", pte->value, "The entry")->required();

@@ -95,12 +95,17 @@ def looks(folder):
         registers = {entry["name"]: entry for entry in shown["registers"]}
         assert registers["RING_BASE"]["value"] and isinstance(registers["STATUS"]["fields"], dict), registers
         contains(good(folder, "queue", "show", queue["queue"]).out, "RING_BASE")
+        read = good(folder, "--json", "decode", "register", f"QUEUE[{queue['queue']}].STATUS").json
+        equal((read["value"], read["fields"]), (registers["STATUS"]["value"], registers["STATUS"]["fields"]))
+        contains(good(folder, "decode", "register", "GLOBAL.VERSION", "--device", "accel0").out, "MAJOR")
+        bad(folder, 1, "QUEUE[63].STATUS: it is not in use", "decode", "register", "QUEUE[63].STATUS")
         buffers = good(folder, "--json", "bo", "list").json["buffers"]
         rows = [line.split()[0] for line in good(folder, "bo", "list").out.splitlines()[:-1]]
         equal(rows, ["BUFFER", *(str(buffer["buffer"]) for buffer in buffers)])
         assert any(entry["place"] == "hbm" and entry["size"] == 8192 and entry["pid"] == process.pid for entry in buffers), buffers
         assert any(entry.get("label") == "endless.nko" for entry in buffers), buffers
         context, = good(folder, "--json", "vm", "list").json["contexts"]
+        bad(folder, 1, "TLB_FLUSH: the driver does not read it", "decode", "register", f"CTX[{context['context']}].TLB_FLUSH")
         mapping = next(entry for entry in context["mappings"] if entry["place"] == "hbm" and entry["size"] == 8192)
         walk = good(folder, "--json", "vm", "walk", context["context"], hex(mapping["va"] + 5)).json
         assert walk["mapped"] and walk["levels"][0]["level"] == 3 and walk["result"].startswith("hbm 0x"), walk
@@ -128,7 +133,7 @@ def nothing(folder):
 @case("only root looks inside, and only root resets; the error says what to do")
 def root_only(folder):
     folder.chmod(0o755)
-    for words in (("queue", "list"), ("bo", "list"), ("vm", "list"), ("vm", "walk", "0", "0"), ("reset",)):
+    for words in (("queue", "list"), ("bo", "list"), ("vm", "list"), ("vm", "walk", "0", "0"), ("decode", "register", "GLOBAL.STATUS"), ("reset",)):
         part = "reset: Permission denied" if words == ("reset",) else "only root can look inside"
         contains(bad(folder, 1, part, *words, before=NOBODY).err, "; run as root, e.g. with sudo\n")
 
