@@ -377,7 +377,7 @@ void endless_transfers_stop_with_their_queue(void **state) {
             p.add(Engine::SP, end()).add(Engine::ACT, end());
             r.queue.submit(r.prepare(p, {area, area + MiB}));
             if (mode_of(state).stepped)
-                neuron_chip_run(m.chip, 5000);
+                neuron_chip_run(m.chip, 1000);
             else
                 assert_true(eventually([&] { return m.r64(reg::QUEUE_PROGRESS(0)) > 500; }));
             assert_true(r.queue.busy());

@@ -617,39 +617,70 @@ void a_leak_at_close(void **state) {
 // ---- races ----------------------------------------------------------------------------------------------------------
 
 void two_queues_at_the_same_bytes(void **) {
-    constexpr std::uint64_t BYTES = 4 * MiB;
+    constexpr std::uint64_t ROOM = 4 * MiB;
     constexpr std::uint64_t FIRST = VA, SECOND = VA + 64 * MiB, THIRD = VA + 128 * MiB;
     struct Case {
         std::uint64_t a_src, a_dst, b_src, b_dst;
         bool race;
     };
-    const Case cases[] = {
-        {FIRST, SECOND, FIRST, SECOND, true},              // both write
-        {FIRST, SECOND, SECOND, THIRD, true},              // one reads what the other one writes
-        {FIRST, SECOND, FIRST, THIRD, false},              // both read
-        {FIRST, SECOND, FIRST, SECOND + BYTES / 2, false}, // side by side: each moves half of it
-    };
-    for (const Case &it : cases) {
-        Mode mode = STEPPED;
-        void *state = &mode;
-        Watched w(&state);
-        TestQueue other(w.m, QUEUE + 1, CTX);
-        for (const std::uint64_t va : {FIRST, SECOND, THIRD})
-            w.give(va / MiB, va, BYTES);
-        w.queue.submit(spec::PacketCopy{.src = it.a_src, .dst = it.a_dst, .bytes = BYTES / 2});
-        other.submit(spec::PacketCopy{.src = it.b_src, .dst = it.b_dst, .bytes = BYTES / 2});
-        w.m.settle();
-        assert_int_equal(w.queue.head() + other.head(), 2);
-        if (!it.race) {
-            w.none();
-            continue;
+    // Small ones are over before another one begins; that they need not be is the same mistake.
+    for (const std::uint64_t BYTES : {ROOM, std::uint64_t{64}}) {
+        const Case cases[] = {
+            {FIRST, SECOND, FIRST, SECOND, true},              // both write
+            {FIRST, SECOND, SECOND, THIRD, true},              // one reads what the other one writes
+            {FIRST, SECOND, FIRST, THIRD, false},              // both read
+            {FIRST, SECOND, FIRST, SECOND + BYTES / 2, false}, // side by side: each moves half of it
+        };
+        for (const Case &it : cases) {
+            Mode mode = STEPPED;
+            void *state = &mode;
+            Watched w(&state);
+            TestQueue other(w.m, QUEUE + 1, CTX);
+            for (const std::uint64_t va : {FIRST, SECOND, THIRD})
+                w.give(va / MiB, va, ROOM);
+            w.queue.submit(spec::PacketCopy{.src = it.a_src, .dst = it.a_dst, .bytes = BYTES / 2});
+            other.submit(spec::PacketCopy{.src = it.b_src, .dst = it.b_dst, .bytes = BYTES / 2});
+            w.m.settle();
+            assert_int_equal(w.queue.head() + other.head(), 2);
+            if (!it.race) {
+                w.none();
+                continue;
+            }
+            const auto all = w.reports();
+            assert_in_range(all.size(), 1, 2);
+            assert_int_equal(all[0].kind, SanitizerKind::RACE);
+            assert_int_equal(all[0].queue + all[0].other_queue, 2 * QUEUE + 1);
+            assert_non_null(std::strstr(all[0].text.data(), " is at the same bytes: "));
         }
-        const auto all = w.reports();
-        assert_in_range(all.size(), 1, 2);
-        assert_int_equal(all[0].kind, SanitizerKind::RACE);
-        assert_int_equal(all[0].queue + all[0].other_queue, 2 * QUEUE + 1);
-        assert_non_null(std::strstr(all[0].text.data(), " is at the same bytes: "));
     }
+}
+
+// What a program has waited for orders what comes behind it.
+void a_launch_may_have_waited(void **) {
+    Mode mode = STEPPED;
+    void *state = &mode;
+    Watched w(&state);
+    TestQueue other(w.m, QUEUE + 1, CTX);
+    w.give(7, VA, MiB);
+    w.give(8, VA + 2 * MiB, MiB);
+    const std::uint64_t code = w.ctx.map_host(VA + 4 * MiB, 8 * PAGE);
+    w.bind(CTX, 9, VA + 4 * MiB, 8 * PAGE);
+    Program program;
+    for (int i = 0; i < 100; ++i)
+        program.add(spec::Engine::SP, spec::InsnNop{});
+    program.add(spec::Engine::SP, spec::InsnEnd{});
+    program.write(w.m.host.at(code, program.bytes()), VA + 4 * MiB);
+    other.submit(spec::PacketLaunch{.core_mask = 1, .program = VA + 4 * MiB});
+    other.submit(spec::PacketFill{.dst = VA, .bytes = 64});
+    w.queue.submit(spec::PacketFill{.dst = VA, .bytes = 64});
+    w.m.settle();
+    assert_int_equal(other.head(), 2);
+    w.none();
+    other.submit(spec::PacketFill{.dst = VA + 2 * MiB, .bytes = 64});
+    w.queue.submit(spec::PacketFill{.dst = VA + 2 * MiB, .bytes = 64});
+    w.m.settle();
+    assert_int_equal(other.head() + w.queue.head(), 5);
+    w.one(SanitizerKind::RACE, " in no order with job ");
 }
 
 // One after the other, the same is right.
@@ -704,6 +735,26 @@ void flights_know_what_overlaps(void **) {
     assert_true(flights.touch(a, true, 125, 1, false).has_value());
     flights.end(ring);
     assert_false(flights.touch(a, true, 125, 1, true).has_value());
+}
+
+void what_is_over_counts_until_somebody_could_know(void **) {
+    chip::Flights flights;
+    const std::uint64_t before = flights.moment();
+    const chip::Actor a{.queue = 1};
+    flights.touch(a, true, 0, 100, true);
+    flights.end(a);
+    const chip::Actor late{.queue = 2, .moment = flights.moment()}, early{.queue = 3, .moment = before},
+        ring{.queue = 3, .unit = spec::Unit::DMA, .moment = before};
+    assert_false(flights.touch(late, true, 50, 10, false).has_value());
+    assert_false(flights.touch(ring, true, 50, 10, false).has_value());
+    assert_false(flights.touch(early, true, 100, 10, true).has_value());
+    assert_true(flights.touch(early, true, 99, 10, false).has_value());
+    // Only so many are remembered.
+    for (std::size_t i = 0; i < chip::Flights::MAX_OVER; ++i) {
+        flights.touch(a, true, 1000, 1, true);
+        flights.end(a);
+    }
+    assert_false(flights.touch(chip::Actor{.queue = 4, .moment = before}, true, 0, 1, true).has_value());
 }
 
 // ---- reports --------------------------------------------------------------------------------------------------------
@@ -890,9 +941,11 @@ int main() {
         cmocka_unit_test(completions_come_once),
         IN_BOTH_MODES(a_leak_at_close),
         cmocka_unit_test(two_queues_at_the_same_bytes),
+        cmocka_unit_test(a_launch_may_have_waited),
         IN_BOTH_MODES(one_queue_after_the_other),
         cmocka_unit_test(what_queues_tell_each_other_is_no_race),
         cmocka_unit_test(flights_know_what_overlaps),
+        cmocka_unit_test(what_is_over_counts_until_somebody_could_know),
         IN_BOTH_MODES(a_cause_is_reported_once),
         IN_BOTH_MODES(reports_are_bounded),
         IN_BOTH_MODES(a_driver_reads_reports),

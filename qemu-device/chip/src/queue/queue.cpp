@@ -86,12 +86,14 @@ void Queue::spend_slot() {
 
 // Who the packet is.
 void Queue::introduce(const spec::PacketHeader &header, std::uint64_t packet) {
+    const auto since = services_.sanitizer->since(index_, packet);
     actor_ = {.sanitizer = services_.sanitizer,
               .ctx = static_cast<std::uint8_t>(control_.active.ctx()),
               .queue = static_cast<std::uint8_t>(index_),
               .opcode = spec::raw(header.opcode),
               .packet = packet,
-              .since = services_.sanitizer->since(index_, packet)};
+              .since = since.told,
+              .moment = since.moment};
     services_.sanitizer->takes(actor_, fetched_[taken_]);
 }
 

@@ -22,6 +22,8 @@ struct Actor {
     std::uint64_t packet = 0;
     /// Tellings of the debug channel that its order to do it came after. The default: all.
     std::uint64_t since = ~0ULL;
+    /// What other queues had done by this moment (see Flights) its order came after. The default: all.
+    std::uint64_t moment = ~0ULL;
 };
 
 } // namespace neuron::chip

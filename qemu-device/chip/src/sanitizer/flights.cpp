@@ -37,18 +37,41 @@ void Flights::add(Ranges &ranges, std::uint64_t first, std::uint64_t end) {
     ranges.emplace(first, end);
 }
 
+bool Flights::Flight::meets(std::uint64_t first, std::uint64_t end, bool write) const {
+    return overlaps(written, first, end) || (write && overlaps(read, first, end));
+}
+
+std::optional<Actor> Flights::other_in_flight(std::uint32_t own, std::uint64_t first, std::uint64_t end,
+                                              bool write) const {
+    for (const auto &[number, flight] : flights_)
+        if (number != own && flight.meets(first, end, write))
+            return flight.actor;
+    return std::nullopt;
+}
+
+std::optional<Actor> Flights::other_over(const Actor &actor, std::uint64_t first, std::uint64_t end, bool write) const {
+    if (actor.unit != spec::Unit::QUEUE)
+        return std::nullopt;
+    for (std::uint32_t queue = 0; queue < over_.size(); ++queue) {
+        if (queue == actor.queue)
+            continue;
+        for (auto flight = over_[queue].rbegin(); flight != over_[queue].rend() && flight->over > actor.moment;
+             ++flight)
+            if (flight->meets(first, end, write))
+                return flight->actor;
+    }
+    return std::nullopt;
+}
+
 std::optional<Actor> Flights::touch(const Actor &actor, bool hbm, std::uint64_t first, std::uint64_t bytes,
                                     bool write) {
     const std::uint64_t start = hbm ? first | HBM_BIT : first;
     const std::uint64_t end = start + bytes;
     const std::lock_guard lock(mutex_);
     const std::uint32_t own = number_of(actor);
-    std::optional<Actor> other;
-    for (const auto &[number, flight] : flights_)
-        if (number != own && (overlaps(flight.written, start, end) || (write && overlaps(flight.read, start, end)))) {
-            other = flight.actor;
-            break;
-        }
+    std::optional<Actor> other = other_in_flight(own, start, end, write);
+    if (!other)
+        other = other_over(actor, start, end, write);
     Flight &flight = flights_[own];
     flight.actor = actor;
     Ranges &ranges = write ? flight.written : flight.read;
@@ -59,7 +82,19 @@ std::optional<Actor> Flights::touch(const Actor &actor, bool hbm, std::uint64_t 
 
 void Flights::end(const Actor &actor) {
     const std::lock_guard lock(mutex_);
-    flights_.erase(number_of(actor));
+    auto flight = flights_.extract(number_of(actor));
+    if (flight.empty() || actor.unit != spec::Unit::QUEUE)
+        return;
+    flight.mapped().over = ++moment_;
+    auto &over = over_[actor.queue];
+    over.push_back(std::move(flight.mapped()));
+    if (over.size() > MAX_OVER)
+        over.pop_front();
+}
+
+std::uint64_t Flights::moment() {
+    const std::lock_guard lock(mutex_);
+    return ++moment_;
 }
 
 } // namespace neuron::chip

@@ -281,20 +281,25 @@ void Sanitizer::started(std::uint32_t queue) {
 
 void Sanitizer::announced(std::uint32_t queue, std::uint64_t tail) {
     const std::lock_guard lock(mutex_);
-    auto &line = announced_[queue];
-    const std::uint64_t told = book_.told();
-    if (!line.empty() && line.back().told == told)
-        line.back().tail = tail;
-    else
-        line.push_back({tail, told});
+    announced_[queue].push_back({tail, {book_.told(), flights_.moment()}});
 }
 
-std::uint64_t Sanitizer::since(std::uint32_t queue, std::uint64_t packet) {
+Sanitizer::Since Sanitizer::since(std::uint32_t queue, std::uint64_t packet) {
     const std::lock_guard lock(mutex_);
     auto &line = announced_[queue];
     while (!line.empty() && line.front().tail <= packet)
         line.pop_front();
-    return line.empty() ? book_.told() : line.front().told;
+    Since since = line.empty() ? Since{book_.told(), flights_.moment()} : line.front().since;
+    since.moment = std::max(since.moment, launched_[queue]);
+    return since;
+}
+
+void Sanitizer::ends(const Actor &actor) {
+    flights_.end(actor);
+    if (actor.unit != spec::Unit::QUEUE || static_cast<spec::PacketOp>(actor.opcode) != spec::PacketOp::LAUNCH)
+        return;
+    const std::lock_guard lock(mutex_);
+    launched_[actor.queue] = flights_.moment();
 }
 
 bool Sanitizer::fetched(const Actor &actor, std::span<const std::byte, spec::PACKET_BYTES> raw) {

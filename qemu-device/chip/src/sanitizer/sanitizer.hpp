@@ -70,7 +70,7 @@ public:
     /// The packet is done, and stands in its ring as it does now.
     void compare(const Actor &actor, std::span<const std::byte> fetched, std::span<const std::byte> now);
     /// The packet or transfer is over.
-    void ends(const Actor &actor) { flights_.end(actor); }
+    void ends(const Actor &actor);
 
     // Completions. Interrupts are asked for that nothing holds back.
     void asks_seqno(const Actor &actor);
@@ -86,8 +86,12 @@ public:
     void started(std::uint32_t queue);
     /// A doorbell gave a queue the packets before `tail`.
     void announced(std::uint32_t queue, std::uint64_t tail);
-    /// What had been told when packet `packet` of a queue was announced. Packets are asked for in their order.
-    std::uint64_t since(std::uint32_t queue, std::uint64_t packet);
+    /// What came before packet `packet` of a queue was announced. Packets are asked for in their order.
+    struct Since {
+        std::uint64_t told;
+        std::uint64_t moment;
+    };
+    Since since(std::uint32_t queue, std::uint64_t packet);
     std::uint64_t told() const { return book_.told(); }
 
     Reports &reports() { return reports_; }
@@ -97,7 +101,7 @@ private:
     /// Packets that one doorbell announced.
     struct Announced {
         std::uint64_t tail;
-        std::uint64_t told;
+        Since since;
     };
 
     static spec::SanitizerReport about(const Actor &actor, const Touch &touch, spec::SanitizerKind kind);
@@ -132,7 +136,8 @@ private:
 
     std::mutex mutex_; ///< guards all below
     std::array<std::deque<Announced>, spec::MAX_QUEUES> announced_;
-    std::array<std::uint8_t, spec::MAX_QUEUES> opcodes_{}; ///< of the packets in flight
+    std::array<std::uint64_t, spec::MAX_QUEUES> launched_{}; ///< the moment of the end of the last LAUNCH
+    std::array<std::uint8_t, spec::MAX_QUEUES> opcodes_{};   ///< of the packets in flight
 };
 
 } // namespace neuron::chip

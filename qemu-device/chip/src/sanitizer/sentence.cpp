@@ -135,8 +135,8 @@ std::string facts(const spec::SanitizerReport &report, const spec::BlameRecord &
     case SanitizerKind::LEAK:
         return fmt::format("{} was closed with a buffer bound: {}", context_of(report), whose(report, found));
     case SanitizerKind::RACE:
-        return fmt::format("{} {}, {} while {} is at the same bytes: {}", who(report), context_of(report),
-                           access_of(report), other_of(report), whose(report, found));
+        return fmt::format("{} {}, {} in no order with {}, which is at the same bytes: {}", who(report),
+                           context_of(report), access_of(report), other_of(report), whose(report, found));
     case SanitizerKind::FOREIGN_BYTES:
         return fmt::format(
             "{} {}, {}: {}, and was last written for buffer #{}: that memory was not scrubbed, or is two "
