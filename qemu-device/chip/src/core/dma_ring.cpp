@@ -54,11 +54,8 @@ Step DmaRing::step() {
         drop_all();
         return Step::BLOCKED;
     }
-    if (!services_.faults.active()) [[likely]]
-        return advance(*job, launch);
-    const plan::Origin origin{.queue = launch.queue_index, .core = core_.index(), .unit = spec::Unit::DMA};
-    const plan::Acting acting(origin);
-    return advance(*job, launch);
+    return plan::step_as(services_, {.queue = launch.queue_index, .core = core_.index(), .unit = spec::Unit::DMA},
+                         [&] { return advance(*job, launch); });
 }
 
 Step DmaRing::advance(const DmaJob &job, Launch &launch) {

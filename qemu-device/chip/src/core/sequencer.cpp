@@ -3,7 +3,6 @@
 
 #include "../clock.hpp"
 #include "../control/control.hpp"
-#include "../plan/injector.hpp"
 #include "compute/execute.hpp"
 #include "compute/instruction_check.hpp"
 #include "compute/numeric.hpp"
@@ -98,12 +97,8 @@ Step Sequencer::step() {
     Launch &launch = core_.launch();
     if (launch.aborted())
         return finish(true);
-    if (services_.faults.active()) [[unlikely]] {
-        const plan::Origin origin{.queue = launch.queue_index, .core = core_.index(), .unit = unit_of(engine_)};
-        const plan::Acting acting(origin);
-        return run(launch);
-    }
-    return run(launch);
+    return plan::step_as(services_, {.queue = launch.queue_index, .core = core_.index(), .unit = unit_of(engine_)},
+                         [&] { return run(launch); });
 }
 
 Step Sequencer::run(Launch &launch) {

@@ -9,6 +9,15 @@
 
 namespace neuron::chip::plan {
 
+/// A unit's step; while there is a plan, what happens in it is this origin's.
+template<class Step>
+auto step_as(const Services &services, const Origin &origin, const Step &step) {
+    if (!services.faults.active()) [[likely]]
+        return step();
+    const Acting acting(origin);
+    return step();
+}
+
 /// What is left to the unit whose work it is.
 struct Spoilt {
     bool dropped = false;      ///< it has ended well, and is not done

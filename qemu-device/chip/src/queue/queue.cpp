@@ -98,11 +98,8 @@ void Queue::introduce(const spec::PacketHeader &header, std::uint64_t packet) {
 }
 
 Step Queue::step() {
-    if (!services_.faults.active()) [[likely]]
-        return go_on();
-    const plan::Origin origin{.queue = index_, .core = std::nullopt, .unit = spec::Unit::QUEUE};
-    const plan::Acting acting(origin);
-    return go_on();
+    return plan::step_as(services_, {.queue = index_, .core = std::nullopt, .unit = spec::Unit::QUEUE},
+                         [&] { return go_on(); });
 }
 
 Step Queue::go_on() {
