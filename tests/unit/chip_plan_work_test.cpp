@@ -52,6 +52,33 @@ Program copying() {
 }
 const std::vector<std::uint64_t> ENDS{DmaRunner::HOST_AREA, Runner::DATA};
 
+/// One packet hangs by this plan, whose first rule has matched so many, and no other; it goes on with another plan.
+void hangs_until_there_is_another_plan(void **state, const std::string &plan, int matched) {
+    Rig rig(state);
+    rig.plan(plan);
+    rig.r.queue.submit(rig.r.prepare(copying(), ENDS));
+    rig.m.settle();
+    assert_int_equal(rig.r.queue.seqno(), 0);
+    rig.made(1, matched, 1);
+    rig.made(2, 0, 0);
+    rig.made(3, 0, 0);
+    rig.plan("");
+    rig.m.settle();
+    assert_int_equal(rig.r.queue.seqno(), 1);
+}
+
+void what_hangs_can_be_stopped(void **state, const std::string &plan) {
+    Rig rig(state);
+    rig.plan(plan);
+    rig.r.queue.submit(rig.r.prepare(copying(), ENDS));
+    rig.m.settle();
+    rig.r.queue.disable();
+    rig.m.settle();
+    assert_false(rig.r.queue.busy());
+    rig.r.queue.enable();
+    assert_int_equal(rig.r.run(copying(), ENDS), Fault::NONE);
+}
+
 // ---- packets --------------------------------------------------------------------------------------------------------
 
 void a_dropped_packet_ends_and_does_nothing(void **state) {
@@ -92,29 +119,12 @@ void a_doubled_launch_runs_twice(void **state) {
 // ---- instructions ---------------------------------------------------------------------------------------------------
 
 void an_instruction_hangs_until_there_is_another_plan(void **state) {
-    Rig rig(state);
-    rig.plan("instruction core=0 unit=act pc=1: hang; instruction unit=dve: hang; instruction core=1: hang");
-    rig.r.queue.submit(rig.r.prepare(copying(), ENDS));
-    rig.m.settle();
-    assert_int_equal(rig.r.queue.seqno(), 0);
-    rig.made(1, 1, 1);
-    rig.made(2, 0, 0);
-    rig.made(3, 0, 0);
-    rig.plan("");
-    rig.m.settle();
-    assert_int_equal(rig.r.queue.seqno(), 1);
+    hangs_until_there_is_another_plan(
+        state, "instruction core=0 unit=act pc=1: hang; instruction unit=dve: hang; instruction core=1: hang", 1);
 }
 
 void an_instruction_that_hangs_can_be_stopped(void **state) {
-    Rig rig(state);
-    rig.plan("instruction nth=2: hang");
-    rig.r.queue.submit(rig.r.prepare(copying(), ENDS));
-    rig.m.settle();
-    rig.r.queue.disable();
-    rig.m.settle();
-    assert_false(rig.r.queue.busy());
-    rig.r.queue.enable();
-    assert_int_equal(rig.r.run(copying(), ENDS), Fault::NONE);
+    what_hangs_can_be_stopped(state, "instruction nth=2: hang");
 }
 
 // The semaphores of an instruction are not part of what it does.
@@ -148,30 +158,11 @@ void an_instruction_counts_once(void **state) {
 // ---- transfers ------------------------------------------------------------------------------------------------------
 
 void a_transfer_hangs_until_there_is_another_plan(void **state) {
-    Rig rig(state);
-    rig.plan("transfer ring=3 nth=2: hang; transfer ring=0: hang; transfer unit=queue: hang");
-    rig.r.queue.submit(rig.r.prepare(copying(), ENDS));
-    rig.m.settle();
-    assert_int_equal(rig.r.queue.seqno(), 0);
-    rig.made(1, 2, 1);
-    rig.made(2, 0, 0);
-    rig.made(3, 0, 0);
-    rig.plan("");
-    rig.m.settle();
-    assert_int_equal(rig.r.queue.seqno(), 1);
+    hangs_until_there_is_another_plan(
+        state, "transfer ring=3 nth=2: hang; transfer ring=0: hang; transfer unit=queue: hang", 2);
 }
 
-void a_transfer_that_hangs_can_be_stopped(void **state) {
-    Rig rig(state);
-    rig.plan("transfer nth=1: hang");
-    rig.r.queue.submit(rig.r.prepare(copying(), ENDS));
-    rig.m.settle();
-    rig.r.queue.disable();
-    rig.m.settle();
-    assert_false(rig.r.queue.busy());
-    rig.r.queue.enable();
-    assert_int_equal(rig.r.run(copying(), ENDS), Fault::NONE);
-}
+void a_transfer_that_hangs_can_be_stopped(void **state) { what_hangs_can_be_stopped(state, "transfer nth=1: hang"); }
 
 void a_dropped_transfer_signals_and_moves_nothing(void **state) {
     Rig rig(state);

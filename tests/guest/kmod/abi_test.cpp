@@ -8,7 +8,6 @@
 
 #include <cerrno>
 #include <deque>
-#include <fstream>
 #include <functional>
 
 #include <sys/ioctl.h>

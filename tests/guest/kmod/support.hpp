@@ -137,11 +137,11 @@ std::array<Packet, sizeof...(P)> job_of(const P &...packets) {
 std::int64_t deadline(std::chrono::milliseconds from_now);
 
 inline constexpr std::chrono::milliseconds LONG{20000};
+inline constexpr std::chrono::milliseconds NOW{0};
 
 /// Timeouts of queues, in ms: of one whose first job hangs, and of one with jobs before that which must end, however busy the host is.
 inline constexpr std::uint32_t HANGS_AT_ONCE = 50;
 inline constexpr std::uint32_t HANGS_LATER = 1000;
-inline constexpr std::chrono::milliseconds NOW{0};
 
 /// Path of the device node.
 std::string node();
