@@ -38,6 +38,12 @@
  * bounced, too, and copies are not shared memory.
  */
 
+/*
+ * A buffer may be all the memory that a process is allowed, so each allocation for one may be the
+ * first that finds none: it fails then, and nobody is killed.
+ */
+#define NEURON_GFP_MAYFAIL (GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 /* Largest piece: enough for a large page of the device. */
 #define NEURON_CHUNK_ORDER get_order(SZ_2M)
 
@@ -70,18 +76,19 @@ static unsigned long neuron_bo_num_pages(struct neuron_bo *bo)
 /* Zeroed; NULL if there is no such piece. */
 static struct neuron_chunk *neuron_chunk_alloc(struct device *dev, unsigned int order)
 {
-	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_ZERO;
+	gfp_t gfp = NEURON_GFP_MAYFAIL;
 	struct neuron_chunk *chunk;
 
-	chunk = kmalloc(sizeof(*chunk), GFP_KERNEL_ACCOUNT);
+	chunk = kmalloc(sizeof(*chunk), NEURON_GFP_MAYFAIL);
 	if (!chunk)
 		return NULL;
 
-	/* A large piece is nice to have; for the last page it is worth trying, but not killing. */
-	gfp |= order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;
+	/* A large piece is nice to have, the last page is worth trying for. */
+	if (order)
+		gfp = GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN;
 	chunk->order = order;
 	chunk->page = dma_alloc_pages(dev, neuron_chunk_bytes(chunk), &chunk->dma,
-				      DMA_BIDIRECTIONAL, gfp);
+				      DMA_BIDIRECTIONAL, gfp | __GFP_ZERO);
 	if (!chunk->page) {
 		kfree(chunk);
 		return NULL;
@@ -149,8 +156,7 @@ static int neuron_coherent_bo_populate_locked(struct neuron_bo *bo, bool entered
 	if (bo->shmem.pages)
 		return 0;
 
-	pages = kvcalloc(neuron_bo_num_pages(bo), sizeof(*pages),
-			 GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	pages = kvcalloc(neuron_bo_num_pages(bo), sizeof(*pages), NEURON_GFP_MAYFAIL);
 	if (!pages)
 		return -ENOMEM;
 
@@ -179,10 +185,10 @@ static struct sg_table *neuron_coherent_bo_table(struct neuron_bo *bo)
 	struct scatterlist *sg;
 	struct sg_table *sgt;
 
-	sgt = kzalloc(sizeof(*sgt), GFP_KERNEL_ACCOUNT);
+	sgt = kzalloc(sizeof(*sgt), NEURON_GFP_MAYFAIL);
 	if (!sgt)
 		return ERR_PTR(-ENOMEM);
-	if (sg_alloc_table(sgt, list_count_nodes(&bo->chunks), GFP_KERNEL_ACCOUNT)) {
+	if (sg_alloc_table(sgt, list_count_nodes(&bo->chunks), NEURON_GFP_MAYFAIL)) {
 		kfree(sgt);
 		return ERR_PTR(-ENOMEM);
 	}

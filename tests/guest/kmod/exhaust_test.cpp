@@ -212,8 +212,11 @@ public:
         assert_int_equal(::mount("cgroup2", ROOT, "cgroup2", 0, nullptr), 0);
         assert_int_equal(write_file(std::string(ROOT) + "/cgroup.subtree_control", "+memory"), 0);
         ::mkdir(GROUP, 0755);
-        assert_int_equal(write_file(std::string(GROUP) + "/memory.max", std::to_string(bytes)), 0);
+        set(bytes);
         assert_int_equal(write_file(std::string(GROUP) + "/cgroup.procs", "0"), 0);
+    }
+    void set(std::uint64_t bytes) const {
+        assert_int_equal(write_file(std::string(GROUP) + "/memory.max", std::to_string(bytes)), 0);
     }
     ~MemoryLimit() {
         write_file(std::string(ROOT) + "/cgroup.procs", "0");
@@ -251,6 +254,24 @@ void host_memory_runs_out_and_comes_back(void **) {
     });
 }
 
+// Whatever it is for that the last page is missing, nobody is killed: each small thing a buffer takes is once the first
+// that finds none.
+void whatever_finds_no_page_is_an_error(void **) {
+    in_child([] {
+        constexpr std::uint64_t BYTES = 4 * MIB;
+        const MemoryLimit limit(BYTES / 2);
+        const File file;
+        const auto large = file.host(BYTES);
+        drm_neuron_vm_bind args{};
+        args.handle = large;
+        args.range = BYTES;
+        for (std::uint64_t page = 0; page < 128; ++page) {
+            limit.set(BYTES / 2 + page * 4096);
+            assert_int_equal(file.call(DRM_IOCTL_NEURON_VM_BIND, &args), -ENOMEM);
+        }
+    });
+}
+
 void unbacked_buffers_cost_nothing(void **) {
     const File file;
     std::uint32_t handle = 0;
@@ -276,6 +297,7 @@ int main() {
         cmocka_unit_test(single_pages_make_a_buffer),
         cmocka_unit_test(address_space_runs_out_and_comes_back),
         cmocka_unit_test(host_memory_runs_out_and_comes_back),
+        cmocka_unit_test(whatever_finds_no_page_is_an_error),
         cmocka_unit_test(unbacked_buffers_cost_nothing),
     };
     return cmocka_run_group_tests_name("kmod exhaust", tests, nullptr, nullptr);
