@@ -121,6 +121,35 @@ void an_idle_machine_is_the_same_elsewhere(void **) {
     assert_true(machine->read(memory.host + 4096, data.size()) == data);
 }
 
+/// A program that reads a word of host memory until the guest has made it something else than 0, and says what.
+struct GuestWord {
+    static constexpr std::uint64_t OFFSET = 3 << 20; ///< of the word in host memory; what it became is 64 bytes on
+    static constexpr std::uint64_t ARGUMENTS = OFFSET + 0x1000;
+    static constexpr std::uint64_t CODE = OFFSET + 0x2000;
+};
+
+void push_wait_for_guest(Queue &queue, const Context &memory, Machine &machine) {
+    std::vector<std::byte> program;
+    const auto add = [&](const auto &part) {
+        const auto raw = spec::packed(part);
+        program.insert(program.end(), raw.begin(), raw.end());
+    };
+    const std::uint64_t code = HOST + GuestWord::CODE;
+    spec::ProgramHeader header{.magic = spec::PROGRAM_MAGIC, .isa_version = spec::VERSION};
+    header.streams[spec::raw(spec::Engine::SP)] = {.addr = code + spec::ProgramHeader::BYTES, .count = 4};
+    spec::Mem word{.dtype = spec::raw(spec::Dtype::U32), .num = {1, 1, 1}};
+    add(header);
+    add(spec::InsnMemLoad{.rd = 1, .src = word});
+    add(spec::InsnBranch{.cond = spec::Cond::EQ, .ra = 1, .target = 0});
+    word.offset = 64;
+    add(spec::InsnMemStore{.dst = word, .ra = 1});
+    add(spec::InsnEnd{});
+    machine.write(memory.host + GuestWord::CODE, program);
+    machine.writeq(memory.host + GuestWord::ARGUMENTS, HOST + GuestWord::OFFSET);
+    queue.push(
+        spec::PacketLaunch{.core_mask = 1, .program = code, .args = HOST + GuestWord::ARGUMENTS, .arg_count = 1});
+}
+
 void work_in_flight_goes_on_elsewhere(const std::string &mode, const std::vector<std::string> &more) {
     const StateFile file;
     const std::string properties = std::string(SMALL) + mode;
@@ -132,10 +161,12 @@ void work_in_flight_goes_on_elsewhere(const std::string &mode, const std::vector
     const std::uint64_t message = device.arm_vector(1, 0x77);
     const auto data = pattern(3 << 20, 5);
     first->write(memory.host, data);
-    // The same rows many times over, and then something that shows that all of it came to its end.
+    // The same rows many times over, and then something that shows that all of it came to its end. How long rows take
+    // is the host's affair: it is the guest who lets them end.
     spec::PacketCopyStrided rows{.row_bytes = 1 << 20, .src = HOST, .dst = HBM, .count = {3, 200, 1}};
     rows.src_stride[0] = rows.dst_stride[0] = 1 << 20;
     queue.push(rows);
+    push_wait_for_guest(queue, memory, *first);
     queue.push(spec::PacketFence{.addr = HOST + Context::HOST_BYTES - 8, .value = 0xabcd}, true);
     queue.ring();
     assert_eventually(queue.progress() > 20);
@@ -147,14 +178,17 @@ void work_in_flight_goes_on_elsewhere(const std::string &mode, const std::vector
     const auto machine = restored(file, properties, more);
     Neuron next = taken_over(machine, device);
     Queue same(next, queue);
+    assert_int_equal(same.seqno(), 0);
+    machine->writel(memory.host + GuestWord::OFFSET, 1);
     assert_eventually(machine->readl(message) == 0x77);
-    assert_int_equal(same.seqno(), 2);
+    assert_int_equal(same.seqno(), 3);
     assert_int_equal(machine->readq(memory.host + Context::HOST_BYTES - 8), 0xabcd);
     assert_true(machine->read(next.place().aperture + memory.hbm, data.size()) == data);
 
     // The one that was saved can go on as well.
     first->qmp("cont");
-    assert_eventually(queue.seqno() == 2);
+    first->writel(memory.host + GuestWord::OFFSET, 1);
+    assert_eventually(queue.seqno() == 3);
     assert_eventually(first->readl(message) == 0x77);
 }
 
@@ -210,25 +244,7 @@ void a_program_waits_for_the_guest_elsewhere(void **) {
     Neuron device = Neuron::boot();
     const Context memory(device);
     Queue queue(device);
-    // Until the word is not 0: load it, look, store what it was.
-    const std::uint64_t code = memory.host + 0x10000;
-    std::vector<std::byte> program;
-    const auto add = [&](const auto &part) {
-        const auto raw = spec::packed(part);
-        program.insert(program.end(), raw.begin(), raw.end());
-    };
-    spec::ProgramHeader header{.magic = spec::PROGRAM_MAGIC, .isa_version = spec::VERSION};
-    header.streams[spec::raw(spec::Engine::SP)] = {.addr = HOST + 0x10000 + spec::ProgramHeader::BYTES, .count = 4};
-    spec::Mem word{.dtype = spec::raw(spec::Dtype::U32), .num = {1, 1, 1}};
-    add(header);
-    add(spec::InsnMemLoad{.rd = 1, .src = word});
-    add(spec::InsnBranch{.cond = spec::Cond::EQ, .ra = 1, .target = 0});
-    word.offset = 64;
-    add(spec::InsnMemStore{.dst = word, .ra = 1});
-    add(spec::InsnEnd{});
-    device.machine().write(code, program);
-    device.machine().writeq(memory.host + 0x20000, HOST); // its argument
-    queue.push(spec::PacketLaunch{.core_mask = 1, .program = HOST + 0x10000, .args = HOST + 0x20000, .arg_count = 1});
+    push_wait_for_guest(queue, memory, device.machine());
     queue.ring();
     assert_eventually(queue.progress() > 10);
     save(device.machine(), file);
@@ -238,9 +254,9 @@ void a_program_waits_for_the_guest_elsewhere(void **) {
     Queue same(next, queue);
     assert_eventually(same.progress() > 10);
     assert_int_equal(same.state(), spec::QueueState::RUNNING);
-    machine->writel(memory.host, 4711);
+    machine->writel(memory.host + GuestWord::OFFSET, 4711);
     assert_eventually(same.done());
-    assert_int_equal(machine->readl(memory.host + 64), 4711);
+    assert_int_equal(machine->readl(memory.host + GuestWord::OFFSET + 64), 4711);
 }
 
 // Of two machines that talk, the source hears that the destination could not, and goes on by itself.
