@@ -6,6 +6,7 @@
 #include <charconv>
 #include <limits>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <neuron/spec.hpp>

@@ -6,14 +6,18 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
-
-#include <CLI/CLI.hpp>
 
 #include <neuron/device.hpp>
 
 #include "report.hpp"
+
+namespace CLI {
+class App;
+} // namespace CLI
 
 namespace neuronctl {
 
