@@ -31,7 +31,7 @@ def complete(_):
     declared = {word.split("(")[0].split()[-1].lstrip("*") for word in abi.declarations(HEADER) if "(" in word and not word.startswith("typedef")}
     exported = abi.symbols(LIBRARY)
     equal({name.split("@@")[0] for name in exported}, declared)
-    equal({name.split("@@")[1] for name in exported}, {"NEURON_0.1", "NEURON_0.2", "NEURON_0.3"})
+    equal({name.split("@@")[1] for name in exported}, {"NEURON_0.1", "NEURON_0.2", "NEURON_0.3", "NEURON_0.4"})
 
 
 def noticed(what: str, old: str, new: str) -> None:

@@ -402,6 +402,42 @@ static void the_log_may_be_heard(void **state) {
     neuron_device_close(device);
 }
 
+/* The plan of a simulated chip: refused with its error, reported as a whole, in part, and by its length. */
+static void a_simulated_chip_does_wrong_what_it_is_told(void **state) {
+    struct neuron_device_options options = {.size = sizeof options, .backend = "sim", .sim_fault_plan = "bell: drop"};
+    neuron_device *device = NULL;
+    neuron_error *error = NULL;
+    char report[256], part[7] = "xxxxxx";
+    size_t length;
+    (void)state;
+    expect(neuron_device_open(&options, &device, &error), NEURON_INVALID_ARGUMENT, &error, "'bell': is no event");
+    options.sim_fault_plan = "seed 5; packet nth=7: hang";
+    must(neuron_device_open(&options, &device, &error), &error);
+    length = neuron_device_fault_report(device, report, sizeof report);
+    assert_string_equal(report, "seed 5\n1: matched=0 made=0 at=- rule=packet nth=7: hang\n");
+    assert_int_equal(length, strlen(report));
+    assert_int_equal(neuron_device_fault_report(device, NULL, 0), length);
+    assert_int_equal(neuron_device_fault_report(device, part, 0), length);
+    assert_string_equal(part, "xxxxxx");
+    assert_int_equal(neuron_device_fault_report(device, part, sizeof part), length);
+    assert_string_equal(part, "seed 5");
+    neuron_device_close(device);
+    assert_int_equal(neuron_device_fault_report(NULL, report, sizeof report), 0);
+    assert_string_equal(report, "");
+    /* A stepped one may explore, too. */
+    options.sim_stepped = 1;
+    options.sim_seed = 3;
+    options.sim_explore = 1;
+    must(neuron_device_open(&options, &device, &error), &error);
+    assert_true(neuron_device_fault_report(device, report, sizeof report) > length);
+    assert_non_null(strstr(report, "explore seed=3"));
+    neuron_device_close(device);
+    options.sim_fault_plan = NULL;
+    must(neuron_device_open(&options, &device, &error), &error);
+    assert_int_equal(neuron_device_fault_report(device, report, sizeof report), 0);
+    neuron_device_close(device);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_and_names),
@@ -417,6 +453,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(programs_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(faults_have_a_record, set_up, tear_down),
         cmocka_unit_test(the_log_may_be_heard),
+        cmocka_unit_test(a_simulated_chip_does_wrong_what_it_is_told),
     };
     backend = access("/dev/accel/accel0", F_OK) == 0 ? "accel" : "sim";
     return cmocka_run_group_tests_name("capi", tests, NULL, NULL);

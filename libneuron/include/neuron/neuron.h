@@ -190,6 +190,9 @@ struct neuron_device_options {
     uint64_t sim_aperture_bytes;       /**< sim: HBM that the CPU can map; a power of two. */
     const char *sim_simd;              /**< sim: "avx512", "avx2" or "scalar"; NULL: the host's best. */
     uint32_t sim_sanitizer; /**< sim: 1: what jobs do wrong with memory without a fault is logged as a warning. */
+    uint32_t sim_explore;   /**< sim, stepped: 1: the seed also chooses what else the contract leaves open. */
+    /** sim: what the chip does wrong, in the language of docs/reference/plan.md; NULL: nothing. See neuron_device_fault_report(). */
+    const char *sim_fault_plan;
 };
 
 /** NeuronCores that share a stack of HBM and run one kernel together. */
@@ -279,6 +282,16 @@ NEURON_C_API neuron_status neuron_device_open(const struct neuron_device_options
  */
 NEURON_C_API neuron_status neuron_device_get_info(const neuron_device *device, struct neuron_device_info *info,
                                                   neuron_error **error);
+
+/**
+ * Says what has become of the fault plan that the chip was given: a line for each rule (docs/reference/plan.md).
+ * @param device The device.
+ * @param text Receives the report, cut off where it does not fit, and always ended; NULL for the length only.
+ * @param text_size Bytes of text.
+ * @return Length of the whole report, as of snprintf(); 0 without a plan, for other backends than sim, and for NULL.
+ * Threading: any thread.
+ */
+NEURON_C_API size_t neuron_device_fault_report(const neuron_device *device, char *text, size_t text_size);
 
 /**
  * Tells how many NeuronCores a logical core has unless somebody says otherwise: those of an HBM stack.

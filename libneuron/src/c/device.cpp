@@ -5,10 +5,10 @@ using namespace neuron;
 
 namespace {
 
-template<std::size_t Size>
-void set_text(char (&out)[Size], std::string_view text) {
-    const std::size_t length = std::min(text.size(), Size - 1);
-    std::copy_n(text.begin(), length, out);
+/// As much of the text as there is room for, and always an end.
+void set_text(std::span<char> out, std::string_view text) {
+    const std::size_t length = std::min(text.size(), out.size() - 1);
+    std::copy_n(text.begin(), length, out.begin());
     out[length] = '\0';
 }
 
@@ -26,6 +26,8 @@ DeviceOptions options_of(const neuron_device_options &in) {
     out.sim.stepped = in.sim_stepped != 0;
     out.sim.hazards = in.sim_hazards != 0;
     out.sim.sanitizer = in.sim_sanitizer != 0;
+    out.sim.explore = in.sim_explore != 0;
+    out.sim.fault_plan = text_or(in.sim_fault_plan, "");
     out.sim.aperture_bytes = in.sim_aperture_bytes;
     out.sim.simd = text_or(in.sim_simd, "");
     if (in.sim_group != nullptr)
@@ -96,6 +98,13 @@ neuron_status neuron_device_get_info(const neuron_device *device, struct neuron_
         return c::invalid(error, "device is NULL");
     return c::fill(info, c::info_of(device->value.info())) ? c::good(error)
                                                            : c::invalid(error, "info is NULL, or its size is not set");
+}
+
+size_t neuron_device_fault_report(const neuron_device *device, char *text, size_t text_size) {
+    const std::string report = device != nullptr ? device->value.fault_report() : "";
+    if (text != nullptr && text_size != 0)
+        set_text({text, text_size}, report);
+    return report.size();
 }
 
 uint32_t neuron_device_default_lnc(const neuron_device *device) {
