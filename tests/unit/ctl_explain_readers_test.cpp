@@ -138,7 +138,8 @@ engine SP: state=HALTED pc=4 retired=9 transfers=1
 semaphore 5: 2
 
 [mappings of context 0]
-mappings: 1
+mappings: 2
+0x100000 +0x1000 hbm ro buffer=4 offset=0x0 label="mul" pid=812 comm=mat mul
 0x200000 +0x3000 hbm rw buffer=5 offset=0x0 pid=812 comm=mat mul
 
 [events]
@@ -160,8 +161,8 @@ void a_coredump_of_a_fault(void **) {
     says(about(*state, 2), "fault",
          {"queue 2 was halted by a fault: job 7, packet 7: core 0 DMA ring 3, instruction 4: PAGE_NOT_MAPPED",
           "(64 bytes behind the end of buffer 5 (hbm, 12.0 KiB) of mat mul (812))",
-          "the ACT of core 0 waited at instruction 1 for semaphore 5 >= 3, it was 2",
-          "the SP of core 0 was halted at instruction 4"});
+          "the ACT of core 0 waited at instruction 1 of 'mul' for semaphore 5 >= 3, it was 2",
+          "the SP of core 0 was halted at instruction 4 of 'mul'"});
     assert_int_equal(state->queues[0].packets[0].core_mask, 1);
     assert_int_equal(state->queues[0].oldest_end.value(), 8);
 }
@@ -194,8 +195,8 @@ void a_coredump_of_a_time_out(void **) {
     const auto state = explain::read_coredump("dump", text);
     says(about(*state, 2), "runs",
          {"a job of queue 2 has timed out", "queue 2 is at packet 7 (LAUNCH core_mask=1", "a launch on core 0",
-          "the ACT of core 0 waits at instruction 1 for semaphore 5 >= 3, it is 2",
-          "the SP of core 0 is at instruction 4"});
+          "the ACT of core 0 waits at instruction 1 of 'mul' for semaphore 5 >= 3, it is 2",
+          "the SP of core 0 is at instruction 4 of 'mul'"});
     assert_int_equal(static_cast<int>(about(*state, 2).health), static_cast<int>(explain::Health::stuck));
 }
 

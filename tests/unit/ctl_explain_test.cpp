@@ -245,6 +245,25 @@ void producer_that_has_ended(void **) {
          {"for semaphore 3 >= 2, it is 1", "the PE of core 0 signals it at instruction 0", "has ended"});
 }
 
+// Without its text, a kernel is known by the name of the buffer that its code is in.
+void the_kernel_is_named(void **) {
+    Queue queue = busy_queue();
+    queue.ctx = 3;
+    queue.packets = {{.index = queue.registers->head, .name = "LAUNCH", .core_mask = 1, .program = 0x2040}};
+    State state = state_of({queue}, {core_of(0, 0, {running(Which::PE, 7, {7}, 0)})});
+    state.mappings = {{.ctx = 2, .va = 0x2000, .size = 0x1000, .place = "hbm", .buffer = 8},
+                      {.ctx = 3, .va = 0x2000, .size = 0x1000, .place = "hbm", .buffer = 9}};
+    state.buffers = {{8, {.id = 8, .label = "other"}}, {9, {.id = 9, .label = "matmul"}}};
+    says(only(state), {"the PE of core 0 stands still at instruction 7 of 'matmul'"});
+    const ProgramView view = program(".engine pe\nend\n");
+    assert_true(only(state, &view).sentence.find("matmul") == std::string::npos);
+    state.buffers[9].label.clear();
+    assert_true(only(state).sentence.find(" of '") == std::string::npos);
+    state.buffers[9].label = "matmul";
+    state.queues[0].packets[0].index += 1;
+    assert_true(only(state).sentence.find("matmul") == std::string::npos);
+}
+
 void loops_programs_and_what_stands_still(void **) {
     const auto of = [](Engine engine) { return only(state_of({busy_queue()}, {core_of(0, 0, {std::move(engine)})})); };
     is(of(running(Which::SP, 3, {2, 3}, 5000)), "loops", Health::busy,
@@ -786,6 +805,7 @@ int main() {
         cmocka_unit_test(circle_of_a_deadlock_is_printed),
         cmocka_unit_test(semaphore_that_nobody_signals),
         cmocka_unit_test(producer_that_has_ended),
+        cmocka_unit_test(the_kernel_is_named),
         cmocka_unit_test(loops_programs_and_what_stands_still),
         cmocka_unit_test(loop_with_a_way_out_is_not_called_endless),
         cmocka_unit_test(waits_for_the_cores_of_another),

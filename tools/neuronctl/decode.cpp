@@ -162,10 +162,18 @@ std::optional<PacketLine> packet_line(std::string_view line) {
     const auto bytes = bytes_of_hex(line.substr(colon + 2));
     if (!index || !bytes || bytes->size() != spec::PACKET_BYTES)
         return std::nullopt;
-    const Json fields = packet_json(std::span<const std::byte, spec::PACKET_BYTES>(bytes->data(), bytes->size()));
+    const std::span<const std::byte, spec::PACKET_BYTES> raw(bytes->data(), bytes->size());
+    const Json fields = packet_json(raw);
+    spec::PacketLaunch launch{};
+    if (spec::unpack<spec::PacketHeader>(raw.first<spec::PacketHeader::BYTES>()).opcode == spec::PacketOp::LAUNCH)
+        launch = spec::unpack<spec::PacketLaunch>(raw);
     const Json opcode = fields.value("opcode", Json());
-    return PacketLine{*index, opcode.is_string() ? opcode.get<std::string>() : std::string(), packet_text(fields),
-                      fields.value("core_mask", 0U), fields};
+    return PacketLine{*index,
+                      opcode.is_string() ? opcode.get<std::string>() : std::string(),
+                      packet_text(fields),
+                      launch.core_mask,
+                      launch.program,
+                      fields};
 }
 
 std::optional<std::vector<std::byte>> bytes_of_hex(std::string_view text) {

@@ -34,6 +34,7 @@ struct PacketLine {
     std::string name;            ///< Of the opcode.
     std::string text;            ///< As packet_text().
     std::uint32_t core_mask = 0; ///< Of a LAUNCH, else 0.
+    std::uint64_t program = 0;   ///< Likewise.
     Json fields;                 ///< All of it, by name.
 };
 std::optional<PacketLine> packet_line(std::string_view line);

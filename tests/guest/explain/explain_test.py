@@ -12,6 +12,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "support")]
 
 from driver import DRIVER, NOBODY, address
+from endless import endless
 from neuronctl import bad, ctl, good
 from plans import planned
 from states import explained, finding, has, rules, stuck
@@ -80,6 +81,12 @@ def loop(folder):
         contains(answer["sentence"], "the SP of core 0 is in a loop without an end at instruction 0 (loop, line 2 of spin: jump loop)")
         contains(good(folder, "explain", "--kernel", "spin.s").out, "stuck: queue ")
         equal(good(folder, "--json", "explain", "--watch", "0").json["findings"][0]["rule"], "runs")
+
+
+@case("a kernel of the library is named without its text")
+def named(folder):
+    with endless(folder):
+        contains(explained(folder, has("loops"))["sentence"], "the SP of core 0 goes round a loop at instruction 0 of 'endless.nko': ")
 
 
 @case("a queue that waits for cores is followed to who has them")

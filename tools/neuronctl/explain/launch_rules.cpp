@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "places.hpp"
+
 namespace neuronctl::explain {
 namespace {
 
@@ -49,10 +51,18 @@ struct Signaller {
 class Launch {
 public:
     Launch(const State &state, const Queue &queue, const ProgramView *program)
-        : state_(state), queue_(queue), program_(program), nodes_(nodes_of(cores_of(state, queue.hw))) {}
+        : state_(state),
+          queue_(queue),
+          program_(program),
+          kernel_(kernel_of(state, queue)),
+          nodes_(nodes_of(cores_of(state, queue.hw))) {}
 
     const std::vector<Node> &nodes() const { return nodes_; }
-    std::string place(const Node &node, std::uint32_t pc) const { return place_of(program_, node.engine->engine, pc); }
+    std::string place(const Node &node, std::uint32_t pc) const {
+        if (program_ != nullptr)
+            return program_->place(node.engine->engine, pc);
+        return fmt::format("instruction {}{}", pc, kernel_.empty() ? "" : fmt::format(" of '{}'", kernel_));
+    }
 
     std::string wait_text(const Node &node) const {
         const bool now = node.engine->state == EngineState::WAITING && queue_.state == "ok";
@@ -138,6 +148,7 @@ private:
     const State &state_;
     const Queue &queue_;
     const ProgramView *program_;
+    const std::string kernel_;
     std::vector<Node> nodes_;
 };
 
@@ -217,8 +228,18 @@ std::vector<const Core *> cores_of(const State &state, std::uint64_t queue) {
     return out;
 }
 
-std::string place_of(const ProgramView *program, spec::Engine engine, std::uint32_t pc) {
-    return program != nullptr ? program->place(engine, pc) : fmt::format("instruction {}", pc);
+std::string kernel_of(const State &state, const Queue &queue) {
+    if (!queue.registers)
+        return {};
+    const std::uint64_t head = queue.registers->head;
+    const auto launch = std::ranges::find(queue.packets, head, &Packet::index);
+    if (launch == queue.packets.end() || launch->core_mask == 0)
+        return {};
+    for (const Range &range : mapped(state, queue.ctx))
+        if (const auto code = state.buffers.find(range.buffer);
+            range.holds(launch->program) && code != state.buffers.end())
+            return code->second.label;
+    return {};
 }
 
 void explain_launch(const State &state, const Queue &queue, const ProgramView *program, Finding &finding) {

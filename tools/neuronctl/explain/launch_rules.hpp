@@ -18,7 +18,7 @@ void explain_launch(const State &state, const Queue &queue, const ProgramView *p
 /** Adds what was halted with a launch, and the circle of a deadlock, to the chain. */
 void explain_halted(const State &state, const Queue &queue, const ProgramView *program, Finding &finding);
 
-/** "instruction 1", with label, line and text if the program is known. */
-std::string place_of(const ProgramView *program, spec::Engine engine, std::uint32_t pc);
+/** What the launch that the queue is at runs, by the name of the buffer that it is in: the library's is the kernel's. Empty if it is not known. */
+std::string kernel_of(const State &state, const Queue &queue);
 
 } // namespace neuronctl::explain

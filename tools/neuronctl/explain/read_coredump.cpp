@@ -66,7 +66,7 @@ public:
         const std::string key = line.substr(0, colon);
         const std::string rest = line.substr(colon + 2);
         if (auto packet = packet_line(line))
-            queue_.packets.push_back({packet->index, packet->name, packet->text, packet->core_mask});
+            queue_.packets.push_back({packet->index, packet->name, packet->text, packet->core_mask, packet->program});
         else if (key == "fault")
             queue_.fault = fault_of(event_in(rest));
         else if (key.starts_with("job "))

@@ -171,7 +171,8 @@ void read_rings(State &state, const std::string &text) {
             continue;
         for (const std::string &line : section.lines)
             if (auto packet = packet_line(line))
-                queue->packets.push_back({packet->index, packet->name, packet->text, packet->core_mask});
+                queue->packets.push_back(
+                    {packet->index, packet->name, packet->text, packet->core_mask, packet->program});
     }
 }
 

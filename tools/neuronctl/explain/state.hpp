@@ -70,6 +70,7 @@ struct Packet {
     std::string name{};          ///< Of the opcode.
     std::string text{};          ///< With its fields.
     std::uint32_t core_mask = 0; ///< Of a LAUNCH.
+    std::uint64_t program = 0;   ///< Likewise: its context address.
 };
 
 /** What the registers of a queue say. */
