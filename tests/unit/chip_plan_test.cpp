@@ -48,10 +48,10 @@ void a_plan_is_read(void **) {
 void what_is_no_plan_is_named(void **) {
     constexpr std::pair<const char *, const char *> wrong[] = {
         {"bell: drop", "fault plan: rule 1: 'bell': is no event; there are doorbell, dma_read, dma_write, irq, "
-                       "reg_read, packet, reset, instruction, transfer"},
+                       "reg_read, packet, reset, instruction, transfer, hbm_read, hbm_write"},
         {": drop",
          "fault plan: rule 1: '': is no event; there are doorbell, dma_read, dma_write, irq, reg_read, packet, reset, "
-         "instruction, transfer"},
+         "instruction, transfer, hbm_read, hbm_write"},
         {"irq: drop; irq vector=1", "fault plan: rule 2: has no action; irq takes drop, duplicate, reorder, spurious"},
         {"irq:", "fault plan: rule 1: has no action; irq takes drop, duplicate, reorder, spurious"},
         {"irq: corrupt", "fault plan: rule 1: 'corrupt': irq takes drop, duplicate, reorder, spurious"},
@@ -81,6 +81,18 @@ void what_is_no_plan_is_named(void **) {
         {"irq: spurious vector=33", "fault plan: rule 1: 'vector=33': spurious takes vector=N, from 0 to 32"},
         {"packet: ecc_corrected", "fault plan: rule 1: 'ecc_corrected': needs at=N"},
         {"packet: ecc_corrected at=x", "fault plan: rule 1: 'at=x': ecc_corrected takes at=N"},
+        {"packet op=mul: drop",
+         "fault plan: rule 1: 'op=mul': op is one of nop, copy, copy_strided, fill, launch, fence"},
+        {"packet addr=x: drop", "fault plan: rule 1: 'addr=x': addr is N, N..M, N.. or N+LENGTH"},
+        {"packet core=1: drop", "fault plan: rule 1: 'core=1': packet takes queue, op, addr, nth and every"},
+        {"dma_read op=nop: fail",
+         "fault plan: rule 1: 'op=nop': dma_read takes addr, queue, core, unit, nth and every"},
+        {"hbm_read op=nop: flip",
+         "fault plan: rule 1: 'op=nop': hbm_read takes addr, queue, core, unit, nth and every"},
+        {"hbm_write: drop",
+         "fault plan: rule 1: 'drop': hbm_write takes corrupt, flip, delay, ecc_corrected, ecc_uncorrected"},
+        {"hbm_read: ecc_corrected at=", "fault plan: rule 1: 'at=': ecc_corrected takes at=N"},
+        {"hbm_read: ecc_corrected at=1 at=2", "fault plan: rule 1: 'at=2': is too much"},
         {"irq core=1: drop", "fault plan: rule 1: 'core=1': irq takes vector, nth and every"},
         {"dma_read vector=1: fail",
          "fault plan: rule 1: 'vector=1': dma_read takes addr, queue, core, unit, nth and every"},
@@ -576,7 +588,7 @@ void a_wrong_plan_leaves_the_old_one(void **state) {
     const std::string report =
         "seed 0\n1: matched=1 made=1 at=1@0x1 rule=irq: drop\n"
         "refused: fault plan: rule 1: 'nonsense': is no event; there are doorbell, dma_read, dma_write, irq, "
-        "reg_read, packet, reset, instruction, transfer\n";
+        "reg_read, packet, reset, instruction, transfer, hbm_read, hbm_write\n";
     assert_string_equal(r.report().c_str(), report.c_str());
     char little[8];
     assert_int_equal(neuron_chip_fault_report(r.m.chip, little, sizeof little), report.size());

@@ -1,56 +1,14 @@
 // SPDX-License-Identifier: MIT
 // What a fault plan does to packets, instructions and transfers, and rules that name whose an access is.
-#include "chip_dma.hpp"
+#include "chip_plan.hpp"
+
+#include <fmt/format.h>
 
 namespace {
 
 using namespace chip_test;
 using spec::Fault;
 using spec::UpdateOp;
-
-constexpr std::uint32_t BYTES = 4 * 100;
-
-struct Rig {
-    explicit Rig(void **state) : m(mode_of(state)), r(m) {}
-
-    void plan(const std::string &text) {
-        char error[256];
-        if (neuron_chip_set_fault_plan(m.chip, text.c_str(), error, sizeof error) != 0)
-            fail_msg("%s", error);
-    }
-    std::string report() {
-        char text[1024];
-        assert_true(neuron_chip_fault_report(m.chip, text, sizeof text) < sizeof text);
-        return text;
-    }
-    /// Fails unless rule `number` has matched and made so many.
-    void made(int number, int matched, int made) {
-        const std::string want =
-            "\n" + std::to_string(number) + ": matched=" + std::to_string(matched) + " made=" + std::to_string(made);
-        if (("\n" + report()).find(want + " ") == std::string::npos)
-            fail_msg("no '%s' in:\n%s", want.c_str() + 1, report().c_str());
-    }
-    void fill(std::uint32_t pattern) {
-        r.queue.submit(spec::PacketFill{.dst = Runner::DATA, .bytes = 8, .pattern = pattern});
-        m.settle();
-    }
-
-    Machine m;
-    DmaRunner r;
-};
-
-/// Loads a row of host memory, stores it in HBM, and counts semaphore 1 up twice.
-Program copying() {
-    Program p;
-    p.add(Engine::SP, load(tile(1, BYTES / 4), mem(0, BYTES / 4), 3, add(1, 1)));
-    p.add(Engine::ACT,
-          store(mem(1, BYTES / 4), tile(1, BYTES / 4), 3, sync(spec::WaitOp::GE, 1, 1, UpdateOp::ADD, 1, 1)));
-    p.add(Engine::ACT, nop(wait_ge(1, 2)));
-    p.add(Engine::SP, end());
-    p.add(Engine::ACT, end());
-    return p;
-}
-const std::vector<std::uint64_t> ENDS{DmaRunner::HOST_AREA, Runner::DATA};
 
 /// One packet hangs by this plan, whose first rule has matched so many, and no other; it goes on with another plan.
 void hangs_until_there_is_another_plan(void **state, const std::string &plan, int matched) {
@@ -114,6 +72,43 @@ void a_doubled_launch_runs_twice(void **state) {
     assert_int_equal(rig.r.run(copying(), ENDS), Fault::NONE);
     rig.made(2, 3, 3);
     rig.made(3, 2, 1);
+}
+
+void packets_are_told_apart_by_what_they_are(void **state) {
+    Rig rig(state);
+    rig.plan("packet op=nop: delay us=0; packet op=fill queue=0: delay us=0; packet op=fill queue=1: drop; "
+             "packet op=launch: delay us=0; packet op=launch addr=0..: drop");
+    rig.fill(1);
+    rig.fill(2);
+    assert_int_equal(rig.r.run(copying(), ENDS), Fault::NONE);
+    rig.made(1, 0, 0);
+    rig.made(2, 2, 2);
+    rig.made(3, 0, 0);
+    rig.made(4, 1, 1);
+    rig.made(5, 0, 0);
+}
+
+void packets_are_told_apart_by_where_they_reach(void **state) {
+    constexpr std::uint64_t A = Runner::DATA, B = Runner::DATA + 0x10000, C = Runner::DATA + 0x20000;
+    Rig rig(state);
+    rig.plan(fmt::format("packet addr={}+1: delay us=0; packet addr={}..{}: delay us=0; packet addr={}: delay us=0; "
+                         "packet addr={}: delay us=0",
+                         A + 7, A + 8, B - 1, B + 15, C + 0x300));
+    rig.run(spec::PacketFill{.dst = A, .bytes = 8, .pattern = 1});  // 1
+    rig.run(spec::PacketCopy{.src = A, .dst = B, .bytes = 8});      // 1
+    rig.run(spec::PacketCopy{.src = A + 8, .dst = B, .bytes = 16}); // 2, 3
+    rig.run(spec::PacketFill{.dst = B, .bytes = 15, .pattern = 1});
+    rig.run(spec::PacketFence{.addr = C + 0x2f8, .value = 1});
+    rig.run(spec::PacketFence{.addr = C + 0x300, .value = 1}); // 4
+    // Rows from the last one backwards; a gap is part of the stretch.
+    spec::PacketCopyStrided rows{.row_bytes = 16, .src = B, .dst = C + 0x400, .count = {3, 1, 1}};
+    rows.dst_stride[0] = -0xf8;
+    rig.run(rows); // 3, 4
+    rig.run(spec::PacketFill{.dst = A + 7, .bytes = 0, .pattern = 1});
+    rig.made(1, 2, 2);
+    rig.made(2, 1, 1);
+    rig.made(3, 2, 1); // the first rule that is due acts
+    rig.made(4, 2, 1);
 }
 
 // ---- instructions ---------------------------------------------------------------------------------------------------
@@ -224,6 +219,8 @@ int main() {
         IN_BOTH_MODES(a_dropped_packet_ends_and_does_nothing),
         IN_BOTH_MODES(a_doubled_packet_is_done_twice_and_told_once),
         IN_BOTH_MODES(a_doubled_launch_runs_twice),
+        IN_BOTH_MODES(packets_are_told_apart_by_what_they_are),
+        IN_BOTH_MODES(packets_are_told_apart_by_where_they_reach),
         IN_BOTH_MODES(an_instruction_hangs_until_there_is_another_plan),
         IN_BOTH_MODES(an_instruction_that_hangs_can_be_stopped),
         IN_BOTH_MODES(a_dropped_instruction_still_signals),

@@ -122,6 +122,7 @@ UnitName Chip::name_of(const Unit *unit) {
 
 std::unique_ptr<Hbm> Chip::retire() {
     executor_->stop();
+    hbm_->errors().attach(nullptr);
     return std::move(hbm_);
 }
 
@@ -145,7 +146,7 @@ std::string Chip::set_fault_plan(std::string_view text) {
     for (const plan::Rule &rule : plan->rules) {
         const bool ecc =
             rule.action == spec::PlanAction::ECC_CORRECTED || rule.action == spec::PlanAction::ECC_UNCORRECTED;
-        if (ecc && !hbm_->contains(rule.argument, 1))
+        if (ecc && !rule.at_place && !hbm_->contains(rule.argument, 1))
             return refused(fmt::format("fault plan: '{}': byte 0x{:x} is outside HBM", rule.text, rule.argument));
         if (plan::is_of_function(rule.action) && !host_.has_function())
             return refused(fmt::format("fault plan: '{}': there is no PCIe function here", rule.text));
@@ -153,6 +154,10 @@ std::string Chip::set_fault_plan(std::string_view text) {
     if (plan->explore && !info_.stepped)
         return refused(fmt::format("fault plan: '{}': the device is not in stepped mode", plan->explore->text));
     explorer_.set(std::move(plan->explore));
+    const bool in_hbm = std::ranges::any_of(plan->rules, [](const plan::Rule &rule) {
+        return rule.event == spec::PlanEvent::HBM_READ || rule.event == spec::PlanEvent::HBM_WRITE;
+    });
+    hbm_->errors().attach(in_hbm ? &hbm_faults_ : nullptr);
     faults_.set(std::move(*plan));
     return {};
 }

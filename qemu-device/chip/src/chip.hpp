@@ -15,6 +15,7 @@
 #include "hazard/monitor.hpp"
 #include "hbm.hpp"
 #include "host.hpp"
+#include "plan/hbm_faults.hpp"
 #include "plan/injector.hpp"
 #include "plan/port.hpp"
 #include "queue/queue.hpp"
@@ -123,6 +124,7 @@ private:
     RecorderCommands commands_;
     Coalescer coalescer_;
     Control control_;
+    plan::HbmFaults hbm_faults_{*hbm_, faults_, control_};
     std::unique_ptr<hazard::Monitor> hazards_;
     Services services_;
     CorePool pool_;

@@ -33,6 +33,27 @@ std::optional<std::uint64_t> HbmErrors::find(std::uint64_t offset, std::uint64_t
     return std::max(offset, line->first * LINE);
 }
 
+std::optional<std::uint64_t> HbmErrors::find_in_data(std::uint64_t offset, std::uint64_t bytes) const {
+    if (HbmSpoiler *spoiler = spoiler_.load(std::memory_order_acquire))
+        spoiler->before_read(offset, bytes);
+    return find(offset, bytes);
+}
+
+// What is spoilt behind the write is not mended by it.
+void HbmErrors::note_write(std::uint64_t offset, std::uint64_t bytes) {
+    if (watcher_ != nullptr)
+        watcher_->after_write(offset, bytes);
+    mend(offset, bytes);
+    if (HbmSpoiler *spoiler = spoiler_.load(std::memory_order_acquire))
+        spoiler->after_write(offset, bytes);
+}
+
+void HbmErrors::attach(HbmSpoiler *spoiler) {
+    const std::lock_guard lock(mutex_);
+    spoiler_.store(spoiler, std::memory_order_release);
+    count_locked();
+}
+
 void HbmErrors::mend(std::uint64_t offset, std::uint64_t bytes) {
     const std::uint64_t end = offset + bytes;
     const std::lock_guard lock(mutex_);

@@ -67,7 +67,7 @@ MemoryResult<void> check_range(std::uint64_t va, std::uint64_t bytes, bool write
 MemoryResult<std::uint64_t> sound(const Access &access, std::uint64_t va, const PhysicalRun &run, std::uint64_t bytes) {
     if (run.hbm == nullptr)
         return bytes;
-    const auto bad = access.space().hbm_errors().first(run.bus, bytes);
+    const auto bad = access.space().hbm_errors().first_of_data(run.bus, bytes);
     if (bad == run.bus)
         return tl::unexpected(MemoryFault{spec::Fault::HBM_ECC, va, *bad, false});
     return bad ? *bad - run.bus : bytes;

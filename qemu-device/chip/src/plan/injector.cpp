@@ -23,6 +23,16 @@ bool is_of(const Rule &rule, const Origin *origin) {
     return !rule.unit || (origin != nullptr && *rule.unit == origin->unit);
 }
 
+bool is(const Rule &rule, const Packet *packet) {
+    if (!rule.op && !rule.moves)
+        return true;
+    if (packet == nullptr || (rule.op && *rule.op != packet->op))
+        return false;
+    return !rule.moves || std::ranges::any_of(packet->moves, [&](const Range &range) {
+        return rule.moves->meets(range.first, range.last);
+    });
+}
+
 bool due(const Rule &rule, std::uint64_t occurrence) {
     return occurrence >= rule.nth.first && occurrence <= rule.nth.last &&
            (occurrence - rule.nth.first) % rule.every == 0;
@@ -53,7 +63,8 @@ void Injector::refuse(std::string why) {
     refused_ = std::move(why);
 }
 
-std::optional<Verdict> Injector::ask(spec::PlanEvent event, std::uint64_t first, std::uint64_t last) {
+std::optional<Verdict> Injector::ask(spec::PlanEvent event, std::uint64_t first, std::uint64_t last,
+                                     const Packet *packet) {
     std::optional<Verdict> verdict;
     std::string line;
     {
@@ -61,7 +72,7 @@ std::optional<Verdict> Injector::ask(spec::PlanEvent event, std::uint64_t first,
         for (std::size_t i = 0; i < rules_.size(); ++i) {
             Counted &counted = rules_[i];
             if (counted.rule.event != event || !counted.rule.place.meets(first, last) ||
-                !is_of(counted.rule, Acting::now()))
+                !is_of(counted.rule, Acting::now()) || !is(counted.rule, packet))
                 continue;
             ++counted.matched;
             if (verdict || !due(counted.rule, counted.matched))
@@ -69,7 +80,9 @@ std::optional<Verdict> Injector::ask(spec::PlanEvent event, std::uint64_t first,
             ++counted.fired;
             if (counted.first.size() < OCCURRENCES)
                 counted.first.push_back({counted.matched, first});
-            verdict = {counted.rule.action, counted.rule.argument, split_mix(split_mix(seed_ + i) + counted.matched)};
+            const Range met{std::max(first, counted.rule.place.first), std::min(last, counted.rule.place.last)};
+            verdict = {counted.rule.action, counted.rule.at_place ? met.first : counted.rule.argument,
+                       split_mix(split_mix(seed_ + i) + counted.matched), met};
             line = fmt::format("fault plan: rule {} ({}): event {} at 0x{:x}", i + 1, counted.rule.text,
                                counted.matched, first);
         }

@@ -24,6 +24,7 @@ struct Verdict {
     spec::PlanAction action;
     std::uint64_t argument;
     std::uint64_t random; ///< the same for the same seed, rule and occurrence
+    Range place;          ///< where the event is, as far as the rule means it
 };
 
 /// Whose an event is.
@@ -63,9 +64,13 @@ public:
     /// Counts the plans: what hangs by one goes on with the next.
     std::uint64_t plans() const { return plans_.load(std::memory_order_acquire); }
 
-    /// An event at [first, last], of whoever acts: the first rule that is due decides. Counts it for all rules that it matches.
-    std::optional<Verdict> ask(spec::PlanEvent event, std::uint64_t first, std::uint64_t last);
-    std::optional<Verdict> ask(spec::PlanEvent event, std::uint64_t place) { return ask(event, place, place); }
+    /// An event at [first, last], of whoever acts, or a packet: the first rule that is due decides. Counts it for all rules that
+    /// it matches.
+    std::optional<Verdict> ask(spec::PlanEvent event, std::uint64_t first, std::uint64_t last,
+                               const Packet *packet = nullptr);
+    std::optional<Verdict> ask(spec::PlanEvent event, std::uint64_t place, const Packet *packet = nullptr) {
+        return ask(event, place, place, packet);
+    }
 
     /// Keeps `later` until the next event of the kind has happened, or forget_held().
     void hold(spec::PlanEvent event, std::function<void()> later);

@@ -31,8 +31,10 @@ constexpr std::uint64_t MAX_DELAY_US = 1'000'000;
 struct EventRule {
     PlanEvent event;
     std::string_view place; ///< the word for where it happens; empty: nowhere
-    bool has_origin;        ///< takes queue, core and unit, too
     std::vector<PlanAction> actions;
+    bool has_origin = false; ///< takes queue, core and unit, too
+    bool has_packet = false; ///< takes op and addr, too
+    bool in_hbm = false;     ///< its place is one that an error of HBM may be at
 };
 
 // What anything that a queue is busy with may meet.
@@ -45,16 +47,20 @@ std::vector<PlanAction> actions_of_work(More... more) {
 
 const std::vector<EventRule> &events() {
     using enum PlanAction;
+    constexpr bool OF_UNITS = true;
+    static const std::vector<PlanAction> in_hbm{CORRUPT, FLIP, DELAY, ECC_CORRECTED, ECC_UNCORRECTED};
     static const std::vector<EventRule> rules{
-        {PlanEvent::DOORBELL, "queue", false, {DROP, DUPLICATE, REORDER}},
-        {PlanEvent::DMA_READ, "addr", true, {FAIL, ONES, CORRUPT, FLIP, DELAY}},
-        {PlanEvent::DMA_WRITE, "addr", true, {FAIL, DROP, DUPLICATE, REORDER, CORRUPT, FLIP, DELAY}},
-        {PlanEvent::IRQ, "vector", false, {DROP, DUPLICATE, REORDER, SPURIOUS}},
-        {PlanEvent::REG_READ, "addr", false, {ONES}},
-        {PlanEvent::PACKET, "queue", false, actions_of_work(DROP, DUPLICATE)},
-        {PlanEvent::RESET, "", false, {HANG}},
-        {PlanEvent::INSTRUCTION, "pc", true, actions_of_work(DROP)},
-        {PlanEvent::TRANSFER, "ring", true, actions_of_work(DROP, DUPLICATE)},
+        {PlanEvent::DOORBELL, "queue", {DROP, DUPLICATE, REORDER}},
+        {PlanEvent::DMA_READ, "addr", {FAIL, ONES, CORRUPT, FLIP, DELAY}, OF_UNITS},
+        {PlanEvent::DMA_WRITE, "addr", {FAIL, DROP, DUPLICATE, REORDER, CORRUPT, FLIP, DELAY}, OF_UNITS},
+        {PlanEvent::IRQ, "vector", {DROP, DUPLICATE, REORDER, SPURIOUS}},
+        {PlanEvent::REG_READ, "addr", {ONES}},
+        {.event = PlanEvent::PACKET, .place = "queue", .actions = actions_of_work(DROP, DUPLICATE), .has_packet = true},
+        {PlanEvent::RESET, "", {HANG}},
+        {PlanEvent::INSTRUCTION, "pc", actions_of_work(DROP), OF_UNITS},
+        {PlanEvent::TRANSFER, "ring", actions_of_work(DROP, DUPLICATE), OF_UNITS},
+        {.event = PlanEvent::HBM_READ, .place = "addr", .actions = in_hbm, .has_origin = true, .in_hbm = true},
+        {.event = PlanEvent::HBM_WRITE, .place = "addr", .actions = in_hbm, .has_origin = true, .in_hbm = true},
     };
     return rules;
 }
@@ -149,6 +155,8 @@ std::string filters_of(const EventRule &event) {
     std::string out(event.place);
     if (event.has_origin)
         out += ", queue, core, unit";
+    if (event.has_packet)
+        out += ", op, addr";
     return out.empty() ? out : out + ", ";
 }
 
@@ -170,10 +178,27 @@ tl::expected<bool, std::string> add_origin(Rule &rule, std::string_view filter) 
     return true;
 }
 
+/// Which packet it is, likewise.
+tl::expected<bool, std::string> add_packet(Rule &rule, std::string_view filter) {
+    const auto [name, value] = split(filter);
+    if (name == "op") {
+        rule.op = value_of<spec::PacketOp>(value);
+        if (!rule.op)
+            return Failed(fmt::format("'{}': op is one of {}", filter, known(spec::values<spec::PacketOp>())));
+        return true;
+    }
+    if (name != "addr")
+        return false;
+    rule.moves = range(value);
+    if (!rule.moves)
+        return Failed(fmt::format("'{}': addr is N, N..M, N.. or N+LENGTH", filter));
+    return true;
+}
+
 tl::expected<void, std::string> add_filter(Rule &rule, const EventRule &event, std::string_view filter) {
     const auto [name, value] = split(filter);
-    if (event.has_origin) {
-        const auto taken = add_origin(rule, filter);
+    if (event.has_origin || event.has_packet) {
+        const auto taken = event.has_packet ? add_packet(rule, filter) : add_origin(rule, filter);
         if (!taken)
             return Failed(taken.error());
         if (*taken)
@@ -213,7 +238,8 @@ tl::expected<void, std::string> add_action(Rule &rule, const EventRule &event,
     if (words.size() > 2 || (words.size() == 2 && !takes))
         return Failed(fmt::format("'{}': is too much", words.back()));
     if (words.size() == 1) {
-        if (takes && !takes->otherwise)
+        rule.at_place = event.in_hbm && takes && takes->name == "at";
+        if (takes && !takes->otherwise && !rule.at_place)
             return Failed(fmt::format("'{}': needs {}=N", words[0], takes->name));
         return {};
     }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -23,6 +24,12 @@ struct Range {
     bool has(std::uint64_t value) const { return meets(value, value); }
 };
 
+/// A packet, for who asks for one.
+struct Packet {
+    spec::PacketOp op;
+    std::span<const Range> moves; ///< context addresses that it moves bytes from or to
+};
+
 /// "on these events of a kind, do that".
 struct Rule {
     spec::PlanEvent event{};
@@ -31,12 +38,15 @@ struct Rule {
     std::optional<Range> queue;
     std::optional<Range> core;
     std::optional<spec::Unit> unit;
+    std::optional<spec::PacketOp> op;
+    std::optional<Range> moves; ///< meets one of the packet's
     // Which of those that match, counted from 1.
     Range nth{1, std::numeric_limits<std::uint64_t>::max()};
     std::uint64_t every = 1; ///< each so manieth of them, the first one at nth.first
     spec::PlanAction action{};
     std::uint64_t argument = 0;
-    std::string text; ///< as it was written
+    bool at_place = false; ///< the argument is where the event meets `place`
+    std::string text;      ///< as it was written
 };
 
 /// What the device chooses by a seed, of all that the contract leaves open.
@@ -65,7 +75,9 @@ bool is_of_function(spec::PlanAction action);
 ///     irq vector=5 nth=2..4: drop
 ///     doorbell queue=2 every=10: reorder
 ///     packet queue=1 nth=1: hang
+///     packet op=copy addr=0x10000000+4096: drop
 ///     instruction core=0 unit=dve nth=5: hang
+///     hbm_read addr=0x2000+64 queue=1: flip bits=1
 ///     explore seed=17 order doorbells
 ///
 /// Numbers are decimal or begin with 0x. The error is one line that names the rule and the word.

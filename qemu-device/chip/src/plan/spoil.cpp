@@ -6,10 +6,10 @@
 
 namespace neuron::chip::plan {
 
-Spoilt spoil(const Services &services, spec::PlanEvent event, std::uint64_t place) {
+Spoilt spoil(const Services &services, spec::PlanEvent event, std::uint64_t place, const Packet *packet) {
     using enum spec::PlanAction;
     const std::uint64_t plan = services.faults.plans();
-    const auto verdict = services.faults.ask(event, place);
+    const auto verdict = services.faults.ask(event, place, packet);
     if (!verdict)
         return {};
     switch (verdict->action) {

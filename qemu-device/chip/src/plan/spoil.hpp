@@ -29,6 +29,6 @@ struct Spoilt {
 };
 
 /// Asks the plan, and does what is not left to the unit: delays, errors of HBM, faults of the function.
-Spoilt spoil(const Services &services, spec::PlanEvent event, std::uint64_t place);
+Spoilt spoil(const Services &services, spec::PlanEvent event, std::uint64_t place, const Packet *packet = nullptr);
 
 } // namespace neuron::chip::plan

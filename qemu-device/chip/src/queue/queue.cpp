@@ -8,6 +8,7 @@
 #include "../plan/injector.hpp"
 #include "../sanitizer/sanitizer.hpp"
 #include "../watcher.hpp"
+#include "reach.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -144,12 +145,20 @@ Step Queue::idle() {
     if (services_.sanitizer != nullptr) [[unlikely]]
         introduce(header, work->head);
     job_.emplace(std::move(*job));
-    if (services_.faults.active()) [[unlikely]] {
-        spoilt_ = plan::spoil(services_, spec::PlanEvent::PACKET, index_);
-        if (spoilt_.dropped)
-            job_.emplace(NopJob{});
-    }
+    if (services_.faults.active()) [[unlikely]]
+        meet_plan(header.opcode, raw);
     return Step::MORE;
+}
+
+void Queue::meet_plan(spec::PacketOp op, const RawPacket &raw) {
+    std::array<plan::Range, 2> moves;
+    std::size_t count = 0;
+    for (const Reach &reach : Reaches(op, raw))
+        moves[count++] = {reach.low, reach.high};
+    const plan::Packet packet{.op = op, .moves = std::span(moves).first(count)};
+    spoilt_ = plan::spoil(services_, spec::PlanEvent::PACKET, index_, &packet);
+    if (spoilt_.dropped)
+        job_.emplace(NopJob{});
 }
 
 tl::expected<void, FaultInfo> Queue::fetch(const Control::Work &work) {

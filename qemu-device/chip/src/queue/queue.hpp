@@ -46,6 +46,8 @@ private:
     static void tell_bus_access(const Actor &actor, std::uint64_t bus, std::uint64_t bytes, bool write);
     void spend_slot();
     void introduce(const spec::PacketHeader &header, std::uint64_t packet);
+    /// What a fault plan makes of the job.
+    void meet_plan(spec::PacketOp op, const RawPacket &raw);
     /// One step, of whoever acts.
     Step go_on();
     Step idle();
