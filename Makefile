@@ -55,8 +55,8 @@ lint: deps ## check style, licences and the module's sources
 fuzz: deps ## fuzz the chip for long (ARGS="TARGET SECONDS"; default: all, 10 minutes each)
 	@tests/fuzz/explore.py $(ARGS)
 
-coverage: build ## say which error paths of the driver the fault plans of tests/coverage reach
-	@tests/coverage/run
+coverage: build ## say which error paths of the driver fault plans reach (ARGS=--plans: without its tests)
+	@tests/coverage/run $(ARGS)
 
 tidy: user ## run clang-tidy over user space (minutes)
 	@tools/build/tidy.sh

@@ -45,6 +45,29 @@ work() {
 		timeout 60 "$neuronctl" dma copy --from host --to hbm --bytes 100000
 		timeout 60 "$neuronctl" dma copy --from hbm --to host --bytes 100000
 		;;
+	program) timeout 60 "$neuronctl" run /tmp/coverage.nko --out Y=/tmp/y.npy ;;
+	user) timeout 60 "$neuronctl" bench latency --path doorbell --jobs 20 ;;
+	looks)
+		timeout 60 "$neuronctl" explain
+		cat "/sys/kernel/debug/accel/$address"/* "$function"/hwmon/hwmon*/*_input
+		;;
+	sleep) # and wake up
+		echo auto >"$function/power/control"
+		echo 10 >"$function/power/autosuspend_delay_ms"
+		for _ in $(seq 50); do
+			[ "$(cat "$function/power/runtime_status")" = suspended ] && break
+			sleep 0.1
+		done
+		timeout 60 "$neuronctl" dma copy --from host --to hbm --bytes 100000
+		echo on >"$function/power/control"
+		;;
+	leaves) # in the middle of a job
+		timeout 60 "$neuronctl" dma copy --from host --to hbm --bytes 100M &
+		sleep 0.5
+		echo "$address" >/sys/bus/pci/drivers/neuron_accel/unbind
+		wait
+		echo "$address" >/sys/bus/pci/drivers/neuron_accel/bind
+		;;
 	reset)
 		echo 200 >"$function/watchdog/reset_ms"
 		timeout 60 "$neuronctl" reset
@@ -73,6 +96,15 @@ mend() {
 	find_anew
 	echo 300 >"$function/watchdog/timeout_ms"
 }
+
+cat >/tmp/coverage.s <<'END'
+	.param Y, out, f32, 128, 512
+	.engine sp
+	dma_load  sbuf.f32[0:128, 0, 512], Y[0, 128, 512], ring=0 then s0+=1
+	dma_store Y[0, 128, 512], sbuf.f32[0:128, 0, 512], ring=1 wait s0>=1
+	end
+END
+"$neuronctl" asm /tmp/coverage.s -o /tmp/coverage.nko
 
 while IFS=$'\t' read -r number kind plan; do
 	echo "# $number: $kind: $plan"
