@@ -91,9 +91,12 @@ void fault_names_job_packet_and_address(void **state) {
 void jobs_after_a_fault_are_canceled(void **state) {
     Rig rig(state);
     const Buffer big = must(Buffer::create(rig.context, 32 << 20, hbm));
-    // The first job is long, so that all are in flight when the second one faults.
-    const std::array<CommandList, 4> jobs{CommandList{}.fill(big.va(), big.size(), 1), CommandList{}.fence(8, 1),
-                                          CommandList{}.nop().nop(), CommandList{}.nop()};
+    // The first job is long, so that all are in flight when the second one faults, on a host that stands still now and then.
+    CommandList fills;
+    for (int i = 0; i < 16; ++i)
+        fills.fill(big.va(), big.size(), 1);
+    const std::array<CommandList, 4> jobs{std::move(fills), CommandList{}.fence(8, 1), CommandList{}.nop().nop(),
+                                          CommandList{}.nop()};
     must(rig.queue.submit_batch(jobs));
     must_fail(rig.queue.wait(Job{4}, patience), ErrorCode::canceled, "job 4: canceled");
     must_fail(rig.queue.wait_idle(patience), ErrorCode::device_fault, "job 2, packet 0 (FENCE)");
