@@ -42,11 +42,26 @@ def environment(suite, variables):
     return found
 
 
+def ends_within(ended, seconds, tick=1.0, clock=time.monotonic):
+    """Whether the event comes within so many seconds, of which the machine uses up none while it stands still.
+
+    A virtual machine may be stopped for minutes. It then finds at its next tick that much more time has passed than a tick.
+    """
+    left, last = seconds, clock()
+    while left > 0:
+        if ended.wait(min(tick, left)):
+            return True
+        now = clock()
+        left -= min(now - last, 5 * tick)
+        last = now
+    return False
+
+
 def run_program(suite, path, logs, variables, report):
     log = log_path(logs, suite, path)
     start = time.monotonic()
     parser = Parser(start)
-    timed_out = threading.Event()
+    ended, timed_out = threading.Event(), threading.Event()
     with open(log, "w", encoding="utf-8") as file, subprocess.Popen(
         [os.path.abspath(path), *suite.args],
         stdin=subprocess.DEVNULL,
@@ -58,18 +73,22 @@ def run_program(suite, path, logs, variables, report):
         start_new_session=True,
     ) as process:
 
-        def kill_group():
-            timed_out.set()
-            os.killpg(process.pid, signal.SIGKILL)
+        def limit():
+            if not ends_within(ended, suite.timeout):
+                timed_out.set()
+                os.killpg(process.pid, signal.SIGKILL)
 
-        timer = threading.Timer(suite.timeout, kill_group)
-        timer.start()
+        watch = threading.Thread(target=limit)
+        watch.start()
         for line in process.stdout:
             file.write(line)
             file.flush()
             parser.feed(line, time.monotonic())
+        # Who is not waited for yet has its number still.
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        ended.set()
+        watch.join()
         status = process.wait()
-        timer.cancel()
     problem = parser.problem(status, timed_out.is_set(), suite.timeout)
     report.program(title(suite, path), parser.cases, problem, log, suite.bench, time.monotonic() - start)
 
