@@ -7,6 +7,7 @@
 #include "watched.hpp"
 
 #include <bit>
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 
@@ -27,6 +28,13 @@ std::string device_state() { return read_file(attribute("device_state")); }
 int set_plan(const std::string &text) { return write_file(debugfs("fault_plan"), text); }
 
 std::string report() { return slurp(debugfs("fault_plan")); }
+
+/// A plan with an address in it.
+std::string at(const char *format, std::uint64_t address) {
+    char text[128];
+    std::snprintf(text, sizeof text, format, static_cast<unsigned long long>(address));
+    return text;
+}
 
 /// A plan as long as this exists, or until end().
 class Plan {
@@ -108,13 +116,22 @@ void a_plan_is_written_and_its_report_read(void **) {
     assert_string_equal(report().c_str(), "");
 }
 
+/// "doorbell, dma_read, ..."
+std::string event_names() {
+    std::string out;
+    for (const auto event : neuron::spec::values<neuron::spec::PlanEvent>()) {
+        out += out.empty() ? "" : ", ";
+        for (const char c : neuron::spec::name(event))
+            out += c == '_' ? c : static_cast<char>(std::tolower(c));
+    }
+    return out;
+}
+
 void what_is_no_plan_is_refused_and_says_why(void **) {
     const Plan plan("packet queue=999: hang");
     for (const auto &[text, why] : std::vector<std::pair<std::string, std::string>>{
              {"irq: explode", "fault plan: rule 1: 'explode': irq takes drop, duplicate, reorder, spurious"},
-             {"irq: drop; bell: drop",
-              "fault plan: rule 2: 'bell': is no event; there are doorbell, dma_read, dma_write, irq, "
-              "reg_read, packet, reset, instruction, transfer"},
+             {"irq: drop; bell: drop", "fault plan: rule 2: 'bell': is no event; there are " + event_names()},
              {"packet: ecc_corrected at=0xffffffffffff",
               "fault plan: 'packet: ecc_corrected at=0xffffffffffff': byte 0xffffffffffff is outside HBM"},
              {"irq: dr\x01p", "fault plan: byte 7 is 0x01, which is no text"}}) {
@@ -222,20 +239,36 @@ void corrected_error_of_hbm_is_counted(void **) {
     assert_true(wait_until([&] { return ras_of(file).hbm_corrected == before.hbm_corrected + 1; }));
 }
 
+// Ordered for when a packet begins, and for the read itself.
 void uncorrected_error_of_hbm_is_a_fault_where_it_is_read(void **) {
+    for (const char *rule :
+         {"packet nth=1: ecc_uncorrected at=%#llx", "hbm_read addr=%#llx+8 nth=1: ecc_uncorrected"}) {
+        const File file;
+        const auto before = ras_of(file);
+        const auto hbm = file.bind(file.hbm(PAGE));
+        const auto host = file.bind(file.host(PAGE));
+        assert_int_equal(file.run(file.queue().queue_id, job_of(fill(hbm, PAGE, 1))), 0);
+        const Plan plan(at(rule, hbm_offset(file, hbm) + 128));
+        assert_int_equal(file.run(file.queue().queue_id, job_of(copy(hbm, host, PAGE))), -EIO);
+        assert_true(wait_until([&] { return ras_of(file).hbm_uncorrected == before.hbm_uncorrected + 1; }));
+        assert_int_equal(ras_of(file).faults, before.faults + 1);
+        device_works();
+    }
+}
+
+void packets_are_dropped_by_what_they_are_and_where_they_reach(void **) {
     const File file;
-    const auto before = ras_of(file);
-    const auto hbm = file.bind(file.hbm(PAGE));
-    const auto host = file.bind(file.host(PAGE));
-    assert_int_equal(file.run(file.queue().queue_id, job_of(fill(hbm, PAGE, 1))), 0);
-    char text[64];
-    std::snprintf(text, sizeof(text), "packet nth=1: ecc_uncorrected at=%#llx",
-                  static_cast<unsigned long long>(hbm_offset(file, hbm) + 128));
-    const Plan plan(text);
-    assert_int_equal(file.run(file.queue().queue_id, job_of(copy(hbm, host, PAGE))), -EIO);
-    assert_true(wait_until([&] { return ras_of(file).hbm_uncorrected == before.hbm_uncorrected + 1; }));
-    assert_int_equal(ras_of(file).faults, before.faults + 1);
-    device_works();
+    const auto hbm = file.bind(file.hbm(2 * PAGE));
+    const auto host = file.host(2 * PAGE);
+    const auto va = file.bind(host);
+    const auto queue = file.queue();
+    const Plan plan(at("packet op=fill addr=%#llx: drop", hbm + PAGE));
+    assert_int_equal(
+        file.run(queue.queue_id, job_of(fill(hbm, 2 * PAGE, 1), fill(hbm, PAGE, 2), copy(hbm, va, 2 * PAGE))), 0);
+    assert_int_equal(made(), 1);
+    const Mapping memory(file, host);
+    assert_int_equal(memory.words()[0], 2);
+    assert_int_equal(memory.words()[PAGE / 8], 0);
 }
 
 void refused_transfer_is_a_fault(void **) {
@@ -365,6 +398,7 @@ int main() {
         cmocka_unit_test(hanging_packet_is_stopped_by_the_watchdog),
         cmocka_unit_test(corrected_error_of_hbm_is_counted),
         cmocka_unit_test(uncorrected_error_of_hbm_is_a_fault_where_it_is_read),
+        cmocka_unit_test(packets_are_dropped_by_what_they_are_and_where_they_reach),
         cmocka_unit_test(refused_transfer_is_a_fault),
         cmocka_unit_test(flipped_bits_arrive),
         cmocka_unit_test(all_ones_are_a_device_that_is_gone),
