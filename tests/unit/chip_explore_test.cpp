@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Exploring: its words, what it chooses, and what it must not choose.
-#include "chip_support.hpp"
+#include "chip_fault_plan.hpp"
 
 #include "plan/rule.hpp"
 
@@ -56,16 +56,8 @@ void what_is_no_exploring_is_named(void **) {
 
 struct Rig {
     explicit Rig(const std::string &plan) : m(STEPPED), ctx(m, 3) { set(plan); }
-    void set(const std::string &text) {
-        char error[256];
-        if (neuron_chip_set_fault_plan(m.chip, text.c_str(), error, sizeof error) != 0)
-            fail_msg("%s", error);
-    }
-    std::string report() {
-        char text[512];
-        assert_true(neuron_chip_fault_report(m.chip, text, sizeof text) < sizeof text);
-        return text;
-    }
+    void set(const std::string &text) { set_fault_plan(m, text); }
+    std::string report() { return fault_report(m); }
     std::uint64_t count(const std::string &name) {
         const std::string text = report();
         const auto at = text.find(" " + name + "=");

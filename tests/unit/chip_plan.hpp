@@ -3,6 +3,7 @@
 #pragma once
 
 #include "chip_dma.hpp"
+#include "chip_fault_plan.hpp"
 
 #include <string>
 #include <vector>
@@ -14,16 +15,8 @@ inline constexpr std::uint32_t BYTES = 4 * 100;
 struct Rig {
     explicit Rig(void **state) : m(mode_of(state)), r(m) {}
 
-    void plan(const std::string &text) {
-        char error[256];
-        if (neuron_chip_set_fault_plan(m.chip, text.c_str(), error, sizeof error) != 0)
-            fail_msg("%s", error);
-    }
-    std::string report() {
-        char text[1024];
-        assert_true(neuron_chip_fault_report(m.chip, text, sizeof text) < sizeof text);
-        return text;
-    }
+    void plan(const std::string &text) { set_fault_plan(m, text); }
+    std::string report() { return fault_report(m); }
     /// Fails unless rule `number` has matched and made so many.
     void made(int number, int matched, int made) {
         const std::string want =

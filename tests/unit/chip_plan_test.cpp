@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Fault plans: their language, and that each event goes wrong as the plan says, and no other.
-#include "chip_support.hpp"
+#include "chip_fault_plan.hpp"
 
 #include "plan/injector.hpp"
 
@@ -179,16 +179,8 @@ struct Rig {
     explicit Rig(void **state, bool by_register = false) : Rig(mode_of(state), by_register) {}
     explicit Rig(const Mode &mode, bool by_register = false)
         : m(mode), ctx(m, 3), queue(m, 2, 3, {.doorbell_register = by_register}) {}
-    void plan(const std::string &text) {
-        char error[256];
-        if (neuron_chip_set_fault_plan(m.chip, text.c_str(), error, sizeof error) != 0)
-            fail_msg("%s", error);
-    }
-    std::string report() {
-        char text[512];
-        assert_true(neuron_chip_fault_report(m.chip, text, sizeof text) < sizeof text);
-        return text;
-    }
+    void plan(const std::string &text) { set_fault_plan(m, text); }
+    std::string report() { return fault_report(m); }
     void nop() {
         queue.submit(spec::PacketNop{});
         m.settle();

@@ -228,12 +228,16 @@ std::vector<const Core *> cores_of(const State &state, std::uint64_t queue) {
     return out;
 }
 
-std::string kernel_of(const State &state, const Queue &queue) {
+const Packet *launch_at_head(const Queue &queue) {
     if (!queue.registers)
-        return {};
-    const std::uint64_t head = queue.registers->head;
-    const auto launch = std::ranges::find(queue.packets, head, &Packet::index);
-    if (launch == queue.packets.end() || launch->core_mask == 0)
+        return nullptr;
+    const auto at = std::ranges::find(queue.packets, queue.registers->head, &Packet::index);
+    return at != queue.packets.end() && at->core_mask != 0 ? &*at : nullptr;
+}
+
+std::string kernel_of(const State &state, const Queue &queue) {
+    const Packet *launch = launch_at_head(queue);
+    if (launch == nullptr)
         return {};
     for (const Range &range : mapped(state, queue.ctx))
         if (const auto code = state.buffers.find(range.buffer);

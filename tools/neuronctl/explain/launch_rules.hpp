@@ -18,6 +18,9 @@ void explain_launch(const State &state, const Queue &queue, const ProgramView *p
 /** Adds what was halted with a launch, and the circle of a deadlock, to the chain. */
 void explain_halted(const State &state, const Queue &queue, const ProgramView *program, Finding &finding);
 
+/** The packet that the queue is at, if that is known and a LAUNCH; nullptr if not. */
+const Packet *launch_at_head(const Queue &queue);
+
 /** What the launch that the queue is at runs, by the name of the buffer that it is in: the library's is the kernel's. Empty if it is not known. */
 std::string kernel_of(const State &state, const Queue &queue);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 
-#include "../decode.hpp"
 #include "../system.hpp"
 #include "readers.hpp"
 #include "records.hpp"
@@ -65,8 +65,8 @@ public:
             return;
         const std::string key = line.substr(0, colon);
         const std::string rest = line.substr(colon + 2);
-        if (auto packet = packet_line(line))
-            queue_.packets.push_back({packet->index, packet->name, packet->text, packet->core_mask, packet->program});
+        if (auto packet = packet_in(line))
+            queue_.packets.push_back(std::move(*packet));
         else if (key == "fault")
             queue_.fault = fault_of(event_in(rest));
         else if (key.starts_with("job "))

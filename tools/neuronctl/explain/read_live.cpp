@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include <fmt/format.h>
 
-#include "../decode.hpp"
 #include "../system.hpp"
 #include "readers.hpp"
 #include "records.hpp"
@@ -170,9 +170,8 @@ void read_rings(State &state, const std::string &text) {
         if (queue == state.queues.end())
             continue;
         for (const std::string &line : section.lines)
-            if (auto packet = packet_line(line))
-                queue->packets.push_back(
-                    {packet->index, packet->name, packet->text, packet->core_mask, packet->program});
+            if (auto packet = packet_in(line))
+                queue->packets.push_back(std::move(*packet));
     }
 }
 

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
+#include "../decode.hpp"
 #include "../system.hpp"
 
 namespace neuronctl::explain {
@@ -119,6 +121,13 @@ std::optional<std::int64_t> signed_number(std::string_view text) {
     std::int64_t value = 0;
     const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
     return status == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+std::optional<Packet> packet_in(std::string_view line) {
+    auto packet = packet_line(line);
+    if (!packet)
+        return std::nullopt;
+    return Packet{packet->index, std::move(packet->name), std::move(packet->text), packet->core_mask, packet->program};
 }
 
 } // namespace neuronctl::explain

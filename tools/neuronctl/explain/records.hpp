@@ -53,6 +53,9 @@ std::optional<std::uint64_t> section_number(const std::string &name, std::string
 /** The sections "core N" of a text. */
 std::vector<Core> cores_in(const std::vector<Section> &sections);
 
+/** "packet 17 COPY: 0200...". Nothing if the line is none of a packet. */
+std::optional<Packet> packet_in(std::string_view line);
+
 /** A signed number: errors are negative. */
 std::optional<std::int64_t> signed_number(std::string_view text);
 

@@ -347,8 +347,8 @@ private:
     static int rank(const Queue &queue) { return queue.priority == "high" ? 2 : queue.priority == "low" ? 0 : 1; }
 
     void waits_for_cores(const Queue &queue, Finding &finding) {
-        const auto at = std::ranges::find(queue.packets, queue.registers->head, &Packet::index);
-        const std::uint32_t mask = at != queue.packets.end() && at->core_mask != 0 ? at->core_mask : ~0U;
+        const Packet *launch = launch_at_head(queue);
+        const std::uint32_t mask = launch != nullptr ? launch->core_mask : ~0U;
         std::set<std::uint64_t> holders;
         for (const Core &core : state_.cores)
             if (core.busy && core.queue != queue.hw && (mask >> core.index & 1) != 0)

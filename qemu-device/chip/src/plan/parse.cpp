@@ -150,6 +150,32 @@ std::pair<std::string_view, std::string_view> split(std::string_view word) {
     return {word.substr(0, equals), word.substr(std::min(equals + 1, word.size()))};
 }
 
+tl::expected<Range, std::string> range_of(std::string_view filter) {
+    const auto [name, value] = split(filter);
+    const auto found = range(value);
+    if (!found)
+        return Failed(fmt::format("'{}': {} is N, N..M, N.. or N+LENGTH", filter, name));
+    return *found;
+}
+
+template<class E>
+tl::expected<E, std::string> one_of(std::string_view filter) {
+    const auto [name, value] = split(filter);
+    const auto found = value_of<E>(value);
+    if (!found)
+        return Failed(fmt::format("'{}': {} is one of {}", filter, name, known(spec::values<E>())));
+    return *found;
+}
+
+/// The filter says that. True, or what is wrong with it.
+template<class Into, class From>
+tl::expected<bool, std::string> take(Into &into, const tl::expected<From, std::string> &from) {
+    if (!from)
+        return Failed(from.error());
+    into = *from;
+    return true;
+}
+
 /// What the event has to match, for those who named something else.
 std::string filters_of(const EventRule &event) {
     std::string out(event.place);
@@ -162,37 +188,22 @@ std::string filters_of(const EventRule &event) {
 
 /// Whose the event is. False: the filter says nothing of that.
 tl::expected<bool, std::string> add_origin(Rule &rule, std::string_view filter) {
-    const auto [name, value] = split(filter);
-    if (name == "unit") {
-        rule.unit = value_of<spec::Unit>(value);
-        if (!rule.unit)
-            return Failed(fmt::format("'{}': unit is one of {}", filter, known(spec::values<spec::Unit>())));
-        return true;
-    }
-    if (name != "queue" && name != "core")
-        return false;
-    const auto found = range(value);
-    if (!found)
-        return Failed(fmt::format("'{}': {} is N, N..M, N.. or N+LENGTH", filter, name));
-    (name == "queue" ? rule.queue : rule.core) = found;
-    return true;
+    const auto name = split(filter).first;
+    if (name == "unit")
+        return take(rule.unit, one_of<spec::Unit>(filter));
+    if (name == "queue" || name == "core")
+        return take(name == "queue" ? rule.queue : rule.core, range_of(filter));
+    return false;
 }
 
 /// Which packet it is, likewise.
 tl::expected<bool, std::string> add_packet(Rule &rule, std::string_view filter) {
-    const auto [name, value] = split(filter);
-    if (name == "op") {
-        rule.op = value_of<spec::PacketOp>(value);
-        if (!rule.op)
-            return Failed(fmt::format("'{}': op is one of {}", filter, known(spec::values<spec::PacketOp>())));
-        return true;
-    }
-    if (name != "addr")
-        return false;
-    rule.moves = range(value);
-    if (!rule.moves)
-        return Failed(fmt::format("'{}': addr is N, N..M, N.. or N+LENGTH", filter));
-    return true;
+    const auto name = split(filter).first;
+    if (name == "op")
+        return take(rule.op, one_of<spec::PacketOp>(filter));
+    if (name == "addr")
+        return take(rule.moves, range_of(filter));
+    return false;
 }
 
 tl::expected<void, std::string> add_filter(Rule &rule, const EventRule &event, std::string_view filter) {
