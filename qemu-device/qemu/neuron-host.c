@@ -60,6 +60,11 @@ static void thread_enter(void)
     }
 }
 
+static bool may_master(const NeuronState *s)
+{
+    return !neuron_absent(s) && !qatomic_read(&s->asleep);
+}
+
 /*
  * RAM only (attrs.memory): no packet can make a foreign thread drive the
  * registers of a device, this one included, which is where QEMU's reentrancy
@@ -86,10 +91,25 @@ static MemTxResult dma_translated(NeuronState *s, uint64_t addr, uint8_t *buf,
         chunk = MIN(len, DMA_LOCKED_CHUNK);
         len -= chunk;
         BQL_LOCK_GUARD();
-        /* The unplug may have come while this thread waited. */
-        result = neuron_absent(s) ? MEMTX_ERROR
-                                  : dma_chunk(s, addr, buf, chunk, dir);
+        /* What ends DMA may have come while this thread waited. */
+        result = may_master(s) ? dma_chunk(s, addr, buf, chunk, dir)
+                               : MEMTX_ERROR;
     }
+    return result;
+}
+
+/* Without a vIOMMU this is RCU and memcpy, safe in any thread. */
+static MemTxResult dma_direct(NeuronState *s, uint64_t addr, void *buf,
+                              size_t len, DMADirection dir)
+{
+    MemTxResult result = MEMTX_ERROR;
+
+    /* Pairs with neuron_host_drain_dma(): seen there, or this sees why. */
+    qatomic_inc(&s->dma_in_flight);
+    if (may_master(s)) {
+        result = dma_chunk(s, addr, buf, len, dir);
+    }
+    qatomic_dec(&s->dma_in_flight);
     return result;
 }
 
@@ -99,17 +119,29 @@ static int dma(NeuronState *s, uint64_t addr, void *buf, size_t len,
     MemTxResult result;
 
     thread_enter();
-    if (neuron_absent(s) || qatomic_read(&s->asleep) ||
-        len > UINT64_MAX - addr) {
+    if (!may_master(s) || len > UINT64_MAX - addr) {
         return -EIO;
     }
     if (qatomic_read(&s->translated) && !bql_locked()) {
         result = dma_translated(s, addr, buf, len, dir);
     } else {
-        /* Without a vIOMMU this is RCU and memcpy, safe in any thread. */
-        result = dma_chunk(s, addr, buf, len, dir);
+        result = dma_direct(s, addr, buf, len, dir);
     }
     return result == MEMTX_OK ? 0 : -EIO;
+}
+
+/*
+ * Who is pulled out or asleep writes nothing: not even the rest of what it had
+ * begun, for the guest may have given the memory to somebody else by then.
+ * Waits no longer than one chunk's copy takes; a translated one cannot be under
+ * way, since it holds the BQL.
+ */
+void neuron_host_drain_dma(NeuronState *s)
+{
+    smp_mb();
+    while (qatomic_read(&s->dma_in_flight)) {
+        g_thread_yield();
+    }
 }
 
 static int host_dma_read(void *opaque, uint64_t addr, void *buf, size_t len)

@@ -160,7 +160,9 @@ void neuron_update_power(NeuronState *s)
     }
     trace_neuron_power(s->label, state);
     qatomic_set(&s->asleep, asleep);
-    if (!asleep) {
+    if (asleep) {
+        neuron_host_drain_dma(s);
+    } else {
         neuron_host_resume_irqs(s);
     }
 }

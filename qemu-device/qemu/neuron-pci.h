@@ -76,6 +76,8 @@ struct NeuronState {
     /* Properties of neuron-test.c that the chip has: NEURON_CHIP_TEST_*. */
     uint32_t test_faults;
 
+    /* Untranslated transfers under way; atomic. */
+    unsigned int dma_in_flight;
     /* Vectors raised and not yet delivered, bit i = vector i; atomic. */
     uint64_t irq_pending;
     QEMUBH *irq_bh;
@@ -105,6 +107,9 @@ void neuron_host_exit(NeuronState *s);
 void neuron_host_drop_irqs(NeuronState *s);
 /* Under the BQL. Deliver what D3hot held back. */
 void neuron_host_resume_irqs(NeuronState *s);
+
+/* Under the BQL, once 'gone' or 'asleep' is set: no byte moves after it. */
+void neuron_host_drain_dma(NeuronState *s);
 
 /* Whether the bus reaches nothing: neither registers nor config space. */
 static inline bool neuron_absent(const NeuronState *s)

@@ -90,6 +90,7 @@ void neuron_set_gone(NeuronState *s, bool gone)
     trace_neuron_test(s->label, "gone", gone);
     if (gone) {
         qatomic_set(&s->gone, true);
+        neuron_host_drain_dma(s);
         neuron_chip_reset(s->chip);
         neuron_host_drop_irqs(s);
     } else {

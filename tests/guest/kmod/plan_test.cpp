@@ -262,13 +262,15 @@ void packets_are_dropped_by_what_they_are_and_where_they_reach(void **) {
     const auto host = file.host(2 * PAGE);
     const auto va = file.bind(host);
     const auto queue = file.queue();
+    // What is dropped would leave never-written memory, which the sanitizer reports when it is read.
+    assert_int_equal(file.run(queue.queue_id, job_of(fill(hbm, 2 * PAGE, 3))), 0);
     const Plan plan(at("packet op=fill addr=%#llx: drop", hbm + PAGE));
     assert_int_equal(
         file.run(queue.queue_id, job_of(fill(hbm, 2 * PAGE, 1), fill(hbm, PAGE, 2), copy(hbm, va, 2 * PAGE))), 0);
     assert_int_equal(made(), 1);
     const Mapping memory(file, host);
     assert_int_equal(memory.words()[0], 2);
-    assert_int_equal(memory.words()[PAGE / 8], 0);
+    assert_int_equal(memory.words()[PAGE / 8], 3);
 }
 
 void refused_transfer_is_a_fault(void **) {
