@@ -93,7 +93,13 @@ def run_program(suite, path, logs, variables, report):
     report.program(title(suite, path), parser.cases, problem, log, suite.bench, time.monotonic() - start)
 
 
+def hear_interrupts():
+    """Who is started in the background of a script ignores SIGINT, and so would each program whose test interrupts it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def run_host(suites, logs, variables, jobs, report):
+    hear_interrupts()
     together = jobs_of([suite for suite in suites if not suite.serial], report)
     alone = jobs_of([suite for suite in suites if suite.serial], report)
     with ThreadPoolExecutor(max(1, jobs)) as pool:

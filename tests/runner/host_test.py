@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""How long the runner waits for a program."""
+"""How the runner starts programs, and how long it waits for them."""
 
 import itertools
+import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
-from host import ends_within
+from host import ends_within, hear_interrupts
 from tap import case, equal, main
 
 
@@ -46,6 +48,18 @@ def after(_folder):
         return 1000 * look
 
     equal(ends_within(ended, 1, tick=0.01, clock=clock), True)
+
+
+@case("programs may be interrupted, however the runner was started")
+def interrupts(_folder):
+    look = [sys.executable, "-c", "import signal; print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)"]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        equal(subprocess.check_output(look, text=True).strip(), "True")
+        hear_interrupts()
+        equal(subprocess.check_output(look, text=True).strip(), "False")
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 if __name__ == "__main__":
