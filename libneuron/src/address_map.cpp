@@ -3,12 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
-#include <string_view>
 #include <utility>
-
-#include <dlfcn.h>
-
-#include <fmt/format.h>
 
 namespace neuron::detail {
 namespace {
@@ -17,23 +12,13 @@ bool holds(const BufferPlace &buffer, std::uint64_t va) { return va >= buffer.va
 
 } // namespace
 
-std::string module_place(const void *code) {
-    Dl_info info{};
-    if (code == nullptr || dladdr(code, &info) == 0 || info.dli_fname == nullptr)
-        return {};
-    // A return address is behind the call, which may be the last thing of a function.
-    const auto offset = static_cast<const char *>(code) - static_cast<const char *>(info.dli_fbase) - 1;
-    const std::string_view path = info.dli_fname;
-    return fmt::format("{}+{:#x}", path.substr(path.rfind('/') + 1), offset);
-}
-
 void AddressMap::add(BufferPlace buffer) {
     const std::lock_guard guard(lock_);
     const std::uint64_t va = buffer.va;
     live_.insert_or_assign(va, std::move(buffer));
 }
 
-void AddressMap::remove(std::uint64_t va, const void *by) {
+void AddressMap::remove(std::uint64_t va, const CallSite &by) {
     const std::lock_guard guard(lock_);
     const auto at = live_.find(va);
     if (at == live_.end())
@@ -45,6 +30,14 @@ void AddressMap::remove(std::uint64_t va, const void *by) {
 }
 
 FaultPlace AddressMap::place_of(std::uint64_t va) const {
+    std::optional<CallSite> by;
+    FaultPlace place = look_up(va, by);
+    if (by)
+        place.gone_by = by->text(); // takes too long to do it under the lock
+    return place;
+}
+
+FaultPlace AddressMap::look_up(std::uint64_t va, std::optional<CallSite> &gone_by) const {
     const std::lock_guard guard(lock_);
     FaultPlace place;
     const auto above = live_.upper_bound(va);
@@ -60,7 +53,7 @@ FaultPlace AddressMap::place_of(std::uint64_t va) const {
         place.buffer = gone->buffer;
         place.destroyed = true;
         place.gone_for = std::chrono::steady_clock::now() - gone->when;
-        place.gone_by = module_place(gone->by);
+        gone_by = gone->by;
         return place;
     }
     if (below != live_.end())

@@ -7,10 +7,13 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include <neuron/error.hpp>
 #include <neuron/source_place.hpp>
+
+#include "call_site.hpp"
 
 namespace neuron::detail {
 
@@ -18,8 +21,8 @@ namespace neuron::detail {
 class AddressMap {
 public:
     void add(BufferPlace buffer);
-    /** @p by is an address of the code that destroys it, or null. */
-    void remove(std::uint64_t va, const void *by);
+    /** @p by destroys it. */
+    void remove(std::uint64_t va, const CallSite &by);
 
     FaultPlace place_of(std::uint64_t va) const;
     /** Adds the place to a fault that has an address. */
@@ -29,9 +32,11 @@ private:
     struct Gone {
         BufferPlace buffer;
         std::chrono::steady_clock::time_point when;
-        const void *by;
+        CallSite by;
     };
     static constexpr std::size_t remembered = 64; // of destroyed buffers
+
+    FaultPlace look_up(std::uint64_t va, std::optional<CallSite> &gone_by) const;
 
     mutable std::mutex lock_; // protects all below
     std::map<std::uint64_t, BufferPlace> live_;
@@ -40,9 +45,6 @@ private:
 
 /** "; the job was submitted at foo.cc:88"; "" for an empty place. */
 std::string submitted_text(const std::string &place);
-
-/** "program+0x1234", the place of an address of code as addr2line takes it; "" if nobody knows. */
-std::string module_place(const void *code);
 
 /** "foo.cc:88"; "" if nobody knows. */
 std::string code_place(SourcePlace where);

@@ -19,6 +19,8 @@
 #include <neuron/fd.hpp>
 #include <neuron/queue.hpp>
 
+#include "call_site.hpp"
+
 namespace neuron::detail {
 
 using Clock = std::chrono::steady_clock; // CLOCK_MONOTONIC, as the driver counts
@@ -157,10 +159,10 @@ public:
     virtual Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only,
                                        const BufferName &name) = 0;
     /**
-     * Undoes bind(); when it returns, the device does not use the mapping any more. @p place is where in the program
-     * that is, for people; it may be empty.
+     * Undoes bind(); when it returns, the device does not use the mapping any more. @p by is where in the program that
+     * is, for people; it may be nobody's.
      */
-    virtual void unbind(std::uint64_t va, std::uint64_t size, std::string_view place) = 0;
+    virtual void unbind(std::uint64_t va, std::uint64_t size, const CallSite &by) = 0;
 
     virtual Result<std::shared_ptr<QueuePort>> queue_create(const QueueOptions &options) = 0;
 

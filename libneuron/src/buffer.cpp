@@ -12,7 +12,7 @@ BufferState::~BufferState() {
     const Stopwatch watch(context->counters.map_ns, "free buffer");
     if (va != 0) {
         context->addresses->remove(va, destroyer); // before another buffer may get the addresses
-        context->backend->unbind(va, info.size, module_place(destroyer));
+        context->backend->unbind(va, info.size, destroyer);
     }
     if (!mapping.empty())
         context->backend->bo_unmap(mapping);
@@ -51,7 +51,7 @@ Result<std::shared_ptr<BufferState>> bound(const std::shared_ptr<ContextState> &
 Buffer::Buffer(std::shared_ptr<detail::BufferState> state) : state_(std::move(state)) {}
 Buffer::~Buffer() {
     if (state_)
-        state_->destroyer = __builtin_return_address(0);
+        state_->destroyer = detail::CallSite::of_caller();
 }
 Buffer::Buffer(Buffer &&) noexcept = default;
 Buffer &Buffer::operator=(Buffer &&) noexcept = default;

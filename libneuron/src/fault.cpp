@@ -9,6 +9,7 @@
 #include <neuron/source_place.hpp>
 
 #include "address_map.hpp"
+#include "source_line.hpp"
 
 namespace neuron {
 namespace {
@@ -103,7 +104,7 @@ std::string gone_text(const FaultPlace &place) {
         return {};
     const double ms = std::chrono::duration<double, std::milli>(place.gone_for).count();
     return fmt::format(", which was destroyed {:.1f} ms ago{}", ms,
-                       place.gone_by.empty() ? std::string() : " by the code at " + place.gone_by);
+                       place.gone_by.empty() ? std::string() : " at " + place.gone_by);
 }
 
 std::string end_text(const BufferPlace &buffer) {
@@ -145,10 +146,7 @@ std::string detail::submitted_text(const std::string &place) {
 
 // Compilers are given paths relative to the folder that they work in.
 std::string detail::code_place(SourcePlace where) {
-    std::string_view file = where.file;
-    while (file.starts_with("../"))
-        file.remove_prefix(3);
-    return where.line == 0 ? std::string() : fmt::format("{}:{}", file, where.line);
+    return where.line == 0 ? std::string() : fmt::format("{}:{}", below_build_folder(where.file), where.line);
 }
 
 // For some codes the address may be 0 for good reason; hazards have a place on the chip instead.

@@ -71,8 +71,8 @@ struct BufferState {
     std::shared_ptr<ContextState> context;
     BoInfo info;
     BufferOptions options;
-    std::uint64_t va = 0;            // 0: not bound
-    const void *destroyer = nullptr; // an address of the code that destroys it
+    std::uint64_t va = 0; // 0: not bound
+    CallSite destroyer;   // who destroys it
 
     std::mutex lock; // protects mapping
     std::span<std::byte> mapping;

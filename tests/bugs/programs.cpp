@@ -234,6 +234,13 @@ void fill_and_stay(Session &s) {
     stay(large.va());
 }
 
+void destroy_and_stay(Session &s) {
+    std::optional<Buffer> scratch = s.buffer(page, "scratch");
+    const std::uint64_t va = scratch->va();
+    scratch.reset();
+    stay(va);
+}
+
 const Programs BUGS{
     {"copy-past-end", copy_past_end},
     {"read-before-start", read_before_start},
@@ -263,6 +270,7 @@ const Programs BUGS{
     {"canceled-with-its-queue", canceled_with_its_queue},
     {"waits-for-reset", waits_for_reset},
     {"nop-and-stay", nop_and_stay},
+    {"destroy-and-stay", destroy_and_stay},
     {"copies", copies},
     {"reads-weights-later", reads_weights_later},
     {"fill-and-stay", fill_and_stay},

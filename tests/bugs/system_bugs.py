@@ -74,6 +74,14 @@ def _whose(folder):
         return output(folder, NEURONCTL, "addr", hex(process.address + 4097))
 
 
+@bug("whose-address-was-it", "driver", "A log has an address that is nobody's any more.", "neuronctl addr",
+     cause=r"unbound [\d.]+ ms ago|freed [\d.]+ ms ago", buffer=r"buffer \d+ 'scratch'.*at tests/bugs/programs\.cpp:\d+,", job=r"by pid \d+",
+     place=r"ms ago by pid \d+ at tests/bugs/programs\.cpp:\d+ \(bug\+0x[0-9a-f]+\)")
+def _whose_was_it(folder):
+    with standing_still(folder, "destroy-and-stay") as process:
+        return output(folder, NEURONCTL, "addr", hex(process.address))
+
+
 @bug("iommu-fault", "driver", "A ring was unmapped while the device still reads it.", "dmesg | neuronctl decode log", cause="the IOMMU refused", place=r"bus address 0x7de0000", job="HOST_BUS")
 def _iommu(folder):
     line = f"[    3.0] DMAR: [DMA Read NO_PASID] Request device [{address()[5:]}] fault addr 0x7de0000 [fault reason 0x06] PTE Read access is not set\n"

@@ -7,7 +7,7 @@ ERROR = "the program's error"
 EXPLAIN = "neuronctl explain"
 SUBMITTED = r"the job was submitted at tests/bugs/programs\.cpp:\d+"
 MADE = r"made at tests/bugs/programs\.cpp:\d+"
-BY = r"destroyed [\d.]+ ms ago by the code at bug\+0x[0-9a-f]+"
+BY = r"destroyed [\d.]+ ms ago at tests/bugs/programs\.cpp:\d+ \(bug\+0x[0-9a-f]+\)"
 
 
 def fails(name: str, story: str, kernel: str | None = None, **names: str) -> None:

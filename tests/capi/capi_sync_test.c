@@ -120,6 +120,20 @@ static void status_tells_of_a_fault(void **state) {
     expect(neuron_queue_get_status(NULL, &status, &error), NEURON_INVALID_ARGUMENT, &error, "queue is NULL");
 }
 
+/* Whoever destroys a buffer is the program, not the library's function that it calls. */
+static void a_buffer_that_was_destroyed_is_told_with_the_line(void **state) {
+    const struct fixture *f = *state;
+    const struct word word = word_of(f, 0);
+    char line[64];
+    struct neuron_packet packet;
+    neuron_error *error = NULL;
+    neuron_packet_fence(&packet, neuron_buffer_va(word.buffer), 1);
+    neuron_buffer_destroy(word.buffer);
+    snprintf(line, sizeof line, " ago at tests/capi/capi_sync_test.c:%d (capi_sync_test+0x", __LINE__ - 1);
+    must(neuron_queue_submit(f->queue, &packet, 1, NULL, &error), &error);
+    expect(neuron_queue_wait(f->queue, 1, MINUTE, &error), NEURON_DEVICE_FAULT, &error, line);
+}
+
 static void batches_are_jobs_in_order(void **state) {
     const struct fixture *f = *state;
     struct word word = word_of(f, 0);
@@ -642,6 +656,7 @@ int main(void) {
         WITH_DEVICE(bad_queue_options_are_refused),
         WITH_DEVICE(options_of_the_first_version_still_do),
         WITH_DEVICE(status_tells_of_a_fault),
+        WITH_DEVICE(a_buffer_that_was_destroyed_is_told_with_the_line),
         WITH_DEVICE(batches_are_jobs_in_order),
         WITH_DEVICE(jobs_have_times),
         WITH_DEVICE(events_are_waited_for_and_polled),

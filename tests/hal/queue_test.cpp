@@ -298,13 +298,14 @@ void fault_names_a_buffer_that_was_destroyed(void **state) {
     const unsigned made = __LINE__ - 1;
     const std::uint64_t va = gone->va();
     gone.reset();
-    const unsigned submitted = __LINE__ + 1;
+    const unsigned destroyed = __LINE__ - 1;
     const auto result = rig.queue.run(CommandList{}.fence(va, 1), patience);
+    const unsigned submitted = __LINE__ - 1;
     const auto error = must_fail(result, ErrorCode::device_fault, "(byte 0 of buffer 'scratch' at address ");
-    const std::array<std::string, 3> parts{
+    const std::array<std::string, 4> parts{
         "4096 bytes, made at tests/hal/queue_test.cpp:" + std::to_string(made) + ", which was destroyed ",
-        " ms ago by the code at hal_queue_test+0x",
-        "; the job was submitted at tests/hal/queue_test.cpp:" + std::to_string(submitted)};
+        " ms ago at tests/hal/queue_test.cpp:" + std::to_string(destroyed) + " (hal_queue_test+0x",
+        "); the job was submitted at tests/hal/queue_test.cpp:" + std::to_string(submitted)};
     for (const std::string &part : parts)
         if (error.message.find(part) == std::string::npos)
             fail_msg("'%s' is not in '%s'", part.c_str(), error.message.c_str());

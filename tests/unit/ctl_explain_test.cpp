@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The rules of `neuronctl explain`: states as data, and what must be said of them; places, names, and lines of the log.
 #include "../../tools/neuronctl/decode.hpp"
+#include "../../tools/neuronctl/explain/lines.hpp"
 #include "../../tools/neuronctl/explain/log_lines.hpp"
 #include "../../tools/neuronctl/explain/places.hpp"
 #include "../../tools/neuronctl/explain/readers.hpp"
@@ -19,6 +20,11 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
 
 namespace {
 
@@ -688,6 +694,24 @@ void reports_of_the_sanitizer(void **) {
     assert_string_equal(findings[1].hint.c_str(), "seen 2 times more");
 }
 
+void places_in_programs_that_run_have_lines(void **) {
+    Dl_info info{};
+    void *const here = reinterpret_cast<void *>(&places_in_programs_that_run_have_lines);
+    assert_int_not_equal(::dladdr(here, &info), 0);
+    const std::string place = fmt::format("ctl_explain_test+{:#x}",
+                                          static_cast<const char *>(here) - static_cast<const char *>(info.dli_fbase));
+    const std::string known = with_line(static_cast<std::uint64_t>(::getpid()), place);
+    assert_true(known.starts_with("tests/unit/ctl_explain_test.cpp:"));
+    assert_true(known.ends_with(" (" + place + ")"));
+    // A process that does not exist, a place that is not of this one, and text that looks like one.
+    const auto said = [&](const std::string &second) {
+        return fmt::format("a, freed by pid {0} at {2}, b by pid {0} at other+0x1, c by pid 999999999 at {1}; pid 7",
+                           ::getpid(), place, second);
+    };
+    assert_string_equal(with_lines(said(place)).c_str(), said(known).c_str());
+    assert_string_equal(with_lines("").c_str(), "");
+}
+
 void every_instruction_and_structure_decodes(void **) {
     for (const spec::InsnDesc &desc : spec::instructions()) {
         neuron::InstructionBytes bytes{};
@@ -828,6 +852,7 @@ int main() {
         cmocka_unit_test(completed_before_it_is_done),
         cmocka_unit_test(what_a_driver_does_not_give_back),
         cmocka_unit_test(reports_of_the_sanitizer),
+        cmocka_unit_test(places_in_programs_that_run_have_lines),
         cmocka_unit_test(every_instruction_and_structure_decodes),
         cmocka_unit_test(lines_of_iommus),
         cmocka_unit_test(messages_are_those_of_the_driver),

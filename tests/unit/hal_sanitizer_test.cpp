@@ -58,9 +58,11 @@ void a_fill_beyond_what_was_asked_for(void **) {
 void a_buffer_that_is_gone(void **) {
     Watched w;
     std::uint64_t va = 0;
+    int last_line = 0;
     {
         const Buffer buffer = must(Buffer::create(w.rig.context, 4096, {.label = "gone"}));
         va = buffer.va();
+        last_line = __LINE__ + 1;
     }
     assert_false(w.rig.queue.run(CommandList().fill(va, 8, 0)).has_value());
     const auto reports = w.reports();
@@ -68,6 +70,9 @@ void a_buffer_that_is_gone(void **) {
     assert_int_equal(reports[0].kind, SanitizerKind::USE_AFTER_FREE);
     assert_non_null(
         std::strstr(reports[0].text.data(), "buffer 'gone' (#1, made at tests/unit/hal_sanitizer_test.cpp:"));
+    // The line at whose end it went out of scope.
+    const std::string freed = " at tests/unit/hal_sanitizer_test.cpp:" + std::to_string(last_line);
+    assert_non_null(std::strstr(reports[0].text.data(), freed.c_str()));
 }
 
 // The report itself has room for its beginning only.

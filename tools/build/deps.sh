@@ -9,7 +9,7 @@ NEURON_TAG=deps
 
 declare -A packages=(
 	[build]="gcc g++ make ninja-build meson pkgconf python3 python3-venv python3-numpy xz-utils lz4 zstd patch
-		libcli11-dev libcmocka-dev libdrm-dev libelf-dev libexpected-dev libfmt-dev libhwy-dev liburing-dev
+		libcli11-dev libcmocka-dev libdrm-dev libdw-dev libelf-dev libexpected-dev libfmt-dev libhwy-dev liburing-dev
 		libmpfr-dev libopenblas-dev libsleef-dev
 		nlohmann-json3-dev
 		libattr1-dev libfdt-dev libglib2.0-dev libslirp-dev

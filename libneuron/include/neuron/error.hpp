@@ -50,7 +50,9 @@ struct FaultPlace {
     std::optional<BufferPlace> buffer{}; ///< The buffer that it lies in.
     bool destroyed = false;              ///< That buffer was gone by the time of the report.
     std::chrono::nanoseconds gone_for{}; ///< If destroyed: for how long; if only the device knew, before the fault.
-    std::string gone_by{}; ///< If destroyed: "program+0x1234", the code that did it, for addr2line; "" if unknown.
+    /// If destroyed: where that was done, as "foo.cc:88 (program+0x1234)". The line needs libdw and debug information;
+    /// addr2line makes one of the rest. "" if unknown.
+    std::string gone_by{};
     std::optional<BufferPlace> below{}; ///< The nearest one before that, or before the address,
     std::optional<BufferPlace> above{}; ///< and without a buffer, the nearest one behind it.
 };

@@ -173,8 +173,8 @@ Result<std::uint64_t> Context::bind(std::uint32_t handle, std::uint64_t size, bo
     return bind.va;
 }
 
-void Context::unbind(std::uint64_t va, std::uint64_t size, std::string_view where) {
-    const std::string place = plain_place(where);
+void Context::unbind(std::uint64_t va, std::uint64_t size, const detail::CallSite &by) {
+    const std::string place = plain_place(by.module_place()); // a line would take too long for what is seldom read
     drm_neuron_vm_bind bind{};
     bind.op = DRM_NEURON_BIND_UNMAP;
     bind.range = size;

@@ -32,7 +32,7 @@ public:
     void bo_unmap(std::span<std::byte> bytes) override;
     Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only,
                                const detail::BufferName &name) override;
-    void unbind(std::uint64_t va, std::uint64_t size, std::string_view place) override;
+    void unbind(std::uint64_t va, std::uint64_t size, const detail::CallSite &by) override;
     Result<std::shared_ptr<detail::QueuePort>> queue_create(const QueueOptions &options) override;
     Result<std::shared_ptr<detail::TimelinePort>> timeline_create() override { return Timeline::create(fd_, this); }
     Result<std::shared_ptr<detail::TimelinePort>> timeline_import(int fd) override {

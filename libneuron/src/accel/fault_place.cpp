@@ -2,6 +2,11 @@
 // What the device remembers of the address of a fault.
 #include <algorithm>
 
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "../source_line.hpp"
 #include "ioctl.hpp"
 #include "queue.hpp"
 
@@ -35,6 +40,8 @@ std::optional<FaultPlace> place_of_fault(const Fd &fd, std::uint64_t va) {
         place.gone_for = std::chrono::nanoseconds(facts.fault_ns - facts.gone_ns);
     if (gone)
         place.gone_by = text_of(facts.gone_place);
+    if (const std::string line = detail::source_line(::getpid(), place.gone_by); !line.empty())
+        place.gone_by = fmt::format("{} ({})", line, place.gone_by);
     return place;
 }
 

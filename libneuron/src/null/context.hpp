@@ -22,7 +22,7 @@ public:
     void bo_unmap(std::span<std::byte> bytes) override;
     Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only,
                                const detail::BufferName &name) override;
-    void unbind(std::uint64_t, std::uint64_t, std::string_view) override {}
+    void unbind(std::uint64_t, std::uint64_t, const detail::CallSite &) override {}
     Result<std::shared_ptr<detail::QueuePort>> queue_create(const QueueOptions &options) override;
     Result<std::shared_ptr<detail::TimelinePort>> timeline_create() override;
     Result<std::shared_ptr<detail::TimelinePort>> timeline_import(int fd) override;

@@ -30,7 +30,7 @@ public:
     void bo_unmap(std::span<std::byte>) override {} // the memory is this process's anyway
     Result<std::uint64_t> bind(std::uint32_t handle, std::uint64_t size, bool read_only,
                                const detail::BufferName &name) override;
-    void unbind(std::uint64_t va, std::uint64_t size, std::string_view place) override;
+    void unbind(std::uint64_t va, std::uint64_t size, const detail::CallSite &by) override;
     Result<std::shared_ptr<detail::QueuePort>> queue_create(const QueueOptions &options) override;
     Result<std::shared_ptr<detail::TimelinePort>> timeline_create() override;
     Result<std::shared_ptr<detail::TimelinePort>> timeline_import(int fd) override;
@@ -55,7 +55,7 @@ private:
     void tell_open();
     void tell_place(std::uint64_t va, std::string_view place);
     void tell_bind(const Bo &bo, std::uint64_t va, std::uint64_t size, bool read_only, const detail::BufferName &name);
-    void tell_unbind(std::uint64_t va, std::uint64_t size, std::string_view place);
+    void tell_unbind(std::uint64_t va, std::uint64_t size, const detail::CallSite &by);
 
     std::shared_ptr<Device> device_;
     std::uint32_t id_;

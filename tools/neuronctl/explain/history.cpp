@@ -7,6 +7,7 @@
 
 #include "../decode_records.hpp"
 #include "../system.hpp"
+#include "lines.hpp"
 #include "records.hpp"
 
 namespace neuronctl::explain {
@@ -123,7 +124,10 @@ std::vector<Past> ask_history(const std::string &device, std::string_view space,
     if (!path)
         return {};
     const sys::Answer answer = sys::ask(*path, fmt::format("{} {:#x}", space, address));
-    return answer.error == 0 ? history_of(answer.text) : std::vector<Past>();
+    auto out = answer.error == 0 ? history_of(answer.text) : std::vector<Past>();
+    for (Past &past : out)
+        past.gone = with_line(past.gone_pid, past.gone);
+    return out;
 }
 
 std::vector<Past> history_in_coredump(std::string_view text, const State &state, std::uint64_t ctx, std::uint64_t va) {

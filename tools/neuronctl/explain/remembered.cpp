@@ -17,6 +17,7 @@
 #include "../recorder_file.hpp"
 #include "../system.hpp"
 #include "last_failure.hpp"
+#include "lines.hpp"
 #include "sanitizer_reports.hpp"
 
 namespace neuronctl::explain {
@@ -102,7 +103,7 @@ void note_log_record(Losses &losses, const std::string &address, std::string_vie
 void read_remembered(State &state) {
     state.losses = losses_of(state.device);
     const neuron::Fd awake = state.device_state == "sleeping" ? keep_awake(state.device) : neuron::Fd();
-    state.reports = reports_of(sys::debugfs(state.device, "sanitizer").value_or(""));
+    state.reports = reports_of(with_lines(sys::debugfs(state.device, "sanitizer").value_or("")));
     const auto path = recorder_path(state.device);
     if (const auto bytes = path ? read_recorder(*path) : tl::unexpected(path.error()))
         state.failure = last_failure_in(*bytes, device_clock(state.device));
