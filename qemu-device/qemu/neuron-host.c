@@ -98,14 +98,29 @@ static MemTxResult dma_translated(NeuronState *s, uint64_t addr, uint8_t *buf,
     return result;
 }
 
+/*
+ * ROM is RAM as well to attrs.memory, but to write to it takes the BQL, which
+ * who stops or drains this device may hold while it waits.
+ */
+static bool is_rom(NeuronState *s, uint64_t addr, size_t len, DMADirection dir)
+{
+    return dir == DMA_DIRECTION_FROM_DEVICE &&
+           !dma_memory_valid(pci_get_address_space(PCI_DEVICE(s)), addr, len,
+                             dir, (MemTxAttrs) { .memory = 1 });
+}
+
 /* Without a vIOMMU this is RCU and memcpy, safe in any thread. */
 static MemTxResult dma_direct(NeuronState *s, uint64_t addr, void *buf,
                               size_t len, DMADirection dir)
 {
     MemTxResult result = MEMTX_ERROR;
 
+    if (is_rom(s, addr, len, dir)) {
+        return MEMTX_ERROR;
+    }
     /* Pairs with neuron_host_drain_dma(): seen there, or this sees why. */
     qatomic_inc(&s->dma_in_flight);
+    smp_mb__after_rmw();
     if (may_master(s)) {
         result = dma_chunk(s, addr, buf, len, dir);
     }
@@ -122,7 +137,10 @@ static int dma(NeuronState *s, uint64_t addr, void *buf, size_t len,
     if (!may_master(s) || len > UINT64_MAX - addr) {
         return -EIO;
     }
-    if (qatomic_read(&s->translated) && !bql_locked()) {
+    if (bql_locked()) {
+        /* Nobody can wait for this. */
+        result = dma_chunk(s, addr, buf, len, dir);
+    } else if (qatomic_read(&s->translated)) {
         result = dma_translated(s, addr, buf, len, dir);
     } else {
         result = dma_direct(s, addr, buf, len, dir);
@@ -131,8 +149,9 @@ static int dma(NeuronState *s, uint64_t addr, void *buf, size_t len,
 }
 
 /*
- * Who is pulled out or asleep writes nothing: not even the rest of what it had
- * begun, for the guest may have given the memory to somebody else by then.
+ * Who is pulled out, asleep or no bus master writes nothing: not even the rest
+ * of what it had begun, for the guest may have given the memory to somebody
+ * else by then.
  * Waits no longer than one chunk's copy takes; a translated one cannot be under
  * way, since it holds the BQL.
  */

@@ -184,6 +184,9 @@ static void neuron_config_write(PCIDevice *pci, uint32_t addr, uint32_t value,
         return;
     }
     pci_default_write_config(pci, addr, value, len);
+    if (!(pci_get_word(pci->config + PCI_COMMAND) & PCI_COMMAND_MASTER)) {
+        neuron_host_drain_dma(s);
+    }
     neuron_update_power(s);
     pcie_cap_flr_write_config(pci, addr, value, len);
     pcie_aer_write_config(pci, addr, value, len);

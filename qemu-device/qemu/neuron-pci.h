@@ -108,7 +108,10 @@ void neuron_host_drop_irqs(NeuronState *s);
 /* Under the BQL. Deliver what D3hot held back. */
 void neuron_host_resume_irqs(NeuronState *s);
 
-/* Under the BQL, once 'gone' or 'asleep' is set: no byte moves after it. */
+/*
+ * Under the BQL, once 'gone' or 'asleep' is set, or bus mastering is off: no
+ * byte moves after it.
+ */
 void neuron_host_drain_dma(NeuronState *s);
 
 /* Whether the bus reaches nothing: neither registers nor config space. */

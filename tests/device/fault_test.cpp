@@ -115,6 +115,18 @@ void dma_cannot_reach_registers_its_own_included(void **) {
     assert_true(bench.device.ready());
 }
 
+void dma_cannot_write_to_rom(void **) {
+    constexpr std::uint64_t RESET_VECTOR = 0xfffffff0; // in the firmware
+    Bench bench;
+    bench.memory.table.map_host(0x40000000, RESET_VECTOR & ~0xfffULL, 4096);
+    const auto before = bench.device.machine().read(RESET_VECTOR, 16);
+    bench.queue.push(spec::PacketCopy{.src = 0x40000ff0, .dst = HOST, .bytes = 16});
+    bench.queue.push(spec::PacketFill{.dst = 0x40000ff0, .bytes = 16, .pattern = 1});
+    bench.expect_fault(spec::Fault::HOST_BUS);
+    assert_true(bench.device.machine().read(RESET_VECTOR, 16) == before);
+    assert_true(bench.device.machine().read(bench.memory.host, 16) == before);
+}
+
 void dma_reaches_the_aperture_of_another_device(void **) {
     const auto machine = Machine::start(
         {"-device", "neuron,addr=4,hbm=256M,aperture=64M", "-device", "neuron,addr=5,hbm=256M,aperture=64M"});
@@ -333,6 +345,7 @@ int main() {
         device_test(a_page_where_the_host_has_no_memory_faults_as_host_bus),
         device_test(a_transfer_that_runs_off_the_end_of_ram_faults),
         device_test(dma_cannot_reach_registers_its_own_included),
+        device_test(dma_cannot_write_to_rom),
         device_test(dma_reaches_the_aperture_of_another_device),
         device_test(bus_mastering_off_refuses_dma),
         device_test(bus_mastering_back_on_lets_the_queue_start_again),

@@ -192,6 +192,18 @@ void a_device_that_is_gone_answers_with_all_ones(void **) {
     assert_true(device.machine().alive());
 }
 
+void what_is_no_bus_master_any_more_writes_nothing(void **) {
+    Neuron device = Neuron::boot();
+    const Context memory(device);
+    Queue queue(device);
+    start_long_work(queue);
+    device.pci().command(0, PCI_COMMAND_MASTER);
+    const auto before = pattern(Context::HOST_BYTES, 6);
+    device.machine().write(memory.host, before);
+    assert_eventually(queue.state() == spec::QueueState::FAULTED);
+    assert_true(device.machine().read(memory.host, before.size()) == before);
+}
+
 void a_device_that_comes_back_is_as_new(void **) {
     Neuron device = Neuron::boot();
     {
@@ -239,6 +251,7 @@ int main() {
         device_test(a_device_may_be_stuck_from_the_start),
         device_test(a_queue_that_does_not_stop_needs_a_reset),
         device_test(a_device_that_is_gone_answers_with_all_ones),
+        device_test(what_is_no_bus_master_any_more_writes_nothing),
         device_test(a_device_that_comes_back_is_as_new),
         device_test(while_it_is_gone_a_machine_reset_changes_nothing),
     };
