@@ -54,7 +54,12 @@ Buffer::~Buffer() {
         state_->destroyer = detail::CallSite::of_caller();
 }
 Buffer::Buffer(Buffer &&) noexcept = default;
-Buffer &Buffer::operator=(Buffer &&) noexcept = default;
+Buffer &Buffer::operator=(Buffer &&other) noexcept {
+    if (state_ && state_ != other.state_)
+        state_->destroyer = detail::CallSite::of_caller();
+    state_ = std::move(other.state_);
+    return *this;
+}
 
 Result<Buffer> Buffer::create(const Context &context, std::uint64_t size, const BufferOptions &options,
                               SourcePlace where) {

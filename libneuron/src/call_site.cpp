@@ -2,6 +2,9 @@
 #include "call_site.hpp"
 
 #include <algorithm>
+#include <climits>
+#include <map>
+#include <mutex>
 #include <span>
 #include <string_view>
 
@@ -17,6 +20,29 @@
 namespace neuron::detail {
 namespace {
 
+std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+/// dladdr() has argv[0] instead, which may be another name of it.
+std::string_view program_name() {
+    static const std::string path = [] {
+        char text[PATH_MAX];
+        const ssize_t size = ::readlink("/proc/self/exe", text, sizeof(text));
+        return std::string(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+    }();
+    return file_name(path);
+}
+
+std::uintptr_t start_of_module(std::uintptr_t code) {
+    Dl_info info{};
+    return ::dladdr(reinterpret_cast<const void *>(code), &info) != 0 ? reinterpret_cast<std::uintptr_t>(info.dli_fbase)
+                                                                      : 0;
+}
+
+std::uintptr_t program_start() {
+    static const std::uintptr_t start = start_of_module(::getauxval(AT_ENTRY));
+    return start;
+}
+
 struct Module {
     std::string_view name;
     std::uintptr_t start = 0; ///< 0: code of no module
@@ -25,18 +51,16 @@ struct Module {
         Dl_info info{};
         if (code == 0 || ::dladdr(reinterpret_cast<const void *>(code), &info) == 0 || info.dli_fname == nullptr)
             return {};
-        const std::string_view path = info.dli_fname;
-        return {path.substr(path.rfind('/') + 1), reinterpret_cast<std::uintptr_t>(info.dli_fbase)};
+        const auto start = reinterpret_cast<std::uintptr_t>(info.dli_fbase);
+        const bool is_program = start == program_start() && !program_name().empty();
+        return {is_program ? program_name() : file_name(info.dli_fname), start};
     }
 };
 
 /// Where this library begins; 0 if it is part of the program itself.
 std::uintptr_t library_start() {
-    static const std::uintptr_t start = [] {
-        const Module own = Module::of(reinterpret_cast<std::uintptr_t>(&library_start));
-        return own.start == Module::of(::getauxval(AT_ENTRY)).start ? 0 : own.start;
-    }();
-    return start;
+    static const std::uintptr_t own = start_of_module(reinterpret_cast<std::uintptr_t>(&library_start));
+    return own == program_start() ? 0 : own;
 }
 
 } // namespace
@@ -59,10 +83,21 @@ std::string CallSite::module_place() const {
     return {};
 }
 
+// Each job behind a fault tells of it, and a loop destroys its buffers at one place.
 std::string CallSite::known_line() const {
+    static std::mutex lock;
+    static std::map<Calls, std::string> known;
+    constexpr std::size_t enough = 4096;
+    const std::lock_guard guard(lock);
+    if (const auto found = known.find(calls_); found != known.end())
+        return found->second;
     const auto first =
         std::ranges::find_if(calls_, [](std::uintptr_t call) { return Module::of(call).start != library_start(); });
-    return source_line(::getpid(), std::span(first, std::ranges::find(first, calls_.end(), std::uintptr_t{0})));
+    std::string line =
+        source_line(::getpid(), std::span(first, std::ranges::find(first, calls_.end(), std::uintptr_t{0})));
+    if (known.size() < enough)
+        known.emplace(calls_, line);
+    return line;
 }
 
 std::string CallSite::line() const {

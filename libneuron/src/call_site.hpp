@@ -20,17 +20,18 @@ public:
     std::string module_place() const;
     /** "foo.cc:88", or else "program+0x1234". May take milliseconds: see source_line(). */
     std::string line() const;
-    /** "foo.cc:88 (program+0x1234)"; what is not known of it is left out. As slow. */
+    /** "foo.cc:88 (program+0x1234)"; what is not known of it is left out. The two are different calls if the innermost one is
+     *  in a header of the system. As slow. */
     std::string text() const;
 
 private:
     /** Containers of containers of buffers are as deep. */
     static constexpr std::size_t depth = 12;
+    using Calls = std::array<std::uintptr_t, depth>;
 
     std::string known_line() const;
 
-    /** Return addresses, innermost first; 0 behind the last. */
-    std::array<std::uintptr_t, depth> calls_{};
+    Calls calls_{}; // return addresses, innermost first; 0 behind the last
 };
 
 } // namespace neuron::detail

@@ -77,6 +77,16 @@ const std::optional<Libdw> &libdw() {
     return library;
 }
 
+/// As code_place() has it, below the folder of the build or beside it; or whole, if it is somewhere else.
+std::string name_for_people(const std::filesystem::path &file, const std::filesystem::path &folder) {
+    const auto path = file.lexically_normal();
+    if (!path.is_absolute() || !folder.is_absolute())
+        return std::string(below_build_folder(path.native()));
+    const auto relative = path.lexically_relative(folder.lexically_normal());
+    const std::string below(below_build_folder(relative.native()));
+    return "/" + below == path.native() ? path.native() : below;
+}
+
 /// The modules of a process. Debug information is taken from this machine only: nobody waits for a server in an error.
 class Process {
 public:
@@ -116,25 +126,25 @@ public:
             return {};
         int number = 0;
         const char *const file = dw_.lineinfo(line, nullptr, &number, nullptr, nullptr, nullptr);
-        if (is_own(file))
+        if (is_own(file) && number > 0) // 0 is what compilers have made themselves
             return text_of(unit, file, static_cast<Dwarf_Word>(number));
         return inlined_at(unit, call - bias);
     }
 
 private:
+    /// Not of the system, the standard library or this one, wherever they are installed.
     static bool is_own(const char *file) {
-        return file != nullptr && !std::string_view(file).starts_with("/usr/include/") &&
-               !std::string_view(file).starts_with("/usr/lib/");
+        if (file == nullptr)
+            return false;
+        const std::string path = std::filesystem::path(file).lexically_normal();
+        return !path.starts_with("/usr/include/") && !path.starts_with("/usr/lib/") &&
+               path.find("/include/c++/") == std::string::npos && path.find("/include/neuron/") == std::string::npos;
     }
 
     std::string text_of(Dwarf_Die *unit, const char *file, Dwarf_Word line) const {
-        namespace fs = std::filesystem;
         Dwarf_Attribute attribute{};
         const char *const folder = dw_.formstring(dw_.attr(unit, DW_AT_comp_dir, &attribute));
-        fs::path path = fs::path(file).lexically_normal();
-        if (folder != nullptr && path.is_absolute())
-            path = path.lexically_relative(fs::path(folder).lexically_normal());
-        return fmt::format("{}:{}", below_build_folder(path.native()), line);
+        return fmt::format("{}:{}", name_for_people(file, folder != nullptr ? folder : ""), line);
     }
 
     struct Scopes {

@@ -13,7 +13,8 @@ namespace neuron::detail {
 
 /**
  * Where in the source of process @p pid one is that has made these calls, as "foo.cc:88", below the folder that it was
- * compiled in if it is there: the innermost call, inlined or not, that is in no header of the system.
+ * compiled in or beside it: the innermost call, inlined or not, that is in no header of the system or of this library. Calls of code without
+ * debug information are passed over.
  *
  * @param calls Return addresses, innermost first.
  * @return "" if the process is gone or another user's, or its code has no debug information on this machine, or libdw
@@ -23,7 +24,7 @@ namespace neuron::detail {
  */
 std::string source_line(pid_t pid, std::span<const std::uintptr_t> calls);
 
-/** The same for one call, as AddressMap tells it to a device: "program+0x1234". Anything else has no line. */
+/** The same for one call, as CallSite::module_place() has it: "program+0x1234". Anything else has no line. */
 std::string source_line(pid_t pid, std::string_view module_place);
 
 /** "foo.cc" of "../../foo.cc": a file's name as compilers were given it, without the way up from where they ran. */

@@ -75,6 +75,21 @@ void a_buffer_that_is_gone(void **) {
     assert_non_null(std::strstr(reports[0].text.data(), freed.c_str()));
 }
 
+void a_buffer_that_was_replaced(void **) {
+    Watched w;
+    Buffer buffer = must(Buffer::create(w.rig.context, 4096, {.label = "first"}));
+    Buffer next = must(Buffer::create(w.rig.context, 4096, {.label = "second"}));
+    const std::uint64_t va = buffer.va();
+    buffer = std::move(next);
+    const int replaced = __LINE__ - 1;
+    assert_false(w.rig.queue.run(CommandList().fill(va, 8, 0)).has_value());
+    const auto reports = w.reports();
+    assert_int_equal(reports.size(), 1);
+    assert_int_equal(reports[0].kind, SanitizerKind::USE_AFTER_FREE);
+    const std::string freed = " at tests/unit/hal_sanitizer_test.cpp:" + std::to_string(replaced);
+    assert_non_null(std::strstr(reports[0].text.data(), freed.c_str()));
+}
+
 // The report itself has room for its beginning only.
 void a_long_sentence_is_whole(void **) {
     Watched w;
@@ -133,9 +148,13 @@ void the_environment_asks_for_it(void **) {
 int main() {
     unsetenv("NEURON_SANITIZER"); // the cases want what they find
     const CMUnitTest tests[] = {
-        cmocka_unit_test(jobs_in_their_buffers_are_right), cmocka_unit_test(a_fill_beyond_what_was_asked_for),
-        cmocka_unit_test(a_buffer_that_is_gone),           cmocka_unit_test(reports_are_warnings_unless_they_faulted),
-        cmocka_unit_test(a_long_sentence_is_whole),        cmocka_unit_test(without_it_there_are_none),
+        cmocka_unit_test(jobs_in_their_buffers_are_right),
+        cmocka_unit_test(a_fill_beyond_what_was_asked_for),
+        cmocka_unit_test(a_buffer_that_is_gone),
+        cmocka_unit_test(a_buffer_that_was_replaced),
+        cmocka_unit_test(reports_are_warnings_unless_they_faulted),
+        cmocka_unit_test(a_long_sentence_is_whole),
+        cmocka_unit_test(without_it_there_are_none),
         cmocka_unit_test(the_environment_asks_for_it),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -95,10 +95,10 @@ void Context::tell_bind(const Bo &bo, std::uint64_t va, std::uint64_t size, bool
 }
 
 // Before it happens, so that what is done meanwhile is known to be wrong.
-void Context::tell_unbind(std::uint64_t va, std::uint64_t size, const detail::CallSite &by) {
+void Context::tell_unbind(std::uint64_t va, std::uint64_t size, std::string_view place) {
     if (!device_->teller().on())
         return;
-    tell_place(va, by.line()); // whoever wants the sanitizer has the time
+    tell_place(va, place);
     device_->teller().tell({.kind = spec::DebugKind::UNBIND,
                             .ctx = static_cast<std::uint16_t>(id_),
                             .pid = static_cast<std::uint32_t>(::getpid()),
@@ -241,8 +241,10 @@ Result<std::uint64_t> Context::bind(std::uint32_t handle, std::uint64_t size, bo
 }
 
 void Context::unbind(std::uint64_t va, std::uint64_t size, const detail::CallSite &by) {
+    // Whoever wants the sanitizer has the time that a line takes; whoever waits for the lock may not.
+    const std::string place = device_->teller().on() ? by.line() : std::string();
     const std::lock_guard guard(lock_);
-    tell_unbind(va, size, by);
+    tell_unbind(va, size, place);
     table_.unmap(va, size);
     Chip &chip = device_->chip();
     chip.write32(reg::CTX_TLB_FLUSH(id_), field::CTX_TLB_FLUSH_FLUSH.mask);

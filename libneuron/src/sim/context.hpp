@@ -55,7 +55,7 @@ private:
     void tell_open();
     void tell_place(std::uint64_t va, std::string_view place);
     void tell_bind(const Bo &bo, std::uint64_t va, std::uint64_t size, bool read_only, const detail::BufferName &name);
-    void tell_unbind(std::uint64_t va, std::uint64_t size, const detail::CallSite &by);
+    void tell_unbind(std::uint64_t va, std::uint64_t size, std::string_view place);
 
     std::shared_ptr<Device> device_;
     std::uint32_t id_;
