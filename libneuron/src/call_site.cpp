@@ -5,6 +5,7 @@
 #include <climits>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -32,10 +33,16 @@ std::string_view program_name() {
     return file_name(path);
 }
 
-std::uintptr_t start_of_module(std::uintptr_t code) {
+std::optional<Dl_info> module_info(std::uintptr_t code) {
     Dl_info info{};
-    return ::dladdr(reinterpret_cast<const void *>(code), &info) != 0 ? reinterpret_cast<std::uintptr_t>(info.dli_fbase)
-                                                                      : 0;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): libdw, which gets them too, has addresses as numbers
+    const bool found = code != 0 && ::dladdr(reinterpret_cast<const void *>(code), &info) != 0;
+    return found && info.dli_fname != nullptr ? std::optional(info) : std::nullopt;
+}
+
+std::uintptr_t start_of_module(std::uintptr_t code) {
+    const auto info = module_info(code);
+    return info ? reinterpret_cast<std::uintptr_t>(info->dli_fbase) : 0;
 }
 
 std::uintptr_t program_start() {
@@ -48,12 +55,12 @@ struct Module {
     std::uintptr_t start = 0; ///< 0: code of no module
 
     static Module of(std::uintptr_t code) {
-        Dl_info info{};
-        if (code == 0 || ::dladdr(reinterpret_cast<const void *>(code), &info) == 0 || info.dli_fname == nullptr)
+        const auto info = module_info(code);
+        if (!info)
             return {};
-        const auto start = reinterpret_cast<std::uintptr_t>(info.dli_fbase);
+        const auto start = reinterpret_cast<std::uintptr_t>(info->dli_fbase);
         const bool is_program = start == program_start() && !program_name().empty();
-        return {is_program ? program_name() : file_name(info.dli_fname), start};
+        return {is_program ? program_name() : file_name(info->dli_fname), start};
     }
 };
 

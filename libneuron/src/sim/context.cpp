@@ -51,7 +51,8 @@ Context::~Context() {
     chip.write32(reg::CTX_CTRL(id_), 0);
     if (!chip.poll([&] { return field::CTX_STATUS_BUSY.get(chip.read32(reg::CTX_STATUS(id_))) == 0; })) {
         device_->log()(LogLevel::error, fmt::format("sim: context {} stays busy and is lost", id_));
-        (void)new auto(std::move(bos_)); // and its memory with it: the chip may be at it
+        // And its memory with it: the chip may be at it. NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): ends it all
+        (void)new auto(std::move(bos_));
         return;
     }
     device_->give_context(id_);
