@@ -112,12 +112,6 @@ std::string CallSite::line() const {
     return line.empty() ? module_place() : line;
 }
 
-std::string CallSite::text() const {
-    const std::string place = module_place();
-    const std::string line = known_line();
-    if (line.empty() || place.empty())
-        return line.empty() ? place : line;
-    return fmt::format("{} ({})", line, place);
-}
+std::string CallSite::text() const { return line_and_place(known_line(), module_place()); }
 
 } // namespace neuron::detail

@@ -225,6 +225,12 @@ std::string source_line(pid_t pid, std::string_view module_place) {
     return start ? process.place_of(*start + offset) : std::string();
 }
 
+std::string line_and_place(const std::string &line, const std::string &module_place) {
+    if (line.empty() || module_place.empty())
+        return line.empty() ? module_place : line;
+    return fmt::format("{} ({})", line, module_place);
+}
+
 std::string_view below_build_folder(std::string_view file) {
     while (file.starts_with("../"))
         file.remove_prefix(3);

@@ -27,6 +27,9 @@ std::string source_line(pid_t pid, std::span<const std::uintptr_t> calls);
 /** The same for one call, as CallSite::module_place() has it: "program+0x1234". Anything else has no line. */
 std::string source_line(pid_t pid, std::string_view module_place);
 
+/** Both for people, "foo.cc:88 (program+0x1234)"; if one is not known, and so empty, the other. */
+std::string line_and_place(const std::string &line, const std::string &module_place);
+
 /** "foo.cc" of "../../foo.cc": a file's name as compilers were given it, without the way up from where they ran. */
 std::string_view below_build_folder(std::string_view file);
 

@@ -4,8 +4,6 @@
 
 #include <unistd.h>
 
-#include <fmt/format.h>
-
 #include "../source_line.hpp"
 #include "ioctl.hpp"
 #include "queue.hpp"
@@ -38,10 +36,10 @@ std::optional<FaultPlace> place_of_fault(const Fd &fd, std::uint64_t va) {
     place.destroyed = gone;
     if (gone && facts.fault_ns >= facts.gone_ns)
         place.gone_for = std::chrono::nanoseconds(facts.fault_ns - facts.gone_ns);
-    if (gone)
-        place.gone_by = text_of(facts.gone_place);
-    if (const std::string line = detail::source_line(::getpid(), place.gone_by); !line.empty())
-        place.gone_by = fmt::format("{} ({})", line, place.gone_by);
+    if (gone) {
+        const std::string by = text_of(facts.gone_place);
+        place.gone_by = detail::line_and_place(detail::source_line(::getpid(), by), by);
+    }
     return place;
 }
 

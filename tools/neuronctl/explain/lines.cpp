@@ -39,15 +39,15 @@ std::string proc(pid_t pid, std::string_view file) { return fmt::format("/proc/{
 
 /// Its files have the names that they have here.
 bool sees_our_files(pid_t pid) {
-    struct stat own {
-    }, its{};
+    struct stat own = {};
+    struct stat its = {};
     return ::stat("/proc/self/ns/mnt", &own) == 0 && ::stat(proc(pid, "ns/mnt").c_str(), &its) == 0 &&
            own.st_dev == its.st_dev && own.st_ino == its.st_ino;
 }
 
 /// Who runs it. None of a program that is set-uid, or changes who it is: what it has mapped may be another's.
 std::optional<struct stat> owner_of(pid_t pid) {
-    struct stat owner {};
+    struct stat owner = {};
     const auto status = sys::read(proc(pid, "status"));
     if (!status || ::stat(proc(pid, "").c_str(), &owner) != 0)
         return std::nullopt;
@@ -119,7 +119,7 @@ std::string with_line(std::uint64_t pid, const std::string &place) {
     const auto [entry, is_new] = known.try_emplace({pid, place});
     if (is_new && place.find("+0x") != std::string::npos)
         entry->second = line_of(static_cast<pid_t>(pid), place);
-    return entry->second.empty() ? place : fmt::format("{} ({})", entry->second, place);
+    return neuron::detail::line_and_place(entry->second, place);
 }
 
 std::string with_lines(const std::string &text) {
