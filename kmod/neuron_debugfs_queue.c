@@ -49,6 +49,7 @@ static void neuron_debugfs_print_queue(struct drm_printer *p, struct neuron_queu
 		u64 submitted, completed, busy_ns, core_ns;
 		u64 announced, retired, seqno, oldest_end;
 		u64 failed;
+		u64 unheard, unheard_job, unheard_ns;
 		struct nrn_event_record fault;
 		u64 fault_job;
 		struct neuron_times last;
@@ -71,6 +72,9 @@ static void neuron_debugfs_print_queue(struct drm_printer *p, struct neuron_queu
 		.seqno = neuron_queue_retired_locked(queue),
 		.oldest_end = oldest ? oldest->end : 0,
 		.failed = queue->failed,
+		.unheard = queue->unheard,
+		.unheard_job = queue->unheard_job,
+		.unheard_ns = queue->unheard_ns,
 		.fault = queue->fault,
 		.fault_job = queue->fault_seqno,
 		.last = neuron_queue_times_locked(queue, queue->completed),
@@ -94,6 +98,9 @@ static void neuron_debugfs_print_queue(struct drm_printer *p, struct neuron_queu
 			   now.announced, now.retired);
 		drm_printf(p, " seqno=%llu oldest_end=%llu", now.seqno, now.oldest_end);
 	}
+	if (now.unheard)
+		drm_printf(p, " unheard=%llu unheard_job=%llu unheard_ns=%llu", now.unheard,
+			   now.unheard_job, now.unheard_ns);
 	if (now.failed)
 		drm_printf(p, " failed=%llu", now.failed);
 	neuron_debugfs_print_fault(p, &now.fault, now.fault_job);

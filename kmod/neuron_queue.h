@@ -156,6 +156,13 @@ struct neuron_queue {
 	u64 fault_seqno;
 	u64 fault_packet;
 
+	/* @unheard: Jobs that the watchdog has completed because no interrupt told of them. */
+	u64 unheard;
+	/* @unheard_job: The last of them. */
+	u64 unheard_job;
+	/* @unheard_ns: How long that had been done. */
+	u64 unheard_ns;
+
 	/* @progress: The watchdog's last reading; the fields from here on are its own. */
 	u64 progress;
 	/* @progress_at: When that reading changed, or the queue was idle or waited for cores. */
@@ -216,6 +223,7 @@ u64 neuron_queue_retired_locked(struct neuron_queue *queue);
 void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *done);
 void neuron_queue_abandon_locked(struct neuron_queue *queue, struct list_head *done);
 struct neuron_times neuron_queue_times_locked(struct neuron_queue *queue, u64 seqno);
+u64 neuron_queue_note_unheard(struct neuron_queue *queue, u64 before_ns, u64 now_ns);
 
 /* neuron_queue_user.c */
 int neuron_queue_pin(struct neuron_queue *queue, struct neuron_vm *vm);

@@ -224,19 +224,28 @@ int neuron_queue_push(struct neuron_queue *queue, struct neuron_job *job, u32 co
 	return 0;
 }
 
-static void neuron_queue_stamp_locked(struct neuron_queue *queue, struct neuron_job *job)
+/* When a job ran that the device is done with. */
+static struct neuron_times neuron_queue_read_stamp(const struct neuron_queue *queue,
+						   const struct neuron_job *job)
 {
-	u32 log2 = queue->ring_log2;
-	const struct nrn_stamp *stamp = &queue->stamps[neuron_ring_entry(log2, job->end - 1)];
+	const struct nrn_stamp *stamp =
+		&queue->stamps[neuron_ring_entry(queue->ring_log2, job->end - 1)];
 
 	lockdep_assert_held(&queue->irq_lock);
 
-	job->start_ns = le64_to_cpu(READ_ONCE(stamp->start_ns));
-	job->end_ns = le64_to_cpu(READ_ONCE(stamp->end_ns));
-	queue->times->at[neuron_ring_entry(log2, job->fence.seqno)] = (struct neuron_times){
-		.start_ns = job->start_ns,
-		.end_ns = job->end_ns,
+	return (struct neuron_times){
+		.start_ns = le64_to_cpu(READ_ONCE(stamp->start_ns)),
+		.end_ns = le64_to_cpu(READ_ONCE(stamp->end_ns)),
 	};
+}
+
+static void neuron_queue_stamp_locked(struct neuron_queue *queue, struct neuron_job *job)
+{
+	struct neuron_times times = neuron_queue_read_stamp(queue, job);
+
+	job->start_ns = times.start_ns;
+	job->end_ns = times.end_ns;
+	queue->times->at[neuron_ring_entry(queue->ring_log2, job->fence.seqno)] = times;
 }
 
 /*
@@ -290,6 +299,42 @@ void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *d
 		queue->completed = job->fence.seqno;
 		WRITE_ONCE(queue->head, job->end);
 	}
+}
+
+/**
+ * neuron_queue_note_unheard() - count jobs that are done and that no interrupt has told of
+ * @queue: Queue with interrupts.
+ * @before_ns: Jobs that were done by then should have been told of.
+ * @now_ns: What the clock of the device shows.
+ *
+ * Whoever calls it completes the jobs next.
+ *
+ * Return: How many there are.
+ */
+u64 neuron_queue_note_unheard(struct neuron_queue *queue, u64 before_ns, u64 now_ns)
+{
+	struct neuron_job *job;
+	u64 count = 0;
+	u64 head;
+
+	spin_lock_irq(&queue->irq_lock);
+	head = neuron_queue_retired_locked(queue);
+	list_for_each_entry(job, &queue->jobs, link) {
+		u64 end_ns;
+
+		/* What is still to be copied may wait for that, and not for an interrupt. */
+		if (job->end > head || job->copy_back)
+			break;
+		end_ns = neuron_queue_read_stamp(queue, job).end_ns;
+		if (end_ns > before_ns)
+			break;
+		queue->unheard_job = job->fence.seqno;
+		queue->unheard_ns = now_ns - end_ns;
+		count++;
+	}
+	queue->unheard += count;
+	spin_unlock_irq(&queue->irq_lock);
+	return count;
 }
 
 /* Moves the jobs that the device will not finish to @done, with their errors. */

@@ -44,6 +44,32 @@ void neuron_tdr_kick(struct neuron_queue *queue)
 	queue_delayed_work(queue->ndev->wq, &queue->ndev->tdr, neuron_tdr_period(queue));
 }
 
+/*
+ * A busy host may deliver an interrupt late, and then the watchdog is a bit faster. Of what has
+ * been done for longer than this, nobody will tell any more.
+ */
+#define NEURON_TDR_UNHEARD_NS (100 * NSEC_PER_MSEC)
+
+/* An interrupt that was lost must not look like a hang. */
+static void neuron_tdr_complete(struct neuron_queue *queue)
+{
+	u64 now = neuron_rd64(queue->ndev, NRN_REG_GLOBAL_CLOCK_NS);
+	u64 late = NEURON_TDR_UNHEARD_NS + queue->coalesce_usecs * NSEC_PER_USEC;
+	u64 count = 0;
+
+	/* All ones: the device does not answer. */
+	if (!queue->polled && now != U64_MAX && now > late)
+		count = neuron_queue_note_unheard(queue, now - late, now);
+
+	neuron_copy_back_finish(queue);
+	neuron_queue_retire(queue);
+
+	if (count)
+		drm_err_ratelimited(&queue->ndev->drm,
+				    "no interrupt has told of %llu job(s) of queue %u\n", count,
+				    queue->hw);
+}
+
 /* Read the queue's counter. Return: whether it has to be looked at again. */
 static bool neuron_tdr_sample(struct neuron_queue *queue)
 {
@@ -51,9 +77,7 @@ static bool neuron_tdr_sample(struct neuron_queue *queue)
 	u32 status = neuron_rd32(queue->ndev, NRN_REG_QUEUE_STATUS(queue->hw));
 	u64 head;
 
-	/* An interrupt that was lost must not look like a hang. */
-	neuron_copy_back_finish(queue);
-	neuron_queue_retire(queue);
+	neuron_tdr_complete(queue);
 	head = neuron_queue_oldest(queue);
 
 	if (!head || head != queue->head_job) {

@@ -50,10 +50,12 @@ def _hang(folder):
         return explained(folder, "stuck")
 
 
-@bug("lost-interrupt", "device", "An interrupt never arrives.", EXPLAIN, cause="the device has done .* but the driver has not seen its interrupt", job=r"job 1 of queue \d+")
+# A second later the watchdog has completed the job, which is another sentence.
+@bug("lost-interrupt", "device", "An interrupt never arrives.", EXPLAIN,
+     cause="the device has done .* but the driver has not seen its interrupt|no interrupt has told of .* when the watchdog completed it", job=r"job 1 of queue \d+")
 def _interrupt(folder):
     with planned(folder, "irq: drop"), standing_still(folder, "nop-and-stay"):
-        return explained(folder, "not seen")
+        return explained(folder, "not seen|no interrupt has told")
 
 
 @bug("falls-asleep", "firmware", "The function goes to D3 under its driver.", EXPLAIN, cause="the function is in D3, though the driver uses it")

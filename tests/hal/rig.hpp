@@ -51,6 +51,7 @@ struct Rig {
     Way way;
     Device device;
     Context context;
+    std::deque<Program> programs; ///< of jobs that still run when the test ends: the queue goes first
     Queue queue;
 
     explicit Rig(void **state)
@@ -77,11 +78,12 @@ inline bool readable(const Fd &file, std::chrono::milliseconds within = std::chr
 /// A job that lasts until its queue is destroyed, or the watchdog comes: a kernel that runs in circles.
 class Endless {
 public:
-    explicit Endless(Rig &rig) : program_(must(Program::load(rig.context, rig.queue, endless_kernel()))) {}
-    Job start(Queue &queue) const { return must(program_.launch(queue, {})); }
+    explicit Endless(Rig &rig)
+        : program_(&rig.programs.emplace_back(must(Program::load(rig.context, rig.queue, endless_kernel())))) {}
+    Job start(Queue &queue) const { return must(program_->launch(queue, {})); }
 
 private:
-    Program program_;
+    const Program *program_;
 };
 
 /// The cases of a program.

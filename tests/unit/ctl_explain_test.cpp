@@ -143,6 +143,20 @@ void doorbell_that_nobody_rang_or_that_was_lost(void **) {
     is(only(state_of({queue})), "doorbell_behind", Health::stuck, {"the driver has rung, and the doorbell was lost"});
 }
 
+void completion_that_the_watchdog_had_to_see(void **) {
+    Queue queue = idle_queue();
+    queue.unheard = 1;
+    queue.unheard_job = 1;
+    queue.unheard_ns = 987'000'000;
+    const auto findings = explain::explain(state_of({queue}), nullptr);
+    assert_int_equal(findings.size(), 2);
+    is(findings[1], "interrupts_missed", Health::idle,
+       {"no interrupt has told of job 1 of queue 0: it had been done for 987 ms when the watchdog completed it"});
+    queue.unheard = 3;
+    is(explain::explain(state_of({queue}), nullptr).at(1), "interrupts_missed", Health::idle,
+       {"of job 1 of queue 0, and 2 before it: it had"});
+}
+
 void completion_that_is_not_seen(void **) {
     Queue queue = idle_queue();
     queue.completed = 0;
@@ -783,7 +797,7 @@ void messages_are_those_of_the_driver(void **) {
     assert_non_null(top);
     const std::string folder = std::string(top) + "/kmod/";
     std::string source;
-    for (const char *file : {"aer", "drv", "gem_coherent", "hw", "hwmon", "irq", "pm", "ras", "reset"}) {
+    for (const char *file : {"aer", "drv", "gem_coherent", "hw", "hwmon", "irq", "pm", "ras", "reset", "tdr"}) {
         std::ifstream in(folder + "neuron_" + file + ".c");
         source.append(std::istreambuf_iterator<char>(in), {});
     }
@@ -822,6 +836,7 @@ int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(nothing_to_do_is_said),
         cmocka_unit_test(doorbell_that_nobody_rang_or_that_was_lost),
+        cmocka_unit_test(completion_that_the_watchdog_had_to_see),
         cmocka_unit_test(completion_that_is_not_seen),
         cmocka_unit_test(transfer_moves_or_not),
         cmocka_unit_test(higher_priority_goes_first),

@@ -76,6 +76,12 @@ void lost_interrupt_is_made_good_by_the_watchdog(void **) {
     const Failing failing("fail_interrupt");
     assert_int_equal(file.run(queue.queue_id, nops(1)), 0);
     assert_int_equal(failing.left(), 0);
+    // Who looks later learns of it.
+    assert_int_equal(file.run(queue.queue_id, nops(1)), 0);
+    const auto said = records_with("queues", "unheard", 1);
+    assert_int_equal(said.size(), 1);
+    assert_int_equal(said[0].number("unheard_job"), 1);
+    assert_true(said[0].number("unheard_ns") >= 100'000'000);
 }
 
 void memory_that_cannot_be_mapped_is_an_error(void **) {

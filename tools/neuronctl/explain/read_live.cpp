@@ -56,6 +56,9 @@ Queue queue_in(const Record &record, std::uint64_t hw) {
     out.coalesce_count = small(record.number("coalesce_count"));
     out.coalesce_usecs = small(record.number("coalesce_usecs"));
     out.failed = record.maybe("failed");
+    out.unheard = record.number("unheard");
+    out.unheard_job = record.number("unheard_job");
+    out.unheard_ns = record.number("unheard_ns");
     out.written = record.maybe("written");
     out.announced = record.maybe("announced");
     out.collected = record.maybe("retired");

@@ -404,6 +404,22 @@ private:
     std::set<std::uint64_t> visited_;
 };
 
+// They are done all the same; it is told for those who ask why that took so long.
+std::optional<Finding> unheard_finding(const Queue &queue) {
+    if (queue.unheard == 0)
+        return std::nullopt;
+    constexpr std::uint64_t ns_per_ms = 1'000'000;
+    const std::string more =
+        queue.unheard == 1 ? std::string() : fmt::format(", and {} before it", queue.unheard - 1);
+    Finding finding{.health = Health::idle, .rule = "interrupts_missed", .queue = queue.hw};
+    finding.chain.push_back(
+        {label_of(queue), fmt::format("no interrupt has told of job {} of queue {}{}: it had been done for {} ms when "
+                                      "the watchdog completed it",
+                                      queue.unheard_job, queue.hw, more, queue.unheard_ns / ns_per_ms)});
+    finding.hint = "/proc/interrupts has those that arrived, and 'neuronctl decode records' the packets that sent one";
+    return finding;
+}
+
 void finish(Finding &finding) {
     std::vector<std::string> texts;
     for (const Link &link : finding.chain)
@@ -430,6 +446,9 @@ std::vector<Finding> explain(const State &state, const ProgramView *program) {
         out.push_back(Explainer(state, program).of_stall(stall));
     for (const Queue &queue : state.queues)
         out.push_back(Explainer(state, program).of_queue(queue));
+    for (const Queue &queue : state.queues)
+        if (auto finding = unheard_finding(queue))
+            out.push_back(std::move(*finding));
     for (Finding &finding : sanitizer_findings(state))
         out.push_back(std::move(finding));
     if (auto failure = failure_finding(state, out))

@@ -96,6 +96,9 @@ struct Queue {
     std::uint32_t coalesce_count = 0;
     std::uint32_t coalesce_usecs = 0;
     std::optional<std::uint64_t> failed{}; ///< The job that it was stopped in.
+    std::uint64_t unheard = 0;             ///< Jobs that the watchdog completed, as no interrupt told of them.
+    std::uint64_t unheard_job = 0;         ///< The last of them,
+    std::uint64_t unheard_ns = 0;          ///< and how long it had been done.
     // Of a queue that the driver writes: packets since the start.
     std::optional<std::uint64_t> written{};
     std::optional<std::uint64_t> announced{};  ///< That the driver has rung for.
