@@ -173,6 +173,10 @@ struct neuron_queue {
 	u64 head_job;
 	/* @head_job_at: Since when it has been. */
 	unsigned long head_job_at;
+	/* @awaited: Last job that was seen to be done before any interrupt told of it, or 0. */
+	u64 awaited;
+	/* @awaited_at: When that was seen. */
+	unsigned long awaited_at;
 
 	/* @copy_back: See DOC: Bounce buffers; holds a reference. */
 	struct work_struct copy_back;
@@ -223,7 +227,8 @@ u64 neuron_queue_retired_locked(struct neuron_queue *queue);
 void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *done);
 void neuron_queue_abandon_locked(struct neuron_queue *queue, struct list_head *done);
 struct neuron_times neuron_queue_times_locked(struct neuron_queue *queue, u64 seqno);
-u64 neuron_queue_note_unheard(struct neuron_queue *queue, u64 before_ns, u64 now_ns);
+void neuron_queue_uncollected(struct neuron_queue *queue, u64 *first, u64 *last);
+u64 neuron_queue_note_unheard(struct neuron_queue *queue, u64 last, u64 now_ns);
 
 /* neuron_queue_user.c */
 int neuron_queue_pin(struct neuron_queue *queue, struct neuron_vm *vm);

@@ -301,35 +301,51 @@ void neuron_queue_collect_locked(struct neuron_queue *queue, struct list_head *d
 	}
 }
 
-/**
- * neuron_queue_note_unheard() - count jobs that are done and that no interrupt has told of
- * @queue: Queue with interrupts.
- * @before_ns: Jobs that were done by then should have been told of.
- * @now_ns: What the clock of the device shows.
- *
- * Whoever calls it completes the jobs next.
- *
- * Return: How many there are.
+/*
+ * Seqnos of the first and the last job that is done and has not been collected; zeroes if there is
+ * none. What is still to be copied waits for that, and not for an interrupt.
  */
-u64 neuron_queue_note_unheard(struct neuron_queue *queue, u64 before_ns, u64 now_ns)
+void neuron_queue_uncollected(struct neuron_queue *queue, u64 *first, u64 *last)
 {
 	struct neuron_job *job;
-	u64 count = 0;
 	u64 head;
 
+	*first = 0;
+	*last = 0;
 	spin_lock_irq(&queue->irq_lock);
 	head = neuron_queue_retired_locked(queue);
 	list_for_each_entry(job, &queue->jobs, link) {
-		u64 end_ns;
-
-		/* What is still to be copied may wait for that, and not for an interrupt. */
 		if (job->end > head || job->copy_back)
 			break;
-		end_ns = neuron_queue_read_stamp(queue, job).end_ns;
-		if (end_ns > before_ns)
+		if (!*first)
+			*first = job->fence.seqno;
+		*last = job->fence.seqno;
+	}
+	spin_unlock_irq(&queue->irq_lock);
+}
+
+/**
+ * neuron_queue_note_unheard() - count jobs that no interrupt has told of
+ * @queue: Queue with interrupts; the caller completes the jobs next.
+ * @last: Seqno of the last of them.
+ * @now_ns: What the clock of the device shows, 0 if it does not answer.
+ *
+ * Return: How many there are.
+ */
+u64 neuron_queue_note_unheard(struct neuron_queue *queue, u64 last, u64 now_ns)
+{
+	struct neuron_job *job;
+	u64 count = 0;
+
+	spin_lock_irq(&queue->irq_lock);
+	list_for_each_entry(job, &queue->jobs, link) {
+		u64 end_ns;
+
+		if (job->fence.seqno > last)
 			break;
+		end_ns = neuron_queue_read_stamp(queue, job).end_ns;
 		queue->unheard_job = job->fence.seqno;
-		queue->unheard_ns = now_ns - end_ns;
+		queue->unheard_ns = now_ns > end_ns ? now_ns - end_ns : 0;
 		count++;
 	}
 	queue->unheard += count;

@@ -45,29 +45,50 @@ void neuron_tdr_kick(struct neuron_queue *queue)
 }
 
 /*
- * A busy host may deliver an interrupt late, and then the watchdog is a bit faster. Of what has
- * been done for longer than this, nobody will tell any more.
+ * How long an interrupt may take. Hosts of virtual machines let a processor stand for a while, and
+ * its interrupts with it.
  */
-#define NEURON_TDR_UNHEARD_NS (100 * NSEC_PER_MSEC)
-
-/* An interrupt that was lost must not look like a hang. */
-static void neuron_tdr_complete(struct neuron_queue *queue)
+static unsigned long neuron_tdr_patience(const struct neuron_queue *queue)
 {
-	u64 now = neuron_rd64(queue->ndev, NRN_REG_GLOBAL_CLOCK_NS);
-	u64 late = NEURON_TDR_UNHEARD_NS + queue->coalesce_usecs * NSEC_PER_USEC;
-	u64 count = 0;
+	return msecs_to_jiffies(100) + usecs_to_jiffies(queue->coalesce_usecs);
+}
 
-	/* All ones: the device does not answer. */
-	if (!queue->polled && now != U64_MAX && now > late)
-		count = neuron_queue_note_unheard(queue, now - late, now);
+/*
+ * Looks twice before it says that an interrupt was lost: what is done now may have one on its way.
+ * Return: whether there are jobs to be completed, or nothing is known of them.
+ */
+static bool neuron_tdr_wait_is_over(struct neuron_queue *queue)
+{
+	u64 first, last, now, count;
 
-	neuron_copy_back_finish(queue);
-	neuron_queue_retire(queue);
+	neuron_queue_uncollected(queue, &first, &last);
+	if (!first || first > queue->awaited) {
+		queue->awaited = last;
+		queue->awaited_at = jiffies;
+		return !last;
+	}
+	if (time_before(jiffies, queue->awaited_at + neuron_tdr_patience(queue)))
+		return false;
 
+	now = neuron_rd64(queue->ndev, NRN_REG_GLOBAL_CLOCK_NS);
+	/* All ones is what a device reads as that is not there any more. */
+	count = neuron_queue_note_unheard(queue, queue->awaited, now == U64_MAX ? 0 : now);
+	queue->awaited = 0;
+	/* It may have come in this moment. */
 	if (count)
 		drm_err_ratelimited(&queue->ndev->drm,
 				    "no interrupt has told of %llu job(s) of queue %u\n", count,
 				    queue->hw);
+	return true;
+}
+
+/* An interrupt that was lost must not look like a hang. */
+static void neuron_tdr_complete(struct neuron_queue *queue)
+{
+	if (!queue->polled && !queue->user && !neuron_tdr_wait_is_over(queue))
+		return;
+	neuron_copy_back_finish(queue);
+	neuron_queue_retire(queue);
 }
 
 /* Read the queue's counter. Return: whether it has to be looked at again. */
@@ -89,7 +110,7 @@ static bool neuron_tdr_sample(struct neuron_queue *queue)
 		queue->progress_at = jiffies;
 		queue->moved_at = jiffies;
 	}
-	if (FIELD_GET(NRN_QUEUE_STATUS_WAITING, status))
+	if (FIELD_GET(NRN_QUEUE_STATUS_WAITING, status) || queue->awaited)
 		queue->progress_at = jiffies;
 	queue->progress = progress;
 	/* Nobody tells when a process gives work to its queue. */
@@ -124,7 +145,7 @@ static bool neuron_tdr_hangs(const struct neuron_queue *queue)
 {
 	unsigned long all = READ_ONCE(queue->ndev->job_timeouts) * queue->timeout;
 
-	if (!queue->head_job)
+	if (!queue->head_job || queue->awaited)
 		return false;
 	if (time_after(jiffies, queue->head_job_at + all))
 		return true;
@@ -142,6 +163,8 @@ static bool neuron_tdr_look(struct neuron_device *ndev, unsigned long *period)
 		if (!neuron_tdr_sample(queue))
 			continue;
 		*period = min(*period, neuron_tdr_period(queue));
+		if (queue->awaited)
+			*period = min(*period, neuron_tdr_patience(queue));
 		if (neuron_tdr_hangs(queue))
 			hangs = true;
 	}

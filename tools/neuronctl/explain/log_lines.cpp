@@ -26,9 +26,9 @@ constexpr DriverMessage messages[] = {
     {"uncorrectable error of HBM at ",
      "64 bytes of HBM are spoilt: reading them is a fault (HBM_ECC) until all of them have "
      "been written; 'neuronctl addr' says whose they are"},
-    {"no interrupt has told of ",
-     "the device was done with jobs for 100 ms and more, and the watchdog has completed them: an interrupt was lost; "
-     "'neuronctl explain' says which job was the last, as long as there is its queue"},
+    {"no interrupt has told of ", "the device had been done with jobs for 100 ms and more, and the watchdog has "
+                                  "completed them: an interrupt was lost; "
+                                  "'neuronctl explain' says which job was the last, as long as there is its queue"},
     {"scrubbing HBM [", "the device could not zero memory for a new buffer: if it is a time-out, a reset follows"},
     {"out of memory: the content of a buffer is lost",
      "the device went while its buffers had memory of the DMA API, and "
