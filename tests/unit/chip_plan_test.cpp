@@ -328,6 +328,17 @@ void a_delay_ends_with_its_plan(void **) {
     assert_true(std::chrono::steady_clock::now() - start < std::chrono::milliseconds(900));
 }
 
+// A thread may not have got to its sleep yet.
+void a_delay_of_a_plan_that_is_over_is_none(void **) {
+    Injector injector([](const std::string &) {}, [] {}, true);
+    injector.set(*parse("dma_write: delay us=60000000"));
+    const auto delay = injector.ask(PlanEvent::DMA_WRITE, 0);
+    injector.set(*parse("dma_write: delay us=60000000"));
+    const auto start = std::chrono::steady_clock::now();
+    injector.sleep(*delay);
+    assert_true(std::chrono::steady_clock::now() - start < std::chrono::seconds(30));
+}
+
 void registers_read_as_ones(void **state) {
     Rig r(state);
     const std::uint32_t version = r.m.r32(reg::GLOBAL_VERSION);
@@ -622,6 +633,7 @@ int main() {
         IN_BOTH_MODES(reads),
         IN_BOTH_MODES(delays),
         cmocka_unit_test(a_delay_ends_with_its_plan),
+        cmocka_unit_test(a_delay_of_a_plan_that_is_over_is_none),
         IN_BOTH_MODES(registers_read_as_ones),
         IN_BOTH_MODES(a_packet_hangs_until_there_is_another_plan),
         IN_BOTH_MODES(a_packet_that_hangs_can_be_stopped),

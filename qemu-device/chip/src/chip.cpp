@@ -175,8 +175,8 @@ void Chip::reset() {
     channel_.reset();
     port_.reset();
     if (faults_.active()) {
-        const std::uint64_t plan = faults_.plans();
-        reset_unit_.hang(faults_.ask(spec::PlanEvent::RESET, 0) ? plan : 0);
+        const auto verdict = faults_.ask(spec::PlanEvent::RESET, 0);
+        reset_unit_.hang(verdict ? verdict->plan : 0);
     }
     control_.begin_reset();
     clock_.reset();

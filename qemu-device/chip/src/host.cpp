@@ -35,7 +35,7 @@ bool Host::read_by_plan(std::uint64_t bus, std::span<std::byte> out) const {
     if (verdict->action == PlanAction::FAIL)
         return false;
     if (verdict->action == PlanAction::DELAY)
-        faults_.sleep_us(verdict->argument);
+        faults_.sleep(*verdict);
     const bool done = read_past_plan(bus, out);
     if (verdict->action == PlanAction::ONES)
         std::ranges::fill(out, std::byte{0xff});
@@ -70,7 +70,7 @@ bool Host::write_by_plan(std::uint64_t bus, std::span<const std::byte> in) const
 bool Host::do_write(const plan::Verdict &verdict, std::uint64_t bus, std::span<const std::byte> in) const {
     std::vector<std::byte> bytes(in.begin(), in.end());
     if (verdict.action == PlanAction::DELAY)
-        faults_.sleep_us(verdict.argument);
+        faults_.sleep(verdict);
     else if (verdict.action == PlanAction::CORRUPT)
         plan::corrupt(bytes, verdict.random);
     else if (verdict.action == PlanAction::FLIP)

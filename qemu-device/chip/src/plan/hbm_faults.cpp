@@ -22,7 +22,7 @@ void HbmFaults::meet(spec::PlanEvent event, std::uint64_t offset, std::uint64_t 
     switch (verdict->action) {
     case spec::PlanAction::CORRUPT: corrupt(met, verdict->random); break;
     case spec::PlanAction::FLIP: flip(met, verdict->argument, verdict->random); break;
-    case spec::PlanAction::DELAY: faults_.sleep_us(verdict->argument); break;
+    case spec::PlanAction::DELAY: faults_.sleep(*verdict); break;
     default: control_.hbm_error(verdict->argument, verdict->action == spec::PlanAction::ECC_UNCORRECTED); break;
     }
 }

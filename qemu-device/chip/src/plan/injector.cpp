@@ -82,7 +82,7 @@ std::optional<Verdict> Injector::ask(spec::PlanEvent event, std::uint64_t first,
                 counted.first.push_back({counted.matched, first});
             const Range met{std::max(first, counted.rule.place.first), std::min(last, counted.rule.place.last)};
             verdict = {counted.rule.action, counted.rule.at_place ? met.first : counted.rule.argument,
-                       split_mix(split_mix(seed_ + i) + counted.matched), met};
+                       split_mix(split_mix(seed_ + i) + counted.matched), met, plans_};
             line = fmt::format("fault plan: rule {} ({}): event {} at 0x{:x}", i + 1, counted.rule.text,
                                counted.matched, first);
         }
@@ -119,12 +119,11 @@ void Injector::forget_held() {
     held_.clear();
 }
 
-void Injector::sleep_us(std::uint64_t us) {
+void Injector::sleep(const Verdict &delay) {
     if (!sleeps_)
         return;
     std::unique_lock lock(mutex_);
-    const std::uint64_t plan = plans_;
-    woken_.wait_for(lock, std::chrono::microseconds(us), [&] { return awake_ || plans_ != plan; });
+    woken_.wait_for(lock, std::chrono::microseconds(delay.argument), [&] { return awake_ || plans_ != delay.plan; });
 }
 
 void Injector::wake_sleepers() {

@@ -25,6 +25,7 @@ struct Verdict {
     std::uint64_t argument;
     std::uint64_t random; ///< the same for the same seed, rule and occurrence
     Range place;          ///< where the event is, as far as the rule means it
+    std::uint64_t plan;   ///< whose it is: another one may come before anything is done about it
 };
 
 /// Whose an event is.
@@ -78,8 +79,8 @@ public:
     void happened(spec::PlanEvent event);
     void forget_held();
 
-    /// Lets the thread sleep, for a shorter time if the plan is replaced or wake_sleepers() is called meanwhile.
-    void sleep_us(std::uint64_t us);
+    /// Lets the thread sleep for a delay, shorter if its plan is replaced, or has been, or wake_sleepers() is called meanwhile.
+    void sleep(const Verdict &delay);
     /// Nobody sleeps from now on.
     void wake_sleepers();
 

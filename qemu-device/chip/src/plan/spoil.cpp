@@ -8,15 +8,14 @@ namespace neuron::chip::plan {
 
 Spoilt spoil(const Services &services, spec::PlanEvent event, std::uint64_t place, const Packet *packet) {
     using enum spec::PlanAction;
-    const std::uint64_t plan = services.faults.plans();
     const auto verdict = services.faults.ask(event, place, packet);
     if (!verdict)
         return {};
     switch (verdict->action) {
     case DROP: return {.dropped = true};
     case DUPLICATE: return {.doubled = true};
-    case HANG: return {.hung_by = plan};
-    case DELAY: services.faults.sleep_us(verdict->argument); break;
+    case HANG: return {.hung_by = verdict->plan};
+    case DELAY: services.faults.sleep(*verdict); break;
     case ECC_CORRECTED:
     case ECC_UNCORRECTED: services.control.hbm_error(verdict->argument, verdict->action == ECC_UNCORRECTED); break;
     default: services.host.function_fault(verdict->action, verdict->argument); break;
