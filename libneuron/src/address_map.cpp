@@ -29,6 +29,18 @@ void AddressMap::remove(std::uint64_t va, const CallSite &by) {
         gone_.pop_back();
 }
 
+void AddressMap::add_program(std::uint64_t va, std::weak_ptr<const LoadedKernel> kernel) {
+    const std::lock_guard guard(lock_);
+    std::erase_if(programs_, [](const auto &each) { return each.second.kernel.expired(); });
+    programs_.insert_or_assign(va, Loaded{std::move(kernel), ++loads_});
+}
+
+std::shared_ptr<const LoadedKernel> AddressMap::program_at(std::uint64_t va, std::uint64_t loads) const {
+    const std::lock_guard guard(lock_);
+    const auto found = programs_.find(va);
+    return found != programs_.end() && found->second.load <= loads ? found->second.kernel.lock() : nullptr;
+}
+
 FaultPlace AddressMap::place_of(std::uint64_t va) const {
     std::optional<CallSite> by;
     FaultPlace place = look_up(va, by);

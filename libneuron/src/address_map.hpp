@@ -2,10 +2,12 @@
 // Which buffer has which addresses, so that a fault can name it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -14,6 +16,7 @@
 #include <neuron/source_place.hpp>
 
 #include "call_site.hpp"
+#include "loaded_kernel.hpp"
 
 namespace neuron::detail {
 
@@ -24,9 +27,16 @@ public:
     /** @p by destroys it. */
     void remove(std::uint64_t va, const CallSite &by);
 
+    /** A kernel whose program_header is at @p va, for as long as there is the program. */
+    void add_program(std::uint64_t va, std::weak_ptr<const LoadedKernel> kernel);
+
     FaultPlace place_of(std::uint64_t va) const;
     /** Adds the place to a fault that has an address. */
     void locate(FaultInfo &fault) const;
+    /** Counts add_program(): what was loaded later is not what a job before has launched. */
+    std::uint64_t loads() const noexcept { return loads_.load(std::memory_order_relaxed); }
+    /** The kernel that was at @p va after so many loads, if it still is. */
+    std::shared_ptr<const LoadedKernel> program_at(std::uint64_t va, std::uint64_t loads) const;
 
 private:
     struct Gone {
@@ -41,6 +51,12 @@ private:
     mutable std::mutex lock_; // protects all below
     std::map<std::uint64_t, BufferPlace> live_;
     std::deque<Gone> gone_; // newest first
+    struct Loaded {
+        std::weak_ptr<const LoadedKernel> kernel;
+        std::uint64_t load = 0;
+    };
+    std::map<std::uint64_t, Loaded> programs_;
+    std::atomic<std::uint64_t> loads_{0};
 };
 
 /** "; the job was submitted at foo.cc:88"; "" for an empty place. */
@@ -48,6 +64,9 @@ std::string submitted_text(const std::string &place);
 
 /** "foo.cc:88"; "" if nobody knows. */
 std::string code_place(SourcePlace where);
+
+/** The other instruction of a hazard: unit, core, ring and pc. Nothing for other faults. */
+std::optional<FaultInfo> other_access(const FaultInfo &fault);
 
 /** Whether the record of such a fault holds an address. */
 bool has_address(const FaultInfo &fault);

@@ -138,12 +138,20 @@ public:
     virtual std::string_view path() const noexcept = 0;
 };
 
+/** A context from outside of its process. */
+struct ContextName {
+    std::string device;       ///< Its bus address.
+    std::uint32_t number = 0; ///< Of the context, as the driver counts.
+};
+
 /** A context of a device; destroying it ends it. Threading: all members may be called from several threads. */
 class ContextBackend {
 public:
     virtual ~ContextBackend() = default;
 
     virtual Result<DeviceInfo> query() = 0;
+    /** How others who look at the device name it; nothing if nobody can. */
+    virtual std::optional<ContextName> name() { return std::nullopt; }
 
     virtual Result<BoInfo> bo_create(const BoRequest &request) = 0;
     virtual void bo_destroy(std::uint32_t handle) = 0;

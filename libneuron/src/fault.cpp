@@ -52,16 +52,17 @@ std::string info_text(const FaultInfo &fault) {
     }
 }
 
-std::string place_text(spec::Unit unit, unsigned core, unsigned ring, std::uint32_t pc) {
-    if (unit == spec::Unit::DMA)
-        return fmt::format("core {} DMA ring {}, instruction {}", core, ring, pc);
-    return fmt::format("core {} {} instruction {}", core, spec::name(unit), pc);
+std::string place_text(const FaultInfo &at, const std::string &line) {
+    const std::string unit =
+        at.unit == spec::Unit::DMA ? fmt::format("DMA ring {},", at.ring) : std::string(spec::name(at.unit));
+    const std::string written = line.empty() ? std::string() : fmt::format(" ({})", line);
+    return fmt::format("core {} {} instruction {}{}", at.core, unit, at.pc, written);
 }
 
 std::string unit_text(const FaultInfo &fault) {
     if (fault.unit == spec::Unit::QUEUE)
         return {};
-    return place_text(fault.unit, fault.core, fault.ring, fault.pc) + ": ";
+    return place_text(fault, fault.line) + ": ";
 }
 
 // What hazard detection found, with both instructions and the place.
@@ -73,10 +74,7 @@ std::string hazard_text(const FaultInfo &fault) {
                     field::HAZARD_PLACE_PARTITION.get(fault.va), field::HAZARD_PLACE_BYTE.get(fault.va));
     if (fault.code == spec::Fault::HAZARD_UNWRITTEN)
         return fmt::format("{}: reads {}, which nothing has written", spec::name(fault.code), place);
-    const std::string other = place_text(static_cast<spec::Unit>(field::HAZARD_OTHER_UNIT.get(fault.info)),
-                                         static_cast<unsigned>(field::HAZARD_OTHER_CORE.get(fault.info)),
-                                         static_cast<unsigned>(field::HAZARD_OTHER_RING.get(fault.info)),
-                                         static_cast<std::uint32_t>(field::HAZARD_OTHER_PC.get(fault.info)));
+    const std::string other = place_text(*detail::other_access(fault), fault.other_line);
     const auto verb = [](std::uint64_t writes) { return writes != 0 ? "writes" : "reads"; };
     return fmt::format("{}: {} {}, which {} {}; no semaphore orders the two", spec::name(fault.code),
                        verb(field::HAZARD_OTHER_WRITES.get(fault.info)), place, other,
@@ -147,6 +145,18 @@ std::string detail::submitted_text(const std::string &place) {
 // Compilers are given paths relative to the folder that they work in.
 std::string detail::code_place(SourcePlace where) {
     return where.line == 0 ? std::string() : fmt::format("{}:{}", below_build_folder(where.file), where.line);
+}
+
+std::optional<FaultInfo> detail::other_access(const FaultInfo &fault) {
+    namespace field = spec::field;
+    if (fault.code != spec::Fault::HAZARD_ORDER)
+        return std::nullopt;
+    FaultInfo other;
+    other.unit = static_cast<spec::Unit>(field::HAZARD_OTHER_UNIT.get(fault.info));
+    other.core = static_cast<std::uint32_t>(field::HAZARD_OTHER_CORE.get(fault.info));
+    other.ring = static_cast<std::uint32_t>(field::HAZARD_OTHER_RING.get(fault.info));
+    other.pc = static_cast<std::uint32_t>(field::HAZARD_OTHER_PC.get(fault.info));
+    return other;
 }
 
 // For some codes the address may be 0 for good reason; hazards have a place on the chip instead.

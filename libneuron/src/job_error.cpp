@@ -13,11 +13,7 @@ namespace {
 
 /// The fault with its packet, its buffer, and where its job was submitted.
 FaultInfo located(QueuePort &port, FaultInfo fault, const JobHistory *history, const AddressMap &addresses) {
-    if (history != nullptr) {
-        fault.opcode = history->opcode(fault.job, fault.packet);
-        fault.submitted = code_place(history->where(fault.job));
-    }
-    addresses.locate(fault);
+    locate(fault, history, addresses);
     // What this library has forgotten, or never had, the device may know.
     if (fault.place && !fault.place->buffer)
         if (auto place = port.place_of_fault(fault.va))
@@ -50,7 +46,26 @@ std::string_view reason(QueueStatus::State state) {
     }
 }
 
+void locate_line(FaultInfo &fault, const JobHistory &history, const AddressMap &addresses) {
+    const auto launched = history.launched(fault.job, fault.packet);
+    const auto kernel = launched ? addresses.program_at(launched->va, launched->loads) : nullptr;
+    if (kernel == nullptr)
+        return;
+    fault.line = line_of(fault, kernel->file);
+    if (const auto other = other_access(fault))
+        fault.other_line = line_of(*other, kernel->file);
+}
+
 } // namespace
+
+void locate(FaultInfo &fault, const JobHistory *history, const AddressMap &addresses) {
+    if (history != nullptr) {
+        fault.opcode = history->opcode(fault.job, fault.packet);
+        fault.submitted = code_place(history->where(fault.job));
+        locate_line(fault, *history, addresses);
+    }
+    addresses.locate(fault);
+}
 
 Error job_error(QueuePort &port, std::uint64_t job, JobStatus status, const QueueKnowledge &knowledge) {
     const JobHistory *const history = knowledge.history;

@@ -16,6 +16,9 @@ struct QueueKnowledge {
     const QueuePorts *siblings; ///< nullptr: a queue that another one has stopped does not say by what
 };
 
+/** Adds what the library knows of a fault: packet, line, buffer, and where its job was submitted. @p history may be nullptr. */
+void locate(FaultInfo &fault, const JobHistory *history, const AddressMap &addresses);
+
 /** Asks the queue and puts it in words. */
 Error job_error(QueuePort &port, std::uint64_t job, JobStatus status, const QueueKnowledge &knowledge);
 

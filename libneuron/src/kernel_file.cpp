@@ -43,6 +43,17 @@ Result<KernelFile> KernelFile::parse(std::span<const std::byte> image, std::stri
     return KernelReader(image, std::move(name)).read();
 }
 
+std::optional<KernelLine> KernelFile::line(spec::Engine engine, std::uint32_t instruction) const noexcept {
+    const auto &lines = lines_[spec::raw(engine)];
+    if (instruction >= stream(engine).size())
+        return std::nullopt;
+    const auto behind = std::ranges::upper_bound(lines, instruction, {}, &LineEntry::instruction);
+    if (behind == lines.begin() || std::prev(behind)->line == 0)
+        return std::nullopt;
+    const LineEntry &entry = *std::prev(behind);
+    return KernelLine{.file = source_names_.c_str() + entry.file, .line = entry.line};
+}
+
 const KernelParam *KernelFile::find_param(std::string_view name) const noexcept {
     const auto at = std::ranges::find(params_, name, &KernelParam::name);
     return at == params_.end() ? nullptr : &*at;

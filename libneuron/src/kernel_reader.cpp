@@ -16,8 +16,8 @@ using detail::version_text;
 
 namespace {
 
-std::optional<spec::Engine> engine_of_section(std::string_view section) {
-    section.remove_prefix(spec::TEXT_PREFIX.size());
+std::optional<spec::Engine> engine_of_section(std::string_view section, std::string_view prefix) {
+    section.remove_prefix(prefix.size());
     for (const spec::Engine engine : spec::values<spec::Engine>()) {
         const std::string_view name = spec::name(engine);
         const auto same = [](char upper, char lower) {
@@ -56,10 +56,12 @@ Result<KernelFile> KernelReader::read() {
     Result<void> done = identify().and_then([this] { return open_elf(); }).and_then([this] { return list_sections(); });
     for (auto at = sections_.begin(); done && at != sections_.end(); ++at)
         done = read_section(*at);
-    // Symbols refer to streams, so they come last whatever the order of the sections.
+    // Symbols and lines refer to streams, so they come last whatever the order of the sections.
     for (auto at = sections_.begin(); done && at != sections_.end(); ++at)
         if (at->header.sh_type == SHT_SYMTAB)
             done = read_symbols(*at);
+        else if (at->name.starts_with(spec::LINE_PREFIX))
+            done = read_lines(*at);
     if (!done)
         return detail::forward_error(done);
     if (!isa_seen_)
@@ -69,6 +71,8 @@ Result<KernelFile> KernelReader::read() {
         return fail(ErrorCode::invalid_argument, "{}: no engine has instructions", file_.name_);
     if (done = finish_params(); !done)
         return detail::forward_error(done);
+    const auto bytes = std::as_bytes(std::span(image_));
+    file_.bytes_.assign(bytes.begin(), bytes.end());
     return std::move(file_);
 }
 
@@ -137,6 +141,8 @@ Result<void> KernelReader::read_section(const Section &section) {
         return read_stream(section);
     if (section.name == spec::NOTE_SECTION)
         return read_notes(section);
+    if (section.name == spec::LINE_NAMES)
+        return read_source_names(section);
     if (section.header.sh_type == SHT_REL || section.header.sh_type == SHT_RELA)
         return fail(ErrorCode::invalid_argument, "{}: section {}: a kernel file has no relocations", file_.name_,
                     section.name);
@@ -144,7 +150,7 @@ Result<void> KernelReader::read_section(const Section &section) {
 }
 
 Result<void> KernelReader::read_stream(const Section &section) {
-    const std::optional<spec::Engine> engine = engine_of_section(section.name);
+    const std::optional<spec::Engine> engine = engine_of_section(section.name, spec::TEXT_PREFIX);
     if (!engine)
         return fail(ErrorCode::invalid_argument, "{}: section {} names no engine", file_.name_, section.name);
     if (section.header.sh_type != SHT_PROGBITS)
@@ -153,6 +159,7 @@ Result<void> KernelReader::read_stream(const Section &section) {
     if (stream_section_[spec::raw(*engine)] >= 0)
         return fail(ErrorCode::invalid_argument, "{}: two sections {}", file_.name_, section.name);
     stream_section_[spec::raw(*engine)] = static_cast<int>(elf_ndxscn(section.handle));
+    stream_header_[spec::raw(*engine)] = section.header;
     const std::uint64_t bytes = section.header.sh_size;
     if (bytes % spec::INSTRUCTION_BYTES != 0)
         return fail(ErrorCode::invalid_argument,
@@ -302,6 +309,8 @@ Result<void> KernelReader::read_symbols(const Section &section) {
     if (data == nullptr || section.header.sh_entsize == 0)
         return fail(ErrorCode::invalid_argument, "{}: section {}: malformed symbol table", file_.name_, section.name);
     const std::size_t count = section.header.sh_size / section.header.sh_entsize;
+    const std::size_t most = 16 * image_.size();
+    std::size_t names = 0;
     for (std::size_t i = 1; i < count; ++i) {
         GElf_Sym symbol;
         const char *name = nullptr;
@@ -316,9 +325,12 @@ Result<void> KernelReader::read_symbols(const Section &section) {
         if (owner == stream_section_.end() || type == STT_SECTION || type == STT_FILE)
             continue;
         const auto engine = static_cast<spec::Engine>(owner - stream_section_.begin());
-        const GElf_Shdr &text = std::ranges::find(sections_, *owner, [](const Section &s) {
-                                    return static_cast<int>(elf_ndxscn(s.handle));
-                                })->header;
+        const GElf_Shdr &text = stream_header_[spec::raw(engine)];
+        // Names may share their ends, but whoever has many long ones of a few bytes means harm.
+        names += std::strlen(name);
+        if (names > most)
+            return fail(ErrorCode::invalid_argument, "{}: section {}: the names are longer than the file", file_.name_,
+                        section.name);
         const std::uint64_t offset = symbol.st_value - text.sh_addr;
         if (offset > text.sh_size || offset % spec::INSTRUCTION_BYTES != 0)
             return fail(ErrorCode::invalid_argument, "{}: symbol '{}' is at no instruction of {}", file_.name_, name,
@@ -327,6 +339,48 @@ Result<void> KernelReader::read_symbols(const Section &section) {
     }
     std::ranges::stable_sort(file_.symbols_, {},
                              [](const KernelSymbol &s) { return std::pair(s.engine, s.instruction); });
+    return {};
+}
+
+Result<void> KernelReader::read_source_names(const Section &section) {
+    if (section.header.sh_type != SHT_STRTAB)
+        return fail(ErrorCode::invalid_argument, "{}: section {} is not a string table", file_.name_, section.name);
+    if (!file_.source_names_.empty())
+        return fail(ErrorCode::invalid_argument, "{}: two sections {}", file_.name_, section.name);
+    file_.source_names_.assign(image_.data() + section.header.sh_offset, section.header.sh_size);
+    if (!file_.source_names_.ends_with('\0'))
+        return fail(ErrorCode::invalid_argument, "{}: section {}: the last name has no end", file_.name_, section.name);
+    return {};
+}
+
+Result<void> KernelReader::read_lines(const Section &section) {
+    const auto bad = [&](const std::string &what) {
+        return fail(ErrorCode::invalid_argument, "{}: section {}{}", file_.name_, section.name, what);
+    };
+    const auto engine = engine_of_section(section.name, spec::LINE_PREFIX);
+    if (!engine)
+        return bad(" names no engine");
+    if (section.header.sh_type != SHT_PROGBITS || section.header.sh_size % spec::LineEntry::BYTES != 0)
+        return bad(" is no array of lines");
+    auto &lines = file_.lines_[spec::raw(*engine)];
+    if (!lines.empty())
+        return bad(" is there twice");
+    const auto bytes = std::as_bytes(std::span(image_)).subspan(section.header.sh_offset, section.header.sh_size);
+    for (std::size_t at = 0; at < bytes.size(); at += spec::LineEntry::BYTES) {
+        const auto entry = spec::unpack<spec::LineEntry>(bytes.subspan(at).first<spec::LineEntry::BYTES>());
+        const std::size_t index = lines.size();
+        if (entry.instruction >= file_.stream(*engine).size())
+            return bad(fmt::format(": entry {} is about instruction {} of {}", index, entry.instruction,
+                                   file_.stream(*engine).size()));
+        if (!lines.empty() && entry.instruction <= lines.back().instruction)
+            return bad(fmt::format(": entry {} does not ascend", index));
+        // Only where one begins: so names are no more than the section holds, whatever there is of them.
+        const std::string &names = file_.source_names_;
+        if (entry.file >= names.size() || (entry.file != 0 && names[entry.file - 1] != '\0'))
+            return bad(
+                fmt::format(": entry {}: no name begins at {} of section {}", index, entry.file, spec::LINE_NAMES));
+        lines.push_back({.instruction = entry.instruction, .line = entry.line, .file = entry.file});
+    }
     return {};
 }
 

@@ -2,6 +2,7 @@
 // Takes a kernel file apart.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,12 +41,15 @@ private:
     Result<void> check_tensor(const spec::NoteParam &note, KernelParam &param);
     Result<void> finish_params();
     Result<void> read_symbols(const Section &section);
+    Result<void> read_source_names(const Section &section);
+    Result<void> read_lines(const Section &section);
 
     std::vector<char> image_; // a copy: libelf wants it writable
     KernelFile file_;
     Elf *elf_ = nullptr;
     std::vector<Section> sections_;
     std::vector<int> stream_section_; // section index of each engine's stream, -1 without one
+    std::array<GElf_Shdr, KernelFile::engines> stream_header_{};
     bool isa_seen_ = false;
 };
 

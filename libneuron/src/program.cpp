@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "error.hpp"
+#include "kernel_place.hpp"
+#include "loaded_kernel.hpp"
 #include "queue_state.hpp"
 
 namespace neuron {
@@ -55,6 +57,16 @@ std::uint64_t image_bytes(const KernelFile &file) {
     return bytes;
 }
 
+// From here on faults, and who looks at the process, find the file by the program's address.
+std::shared_ptr<const detail::LoadedKernel> loaded(const detail::ContextState &context, KernelFile file,
+                                                   std::uint64_t va) {
+    const auto kernel = std::make_shared<detail::LoadedKernel>(std::move(file));
+    if (const auto name = context.backend->name())
+        kernel->show(detail::kernel_mark(name->device, name->number, va));
+    context.addresses->add_program(va, kernel);
+    return kernel;
+}
+
 } // namespace
 
 Result<Program> Program::load(const Context &context, Queue &queue, KernelFile file, const ProgramOptions &options) {
@@ -67,24 +79,28 @@ Result<Program> Program::load(const Context &context, Queue &queue, KernelFile f
         return detail::forward_error(buffer);
     if (auto written = queue.write(*buffer, 0, make_image(file, buffer->va())); !written)
         return detail::forward_error(written);
-    return Program(std::move(file), std::move(*buffer));
+    auto kernel = loaded(*context.state(), std::move(file), buffer->va());
+    return Program(std::move(kernel), std::move(*buffer));
 }
 
+const KernelFile &Program::file() const noexcept { return kernel_->file; }
+
 Result<void> Program::check(std::span<const Argument> args) const {
-    const auto params = file_.params();
+    const KernelFile &file = this->file();
+    const auto params = file.params();
     if (args.size() != params.size()) {
         const std::string missing =
             args.size() < params.size() ? fmt::format(": '{}' is missing", params[args.size()].name) : "";
-        return fail(ErrorCode::invalid_argument, "{}: {} arguments for {} parameters{}", file_.name(), args.size(),
+        return fail(ErrorCode::invalid_argument, "{}: {} arguments for {} parameters{}", file.name(), args.size(),
                     params.size(), missing);
     }
     for (std::size_t i = 0; i < params.size(); ++i) {
         if (args[i].is_tensor() != params[i].is_tensor())
-            return fail(ErrorCode::invalid_argument, "{}: parameter '{}' is a {}", file_.name(), params[i].name,
+            return fail(ErrorCode::invalid_argument, "{}: parameter '{}' is a {}", file.name(), params[i].name,
                         params[i].is_tensor() ? "tensor, the argument a number" : "number, the argument a tensor");
         if (args[i].is_tensor() && args[i].room() < params[i].bytes())
             return fail(ErrorCode::invalid_argument, "{}: parameter '{}' needs {} bytes, its buffer has {}",
-                        file_.name(), params[i].name, params[i].bytes(), args[i].room());
+                        file.name(), params[i].name, params[i].bytes(), args[i].room());
     }
     return {};
 }
@@ -98,10 +114,11 @@ Result<Job> Program::launch(Queue &queue, std::span<const Argument> args, std::u
                             const SubmitOptions &options, SourcePlace where) const {
     if (auto good = check(args); !good)
         return detail::forward_error(good);
+    const KernelFile &file = this->file();
     const auto cores = static_cast<std::uint32_t>(std::popcount(core_mask));
-    if (file_.cores() != 0 && cores != file_.cores())
-        return fail(ErrorCode::invalid_argument, "{}: is for {} cores, the launch names {}", file_.name(),
-                    file_.cores(), cores);
+    if (file.cores() != 0 && cores != file.cores())
+        return fail(ErrorCode::invalid_argument, "{}: is for {} cores, the launch names {}", file.name(), file.cores(),
+                    cores);
     auto slot = queue.state().next_argument_slot();
     if (!slot)
         return detail::forward_error(slot);

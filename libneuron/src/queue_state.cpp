@@ -125,7 +125,7 @@ Result<Job> QueueState::accept(JobSpan jobs, Submitted submitted, SourcePlace wh
         if (std::ranges::binary_search(submitted.refused, i))
             continue;
         ++last_job_;
-        history_.add(jobs[i], where);
+        history_.add(jobs[i], where, context->addresses->loads());
         counters.packets.fetch_add(jobs[i].size(), std::memory_order_relaxed);
     }
     counters.jobs.fetch_add(jobs.size() - submitted.refused.size(), std::memory_order_relaxed);
@@ -199,11 +199,8 @@ Result<JobTimes> QueueState::times(Job job) const {
 
 Result<QueueStatus> QueueState::status() const {
     auto status = port_->query();
-    if (status && status->fault) {
-        status->fault->opcode = history_.opcode(status->fault->job, status->fault->packet);
-        status->fault->submitted = code_place(history_.where(status->fault->job));
-        context->addresses->locate(*status->fault);
-    }
+    if (status && status->fault)
+        locate(*status->fault, &history_, *context->addresses);
     return status;
 }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Mistakes in programs. The first command is the program itself, whose error says what was wrong; or explain, if it stands still."""
 
-from corpus import KERNELS, bug, explained, program, standing_still
+from corpus import bug, explained, program, standing_still
 
 ERROR = "the program's error"
 EXPLAIN = "neuronctl explain"
@@ -60,11 +60,11 @@ fails("canceled-with-its-queue", "A queue is destroyed while somebody waits for 
       cause="canceled", job="job 1")
 
 
-@bug("launch-and-stay", "program", "A kernel goes round for ever, and its process waits.", f"{EXPLAIN} --kernel", cause="endless|no way out|no branch leaves", job="queue 0",
+@bug("launch-and-stay", "program", "A kernel goes round for ever, and its process waits.", EXPLAIN, cause="endless|no way out|no branch leaves", job="queue 0",
      place=r"line 5 of endless: blt")
 def _launch(folder):
     with standing_still(folder, "launch-and-stay", "endless"):
-        return explained(folder, "stuck:", "--kernel", KERNELS / "endless.s")
+        return explained(folder, "stuck:")
 
 
 @bug("cores-taken", "program", "A launch waits for the core that another process's launch has.", EXPLAIN, cause="waits for core|cores", job="queue 0", place="core 0")

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /**
  * @file
- * A kernel makes the same file, byte for byte, whether it is written in assembly or in C++.
+ * A kernel makes the same file, byte for byte but for the lines, whether it is written in assembly or in C++.
  */
 #include <csetjmp>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -15,6 +16,7 @@
 #include "kernels/hello.hpp"
 #include "kernels/matmul.hpp"
 #include "kernels/ring.hpp"
+#include "without_lines.hpp"
 
 extern "C" {
 #include <cmocka.h>
@@ -35,14 +37,25 @@ Bytes assembled(const std::string &path, const std::vector<Definition> &definiti
     const auto image = neuron::assembler::assemble(source, definitions);
     if (!image)
         fail_msg("%s", neuron::assembler::render(image.error(), path, source).c_str());
-    return neuron::assembler::write_elf(*image).value();
+    return builder_test::without_lines(neuron::assembler::write_elf(*image).value());
 }
 
+neuron::spec::Engine engine_with_code(const neuron::KernelFile &file) {
+    for (const auto engine : neuron::spec::values<neuron::spec::Engine>())
+        if (!file.stream(engine).empty())
+            return engine;
+    fail();
+    return {};
+}
+
+/// Its lines are those of the calls.
 Bytes built(const Kernel &kernel) {
     auto file = kernel.file();
     if (!file)
         fail_msg("%s", file.error().message.c_str());
-    return std::move(*file);
+    const auto read = neuron::KernelFile::parse(*file, "built").value();
+    assert_non_null(std::strstr(std::string(read.line(engine_with_code(read), 0).value().file).c_str(), ".hpp"));
+    return builder_test::without_lines(read);
 }
 
 void expect_same(const Kernel &kernel, const std::string &path, const std::vector<Definition> &definitions = {}) {

@@ -29,11 +29,23 @@ def outputs(folder):
 @case("disassembly of the shipped kernels assembles to the same bytes")
 def round_trip(folder):
     for name, definitions in (("hello", ()), ("matmul", ()), ("matmul", SHAPE), ("matmul", ("-D", "OUT_F32=1"))):
-        good(folder, "asm", KERNELS / name / f"{name}.s", *definitions, "-o", "a.nko")
+        good(folder, "asm", KERNELS / name / f"{name}.s", *definitions, "--no-lines", "-o", "a.nko")
         for options in ((), ("-a", "-b")):
             (folder / "b.s").write_text(good(folder, "disasm", *options, "a.nko").out)
-            good(folder, "asm", "b.s")
+            good(folder, "asm", "b.s", "--no-lines")
             assert (folder / "a.nko").read_bytes() == (folder / "b.nko").read_bytes(), (name, definitions, options)
+
+
+@case("a kernel file has the lines of its source, unless --no-lines leaves them out")
+def lines(folder):
+    sources = [folder / "here" / "k.s", folder / "there" / "k.s"]
+    for source in sources:
+        source.parent.mkdir()
+        source.write_text(".engine sp\n end\n")
+    with_lines, without = (
+        [(good(folder, "asm", source, "-o", "k.nko", *words), (folder / "k.nko").read_bytes())[1] for source in sources] for words in ((), ("--no-lines",)))
+    assert str(sources[0]).encode() in with_lines[0] and b".linestr" in with_lines[0] and with_lines[0] != with_lines[1]
+    assert without[0] == without[1] and b".line" not in without[0]
 
 
 @case("disasm --json holds the streams and the text")

@@ -112,7 +112,7 @@ def fault(folder):
     assemble(folder, ONE_CHIP_FAULTS)
     words = (*SIM, "--sim-chips", "3", "k.nko", *CHIP, "--share", "MAIL")
     start = time.monotonic()
-    bad(folder, 1, "chip 1: job 2, packet 0 (LAUNCH): core 0 SP instruction 5: PAGE_NOT_MAPPED", *words)
+    bad(folder, 1, "chip 1: job 2, packet 0 (LAUNCH): core 0 SP instruction 5 (k.s:10): PAGE_NOT_MAPPED", *words)
     error = ctl(folder, "--json", *words, "--sim-stepped").json["error"]
     equal((error["code"], error["chip"]), ("device_fault", 1))
     assert time.monotonic() - start < 30, "the others were waited for"

@@ -2,6 +2,7 @@
 // The rules of `neuronctl explain`: states as data, and what must be said of them; places, names, and lines of the log.
 #include "../../tools/neuronctl/decode.hpp"
 #include "../../tools/neuronctl/explain/lines.hpp"
+#include "../../tools/neuronctl/explain/loaded_programs.hpp"
 #include "../../tools/neuronctl/explain/log_lines.hpp"
 #include "../../tools/neuronctl/explain/places.hpp"
 #include "../../tools/neuronctl/explain/readers.hpp"
@@ -141,6 +142,19 @@ void doorbell_that_nobody_rang_or_that_was_lost(void **) {
        {"queue 0 has 3 packets in its ring", "told of 1 only", "the driver has not rung the doorbell"});
     queue.announced = 3;
     is(only(state_of({queue})), "doorbell_behind", Health::stuck, {"the driver has rung, and the doorbell was lost"});
+}
+
+void program_comes_from_the_process_of_the_launch(void **) {
+    const std::string maps =
+        "7f0000000000-7f0000001000 r--s 00000000 00:01 1026    /memfd:neuron-kernel:0000:01:00.0:0:0x200000 (deleted)\n"
+        "7f0000001000-7f0000002000 r--s 00000000 00:01 1027    /memfd:neuron-kernel:0000:01:00.0:0:0x2000 (deleted)\n"
+        "7f0000002000-7f0000003000 r--s 00000000 00:1f 9       /tmp/memfd:neuron-kernel:0000:01:00.0:0:0x200000 "
+        "(deleted)\n"
+        "7f0000003000-7f0000004000 rw-p 00000000 00:00 0\n";
+    const auto found = explain::mapped_memory(maps, "neuron-kernel:0000:01:00.0:0:0x200000");
+    assert_int_equal(found.size(), 1);
+    assert_string_equal(found[0].c_str(), "7f0000000000-7f0000001000");
+    assert_true(explain::mapped_memory(maps, "neuron-kernel:0000:01:00.0:1:0x200000").empty());
 }
 
 void completion_that_the_watchdog_had_to_see(void **) {
@@ -303,7 +317,16 @@ void loops_programs_and_what_stands_still(void **) {
 void loop_with_a_way_out_is_not_called_endless(void **) {
     const ProgramView view = program(".engine sp\nmove r1, 0\nloop: add r1, r1, 1\nblt r1, 100, loop\nend\n");
     const State state = state_of({busy_queue()}, {core_of(0, 0, {running(Which::SP, 2, {1, 2}, 5000)})});
-    is(only(state, &view), "loops", Health::busy, {"goes round a loop at instruction 2 (loop+1, line 4 of kern"});
+    const char *const where = "goes round a loop at instruction 2 (loop+1, line 4 of kern";
+    is(only(state, &view), "loops", Health::busy, {where});
+    // What the process has loaded does as well, unless somebody says otherwise; that of another queue does not.
+    explain::Programs loaded;
+    loaded.emplace(state.queues[0].hw + 1, view);
+    is(explain::explain(state, nullptr, loaded).at(0), "loops", Health::busy, {"goes round a loop at instruction 2:"});
+    loaded.emplace(state.queues[0].hw, program(".engine sp\nnop\nnop\nhere: jump here\n"));
+    is(explain::explain(state, nullptr, loaded).at(0), "endless_loop", Health::stuck,
+       {"instruction 2 (here, line 4 of kern: jump"});
+    is(explain::explain(state, &view, loaded).at(0), "loops", Health::busy, {where});
 }
 
 void waits_for_the_cores_of_another(void **) {
@@ -836,6 +859,7 @@ int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(nothing_to_do_is_said),
         cmocka_unit_test(doorbell_that_nobody_rang_or_that_was_lost),
+        cmocka_unit_test(program_comes_from_the_process_of_the_launch),
         cmocka_unit_test(completion_that_the_watchdog_had_to_see),
         cmocka_unit_test(completion_that_is_not_seen),
         cmocka_unit_test(transfer_moves_or_not),

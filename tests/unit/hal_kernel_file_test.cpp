@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // KernelFile: what a good file gives, and that each kind of bad one is refused by name.
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 
@@ -267,11 +269,98 @@ void label_between_instructions_is_refused(void **) {
     must_fail(parse(image.build()), ErrorCode::invalid_argument, "'half' is at no instruction");
 }
 
+// ---- lines
+
+const std::string two_names("\0a.s\0dir/b.cpp\0", 15);
+
+Bytes lines(const std::vector<std::array<std::uint32_t, 3>> &entries) {
+    Bytes out;
+    for (const auto &[instruction, line, file] : entries) {
+        spec::LineEntry entry;
+        entry.instruction = instruction;
+        entry.line = line;
+        entry.file = file;
+        out = std::move(out) + bytes_of(entry);
+    }
+    return out;
+}
+
+Bytes bytes_of_text(std::string_view text) {
+    Bytes out;
+    append(out, text.data(), text.size());
+    return out;
+}
+
+/// The good file, four instructions in PE, with these sections besides.
+Image with_lines(const Bytes &table, const std::string &names = two_names, const char *section = ".line.pe") {
+    Image image;
+    image.add(section, table); // before what it is about
+    image.add(".text.pe", stream(spec::InsnNop{}, spec::InsnNop{}, spec::InsnNop{}, spec::InsnEnd{}));
+    image.add(std::string(spec::LINE_NAMES), bytes_of_text(names), SHT_STRTAB);
+    image.add_notes(isa_note());
+    return image;
+}
+
+std::string line_of(const KernelFile &file, std::uint32_t instruction, spec::Engine engine = spec::Engine::PE) {
+    const auto line = file.line(engine, instruction);
+    return line ? std::string(line->file) + ":" + std::to_string(line->line) : "none";
+}
+
+void instructions_have_the_lines_of_the_entries_before_them(void **) {
+    const KernelFile file = must(parse(with_lines(lines({{1, 7, 1}, {3, 88, 5}})).build()));
+    assert_string_equal(line_of(file, 0).c_str(), "none");
+    assert_string_equal(line_of(file, 1).c_str(), "a.s:7");
+    assert_string_equal(line_of(file, 2).c_str(), "a.s:7");
+    assert_string_equal(line_of(file, 3).c_str(), "dir/b.cpp:88");
+    assert_string_equal(line_of(file, 4).c_str(), "none"); // there is no such instruction
+    assert_string_equal(line_of(file, 0, spec::Engine::SP).c_str(), "none");
+    const KernelFile hole = must(parse(with_lines(lines({{0, 7, 1}, {1, 0, 0}, {2, 8, 0}})).build()));
+    assert_string_equal(line_of(hole, 1).c_str(), "none");
+    assert_string_equal(line_of(hole, 2).c_str(), ":8"); // of a file without a name
+    assert_string_equal(line_of(must(parse(good_image().build())), 0).c_str(), "none");
+}
+
+void the_file_is_kept_as_it_was_read(void **) {
+    const Bytes bytes = good_image().build();
+    assert_true(std::ranges::equal(must(parse(bytes)).bytes(), bytes));
+}
+
+void bad_lines_are_refused(void **) {
+    const auto refused = [](const Image &image, const char *why) {
+        must_fail(parse(image.build()), ErrorCode::invalid_argument, why);
+    };
+    refused(with_lines(lines({{4, 1, 1}})), "test.nk: section .line.pe: entry 0 is about instruction 4 of 4");
+    refused(with_lines(lines({{1, 1, 1}, {1, 2, 1}})), "section .line.pe: entry 1 does not ascend");
+    refused(with_lines(lines({{2, 1, 1}, {1, 2, 1}})), "section .line.pe: entry 1 does not ascend");
+    refused(with_lines(lines({{0, 1, 15}})), "entry 0: no name begins at 15 of section .linestr");
+    refused(with_lines(lines({{0, 1, 2}})), "entry 0: no name begins at 2 of section .linestr");
+    refused(with_lines(lines({{0, 1, 1}}), std::string(1, '\0')), "no name begins at 1 of section .linestr");
+    refused(with_lines(lines({{0, 1, 0}}), ""), "section .linestr: the last name has no end");
+    refused(with_lines(lines({{0, 1, 0}}), "a.s"), "section .linestr: the last name has no end");
+    refused(with_lines(lines({{0, 1, 1}}), two_names, ".line.warp"), "section .line.warp names no engine");
+    refused(with_lines(bytes_of_text("0123456789")), "section .line.pe is no array of lines");
+    Image twice = with_lines(lines({{0, 1, 1}}));
+    twice.add(".line.pe", lines({{0, 1, 1}}));
+    refused(twice, "section .line.pe is there twice");
+    Image names = with_lines(lines({{0, 1, 1}}));
+    names.add(std::string(spec::LINE_NAMES), bytes_of_text(two_names), SHT_STRTAB);
+    refused(names, "two sections .linestr");
+    Image type = with_lines(lines({{0, 1, 1}}));
+    type.sections[2].type = SHT_PROGBITS;
+    refused(type, "section .linestr is not a string table");
+    Image note = with_lines(lines({{0, 1, 1}}));
+    note.sections[0].type = SHT_NOTE;
+    refused(note, "section .line.pe is no array of lines");
+}
+
 } // namespace
 
 int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(good_file_gives_streams_params_and_labels),
+        cmocka_unit_test(instructions_have_the_lines_of_the_entries_before_them),
+        cmocka_unit_test(the_file_is_kept_as_it_was_read),
+        cmocka_unit_test(bad_lines_are_refused),
         cmocka_unit_test(missing_file_is_not_found),
         cmocka_unit_test(directory_is_not_a_kernel),
         cmocka_unit_test(file_and_memory_read_alike),

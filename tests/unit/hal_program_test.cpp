@@ -48,7 +48,7 @@ KernelFile copy_kernel() {
 }
 
 /// Adds to a PSUM bank that no group is open on.
-KernelFile groupless_kernel() {
+Bytes groupless_stream() {
     spec::InsnLdweights weights{};
     weights.src = sbuf_tile(1, 1);
     spec::InsnMatmul matmul{};
@@ -56,7 +56,26 @@ KernelFile groupless_kernel() {
     matmul.dst.space = spec::Space::PSUM;
     matmul.dst.offset = 2 * spec::PSUM_BANK_BYTES;
     matmul.moving = sbuf_tile(1, 1);
-    return kernel({{".text.pe", stream(weights, matmul, spec::InsnEnd{})}});
+    return stream(weights, matmul, spec::InsnEnd{});
+}
+
+KernelFile groupless_kernel() { return kernel({{".text.pe", groupless_stream()}}); }
+
+/// The same with line 12 of dir/group.s for its second instruction.
+KernelFile groupless_kernel_with_lines() {
+    Image image;
+    image.add(".text.pe", groupless_stream());
+    spec::LineEntry entry;
+    entry.instruction = 1;
+    entry.line = 12;
+    image.add(".line.pe", bytes_of(entry));
+    const std::string_view name = "../dir/group.s";
+    Bytes names;
+    append(names, name.data(), name.size());
+    names.push_back(std::byte{0});
+    image.add(std::string(spec::LINE_NAMES), names, SHT_STRTAB);
+    image.add_notes(isa_note());
+    return must(KernelFile::parse(image.build(), "test.nk"));
 }
 
 void run_copy(Rig &rig, Placement placement) {
@@ -116,6 +135,27 @@ void fault_in_a_kernel_names_the_instruction(void **) {
     assert_int_equal(error.fault->core, 1);
     assert_int_equal(error.fault->pc, 1);
     assert_int_equal(error.fault->info, 2);
+}
+
+void fault_in_a_kernel_names_the_line(void **) {
+    Rig rig;
+    std::optional<Program> program = must(Program::load(rig.context, rig.queue, groupless_kernel_with_lines()));
+    const Job job = must(rig.queue.submit(CommandList{}.nop().launch(program->va(), 0, 0, 2).nop()));
+    const auto event = must(rig.queue.event(job));
+    const auto error = must_fail(rig.queue.wait(job, patience), ErrorCode::device_fault,
+                                 "packet 1 (LAUNCH): core 1 PE instruction 1 (dir/group.s:12): PSUM_GROUP: ");
+    assert_string_equal(error.fault->line.c_str(), "dir/group.s:12");
+    assert_string_equal(error.fault->other_line.c_str(), "");
+    assert_string_equal(neuron::describe(must(rig.queue.status()).fault.value()).c_str(), error.message.c_str());
+    // An event has no history of packets.
+    must_fail(event.wait(patience), ErrorCode::device_fault, "core 1 PE instruction 1: PSUM_GROUP: ");
+    // Nor is another kernel's line told that is where this one was.
+    const std::uint64_t va = program->va();
+    program.reset();
+    Queue other = must(Queue::create(rig.context));
+    while (!program || program->va() < va)
+        program = must(Program::load(rig.context, other, groupless_kernel_with_lines()));
+    must_fail(rig.queue.wait(job, patience), ErrorCode::device_fault, "core 1 PE instruction 1: PSUM_GROUP: ");
 }
 
 void tensor_outside_the_context_faults_at_its_dma(void **) {
@@ -199,6 +239,7 @@ int main() {
         cmocka_unit_test(kernel_runs_on_the_stepped_chip),
         cmocka_unit_test(launches_in_flight_keep_their_arguments),
         cmocka_unit_test(fault_in_a_kernel_names_the_instruction),
+        cmocka_unit_test(fault_in_a_kernel_names_the_line),
         cmocka_unit_test(tensor_outside_the_context_faults_at_its_dma),
         cmocka_unit_test(missing_cores_are_refused_by_the_device),
         cmocka_unit_test(launches_must_name_as_many_cores_as_the_kernel_says),

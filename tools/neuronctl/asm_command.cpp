@@ -21,6 +21,7 @@ struct Options {
     std::string output;
     std::vector<std::string> definitions;
     std::string profile;
+    bool no_lines = false;
 };
 
 Outcome<std::vector<assembler::Definition>> definitions_of(const std::vector<std::string> &texts) {
@@ -86,9 +87,12 @@ Outcome<void> assemble(const Global &global, Options options) {
     if (!bytes)
         return tl::unexpected(input_error(bytes.error()));
     const std::string_view source(reinterpret_cast<const char *>(bytes->data()), bytes->size());
-    const auto image = assembler::assemble(source, *definitions, *profile);
+    auto image = assembler::assemble(source, *definitions, *profile);
     if (!image)
         return tl::unexpected(source_errors(image.error(), options.source, source));
+    image->sources = {options.source};
+    if (options.no_lines)
+        image->lines = {};
     const auto elf = assembler::write_elf(*image);
     if (!elf)
         return tl::unexpected(device_error(elf.error()));
@@ -116,6 +120,7 @@ void add_asm(const CommandLine &line) {
         ->add_option("--profile", options->profile,
                      "Chip that the kernel is for: what it does not have is an error; default: any")
         ->type_name(choice_type(assembler::profile_names()));
+    command->add_flag("--no-lines", options->no_lines, "Do not keep from which lines instructions are");
     command->footer(R"(
 Examples:
   neuronctl asm hello.s                          make hello.nko

@@ -9,6 +9,7 @@
 
 #include "commands.hpp"
 #include "explain/coredump_file.hpp"
+#include "explain/loaded_programs.hpp"
 #include "explain/readers.hpp"
 #include "explain/remembered.hpp"
 #include "explain/rules.hpp"
@@ -112,7 +113,8 @@ Outcome<void> run(const Global &global, const Options &options) {
     const auto state = state_of(options);
     if (!state)
         return tl::unexpected(state.error());
-    std::vector<explain::Finding> findings = explain::explain(*state, program ? &*program : nullptr);
+    const auto loaded = options.file.empty() && !program ? explain::loaded_programs(*state) : explain::Programs();
+    std::vector<explain::Finding> findings = explain::explain(*state, program ? &*program : nullptr, loaded);
     if (options.queue) {
         std::erase_if(findings,
                       [&](const explain::Finding &finding) { return finding.queue && finding.queue != options.queue; });
@@ -150,7 +152,7 @@ void add_explain(const CommandLine &line) {
     command->add_option("--file", options->file, "Explain a saved coredump")->type_name("FILE");
     command
         ->add_option("--kernel", options->kernel,
-                     "What the launches run (.nko, or .s for lines): names instructions, and who would signal")
+                     "What the launches run (.nko or .s), if its process is gone or has not loaded it with libneuron")
         ->type_name("FILE");
     command->add_option("-D,--define", options->definitions, "NAME=VALUE for a .s, as 'asm' takes it")
         ->type_name("NAME=VALUE");

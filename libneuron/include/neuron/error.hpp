@@ -70,7 +70,10 @@ struct FaultInfo {
     bool write = false;                     ///< The failed access was a write.
     std::uint64_t va = 0;                   ///< First context address that failed, or 0.
     std::uint64_t info = 0;                 ///< More, by code.
-    std::optional<FaultPlace> place{};      ///< Where va lies, if it is an address.
+    /** "matmul.s:12": where that instruction was written, if its kernel file says and the program is still there. */
+    std::string line{};
+    std::string other_line{};          ///< The same of the other instruction, if code is a hazard.
+    std::optional<FaultPlace> place{}; ///< Where va lies, if it is an address.
     std::string submitted{}; ///< "foo.cc:88": who submitted the job, if it was C++ and the library still knows.
 };
 

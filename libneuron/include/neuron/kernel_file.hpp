@@ -9,8 +9,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <neuron/error.hpp>
@@ -35,6 +37,12 @@ struct KernelSymbol {
     std::string name;
     spec::Engine engine{};
     std::uint32_t instruction = 0; ///< Index in the engine's stream; the number of instructions for a label at its end.
+};
+
+/** Where an instruction was written. */
+struct KernelLine {
+    std::string_view file;  ///< As the assembler or the compiler was given it; lives as long as the KernelFile.
+    std::uint32_t line = 0; ///< From 1.
 };
 
 /** An instruction as it lies in memory. */
@@ -80,9 +88,18 @@ public:
     }
     /** Labels, by engine and then by instruction. */
     std::span<const KernelSymbol> symbols() const noexcept { return symbols_; }
+    /** Where the instruction was written; nothing if the file does not say, or there is no such instruction. */
+    NEURON_API std::optional<KernelLine> line(spec::Engine engine, std::uint32_t instruction) const noexcept;
+    /** The file as it was read. */
+    std::span<const std::byte> bytes() const noexcept { return bytes_; }
 
 private:
     friend class KernelReader;
+    struct LineEntry {
+        std::uint32_t instruction = 0;
+        std::uint32_t line = 0;
+        std::uint32_t file = 0; // where its name begins in source_names_
+    };
     std::string name_;
     std::uint32_t isa_version_ = 0;
     std::uint32_t cores_ = 0;
@@ -90,6 +107,9 @@ private:
     std::vector<KernelParam> params_;
     std::array<std::vector<InstructionBytes>, engines> streams_;
     std::vector<KernelSymbol> symbols_;
+    std::array<std::vector<LineEntry>, engines> lines_;
+    std::string source_names_; // each with a zero at its end
+    std::vector<std::byte> bytes_;
 };
 
 } // namespace neuron

@@ -5,12 +5,17 @@
  */
 #pragma once
 
+#include <memory>
 #include <span>
 
 #include <neuron/kernel_file.hpp>
 #include <neuron/queue.hpp>
 
 namespace neuron {
+
+namespace detail {
+struct LoadedKernel;
+}
 
 /** One launch argument: a buffer's bytes, or a 64-bit value. Holds no reference: the buffer must outlive the job. */
 class Argument {
@@ -54,7 +59,7 @@ public:
     NEURON_API static Result<Program> load(const Context &context, Queue &queue, KernelFile file,
                                            const ProgramOptions &options = {});
 
-    const KernelFile &file() const noexcept { return file_; }
+    NEURON_API const KernelFile &file() const noexcept;
     /** Bytes in device memory: header and streams. */
     std::uint64_t bytes() const noexcept { return image_.size(); }
     /** Address of the program_header, for CommandList::launch(). */
@@ -79,8 +84,9 @@ public:
                                   const SubmitOptions &options, SourcePlace where = SourcePlace::current()) const;
 
 private:
-    Program(KernelFile file, Buffer image) : file_(std::move(file)), image_(std::move(image)) {}
-    KernelFile file_;
+    Program(std::shared_ptr<const detail::LoadedKernel> kernel, Buffer image)
+        : kernel_(std::move(kernel)), image_(std::move(image)) {}
+    std::shared_ptr<const detail::LoadedKernel> kernel_; // errors look it up while it is there
     Buffer image_;
 };
 

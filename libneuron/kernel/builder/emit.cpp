@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <map>
+#include <string_view>
+
 #include <fmt/format.h>
 
 #include <encoding/encoder.hpp>
@@ -193,6 +196,18 @@ std::vector<BuildError> KernelState::errors_of(const encoding::Diagnostics &list
         out.push_back({where.file, where.line, diagnostic.message});
     }
     return out;
+}
+
+void KernelState::set_lines(encoding::KernelImage &image) const {
+    std::map<std::string_view, std::uint32_t> files;
+    for (auto &stream : image.lines)
+        for (encoding::ImageLine &line : stream) {
+            const Where where = places[line.line - 1]; // each instruction has a place
+            const auto [file, is_new] = files.try_emplace(where.file, static_cast<std::uint32_t>(image.sources.size()));
+            if (is_new)
+                image.sources.emplace_back(where.file);
+            line = {.line = where.line, .file = file->second};
+        }
 }
 
 std::size_t emit(KernelState &state, spec::Engine engine, std::string_view word,

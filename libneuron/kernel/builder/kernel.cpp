@@ -51,9 +51,11 @@ std::vector<BuildError> Kernel::errors() const { return state_->errors_of(state_
 Result<std::vector<std::byte>> Kernel::file() const {
     encoding::Diagnostics all = state_->diagnostics;
     state_->streams.expect_some(all);
-    const encoding::KernelImage image = state_->streams.finish(state_->params, all);
-    if (!all.any())
+    encoding::KernelImage image = state_->streams.finish(state_->params, all);
+    if (!all.any()) {
+        state_->set_lines(image);
         return encoding::write_elf(image);
+    }
     const std::vector<BuildError> errors = state_->errors_of(all);
     std::string message = errors.front().text();
     if (errors.size() > 1)

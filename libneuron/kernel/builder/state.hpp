@@ -28,6 +28,8 @@ struct KernelState {
         return {.line = static_cast<std::uint32_t>(places.size()), .column = 1};
     }
     std::vector<BuildError> errors_of(const encoding::Diagnostics &list) const;
+    /** Turns the lines of an image, which are those of position(), into those of the source. */
+    void set_lines(encoding::KernelImage &image) const;
 
 private:
     std::vector<Where> places;

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <span>
 
 #include <fmt/format.h>
@@ -72,7 +73,7 @@ private:
         header.e_type = ET_EXEC;
         header.e_machine = spec::ELF_MACHINE;
         header.e_version = EV_CURRENT;
-        return notes() && streams() && symbols() && names(header);
+        return notes() && streams() && lines() && symbols() && names(header);
     }
 
     // Appends a section; the caller fills in the rest of its header.
@@ -153,6 +154,48 @@ private:
         return true;
     }
 
+    // Sections without SHF_ALLOC: they are not loaded.
+    bool lines() {
+        bool any = false;
+        for (std::size_t i = 0; i < image_.lines.size(); ++i) {
+            std::vector<std::byte> &table = line_tables_[i];
+            table = line_table(image_.lines[i]);
+            if (table.empty() || text_section_[i] == 0)
+                continue;
+            any = true;
+            const std::string name = std::string(spec::LINE_PREFIX) + lower(spec::name(static_cast<spec::Engine>(i)));
+            if (section(name, SHT_PROGBITS, ELF_T_BYTE, table, 4) == nullptr)
+                return false;
+        }
+        return !any || section(spec::LINE_NAMES, SHT_STRTAB, ELF_T_BYTE,
+                               std::as_bytes(std::span(source_names_.bytes())), 1) != nullptr;
+    }
+
+    std::vector<std::byte> line_table(const std::vector<ImageLine> &lines) {
+        std::vector<std::byte> out;
+        for (std::size_t at = 0; at < lines.size(); ++at) {
+            const ImageLine &line = lines[at];
+            if (at == 0 ? line.line == 0 : line == lines[at - 1])
+                continue;
+            spec::LineEntry entry;
+            entry.instruction = static_cast<std::uint32_t>(at);
+            entry.line = line.line;
+            entry.file = source_name(line.file);
+            const auto bytes = spec::packed(entry);
+            out.insert(out.end(), bytes.begin(), bytes.end());
+        }
+        return out;
+    }
+
+    std::uint32_t source_name(std::uint32_t file) {
+        if (file >= image_.sources.size())
+            return 0;
+        const auto [entry, is_new] = source_at_.try_emplace(file);
+        if (is_new)
+            entry->second = source_names_.add(image_.sources[file]);
+        return entry->second;
+    }
+
     // Labels are local, tensors global: ELF wants the local ones first.
     bool symbols() {
         symbols_.resize(1);
@@ -214,6 +257,9 @@ private:
     Elf *elf_ = nullptr;
     Strings section_names_;
     Strings symbol_names_;
+    Strings source_names_;
+    std::map<std::uint32_t, std::uint32_t> source_at_; // in source_names_, by index in KernelImage::sources
+    std::array<std::vector<std::byte>, KernelFile::engines> line_tables_;
     std::vector<std::byte> notes_;
     std::vector<Elf64_Sym> symbols_;
     std::array<std::size_t, KernelFile::engines> text_section_{};
@@ -222,14 +268,36 @@ private:
 
 } // namespace
 
+namespace {
+
+void take_lines(const KernelFile &file, spec::Engine engine, KernelImage &image,
+                std::map<std::string_view, std::uint32_t> &sources) {
+    auto &lines = image.lines[spec::raw(engine)];
+    for (std::uint32_t at = 0; at < file.stream(engine).size(); ++at) {
+        const auto line = file.line(engine, at);
+        if (!line) {
+            lines.emplace_back();
+            continue;
+        }
+        const auto [source, is_new] = sources.try_emplace(line->file, static_cast<std::uint32_t>(image.sources.size()));
+        if (is_new)
+            image.sources.emplace_back(line->file);
+        lines.push_back({.line = line->line, .file = source->second});
+    }
+}
+
+} // namespace
+
 KernelImage to_image(const KernelFile &file) {
     KernelImage image;
+    std::map<std::string_view, std::uint32_t> sources;
     image.sbuf_bytes = file.sbuf_bytes();
     image.cores = file.cores();
     image.params.assign(file.params().begin(), file.params().end());
     for (std::size_t i = 0; i < image.streams.size(); ++i) {
         const auto stream = file.stream(static_cast<spec::Engine>(i));
         image.streams[i].assign(stream.begin(), stream.end());
+        take_lines(file, static_cast<spec::Engine>(i), image, sources);
     }
     image.symbols.assign(file.symbols().begin(), file.symbols().end());
     return image;

@@ -14,13 +14,21 @@
 
 namespace neuron::encoding {
 
+/** Where an instruction was written. */
+struct ImageLine {
+    std::uint32_t line = 0; ///< From 1; 0: not known.
+    std::uint32_t file = 0; ///< Index of KernelImage::sources; where there are none, they have no name.
+    friend bool operator==(const ImageLine &, const ImageLine &) = default;
+};
+
 struct KernelImage {
     std::uint32_t sbuf_bytes = 0; ///< Per partition, 0 if unknown.
     std::uint32_t cores = 0;      ///< That a launch must name, 0: any number.
     std::vector<KernelParam> params;
     std::array<std::vector<InstructionBytes>, KernelFile::engines> streams;
-    /** Lines of the source, by instruction; empty if it has none. A kernel file does not hold them. */
-    std::array<std::vector<std::uint32_t>, KernelFile::engines> lines;
+    /** By instruction; empty if nobody knows. */
+    std::array<std::vector<ImageLine>, KernelFile::engines> lines;
+    std::vector<std::string> sources;  ///< Names of the files that `lines` are of.
     std::vector<KernelSymbol> symbols; ///< Labels, by engine and then by instruction.
 };
 

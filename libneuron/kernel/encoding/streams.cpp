@@ -53,7 +53,7 @@ const Streams::Label *Streams::place(spec::Engine engine, const std::string &nam
 
 void Streams::append(spec::Engine engine, const Encoded &encoded, Position at) {
     stream(engine).push_back(encoded.bytes);
-    image_.lines[static_cast<std::size_t>(engine)].push_back(at.line);
+    image_.lines[static_cast<std::size_t>(engine)].push_back({.line = at.line});
     sbuf_by_register_ |= encoded.sbuf_by_register;
     sbuf_seen_ = std::max(sbuf_seen_, encoded.sbuf_end);
     if (sbuf_declared_.value_or(0) != 0 && encoded.sbuf_end > *sbuf_declared_)

@@ -2,9 +2,14 @@
 #include "context.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "doorbell_queue.hpp"
 #include "ioctl.hpp"
@@ -42,6 +47,21 @@ Result<DeviceInfo> query_device(const Fd &fd, const std::string &name) {
     info.reset_count = facts.reset_count;
     info.clock_ns = facts.clock_ns;
     return info;
+}
+
+std::optional<detail::ContextName> Context::name() {
+    drm_neuron_query_context facts{};
+    drm_neuron_dev_query query{};
+    query.type = DRM_NEURON_QUERY_CONTEXT;
+    query.size = sizeof(facts);
+    query.ptr = reinterpret_cast<std::uintptr_t>(&facts);
+    struct stat node {};
+    if (call(*fd_, DRM_IOCTL_NEURON_DEV_QUERY, query) != 0 || ::fstat(fd_->get(), &node) != 0)
+        return std::nullopt;
+    std::error_code failed;
+    const auto device = std::filesystem::read_symlink(
+        fmt::format("/sys/dev/char/{}:{}/device", major(node.st_rdev), minor(node.st_rdev)), failed);
+    return failed ? std::nullopt : std::optional(detail::ContextName{device.filename().native(), facts.context});
 }
 
 Result<detail::BoInfo> Context::bo_create(const detail::BoRequest &request) {

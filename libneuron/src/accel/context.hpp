@@ -22,6 +22,7 @@ public:
         : fd_(std::make_shared<const Fd>(std::move(fd))), name_(std::move(name)), log_(std::move(log)) {}
 
     Result<DeviceInfo> query() override { return query_device(*fd_, name_); }
+    std::optional<detail::ContextName> name() override;
     Result<detail::BoInfo> bo_create(const detail::BoRequest &request) override;
     void bo_destroy(std::uint32_t handle) override;
     /** Closes a handle that bo_create() and bo_import() have not given. */

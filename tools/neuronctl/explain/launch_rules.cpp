@@ -2,6 +2,7 @@
 #include "launch_rules.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -90,9 +91,11 @@ public:
         if (list.empty())
             return fmt::format("nothing in {} signals semaphore {}", program_->name(), waiter.engine->wait->semaphore);
         std::vector<std::string> texts;
-        for (const Signaller &signaller : list)
+        for (const Signaller &signaller : std::span(list).first(std::min(list.size(), most_signallers)))
             texts.push_back(fmt::format("{} signals it at {} and {}", who(signaller.node),
                                         place(signaller.node, signaller.pc), progress_text(signaller)));
+        if (list.size() > most_signallers)
+            texts.push_back(fmt::format("and so do {} more instructions", list.size() - most_signallers));
         return fmt::format("{}", fmt::join(texts, ", "));
     }
 
@@ -100,7 +103,8 @@ public:
     std::vector<Signaller> circle() const {
         for (const Node &node : nodes_) {
             std::vector<Signaller> path;
-            if (node.engine->wait && find_way(node, node, path))
+            std::vector<Node> seen;
+            if (node.engine->wait && find_way(node, node, path, seen))
                 return path;
         }
         return {};
@@ -116,6 +120,8 @@ public:
     }
 
 private:
+    static constexpr std::size_t most_signallers = 8; // in a sentence
+
     static bool is_over(const Node &node) { return node.engine->state == EngineState::ENDED; }
 
     std::string progress_text(const Signaller &signaller) const {
@@ -127,18 +133,14 @@ private:
         return behind ? "has passed it" : "has still to get there";
     }
 
-    // Along those that wait and have not come to the signal.
-    bool find_way(const Node &from, const Node &to, std::vector<Signaller> &path) const {
-        if (path.size() > nodes_.size())
-            return false;
+    // Along those that wait and have not come to the signal. From where there was no way once, there is none.
+    bool find_way(const Node &from, const Node &to, std::vector<Signaller> &path, std::vector<Node> &seen) const {
         for (const Signaller &next : signallers(from)) {
-            if (!next.node.engine->wait || next.pc < next.node.engine->pc)
+            if (!next.node.engine->wait || next.pc < next.node.engine->pc || std::ranges::count(seen, next.node) != 0)
                 continue;
-            const auto seen = [&](const Signaller &other) { return other.node == next.node; };
-            if (std::ranges::any_of(path, seen))
-                continue;
+            seen.push_back(next.node);
             path.push_back(next);
-            if (next.node == to || find_way(next.node, to, path))
+            if (next.node == to || find_way(next.node, to, path, seen))
                 return true;
             path.pop_back();
         }

@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include <kernel_place.hpp>
+#include <source_line.hpp>
+
 #include "../../asm/assembler.hpp"
 #include "../../asm/disassembler.hpp"
 #include "../../asm/symbols.hpp"
@@ -34,6 +37,12 @@ std::string one_blank(std::string text) {
     return text;
 }
 
+// Names come from files of others, and go to a terminal.
+void make_plain(std::string &name) {
+    std::ranges::replace_if(
+        name, [](char c) { return c < ' ' || c > '~'; }, '?');
+}
+
 Outcome<ProgramView> assembled(const std::string &path, const std::vector<std::string> &definitions) {
     const auto bytes = neuron::support::read_file(path);
     if (!bytes)
@@ -47,6 +56,8 @@ Outcome<ProgramView> assembled(const std::string &path, const std::vector<std::s
         list.push_back({text.substr(0, equals), text.substr(equals + 1)});
     }
     auto image = assembler::assemble(source, list);
+    if (image)
+        image->sources = {path};
     if (!image)
         return tl::unexpected(usage_error(
             fmt::format("{}:{}: {}", path, image.error().front().where.line, image.error().front().message)));
@@ -67,17 +78,24 @@ Outcome<ProgramView> ProgramView::load(const std::string &path, const std::vecto
 }
 
 ProgramView::ProgramView(std::string name, neuron::encoding::KernelImage image)
-    : name_(std::filesystem::path(name).stem().string()), image_(std::move(image)) {}
+    : name_(std::filesystem::path(name).stem().string()), image_(std::move(image)) {
+    make_plain(name_);
+    std::ranges::for_each(image_.sources, make_plain);
+    for (neuron::KernelSymbol &symbol : image_.symbols)
+        make_plain(symbol.name);
+    for (neuron::KernelParam &param : image_.params)
+        make_plain(param.name);
+}
 
 bool ProgramView::has(spec::Engine engine, std::uint32_t pc) const {
     return spec::raw(engine) < image_.streams.size() && pc < image_.streams[spec::raw(engine)].size();
 }
 
 std::string ProgramView::label(spec::Engine engine, std::uint32_t pc) const {
-    const neuron::KernelSymbol *best = nullptr;
-    for (const neuron::KernelSymbol &symbol : image_.symbols)
-        if (symbol.engine == engine && symbol.instruction <= pc)
-            best = &symbol;
+    const auto place = [](const neuron::KernelSymbol &symbol) { return std::pair(symbol.engine, symbol.instruction); };
+    const auto behind = std::ranges::upper_bound(image_.symbols, std::pair(engine, pc), {}, place);
+    const neuron::KernelSymbol *const best =
+        behind == image_.symbols.begin() || std::prev(behind)->engine != engine ? nullptr : &*std::prev(behind);
     if (best == nullptr)
         return {};
     return best->instruction == pc ? best->name : fmt::format("{}+{}", best->name, pc - best->instruction);
@@ -85,27 +103,24 @@ std::string ProgramView::label(spec::Engine engine, std::uint32_t pc) const {
 
 std::uint32_t ProgramView::line(spec::Engine engine, std::uint32_t pc) const {
     const auto &lines = image_.lines[spec::raw(engine)];
-    return pc < lines.size() ? lines[pc] : 0;
+    return pc < lines.size() ? lines[pc].line : 0;
+}
+
+std::string ProgramView::line_text(spec::Engine engine, std::uint32_t pc) const {
+    const std::uint32_t number = line(engine, pc);
+    if (number == 0)
+        return name_;
+    const std::uint32_t file = image_.lines[spec::raw(engine)][pc].file;
+    const std::string source = file < image_.sources.size() ? image_.sources[file] : "";
+    if (source.empty() || std::filesystem::path(source).stem() == name_)
+        return fmt::format("line {} of {}", number, name_);
+    return fmt::format("line {} of {}, {}", number, neuron::detail::below_build_folder(source), name_);
 }
 
 std::optional<spec::Engine> ProgramView::engine_of(const neuron::FaultInfo &fault) const {
-    std::optional<spec::Engine> found;
-    for (const spec::Engine engine : spec::values<spec::Engine>()) {
-        if (!has(engine, fault.pc))
-            continue;
-        if (fault.unit == spec::Unit::DMA) {
-            const auto *desc =
-                spec::find_instruction(unpacked<spec::InstructionHeader>(bytes_of(image_, engine, fault.pc)).opcode);
-            if (desc == nullptr || !desc->name.starts_with("DMA_"))
-                continue;
-            if (found)
-                return std::nullopt;
-            found = engine;
-        } else if (spec::name(engine) == spec::name(fault.unit)) {
-            return engine;
-        }
-    }
-    return found;
+    neuron::detail::Streams streams;
+    std::ranges::copy(image_.streams, streams.begin());
+    return neuron::detail::engine_of(fault, streams);
 }
 
 std::string ProgramView::place(spec::Engine engine, std::uint32_t pc) const {
@@ -114,10 +129,8 @@ std::string ProgramView::place(spec::Engine engine, std::uint32_t pc) const {
     std::string out = fmt::format("instruction {} (", pc);
     if (const std::string text = label(engine, pc); !text.empty())
         out += text + ", ";
-    if (const std::uint32_t at = line(engine, pc); at != 0)
-        out += fmt::format("line {} of ", at);
     const std::string text = one_blank(assembler::instruction_text(bytes_of(image_, engine, pc), image_, engine));
-    return out + fmt::format("{}: {})", name_, text.empty() ? "no instruction" : text);
+    return out + fmt::format("{}: {})", line_text(engine, pc), text.empty() ? "no instruction" : text);
 }
 
 std::vector<ProgramView::Producer> ProgramView::producers(std::uint32_t semaphore) const {

@@ -30,6 +30,8 @@ public:
     std::string label(neuron::spec::Engine engine, std::uint32_t pc) const;
     /** Line of the source, 0 if it is not known. */
     std::uint32_t line(neuron::spec::Engine engine, std::uint32_t pc) const;
+    /** "line 12 of matmul", "line 88 of step.cpp, matmul" if the source has another name, or "matmul". */
+    std::string line_text(neuron::spec::Engine engine, std::uint32_t pc) const;
     /** Whose instruction a fault is about; of a transfer's only if a single engine has a DMA instruction there. */
     std::optional<neuron::spec::Engine> engine_of(const neuron::FaultInfo &fault) const;
     /** "instruction 1 (loop+1, line 12 of matmul: nop wait s5>=3)", or "instruction 1". */

@@ -28,7 +28,8 @@ std::string packet_text(const Queue &queue, std::uint64_t index) {
 
 class Explainer {
 public:
-    Explainer(const State &state, const ProgramView *program) : state_(state), program_(program) {}
+    Explainer(const State &state, const ProgramView *program, const Programs &loaded)
+        : state_(state), program_(program), loaded_(loaded) {}
 
     Finding of_queue(const Queue &queue) {
         Finding finding;
@@ -71,6 +72,11 @@ private:
         return found == state_.queues.end() ? nullptr : &*found;
     }
 
+    const ProgramView *program_of(const Queue &queue) const {
+        const auto found = loaded_.find(queue.hw);
+        return program_ != nullptr || found == loaded_.end() ? program_ : &found->second;
+    }
+
     // A coredump is taken before the driver marks the queue.
     void dumped(const Queue &queue, Finding &finding) {
         finding.health = std::max(finding.health, Health::stuck);
@@ -102,7 +108,7 @@ private:
                 {label_of(queue), fmt::format("queue {} was stopped by the watchdog{}: {}", queue.hw,
                                               queue.failed ? fmt::format(" in job {}", *queue.failed) : std::string(),
                                               time_out_text(queue))});
-            explain_halted(state_, queue, program_, finding);
+            explain_halted(state_, queue, program_of(queue), finding);
         } else if (queue.state == "lost") {
             finding.rule = "lost";
             finding.chain.push_back(
@@ -132,7 +138,7 @@ private:
         finding.chain.push_back({label_of(queue), fmt::format("queue {} was halted by a fault: {}", queue.hw,
                                                               fault_text(fault, state_, queue.ctx))});
         if (fault.unit != spec::Unit::QUEUE || fault.code == spec::Fault::DEADLOCK)
-            explain_halted(state_, queue, program_, finding);
+            explain_halted(state_, queue, program_of(queue), finding);
     }
 
     void canceled(const Queue &queue, Finding &finding) {
@@ -272,7 +278,7 @@ private:
             finding.rule = "interrupt_lost";
             finding.health = Health::stuck;
             finding.chain.push_back({label_of(queue), done + ", but the driver has not seen its interrupt"});
-            finding.hint = "the watchdog completes the job within a second";
+            finding.hint = "the watchdog completes the job after a second or so";
         }
     }
 
@@ -302,7 +308,7 @@ private:
             {label_of(queue), fmt::format("queue {} is at {}, a launch on core{} {}", queue.hw,
                                           packet_text(queue, queue.registers->head), numbers.size() > 1 ? "s" : "",
                                           fmt::join(numbers, ", "))});
-        explain_launch(state_, queue, program_, finding);
+        explain_launch(state_, queue, program_of(queue), finding);
         if (finding.rule == "endless_loop")
             finding.hint =
                 "the watchdog ends it in the end; destroying the queue, or the end of the process, does at once";
@@ -401,6 +407,7 @@ private:
 
     const State &state_;
     const ProgramView *program_;
+    const Programs &loaded_;
     std::set<std::uint64_t> visited_;
 };
 
@@ -409,8 +416,7 @@ std::optional<Finding> unheard_finding(const Queue &queue) {
     if (queue.unheard == 0)
         return std::nullopt;
     constexpr std::uint64_t ns_per_ms = 1'000'000;
-    const std::string more =
-        queue.unheard == 1 ? std::string() : fmt::format(", and {} before it", queue.unheard - 1);
+    const std::string more = queue.unheard == 1 ? std::string() : fmt::format(", and {} before it", queue.unheard - 1);
     Finding finding{.health = Health::idle, .rule = "interrupts_missed", .queue = queue.hw};
     finding.chain.push_back(
         {label_of(queue), fmt::format("no interrupt has told of job {} of queue {}{}: it had been done for {} ms when "
@@ -440,12 +446,12 @@ std::string_view name(Health health) {
     return "?";
 }
 
-std::vector<Finding> explain(const State &state, const ProgramView *program) {
+std::vector<Finding> explain(const State &state, const ProgramView *program, const Programs &loaded) {
     std::vector<Finding> out = device_findings(state);
     for (const Stall &stall : state.stalls)
-        out.push_back(Explainer(state, program).of_stall(stall));
+        out.push_back(Explainer(state, program, loaded).of_stall(stall));
     for (const Queue &queue : state.queues)
-        out.push_back(Explainer(state, program).of_queue(queue));
+        out.push_back(Explainer(state, program, loaded).of_queue(queue));
     for (const Queue &queue : state.queues)
         if (auto finding = unheard_finding(queue))
             out.push_back(std::move(*finding));

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,11 +38,14 @@ struct Finding {
     std::optional<Failure> failure{};     ///< Of the flight recorder, if it is one.
 };
 
+/** What the launch that a queue is at runs, by hardware queue. */
+using Programs = std::map<std::uint64_t, ProgramView>;
+
 /**
  * All there is to say, the worst first; never empty.
- * @param program What the launches run, or nullptr if it is not known.
+ * @param program What the launches run, or nullptr: what `loaded` says, if it does.
  */
-std::vector<Finding> explain(const State &state, const ProgramView *program = nullptr);
+std::vector<Finding> explain(const State &state, const ProgramView *program = nullptr, const Programs &loaded = {});
 
 Json finding_json(const Finding &finding);
 
