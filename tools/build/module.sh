@@ -29,6 +29,7 @@ module=$farm/neuron_accel.ko
 src=$NEURON_TOP/kmod
 
 [ -f "$src/Kbuild" ] || die "no kmod/Kbuild"
+lock "module${farm//\//-}" # two would delete each other's files
 python3 "$NEURON_TOP/spec/generate.py" --out "$NEURON_BUILD/spec"
 recipe=$(printf '%s\n' "$folder" "$(cat "$folder/release")" "$@")
 if [ -f "$module" ] && [ "$recipe" = "$(cat "$farm/.recipe" 2>/dev/null)" ] &&
