@@ -172,13 +172,15 @@ void work_in_flight_goes_on_elsewhere(const std::string &mode, const std::vector
     assert_eventually(queue.progress() > 20);
     first->qmp("stop"); // or it would be done before its RAM is saved
     save(*first, file);
-    assert_int_equal(queue.seqno(), 0); // in flight
+    // In flight: the rows, as a rule, but on a busy host it may have taken that long to stop it.
+    const std::uint64_t done = queue.seqno();
+    assert_true(done < 2);
     assert_throughout(first->readq(memory.host + Context::HOST_BYTES - 8) == 0);
 
     const auto machine = restored(file, properties, more);
     Neuron next = taken_over(machine, device);
     Queue same(next, queue);
-    assert_int_equal(same.seqno(), 0);
+    assert_int_equal(same.seqno(), done);
     machine->writel(memory.host + GuestWord::OFFSET, 1);
     assert_eventually(machine->readl(message) == 0x77);
     assert_int_equal(same.seqno(), 3);
