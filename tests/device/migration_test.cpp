@@ -101,6 +101,9 @@ void an_idle_machine_is_the_same_elsewhere(void **) {
     queue.ring();
     assert_eventually(queue.done());
     assert_eventually(device.vector_pending(1));
+    // The packet has let go of its context a moment later.
+    assert_eventually(spec::field::CTX_STATUS_BUSY.get(device.reg32(spec::reg::CTX_STATUS(0))) == 0);
+    assert_eventually(!queue.busy());
     const auto before = registers(device);
     const std::uint64_t clock = device.reg64(spec::reg::GLOBAL_CLOCK_NS);
     save(device.machine(), file);
@@ -180,7 +183,7 @@ void work_in_flight_goes_on_elsewhere(const std::string &mode, const std::vector
     const auto machine = restored(file, properties, more);
     Neuron next = taken_over(machine, device);
     Queue same(next, queue);
-    assert_int_equal(same.seqno(), done);
+    assert_in_range(same.seqno(), done, 1);
     machine->writel(memory.host + GuestWord::OFFSET, 1);
     assert_eventually(machine->readl(message) == 0x77);
     assert_int_equal(same.seqno(), 3);
