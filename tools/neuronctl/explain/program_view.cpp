@@ -77,7 +77,7 @@ Outcome<ProgramView> ProgramView::load(const std::string &path, const std::vecto
     return ProgramView(path, assembler::to_image(*file));
 }
 
-ProgramView::ProgramView(std::string name, neuron::encoding::KernelImage image)
+ProgramView::ProgramView(const std::string &name, neuron::encoding::KernelImage image)
     : name_(std::filesystem::path(name).stem().string()), image_(std::move(image)) {
     make_plain(name_);
     std::ranges::for_each(image_.sources, make_plain);

@@ -21,7 +21,7 @@ class ProgramView {
 public:
     /** A kernel file, or a source that is assembled, which also knows its lines. */
     static Outcome<ProgramView> load(const std::string &path, const std::vector<std::string> &definitions = {});
-    ProgramView(std::string name, neuron::encoding::KernelImage image);
+    ProgramView(const std::string &name, neuron::encoding::KernelImage image);
 
     /** File name without folder and suffix. */
     const std::string &name() const { return name_; }

@@ -302,6 +302,7 @@ private:
 
     void launch(const Queue &queue, const std::vector<const Core *> &cores, Finding &finding) {
         std::vector<std::uint32_t> numbers;
+        numbers.reserve(cores.size());
         for (const Core *core : cores)
             numbers.push_back(core->index);
         finding.chain.push_back(
