@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which buffer has which addresses, so that a fault can name it.
+// Which buffer and which program has which addresses, so that a fault can name it.
 #pragma once
 
 #include <atomic>
@@ -44,19 +44,20 @@ private:
         std::chrono::steady_clock::time_point when;
         CallSite by;
     };
-    static constexpr std::size_t remembered = 64; // of destroyed buffers
-
-    FaultPlace look_up(std::uint64_t va, std::optional<CallSite> &gone_by) const;
-
-    mutable std::mutex lock_; // protects all below
-    std::map<std::uint64_t, BufferPlace> live_;
-    std::deque<Gone> gone_; // newest first
     struct Loaded {
         std::weak_ptr<const LoadedKernel> kernel;
         std::uint64_t load = 0;
     };
-    std::map<std::uint64_t, Loaded> programs_;
+    static constexpr std::size_t remembered = 64; // of destroyed buffers
+
+    FaultPlace look_up(std::uint64_t va, std::optional<CallSite> &gone_by) const;
+
     std::atomic<std::uint64_t> loads_{0};
+
+    mutable std::mutex lock_; // protects all below
+    std::map<std::uint64_t, BufferPlace> live_;
+    std::deque<Gone> gone_; // newest first
+    std::map<std::uint64_t, Loaded> programs_;
 };
 
 /** "; the job was submitted at foo.cc:88"; "" for an empty place. */
@@ -65,7 +66,7 @@ std::string submitted_text(const std::string &place);
 /** "foo.cc:88"; "" if nobody knows. */
 std::string code_place(SourcePlace where);
 
-/** The other instruction of a hazard: unit, core, ring and pc. Nothing for other faults. */
+/** The other instruction of a hazard: unit, core, ring, pc and line. Nothing for other faults. */
 std::optional<FaultInfo> other_access(const FaultInfo &fault);
 
 /** Whether the record of such a fault holds an address. */

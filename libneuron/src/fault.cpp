@@ -52,17 +52,17 @@ std::string info_text(const FaultInfo &fault) {
     }
 }
 
-std::string place_text(const FaultInfo &at, const std::string &line) {
+std::string place_text(const FaultInfo &at) {
     const std::string unit =
         at.unit == spec::Unit::DMA ? fmt::format("DMA ring {},", at.ring) : std::string(spec::name(at.unit));
-    const std::string written = line.empty() ? std::string() : fmt::format(" ({})", line);
+    const std::string written = at.line.empty() ? std::string() : fmt::format(" ({})", at.line);
     return fmt::format("core {} {} instruction {}{}", at.core, unit, at.pc, written);
 }
 
 std::string unit_text(const FaultInfo &fault) {
     if (fault.unit == spec::Unit::QUEUE)
         return {};
-    return place_text(fault, fault.line) + ": ";
+    return place_text(fault) + ": ";
 }
 
 // What hazard detection found, with both instructions and the place.
@@ -74,7 +74,7 @@ std::string hazard_text(const FaultInfo &fault) {
                     field::HAZARD_PLACE_PARTITION.get(fault.va), field::HAZARD_PLACE_BYTE.get(fault.va));
     if (fault.code == spec::Fault::HAZARD_UNWRITTEN)
         return fmt::format("{}: reads {}, which nothing has written", spec::name(fault.code), place);
-    const std::string other = place_text(*detail::other_access(fault), fault.other_line);
+    const std::string other = place_text(*detail::other_access(fault));
     const auto verb = [](std::uint64_t writes) { return writes != 0 ? "writes" : "reads"; };
     return fmt::format("{}: {} {}, which {} {}; no semaphore orders the two", spec::name(fault.code),
                        verb(field::HAZARD_OTHER_WRITES.get(fault.info)), place, other,
@@ -156,6 +156,7 @@ std::optional<FaultInfo> detail::other_access(const FaultInfo &fault) {
     other.core = static_cast<std::uint32_t>(field::HAZARD_OTHER_CORE.get(fault.info));
     other.ring = static_cast<std::uint32_t>(field::HAZARD_OTHER_RING.get(fault.info));
     other.pc = static_cast<std::uint32_t>(field::HAZARD_OTHER_PC.get(fault.info));
+    other.line = fault.other_line;
     return other;
 }
 

@@ -266,10 +266,6 @@ private:
     std::size_t last_section_ = 0;
 };
 
-} // namespace
-
-namespace {
-
 void take_lines(const KernelFile &file, spec::Engine engine, KernelImage &image,
                 std::map<std::string_view, std::uint32_t> &sources) {
     auto &lines = image.lines[spec::raw(engine)];

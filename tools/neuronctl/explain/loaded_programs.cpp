@@ -4,6 +4,7 @@
 #include "loaded_programs.hpp"
 
 #include <cstddef>
+#include <optional>
 
 #include <fcntl.h>
 #include <linux/magic.h>

@@ -56,11 +56,10 @@ Outcome<ProgramView> assembled(const std::string &path, const std::vector<std::s
         list.push_back({text.substr(0, equals), text.substr(equals + 1)});
     }
     auto image = assembler::assemble(source, list);
-    if (image)
-        image->sources = {path};
     if (!image)
         return tl::unexpected(usage_error(
             fmt::format("{}:{}: {}", path, image.error().front().where.line, image.error().front().message)));
+    image->sources = {path};
     return ProgramView(path, std::move(*image));
 }
 
