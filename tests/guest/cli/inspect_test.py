@@ -211,7 +211,9 @@ def ring_arguments(folder):
 @case("reset says what was lost, the job in flight ends, and the next one runs")
 def resets(folder):
     before = good(folder, "--json", "reset").json
-    equal((before["state_after"], before["lost"]["queues"]), ("ready", 0))
+    equal(before["lost"]["queues"], 0)
+    # A reset is no use of the device: one that has been idle for long goes back to sleep at once.
+    assert before["state_after"] in ("ready", "sleeping"), before
     with endless(folder) as process:
         answer = good(folder, "--json", "reset", "--device", "accel0").json
         lost = answer["lost"]

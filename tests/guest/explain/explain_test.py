@@ -247,7 +247,7 @@ def wedged(folder):
         equal(rules(answer), ["wedged"])
         contains(answer["sentence"], " ago, and the driver does not use it any more; its configuration space answers now")
     contains(answer["findings"][0]["hint"], "'neuronctl reset'")
-    equal(good(folder, "--json", "reset").json["state_after"], "ready")
+    assert good(folder, "--json", "reset").json["state_after"] in ("ready", "sleeping")  # one left idle sleeps at once
 
 
 @case("a queue that was lost in an error of the link, and what is told of it later")

@@ -296,11 +296,20 @@ int write_file(const std::string &path, const std::string &text) {
 
 bool wait_for_node(bool present, std::chrono::milliseconds timeout) {
     const auto end = std::chrono::steady_clock::now() + timeout;
-    const auto there = [] {
+    const auto as_wanted = [present] {
         const std::string entry = entry_of_class();
-        return !entry.empty() && ::access(("/dev/accel/" + entry).c_str(), F_OK) == 0;
+        const std::string path = "/dev/accel/" + entry;
+        const bool there = !entry.empty() && ::access(path.c_str(), F_OK) == 0;
+        if (!there || !present)
+            return there == present;
+        // The kernel shows a node a moment before open() finds the device behind it, and says ENODEV meanwhile.
+        const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+        if (fd < 0)
+            return errno != ENOENT && errno != ENODEV && errno != ENXIO;
+        ::close(fd);
+        return true;
     };
-    while (there() != present) {
+    while (!as_wanted()) {
         if (std::chrono::steady_clock::now() > end)
             return false;
         std::this_thread::sleep_for(std::chrono::milliseconds(10));

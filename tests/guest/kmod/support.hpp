@@ -157,7 +157,7 @@ bool wait_until_unpinned();
 std::uint64_t queue_interrupts();
 /// Writes a file of sysfs. Return: 0 or -errno.
 int write_file(const std::string &path, const std::string &text);
-/// Waits until the device node is there, or gone.
+/// Waits until the device node is there and can be opened, or is gone.
 bool wait_for_node(bool present, std::chrono::milliseconds timeout = LONG);
 
 } // namespace kmod
