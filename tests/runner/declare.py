@@ -52,6 +52,13 @@ class Suite:
                 found.append((pattern, sorted(matches)))
         return found
 
+    def refuse_lost(self):
+        """A Python test that may not be executed would be left out, and nobody would miss it."""
+        for pattern in self.programs:
+            for path in glob.glob(pattern.removeprefix("!")):
+                if path.endswith("_test.py") and not os.access(path, os.X_OK):
+                    raise ValueError(f"{path}: the test is not executable, so suite '{self.name}' would not run it")
+
 
 def read(path):
     with open(path, "rb") as file:

@@ -119,6 +119,16 @@ def taken_away(folder):
     equal(declare.Suite("s", [f"!{folder}/c*"], "").paths(), [(f"!{folder}/c*", [])])
 
 
+@case("a Python test that has lost its right to be executed is named")
+def lost(folder):
+    for name, mode in (("a_test.py", 0o755), ("helper.py", 0o644), ("b_test.cpp", 0o644)):
+        (folder / name).touch(mode=mode)
+    suite = declare.Suite("s", [f"{folder}/*"], "")
+    suite.refuse_lost()
+    (folder / "a_test.py").chmod(0o644)
+    refused("a_test.py: the test is not executable, so suite 's' would not run it", suite.refuse_lost)
+
+
 @case("a slow boot multiplies the limit of each program")
 def slow(folder):
     boots, suites = load(folder)
