@@ -42,7 +42,7 @@ private:
 /// Both executors, with one thread; `work` must end with all units at rest.
 void on_each(const std::function<void(Executor &)> &work) {
     FakeHost fake;
-    neuron::chip::plan::Injector faults(nullptr, nullptr, false);
+    neuron::chip::plan::Injector faults(nullptr, nullptr, nullptr);
     const Host host(FakeHost::ops(), &fake, faults);
     SteppedExecutor stepped(host, 1, 16);
     work(stepped);
@@ -213,7 +213,7 @@ void a_lent_thread_takes_the_first_steps(void **) {
 
 void in_stepped_mode_no_thread_is_taken(void **) {
     FakeHost fake;
-    neuron::chip::plan::Injector faults(nullptr, nullptr, false);
+    neuron::chip::plan::Injector faults(nullptr, nullptr, nullptr);
     const Host host(FakeHost::ops(), &fake, faults);
     SteppedExecutor executor(host, 1, 16);
     std::string log;
@@ -374,7 +374,7 @@ void a_time_can_be_taken_back(void **) {
 // Time passes while nothing is left to do, but not a step earlier.
 void stepped_time_leaps_when_all_is_done(void **) {
     FakeHost fake;
-    neuron::chip::plan::Injector faults(nullptr, nullptr, false);
+    neuron::chip::plan::Injector faults(nullptr, nullptr, nullptr);
     const Host host(FakeHost::ops(), &fake, faults);
     SteppedExecutor executor(host, 1, 16);
     std::string log;

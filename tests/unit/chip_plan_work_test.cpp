@@ -64,6 +64,102 @@ void a_doubled_packet_is_done_twice_and_told_once(void **state) {
     rig.made(2, 5, 5);
 }
 
+void a_packet_that_is_put_off_is_done_after_the_next(void **state) {
+    Rig rig(state);
+    rig.plan("packet nth=2: reorder; packet nth=4: reorder; packet nth=5: drop");
+    rig.fill(1);
+    rig.fill(2); // has ended well, says the device
+    assert_int_equal(rig.r.queue.seqno(), 2);
+    assert_int_equal(rig.r.word(0), 1);
+    rig.fill(3);
+    assert_int_equal(rig.r.queue.seqno(), 3);
+    assert_int_equal(rig.r.word(0), 2);
+    rig.fill(4);
+    rig.fill(5); // is not done, so it is not the next one
+    assert_int_equal(rig.r.word(0), 2);
+    rig.run(spec::PacketNop{});
+    assert_int_equal(rig.r.word(0), 4);
+    assert_int_equal(rig.r.queue.seqno(), 6);
+}
+
+void a_launch_that_is_put_off_runs_after_the_next_packet(void **state) {
+    Rig rig(state);
+    const Bytes in = random_bytes(BYTES, 1);
+    rig.r.put(DmaRunner::HOST_AREA, in);
+    rig.plan("packet nth=1: reorder");
+    assert_int_equal(rig.r.run(copying(), ENDS), Fault::NONE);
+    assert_true(same(rig.r.data(0), Bytes(BYTES)));
+    rig.run(spec::PacketNop{});
+    assert_int_equal(rig.r.queue.seqno(), 2);
+    assert_true(same(rig.r.data(0), in));
+}
+
+// What it writes to may be somebody else's by then.
+void what_is_put_off_is_forgotten_with_its_queue_and_with_its_plan(void **state) {
+    Rig rig(state);
+    rig.plan("packet nth=1..2: reorder; packet nth=5: reorder");
+    rig.fill(1);
+    rig.fill(2);
+    rig.r.queue.disable();
+    rig.m.settle();
+    rig.r.queue.enable();
+    rig.run(spec::PacketNop{});
+    rig.run(spec::PacketNop{});
+    assert_int_equal(rig.r.word(0), 0);
+    rig.fill(5);
+    rig.plan("irq: drop");
+    rig.m.expects(spec::SanitizerKind::INTERRUPT_MISSING);
+    rig.run(spec::PacketNop{});
+    rig.run(spec::PacketNop{});
+    assert_int_equal(rig.r.word(0), 0);
+}
+
+// Or a guest could fill its host's memory.
+void as_many_as_may_be_put_off_are_and_the_next_one_is_done(void **state) {
+    Rig rig(state);
+    rig.plan("packet: reorder");
+    for (unsigned i = 1; i <= spec::PLAN_HELD; ++i)
+        rig.fill(i);
+    assert_int_equal(rig.r.word(0), 0);
+    rig.fill(1000); // and then the others in their order
+    assert_int_equal(rig.r.word(0), spec::PLAN_HELD);
+    rig.fill(1001);
+    assert_int_equal(rig.r.word(0), spec::PLAN_HELD);
+}
+
+// In stepped mode others take their steps meanwhile, until the device clock says that it is time.
+void a_delayed_packet_lets_other_queues_go_on(void **state) {
+    Rig rig(state);
+    Context other(rig.m, 2);
+    TestQueue queue(rig.m, 5, 2);
+    rig.plan("packet queue=0: delay us=20000");
+    std::string order;
+    rig.m.host.on_dma = [&](std::uint64_t bus, std::size_t, bool write) {
+        if (write && (bus == queue.seqno_bus() || bus == rig.r.queue.seqno_bus()))
+            order += bus == queue.seqno_bus() ? "5" : "0";
+    };
+    const std::uint64_t before = rig.m.r64(reg::GLOBAL_CLOCK_NS);
+    rig.r.queue.submit(spec::PacketNop{});
+    queue.submit(spec::PacketNop{});
+    rig.m.settle();
+    rig.m.host.on_dma = {};
+    assert_string_equal(order.c_str(), "50");
+    assert_true(rig.m.r64(reg::GLOBAL_CLOCK_NS) - before >= 20'000'000);
+}
+
+void a_delay_of_packets_ends_with_its_plan(void **) {
+    Mode mode = STEPPED;
+    void *state = &mode;
+    Rig rig(&state);
+    rig.plan("packet nth=1: delay us=1000000");
+    rig.r.queue.submit(spec::PacketNop{});
+    neuron_chip_run(rig.m.chip, 1000);
+    assert_int_equal(rig.r.queue.seqno(), 0);
+    rig.plan("");
+    neuron_chip_run(rig.m.chip, 1000);
+    assert_int_equal(rig.r.queue.seqno(), 1);
+}
+
 void a_doubled_launch_runs_twice(void **state) {
     Rig rig(state);
     rig.plan("packet nth=1: duplicate; instruction unit=sp pc=0: delay us=0; packet nth=2: delay us=10");
@@ -180,6 +276,40 @@ void a_doubled_transfer_moves_twice_and_signals_once(void **state) {
     rig.made(2, 3, 3);
 }
 
+// The signal of the first one comes before its bytes, as on a device that takes its descriptors in the wrong order.
+void a_transfer_that_is_put_off_moves_after_the_next_and_signals_before(void **state) {
+    Rig rig(state);
+    const Bytes in = random_bytes(BYTES, 1);
+    rig.r.put(DmaRunner::HOST_AREA, in);
+    rig.plan("transfer nth=1: reorder");
+    assert_int_equal(rig.r.run(copying(), ENDS), Fault::NONE);
+    assert_true(same(rig.r.data(0), Bytes(BYTES)));
+    Program p;
+    p.add(Engine::SP, store(mem(1, BYTES / 4), tile(1, BYTES / 4), 3));
+    p.add(Engine::SP, end());
+    assert_int_equal(rig.r.run(p, ENDS), Fault::NONE);
+    assert_true(same(rig.r.data(0), in));
+}
+
+void a_transfer_that_is_put_off_is_forgotten_with_its_launch(void **state) {
+    Rig rig(state);
+    rig.r.put(DmaRunner::HOST_AREA, random_bytes(BYTES, 1));
+    rig.plan("transfer nth=2: reorder");
+    assert_int_equal(rig.r.run(copying(), ENDS), Fault::NONE);
+    assert_int_equal(rig.r.run(copying(), {DmaRunner::HOST_AREA, Runner::DATA + 2 * BYTES}), Fault::NONE);
+    assert_true(same(rig.r.data(0), Bytes(BYTES)));
+}
+
+void a_delayed_transfer_takes_its_time(void **state) {
+    Rig rig(state);
+    rig.plan("transfer nth=1: delay us=5000; instruction nth=1: delay us=5000");
+    const std::uint64_t before = rig.m.r64(reg::GLOBAL_CLOCK_NS);
+    assert_int_equal(rig.r.run(copying(), ENDS), Fault::NONE);
+    rig.made(1, 2, 1);
+    rig.made(2, 5, 1);
+    assert_true(rig.m.r64(reg::GLOBAL_CLOCK_NS) - before >= 10'000'000);
+}
+
 // ---- whose access ---------------------------------------------------------------------------------------------------
 
 void accesses_are_told_apart_by_who_makes_them(void **state) {
@@ -219,6 +349,12 @@ int main() {
         IN_BOTH_MODES(a_dropped_packet_ends_and_does_nothing),
         IN_BOTH_MODES(a_doubled_packet_is_done_twice_and_told_once),
         IN_BOTH_MODES(a_doubled_launch_runs_twice),
+        IN_BOTH_MODES(a_packet_that_is_put_off_is_done_after_the_next),
+        IN_BOTH_MODES(a_launch_that_is_put_off_runs_after_the_next_packet),
+        IN_BOTH_MODES(what_is_put_off_is_forgotten_with_its_queue_and_with_its_plan),
+        IN_BOTH_MODES(as_many_as_may_be_put_off_are_and_the_next_one_is_done),
+        IN_BOTH_MODES(a_delayed_packet_lets_other_queues_go_on),
+        cmocka_unit_test(a_delay_of_packets_ends_with_its_plan),
         IN_BOTH_MODES(packets_are_told_apart_by_what_they_are),
         IN_BOTH_MODES(packets_are_told_apart_by_where_they_reach),
         IN_BOTH_MODES(an_instruction_hangs_until_there_is_another_plan),
@@ -229,6 +365,9 @@ int main() {
         IN_BOTH_MODES(a_transfer_that_hangs_can_be_stopped),
         IN_BOTH_MODES(a_dropped_transfer_signals_and_moves_nothing),
         IN_BOTH_MODES(a_doubled_transfer_moves_twice_and_signals_once),
+        IN_BOTH_MODES(a_transfer_that_is_put_off_moves_after_the_next_and_signals_before),
+        IN_BOTH_MODES(a_transfer_that_is_put_off_is_forgotten_with_its_launch),
+        IN_BOTH_MODES(a_delayed_transfer_takes_its_time),
         IN_BOTH_MODES(accesses_are_told_apart_by_who_makes_them),
         IN_BOTH_MODES(what_is_nobodys_meets_no_rule_that_says_whose),
     };

@@ -279,7 +279,7 @@ void no_record_is_torn(void **) {
     constexpr unsigned WRITERS = 3;
     constexpr std::uint64_t EACH = 200'000;
     const neuron_chip_host_ops ops = FakeHost::ops();
-    neuron::chip::plan::Injector faults(nullptr, nullptr, false);
+    neuron::chip::plan::Injector faults(nullptr, nullptr, nullptr);
     const neuron::chip::Host host(ops, nullptr, faults);
     const neuron::chip::ThreadedExecutor executor(1);
     const neuron::chip::DeviceClock clock(executor);

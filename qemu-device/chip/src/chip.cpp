@@ -39,7 +39,7 @@ Chip::Chip(const ChipInfo &info, const neuron_chip_host_ops &ops, void *opaque, 
            Watcher *watcher)
     : info_(info),
       faults_([this](const std::string &line) { host_.log(NEURON_CHIP_LOG_INFO, line); }, [this] { wake_hung(); },
-              !info.stepped),
+              info.stepped ? [this](std::uint64_t ns) { executor_->pass(ns); } : std::function<void(std::uint64_t)>()),
       explorer_([this] { host_.kick(); },
                 [this](std::uint64_t epoch, std::uint32_t vector) { interrupts_.send(epoch, vector); }),
       host_(ops, opaque, faults_),

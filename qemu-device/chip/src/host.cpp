@@ -57,11 +57,10 @@ bool Host::write_by_plan(std::uint64_t bus, std::span<const std::byte> in) const
         return false;
     if (verdict->action == PlanAction::DROP)
         return true;
-    if (verdict->action == PlanAction::REORDER) {
+    if (verdict->action == PlanAction::REORDER &&
         faults_.hold(PlanEvent::DMA_WRITE,
-                     [this, bus, bytes = std::vector(in.begin(), in.end())] { write_past_plan(bus, bytes); });
+                     [this, bus, bytes = std::vector(in.begin(), in.end())] { write_past_plan(bus, bytes); }))
         return true;
-    }
     const bool done = do_write(*verdict, bus, in);
     faults_.happened(PlanEvent::DMA_WRITE);
     return done;
@@ -112,10 +111,9 @@ void InterruptGate::raise_by_plan(std::uint64_t epoch, std::uint32_t vector) {
     const auto action = verdict ? verdict->action : PlanAction{};
     if (action == PlanAction::DROP)
         return;
-    if (action == PlanAction::REORDER) {
-        host_.faults_.hold(PlanEvent::IRQ, [this, epoch, vector] { deliver(epoch, vector); });
+    if (action == PlanAction::REORDER &&
+        host_.faults_.hold(PlanEvent::IRQ, [this, epoch, vector] { deliver(epoch, vector); }))
         return;
-    }
     deliver(epoch, vector);
     if (action == PlanAction::DUPLICATE)
         deliver(epoch, vector);

@@ -3,6 +3,12 @@
 
 #include "core/core.hpp"
 
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <endian.h>
+#include <span>
+
 namespace neuron::chip {
 
 namespace {
@@ -41,9 +47,22 @@ bool is_plan(std::uint64_t offset) { return offset >= spec::BLOCK_PLAN_OFFSET &&
 std::uint64_t Registers::read(std::uint64_t offset, unsigned size) {
     push_posted(true);
     const std::uint64_t value = read_register(offset, size);
-    if (faults_.active() && !is_plan(offset) && faults_.ask(spec::PlanEvent::REG_READ, offset))
-        return size < 2 * HALF ? (1ULL << 8 * size) - 1 : ~0ULL;
-    return value;
+    return faults_.active() && !is_plan(offset) ? read_by_plan(offset, value, size) : value;
+}
+
+std::uint64_t Registers::read_by_plan(std::uint64_t offset, std::uint64_t value, unsigned size) {
+    const auto verdict = faults_.ask(spec::PlanEvent::REG_READ, offset);
+    if (!verdict)
+        return value;
+    std::array<std::byte, sizeof value> bytes = std::bit_cast<std::array<std::byte, sizeof value>>(htole64(value));
+    const std::span read = std::span(bytes).first(size);
+    if (verdict->action == spec::PlanAction::ONES)
+        std::ranges::fill(read, std::byte{0xff});
+    else if (verdict->action == spec::PlanAction::CORRUPT)
+        plan::corrupt(read, verdict->random);
+    else
+        plan::flip(read, verdict->argument, verdict->random);
+    return le64toh(std::bit_cast<std::uint64_t>(bytes));
 }
 
 std::uint64_t Registers::read_register(std::uint64_t offset, unsigned size) {
@@ -169,10 +188,8 @@ void Registers::ring_by_plan(std::uint32_t queue, const std::function<void()> &r
     const auto action = verdict ? verdict->action : spec::PlanAction{};
     if (action == spec::PlanAction::DROP)
         return;
-    if (action == spec::PlanAction::REORDER) {
-        faults_.hold(spec::PlanEvent::DOORBELL, ring);
+    if (action == spec::PlanAction::REORDER && faults_.hold(spec::PlanEvent::DOORBELL, ring))
         return;
-    }
     ring();
     if (action == spec::PlanAction::DUPLICATE)
         ring();

@@ -61,6 +61,8 @@ public:
 
 private:
     std::uint64_t read_register(std::uint64_t offset, unsigned size);
+    /// What the fault plan makes of the value that was read.
+    std::uint64_t read_by_plan(std::uint64_t offset, std::uint64_t value, unsigned size);
     /// A doorbell is rung: now, or later.
     void announce(const std::function<void()> &ring);
     /// A register is accessed.

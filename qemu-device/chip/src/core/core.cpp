@@ -42,6 +42,9 @@ void Core::arm(Launch &launch) {
     const std::uint32_t engines = engines_of(launch.program);
     engines_ = engines;
     sync_.start(engines, launch.census);
+    if (services_.faults.active()) [[unlikely]]
+        for (DmaRing &ring : rings_)
+            ring.forget_postponed();
     for (std::size_t i = 0; i < ENGINES; ++i)
         if ((engines >> i & 1) != 0)
             sequencers_[i].start(launch);

@@ -69,7 +69,11 @@ Step DmaRing::advance(const DmaJob &job, Launch &launch) {
     }
     if (spoilt_.hangs(services_.faults))
         return Step::BLOCKED;
-    auto complete = spoilt_.dropped ? true : move(job, launch);
+    if (spoilt_.waits(services_))
+        return Step::MORE;
+    if (std::exchange(spoilt_.postponed, false))
+        spoilt_.dropped = postponed_.keep(job, spoilt_.plan);
+    auto complete = spoilt_.dropped ? true : move(late_ ? *late_ : job, launch);
     const std::uint64_t moved = transfer_.take_moved();
     moved_ += moved;
     launch.queue->moved(moved);
@@ -77,6 +81,8 @@ Step DmaRing::advance(const DmaJob &job, Launch &launch) {
         transfer_.begin(job);
         return Step::MORE;
     }
+    if (complete && *complete && !spoilt_.dropped && take_postponed())
+        return Step::MORE;
     if (complete && *complete)
         if (const auto noted = notify(job, launch); !noted)
             complete = tl::unexpected(noted.error());
@@ -86,6 +92,14 @@ Step DmaRing::advance(const DmaJob &job, Launch &launch) {
     } else if (*complete)
         finish(job, launch);
     return Step::MORE;
+}
+
+// The job in front has been done: what was put off until then is done now, as if it were a part of it.
+bool DmaRing::take_postponed() {
+    late_ = postponed_.take(services_.faults);
+    if (late_)
+        transfer_.begin(*late_);
+    return late_.has_value();
 }
 
 std::optional<FaultInfo> DmaRing::begin(const DmaJob &job, const Launch &launch) {
@@ -210,6 +224,8 @@ void DmaRing::drop_all() {
     SyncBlock::Transfers dropped{};
     end_flight();
     begun_ = false;
+    late_.reset();
+    postponed_.forget();
     {
         const std::lock_guard lock(mutex_);
         for (; count_ != 0; --count_) {

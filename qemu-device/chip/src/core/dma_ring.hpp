@@ -32,6 +32,9 @@ public:
     /// Puts a job in line. False: the ring is full; sequencer `engine` is woken when there is room.
     bool push(const DmaJob &job, const DmaSource &source);
 
+    /// Another launch begins, with nothing in line: what a fault plan has put off is in the memory of the one before.
+    void forget_postponed() { postponed_.forget(); }
+
     /// Transfers in line, by the engine that issued them.
     std::array<std::uint32_t, spec::ENGINE_COUNT> in_line() const;
     /// Reading: of a core with its launch.
@@ -56,6 +59,8 @@ private:
     void announce(const DmaJob &job, const DmaEnd &end, std::uint32_t sources, bool write);
     /// Moves a chunk. True: the job is complete.
     MemoryResult<bool> move(const DmaJob &job, Launch &launch);
+    /// Whether there is one more transfer to be done before the job in front has ended.
+    bool take_postponed();
     /// Leaves a record of the transfer, if the launch traces them.
     MemoryResult<void> notify(const DmaJob &job, Launch &launch);
     void pop();
@@ -82,6 +87,8 @@ private:
 
     // Progress of the job in front; only step() touches it.
     plan::Spoilt spoilt_; ///< what the fault plan makes of it
+    plan::Postponed<DmaJob> postponed_;
+    std::optional<DmaJob> late_; ///< it is done now, behind the job in front
     DmaTransfer transfer_;
     RingWatch watch_;
     SemaphoreLog log_;

@@ -19,6 +19,8 @@ void DmaRing::clear() {
     first_ = count_ = 0;
     waiting_ = 0;
     begun_ = false;
+    late_.reset();
+    postponed_.forget();
 }
 
 void DmaRing::serialize(Archive &archive) {

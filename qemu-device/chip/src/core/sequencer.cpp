@@ -123,6 +123,8 @@ Step Sequencer::execute(Launch &launch, Raw raw) {
             spoilt_ = plan::spoil(services_, spec::PlanEvent::INSTRUCTION, pc());
         if (spoilt_.hangs(services_.faults))
             return Step::BLOCKED;
+        if (spoilt_.waits(services_))
+            return Step::MORE;
         if (spoilt_.dropped)
             return advance(launch, header, Flow::NEXT);
     }

@@ -65,6 +65,9 @@ public:
     /// When the host's steady clock will have got to where now_ns() is `at_ns`. Nothing: not before resume().
     std::optional<std::chrono::steady_clock::time_point> steady_time(std::uint64_t at_ns) const;
 
+    /// Stepped mode: so many nanoseconds pass at once. Whoever takes a step may call it.
+    void pass(std::uint64_t ns) { pass_time(now_ns() + ns); }
+
     /// The clock, and what the units are ready for, in order. `units` are all that there are, always in the same order. Only
     /// while paused.
     void clock_state(Archive &archive);

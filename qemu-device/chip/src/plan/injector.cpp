@@ -92,9 +92,12 @@ std::optional<Verdict> Injector::ask(spec::PlanEvent event, std::uint64_t first,
     return verdict;
 }
 
-void Injector::hold(spec::PlanEvent event, std::function<void()> later) {
+bool Injector::hold(spec::PlanEvent event, std::function<void()> later) {
     const std::lock_guard lock(mutex_);
+    if (std::ranges::count(held_, event, &decltype(held_)::value_type::first) == spec::PLAN_HELD)
+        return false;
     held_.emplace_back(event, std::move(later));
+    return true;
 }
 
 void Injector::happened(spec::PlanEvent event) {
@@ -120,10 +123,10 @@ void Injector::forget_held() {
 }
 
 void Injector::sleep(const Verdict &delay) {
-    if (!sleeps_)
-        return;
+    if (in_steps())
+        return pass_ns_(delay_ns(delay));
     std::unique_lock lock(mutex_);
-    woken_.wait_for(lock, std::chrono::microseconds(delay.argument), [&] { return awake_ || plans_ != delay.plan; });
+    woken_.wait_for(lock, std::chrono::nanoseconds(delay_ns(delay)), [&] { return awake_ || plans_ != delay.plan; });
 }
 
 void Injector::wake_sleepers() {

@@ -28,6 +28,8 @@ struct Verdict {
     std::uint64_t plan;   ///< whose it is: another one may come before anything is done about it
 };
 
+inline std::uint64_t delay_ns(const Verdict &delay) { return delay.argument * 1000; }
+
 /// Whose an event is.
 struct Origin {
     std::uint32_t queue;
@@ -52,10 +54,11 @@ private:
 /// The plan of a chip, if it has one. Any thread. Without a plan the price of a question is a relaxed load.
 class Injector {
 public:
-    /// `log`: takes one line for each fault that is made. `changed`: called after a plan has been replaced. `sleeps`: delays
-    /// pass; without, they are over at once.
-    Injector(std::function<void(const std::string &)> log, std::function<void()> changed, bool sleeps)
-        : log_(std::move(log)), changed_(std::move(changed)), sleeps_(sleeps) {}
+    /// `log`: takes one line for each fault that is made. `changed`: called after a plan has been replaced. `pass_ns`: lets so
+    /// many nanoseconds pass, where time is counted in steps; empty: it passes by itself.
+    Injector(std::function<void(const std::string &)> log, std::function<void()> changed,
+             std::function<void(std::uint64_t)> pass_ns)
+        : log_(std::move(log)), changed_(std::move(changed)), pass_ns_(std::move(pass_ns)) {}
 
     /// Another plan from now on; one without rules: none.
     void set(Plan plan);
@@ -73,13 +76,16 @@ public:
         return ask(event, place, place, packet);
     }
 
-    /// Keeps `later` until the next event of the kind has happened, or forget_held().
-    void hold(spec::PlanEvent event, std::function<void()> later);
+    /// Keeps `later` until the next event of the kind has happened, or forget_held(). False: as many as may be kept are.
+    bool hold(spec::PlanEvent event, std::function<void()> later);
     /// An event of the kind has happened. Calls what was kept, without a lock.
     void happened(spec::PlanEvent event);
     void forget_held();
 
+    /// Whether time is counted in steps. What can wait then takes steps meanwhile.
+    bool in_steps() const { return static_cast<bool>(pass_ns_); }
     /// Lets the thread sleep for a delay, shorter if its plan is replaced, or has been, or wake_sleepers() is called meanwhile.
+    /// Where time is counted in steps, it has passed at once.
     void sleep(const Verdict &delay);
     /// Nobody sleeps from now on.
     void wake_sleepers();
@@ -101,7 +107,7 @@ private:
 
     std::function<void(const std::string &)> log_;
     std::function<void()> changed_;
-    const bool sleeps_;
+    const std::function<void(std::uint64_t)> pass_ns_;
     std::atomic<bool> active_{false};
     std::atomic<std::uint64_t> plans_{1};
 

@@ -2,10 +2,15 @@
 // What a fault plan makes of a piece of work: a packet, an instruction, a transfer.
 #pragma once
 
+#include "../exec/executor.hpp"
 #include "../services.hpp"
 #include "injector.hpp"
 
 #include <cstdint>
+#include <limits>
+#include <optional>
+#include <utility>
+#include <vector>
 
 namespace neuron::chip::plan {
 
@@ -20,12 +25,54 @@ auto step_as(const Services &services, const Origin &origin, const Step &step) {
 
 /// What is left to the unit whose work it is.
 struct Spoilt {
-    bool dropped = false;      ///< it has ended well, and is not done
-    bool doubled = false;      ///< once done, it is done again
-    std::uint64_t hung_by = 0; ///< the plan that lets it hang, 0: none
+    static constexpr std::uint64_t NEVER = std::numeric_limits<std::uint64_t>::max();
 
-    /// Whether it hangs still. It goes on with another plan.
-    bool hangs(const Injector &faults) const { return hung_by != 0 && hung_by == faults.plans(); }
+    bool dropped = false;        ///< it has ended well, and is not done
+    bool doubled = false;        ///< once done, it is done again
+    bool postponed = false;      ///< it has ended well, and is done right after the next one
+    std::uint64_t begins_ns = 0; ///< it does not begin before, by the executor's clock
+    std::uint64_t plan = 0;      ///< whose all this is; another one lets it begin
+
+    /// Whether it hangs still.
+    bool hangs(const Injector &faults) const { return begins_ns == NEVER && plan == faults.plans(); }
+    /// Whether it is delayed still, in stepped mode: its unit takes steps in which nothing happens, and the others theirs.
+    bool waits(const Services &services) const {
+        return begins_ns != 0 && begins_ns != NEVER && plan == services.faults.plans() &&
+               services.executor.now_ns() < begins_ns;
+    }
+};
+
+/// Work that is to be done right after the next one, in its order, if the plan is still the same then.
+template<class Work>
+class Postponed {
+public:
+    /// False: as many as may be kept are.
+    bool keep(Work work, std::uint64_t plan) {
+        if (plan_ != plan)
+            forget();
+        if (work_.size() == spec::PLAN_HELD)
+            return false;
+        plan_ = plan;
+        work_.push_back(std::move(work));
+        return true;
+    }
+    void forget() { work_.clear(); }
+    /// The first one that is kept, and is not any more.
+    std::optional<Work> take(const Injector &faults) {
+        if (work_.empty())
+            return std::nullopt;
+        if (plan_ != faults.plans()) {
+            forget();
+            return std::nullopt;
+        }
+        std::optional<Work> first(std::move(work_.front()));
+        work_.erase(work_.begin());
+        return first;
+    }
+
+private:
+    std::vector<Work> work_;
+    std::uint64_t plan_ = 0;
 };
 
 /// Asks the plan, and does what is not left to the unit: delays, errors of HBM, faults of the function.

@@ -128,6 +128,8 @@ Step Queue::idle() {
             return Step::MORE;
         }
     }
+    if (work->head == 0) // the queue has begun anew
+        postponed_.forget();
     taken_ = work->head - fetched_first_;
     const RawPacket &raw = fetched_[taken_];
     if (services_.watcher != nullptr) [[unlikely]]
@@ -157,8 +159,18 @@ void Queue::meet_plan(spec::PacketOp op, const RawPacket &raw) {
         moves[count++] = {reach.low, reach.high};
     const plan::Packet packet{.op = op, .moves = std::span(moves).first(count)};
     spoilt_ = plan::spoil(services_, spec::PlanEvent::PACKET, index_, &packet);
+    if (spoilt_.postponed)
+        spoilt_.dropped = postponed_.keep(raw, spoilt_.plan);
     if (spoilt_.dropped)
         job_.emplace(NopJob{});
+}
+
+// The packet has been done: what was put off until then is done now, as if it were a part of it.
+bool Queue::take_postponed() {
+    const auto late = spoilt_.dropped ? std::nullopt : postponed_.take(services_.faults);
+    if (late)
+        job_.emplace(*decode_packet(*late, static_cast<std::uint32_t>(cores_.size()), launch_));
+    return late.has_value();
 }
 
 tl::expected<void, FaultInfo> Queue::fetch(const Control::Work &work) {
@@ -202,6 +214,8 @@ tl::expected<void, FaultInfo> Queue::read_ring(std::uint64_t address, std::span<
 Step Queue::run() {
     if (spoilt_.hangs(services_.faults))
         return Step::BLOCKED;
+    if (spoilt_.waits(services_))
+        return Step::MORE;
     PacketContext packet = context();
     const JobResult result = std::visit([&](auto &job) { return job.step(packet); }, *job_);
     if (!result) {
@@ -210,11 +224,11 @@ Step Queue::run() {
     }
     if (*result == JobStep::DONE && std::exchange(spoilt_.doubled, false)) {
         job_.emplace(*decode_packet(fetched_[taken_], static_cast<std::uint32_t>(cores_.size()), launch_));
-    } else if (*result == JobStep::DONE) {
+    } else if (*result == JobStep::DONE && !take_postponed()) {
         spoilt_ = {};
         job_.reset();
         completing_ = true;
-    } else {
+    } else if (*result != JobStep::DONE) {
         log_.goes_on(fetched_[taken_]);
     }
     return *result == JobStep::BLOCKED ? Step::BLOCKED : Step::MORE;
@@ -316,6 +330,7 @@ Step Queue::wind_down() {
         services_.sanitizer->ends(self(0));
     job_.reset();
     spoilt_ = {};
+    postponed_.forget();
     completing_ = false;
     fetched_count_ = 0;
     stamp_start_.reset();

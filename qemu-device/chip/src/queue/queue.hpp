@@ -48,6 +48,8 @@ private:
     void introduce(const spec::PacketHeader &header, std::uint64_t packet);
     /// What a fault plan makes of the job.
     void meet_plan(spec::PacketOp op, const RawPacket &raw);
+    /// Whether there is one more packet to be done before this one has ended.
+    bool take_postponed();
     /// One step, of whoever acts.
     Step go_on();
     Step idle();
@@ -79,7 +81,8 @@ private:
     std::uint8_t flags_ = 0;
     std::uint64_t generation_ = 0;
     std::optional<PacketJob> job_;
-    plan::Spoilt spoilt_;                   ///< what the fault plan makes of the job
+    plan::Spoilt spoilt_; ///< what the fault plan makes of the job
+    plan::Postponed<RawPacket> postponed_;
     std::optional<std::uint32_t> linger_{}; ///< steps for which the winding down is still put off
     bool completing_ = false;               ///< the job is done, seqno and interrupt are not
     /// With stamps: when the first packet that none covers yet was taken up.

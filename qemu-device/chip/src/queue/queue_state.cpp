@@ -8,6 +8,7 @@ namespace neuron::chip {
 void Queue::clear() {
     job_.reset();
     spoilt_ = {};
+    postponed_.forget();
     completing_ = false;
     fetched_count_ = 0;
     stamp_start_.reset();
