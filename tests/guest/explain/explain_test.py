@@ -117,6 +117,32 @@ def deadlock(folder):
         equal(dump, live)
 
 
+def program_of(process) -> str:
+    """Names of the kernels that a process shows, with their places."""
+    return "".join(line for line in Path(f"/proc/{process.pid}/maps").read_text().splitlines() if "neuron-kernel:" in line)
+
+
+@case("the line of a kernel is told, and none of a kernel that came later to its place")
+def reloaded(folder):
+    for name, source in (("circle", CIRCLE), ("other", CIRCLE.replace("nop wait s5", "\n\nnop wait s5"))):
+        (folder / f"{name}.s").write_text(source)
+        good(folder, "asm", f"{name}.s", "-o", f"{name}.nko")
+    command = [HERE / "reloaded.py", folder / "circle.nko", folder / "other.nko"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        contains(process.stdout.readline(), "DEADLOCK")
+        first = program_of(process)
+        told = good(folder, "--json", "explain").json
+        contains(told["sentence"], "the ACT of core 0 waited at instruction 1 (line 4 of ")
+        print("", file=process.stdin, flush=True)
+        equal(process.stdout.readline(), "loaded\n")
+        equal(program_of(process).split()[-2], first.split()[-2])
+        told = good(folder, "--json", "explain").json
+        contains(told["sentence"], "the ACT of core 0 waited at instruction 1 for semaphore 5")
+        print("", file=process.stdin, flush=True)
+    # Its ring of io_uring is torn down in the background, and its queues with that.
+    explained(folder, lambda answer: "deadlock" not in rules(answer))
+
+
 @case("a fault is told with its buffer, the sibling with it; its coredump says the same")
 def fault(folder):
     with dumped_faults(), stuck("fault") as said:

@@ -178,10 +178,7 @@ std::string text_of(const Failure &failure, const State &state) {
 // The queue that it stopped is still there and says more; or a report of the sanitizer does.
 bool is_said(const State &state, const Failure &failure) {
     const Fault &fault = failure.fault;
-    const auto stopped = [&](const Queue &queue) {
-        return queue.state == "faulted" && queue.hw == failure.queue && queue.ctx == failure.ctx &&
-               (!queue.fault || queue.fault->packet == fault.packet);
-    };
+    const auto stopped = [&](const Queue &queue) { return failure_of(state, queue) != nullptr; };
     const auto reported = [&](const Report &report) {
         return report.faulted && fault.va != 0 &&
                report.text.find(fmt::format("(packet {}) of queue {},", fault.packet, failure.queue)) !=
@@ -199,6 +196,13 @@ bool is_asked_for(const Failure &failure, const State &state, const std::vector<
 }
 
 } // namespace
+
+const Failure *failure_of(const State &state, const Queue &queue) {
+    const auto &failure = state.failure;
+    const bool its = failure && queue.state == "faulted" && queue.hw == failure->queue && queue.ctx == failure->ctx &&
+                     (!queue.fault || queue.fault->packet == failure->fault.packet);
+    return its ? &*failure : nullptr;
+}
 
 std::optional<Failure> last_failure_in(std::span<const std::byte> bytes, std::optional<std::uint64_t> now_ns) {
     const Records records(bytes);

@@ -20,6 +20,9 @@ namespace neuronctl::explain {
  */
 std::optional<Failure> last_failure_in(std::span<const std::byte> records, std::optional<std::uint64_t> now_ns);
 
+/** What is remembered of the fault that has halted a queue; nullptr: it was not the last one. */
+const Failure *failure_of(const State &state, const Queue &queue);
+
 /** Nothing while something hangs or fails for another reason, or if another finding is about it already. */
 std::optional<Finding> failure_finding(const State &state, const std::vector<Finding> &others);
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "last_failure.hpp"
 #include "places.hpp"
 
 namespace neuronctl::explain {
@@ -220,6 +221,14 @@ void explain_drain(const Launch &launch, const State &state, const Queue &queue,
 
 bool in(const Node &node, EngineState state) { return node.engine->state == state; }
 
+// Whether another buffer was at the address when the queue failed.
+bool has_come_later(const State &state, const Queue &queue, std::uint64_t va, std::uint64_t buffer) {
+    const Failure *const failure = failure_of(state, queue);
+    return failure != nullptr && std::ranges::any_of(failure->mappings, [&](const Mapping &then) {
+               return va - then.va < then.size && then.buffer != 0 && then.buffer != buffer;
+           });
+}
+
 } // namespace
 
 std::vector<const Core *> cores_of(const State &state, std::uint64_t queue) {
@@ -244,7 +253,7 @@ std::string kernel_of(const State &state, const Queue &queue) {
     for (const Range &range : mapped(state, queue.ctx))
         if (const auto code = state.buffers.find(range.buffer);
             range.holds(launch->program) && code != state.buffers.end())
-            return code->second.label;
+            return has_come_later(state, queue, launch->program, range.buffer) ? std::string() : code->second.label;
     return {};
 }
 

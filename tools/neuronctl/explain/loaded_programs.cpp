@@ -19,6 +19,7 @@
 
 #include "../../asm/encoding.hpp"
 #include "../system.hpp"
+#include "last_failure.hpp"
 #include "launch_rules.hpp"
 
 namespace neuronctl::explain {
@@ -26,10 +27,16 @@ namespace {
 
 constexpr std::size_t largest = std::size_t{16} << 20;
 
-std::vector<std::byte> contents(const neuron::Fd &memory) {
+// The memory has been written when the program was loaded.
+std::uint64_t loaded_ns(const struct stat &status) {
+    return static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000 +
+           static_cast<std::uint64_t>(status.st_mtim.tv_nsec);
+}
+
+std::vector<std::byte> contents(const neuron::Fd &memory, std::optional<std::uint64_t> failed_ns) {
     struct stat status {};
     if (memory.get() < 0 || ::fstat(memory.get(), &status) != 0 || status.st_size <= 0 ||
-        static_cast<std::size_t>(status.st_size) > largest)
+        static_cast<std::size_t>(status.st_size) > largest || loaded_ns(status) > failed_ns.value_or(UINT64_MAX))
         return {};
     std::vector<std::byte> out(static_cast<std::size_t>(status.st_size));
     const ssize_t got = ::pread(memory.get(), out.data(), out.size(), 0);
@@ -38,13 +45,20 @@ std::vector<std::byte> contents(const neuron::Fd &memory) {
 }
 
 // Opening a file of a user's file system may never come back: first it is seen what it is. Nor is a lease waited for.
-std::vector<std::byte> read_memory(const std::string &path) {
+std::vector<std::byte> read_memory(const std::string &path, std::optional<std::uint64_t> failed_ns) {
     const neuron::Fd place(::open(path.c_str(), O_PATH | O_CLOEXEC));
     struct statfs status {};
     if (place.get() < 0 || ::fstatfs(place.get(), &status) != 0 || status.f_type != TMPFS_MAGIC)
         return {};
     return contents(
-        neuron::Fd(::open(fmt::format("/proc/self/fd/{}", place.get()).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)));
+        neuron::Fd(::open(fmt::format("/proc/self/fd/{}", place.get()).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)),
+        failed_ns);
+}
+
+// When the queue has failed, if that is known: what the process has loaded since has not been at work.
+std::optional<std::uint64_t> failed_ns(const State &state, const Queue &queue) {
+    const Failure *const failure = failure_of(state, queue);
+    return failure != nullptr ? failure->date_ns : std::nullopt;
 }
 
 std::optional<ProgramView> program_of(const State &state, const Queue &queue) {
@@ -59,8 +73,9 @@ std::optional<ProgramView> program_of(const State &state, const Queue &queue) {
     if (ranges.empty())
         return std::nullopt;
     const std::string label = kernel_of(state, queue);
-    const auto file = neuron::KernelFile::parse(read_memory(fmt::format("{}/map_files/{}", folder, ranges.front())),
-                                                label.empty() ? "the kernel" : label);
+    const auto file = neuron::KernelFile::parse(
+        read_memory(fmt::format("{}/map_files/{}", folder, ranges.front()), failed_ns(state, queue)),
+        label.empty() ? "the kernel" : label);
     return file ? std::optional(ProgramView(file->name(), neuron::assembler::to_image(*file))) : std::nullopt;
 }
 

@@ -174,6 +174,7 @@ struct Failure {
     std::string opcode{};  ///< Of the packet; empty if the records do not say.
     std::uint64_t pid = 0; ///< Who had bound memory in the context; 0: not known.
     std::optional<std::uint64_t> ns_ago{};
+    std::optional<std::uint64_t> date_ns{}; ///< By the system's clock; of a live device.
     std::vector<Mapping> mappings{};       ///< What the context had bound, as far as the records reach back.
     std::optional<Mapping> unbound{};      ///< What had been at the address before.
     std::set<std::uint64_t> stopped_too{}; ///< Queues of the same context, which the fault has stopped.
