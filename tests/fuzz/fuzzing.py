@@ -56,7 +56,7 @@ def command(target: str, *arguments: str) -> list[str]:
         *fixed_addresses(),
         str(BUILD / f"fuzz/tests/fuzz/fuzz_{target}"),
         f"-max_len={MAX_LENGTH[base(target)]}",
-        f"-timeout={300 if target.endswith('-scalar') else 60}",  # it is without the optimiser, too
+        f"-timeout={300 if target in OTHER_SIMD else 60}",  # those are without the optimiser
         *LIMITS,
         *arguments,
     ]
