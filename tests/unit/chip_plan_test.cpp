@@ -324,6 +324,45 @@ void a_delay_ends_with_its_plan(void **) {
     assert_true(std::chrono::steady_clock::now() - start < std::chrono::milliseconds(900));
 }
 
+// A machine's monitor waits for the chip to be paused.
+void a_pause_does_not_wait_for_delays(void **) {
+    Mode mode = THREADED;
+    void *state = &mode;
+    Rig r(&state);
+    r.plan("dma_write: delay us=1000000");
+    const auto start = std::chrono::steady_clock::now();
+    r.queue.submit(spec::PacketNop{});
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    neuron_chip_pause(r.m.chip);
+    assert_true(std::chrono::steady_clock::now() - start < std::chrono::milliseconds(900));
+    neuron_chip_resume(r.m.chip);
+    r.plan("");
+    r.m.settle();
+    assert_int_equal(r.queue.seqno(), 1);
+}
+
+// Nor does a processor of the guest wait for what it tells the device, or rings for.
+void an_access_does_not_wait_for_delays(void **) {
+    Mode mode = THREADED;
+    void *state = &mode;
+    Rig r(&state);
+    const std::uint64_t ring = r.m.host.alloc(PAGE);
+    const auto told = spec::packed(spec::DebugRecord{.kind = spec::DebugKind::BIND, .va = PAGE, .bytes = PAGE});
+    for (std::size_t i = 0; i < 4; ++i)
+        std::ranges::copy(told, r.m.host.at(ring + i * spec::DebugRecord::BYTES, told.size()));
+    r.m.w64(reg::REC_DEBUG_RING, ring);
+    r.m.w32(reg::REC_DEBUG_LOG2, 4);
+    r.plan("dma_read: delay us=1000000");
+    const auto start = std::chrono::steady_clock::now();
+    r.m.w32(reg::REC_DEBUG_TAIL, 4);
+    r.queue.submit(spec::PacketNop{});
+    assert_true(std::chrono::steady_clock::now() - start < std::chrono::milliseconds(900));
+    assert_true(r.report().find("1: matched=") != std::string::npos);
+    r.plan("");
+    r.m.settle();
+    assert_int_equal(r.queue.seqno(), 1);
+}
+
 // A thread may not have got to its sleep yet.
 void a_delay_of_a_plan_that_is_over_is_none(void **) {
     Injector injector([](const std::string &) {}, [] {}, {});
@@ -660,6 +699,8 @@ int main() {
         IN_BOTH_MODES(reads),
         IN_BOTH_MODES(delays),
         cmocka_unit_test(a_delay_ends_with_its_plan),
+        cmocka_unit_test(a_pause_does_not_wait_for_delays),
+        cmocka_unit_test(an_access_does_not_wait_for_delays),
         cmocka_unit_test(a_delay_of_a_plan_that_is_over_is_none),
         IN_BOTH_MODES(registers_read_as_ones),
         IN_BOTH_MODES(registers_read_wrong),

@@ -363,9 +363,7 @@ size_t neuron_chip_fault_report(struct neuron_chip *chip, char *text, size_t siz
 }
 
 void neuron_chip_pause(struct neuron_chip *chip) {
-    guarded(chip, [&] {
-        return recorded(chip, {.kind = TapeKind::PAUSE}, [&] { return chip->chip->executor().pause(), 0; });
-    });
+    guarded(chip, [&] { return recorded(chip, {.kind = TapeKind::PAUSE}, [&] { return chip->chip->pause(), 0; }); });
 }
 
 void neuron_chip_resume(struct neuron_chip *chip) {

@@ -88,7 +88,7 @@ std::unique_ptr<Sanitizer> Chip::make_sanitizer(HbmWatcher *watcher) {
 }
 
 Chip::~Chip() {
-    faults_.wake_sleepers();
+    faults_.hurry(true);
     executor_->stop();
     if (sanitizer_ != nullptr)
         sanitizer_->reports().write_all();
@@ -124,6 +124,12 @@ std::unique_ptr<Hbm> Chip::retire() {
     executor_->stop();
     hbm_->errors().attach(nullptr);
     return std::move(hbm_);
+}
+
+void Chip::pause() {
+    faults_.hurry(true);
+    executor_->pause();
+    faults_.hurry(false);
 }
 
 void Chip::wake_hung() {

@@ -62,6 +62,8 @@ public:
 
     Registers &registers() { return registers_; }
     Executor &executor() { return *executor_; }
+    /// Executor::pause(), which does not wait for the delays of a fault plan.
+    void pause();
     /// 0, EINVAL or EAGAIN; see neuron_chip_inject_ecc().
     int inject_ecc(std::uint64_t offset, bool uncorrectable);
     /// What is wrong with the text, or nothing; see neuron_chip_set_fault_plan().
@@ -92,6 +94,8 @@ private:
     Sanitizer *open_sanitizer() const { return info_.observer ? nullptr : sanitizer_.get(); }
     /// Called by registers_, which lets no other access in meanwhile.
     void reset();
+    /// Whether it does what a fault plan has put off.
+    bool catches_up() const;
     void serialize_all(Archive &archive);
     void serialize_info(Archive &archive);
     void serialize_cores(Archive &archive);

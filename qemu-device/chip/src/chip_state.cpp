@@ -155,11 +155,17 @@ void Chip::clear() {
     recorder_.clear();
 }
 
+bool Chip::catches_up() const {
+    return std::ranges::any_of(queues_, &Queue::catches_up) || std::ranges::any_of(cores_, &Core::catches_up);
+}
+
 void Chip::serialize(Archive &archive) {
     if (hazards_ != nullptr)
         throw StateError(ENOTSUP, "hazards: what hazard detection has seen is not saved");
     if (faults_.active() || explorer_.active())
         throw StateError(ENOTSUP, "fault plan: a chip with one is not saved");
+    if (!archive.loading() && catches_up())
+        throw StateError(ENOTSUP, "fault plan: what one has put off is at work");
     if (sanitizer_ != nullptr)
         throw StateError(ENOTSUP, "sanitizer: what it has seen is not saved");
     if (!archive.loading()) {

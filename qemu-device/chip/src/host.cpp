@@ -58,7 +58,7 @@ bool Host::write_by_plan(std::uint64_t bus, std::span<const std::byte> in) const
     if (verdict->action == PlanAction::DROP)
         return true;
     if (verdict->action == PlanAction::REORDER &&
-        faults_.hold(PlanEvent::DMA_WRITE,
+        faults_.hold(*verdict, PlanEvent::DMA_WRITE,
                      [this, bus, bytes = std::vector(in.begin(), in.end())] { write_past_plan(bus, bytes); }))
         return true;
     const bool done = do_write(*verdict, bus, in);
@@ -112,7 +112,7 @@ void InterruptGate::raise_by_plan(std::uint64_t epoch, std::uint32_t vector) {
     if (action == PlanAction::DROP)
         return;
     if (action == PlanAction::REORDER &&
-        host_.faults_.hold(PlanEvent::IRQ, [this, epoch, vector] { deliver(epoch, vector); }))
+        host_.faults_.hold(*verdict, PlanEvent::IRQ, [this, epoch, vector] { deliver(epoch, vector); }))
         return;
     deliver(epoch, vector);
     if (action == PlanAction::DUPLICATE)

@@ -115,7 +115,7 @@ void Registers::write_register(const spec::RegisterRef &where, std::uint64_t val
     if (sanitizer_ != nullptr && where.desc->offset == reg::QUEUE_DOORBELL(0)) [[unlikely]]
         look_at_ring(where.index, static_cast<std::uint32_t>(value));
     if (Unit *const rung = store_sized(where, value, size); rung != nullptr)
-        executor_.lend_thread(*rung);
+        run(*rung);
     else if (where.desc->offset == reg::REC_DEBUG_TAIL)
         take_debug_records(static_cast<std::uint32_t>(value));
     else if (where.desc->offset == reg::PLAN_CMD)
@@ -188,7 +188,7 @@ void Registers::ring_by_plan(std::uint32_t queue, const std::function<void()> &r
     const auto action = verdict ? verdict->action : spec::PlanAction{};
     if (action == spec::PlanAction::DROP)
         return;
-    if (action == spec::PlanAction::REORDER && faults_.hold(spec::PlanEvent::DOORBELL, ring))
+    if (action == spec::PlanAction::REORDER && faults_.hold(*verdict, spec::PlanEvent::DOORBELL, ring))
         return;
     ring();
     if (action == spec::PlanAction::DUPLICATE)
@@ -206,7 +206,15 @@ void Registers::ring(std::uint64_t offset, std::uint64_t value, unsigned size) {
                            static_cast<std::uint32_t>(value), rung))
         count_bad();
     else if (rung != nullptr)
-        executor_.lend_thread(*rung);
+        run(*rung);
+}
+
+// A thread of the guest's machine has better to do than to sit out the delays of a plan.
+void Registers::run(Unit &rung) {
+    if (faults_.active() && !faults_.in_steps())
+        executor_.wake(rung);
+    else
+        executor_.lend_thread(rung);
 }
 
 void Registers::reset() {

@@ -71,6 +71,8 @@ private:
     void slot_by_plan(std::uint64_t offset, std::uint64_t value, unsigned size);
     void write_by_plan(const spec::RegisterRef &where, std::uint64_t value, unsigned size);
     void write_register(const spec::RegisterRef &where, std::uint64_t value, unsigned size);
+    /// The unit has been rung for.
+    void run(Unit &rung);
     /// What a fault plan makes of a doorbell of the queue.
     void ring_by_plan(std::uint32_t queue, const std::function<void()> &ring);
     std::uint64_t load(const spec::RegisterRef &where);

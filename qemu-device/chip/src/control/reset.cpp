@@ -25,6 +25,7 @@ Step ResetUnit::step() {
     if (resets != resets_) {
         resets_ = resets;
         zeroed_ = 0;
+        services_.faults.forget_held(); // of what was still at work when the reset began
         linger_ = services_.explorer.linger();
         for (Core &core : cores_)
             core.scrub();

@@ -12,6 +12,7 @@
 
 #include <neuron/spec.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -88,6 +89,8 @@ public:
     // ---- for the units of the core ----
     TensorEngine &tensor_engine() { return tensor_engine_; }
     DmaRing &ring(std::uint8_t index) { return rings_[index]; }
+    /// Whether a ring does what a fault plan has put off. Only while paused.
+    bool catches_up() const { return std::ranges::any_of(rings_, &DmaRing::catches_up); }
     /// Sequencer `engine` has ended, or a transfer that `engine` issued, or several have been dropped. The launch may be
     /// over with that: the caller touches nothing of it afterwards.
     void sequencer_done(spec::Engine engine, bool aborted);

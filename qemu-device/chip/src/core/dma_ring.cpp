@@ -69,8 +69,10 @@ Step DmaRing::advance(const DmaJob &job, Launch &launch) {
     }
     if (spoilt_.hangs(services_.faults))
         return Step::BLOCKED;
-    if (spoilt_.waits(services_))
-        return Step::MORE;
+    if (spoilt_.waits(services_)) {
+        services_.executor.wake_later(*this, spoilt_.begins_ns);
+        return Step::BLOCKED;
+    }
     if (std::exchange(spoilt_.postponed, false))
         spoilt_.dropped = postponed_.keep(job, spoilt_.plan);
     auto complete = spoilt_.dropped ? true : move(late_ ? *late_ : job, launch);

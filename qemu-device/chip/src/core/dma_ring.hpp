@@ -40,6 +40,8 @@ public:
     /// Reading: of a core with its launch.
     void serialize(Archive &archive);
     bool empty() const { return count_ == 0; }
+    /// Whether it does what a fault plan has put off. Only while paused.
+    bool catches_up() const { return late_.has_value(); }
     /// Forgets what is in line.
     void clear();
 

@@ -123,8 +123,10 @@ Step Sequencer::execute(Launch &launch, Raw raw) {
             spoilt_ = plan::spoil(services_, spec::PlanEvent::INSTRUCTION, pc());
         if (spoilt_.hangs(services_.faults))
             return Step::BLOCKED;
-        if (spoilt_.waits(services_))
-            return Step::MORE;
+        if (spoilt_.waits(services_)) {
+            services_.executor.wake_later(*this, spoilt_.begins_ns);
+            return Step::BLOCKED;
+        }
         if (spoilt_.dropped)
             return advance(launch, header, Flow::NEXT);
     }

@@ -65,8 +65,11 @@ public:
     /// When the host's steady clock will have got to where now_ns() is `at_ns`. Nothing: not before resume().
     std::optional<std::chrono::steady_clock::time_point> steady_time(std::uint64_t at_ns) const;
 
-    /// Stepped mode: so many nanoseconds pass at once. Whoever takes a step may call it.
-    void pass(std::uint64_t ns) { pass_time(now_ns() + ns); }
+    /// Stepped mode: so many nanoseconds pass at once. Any thread.
+    void pass(std::uint64_t ns) { steps_.fetch_add((ns + STEP_NS - 1) / STEP_NS, std::memory_order_relaxed); }
+    /// Stepped mode: a unit that takes a step, and has nothing to do until then, is woken at that time, or before by others. As
+    /// with wake_at(), time passes at once while nothing is left to do. Of each unit the last call holds.
+    virtual void wake_later(Unit &, std::uint64_t /*at_ns*/) {}
 
     /// The clock, and what the units are ready for, in order. `units` are all that there are, always in the same order. Only
     /// while paused.
@@ -81,8 +84,9 @@ protected:
     /// Stepped mode: lets the time pass until `at_ns`.
     void pass_time(std::uint64_t at_ns) {
         const std::uint64_t steps = (at_ns + STEP_NS - 1) / STEP_NS;
-        if (steps > steps_.load(std::memory_order_relaxed))
-            steps_.store(steps, std::memory_order_relaxed);
+        std::uint64_t now = steps_.load(std::memory_order_relaxed);
+        while (now < steps && !steps_.compare_exchange_weak(now, steps, std::memory_order_relaxed)) {
+        }
     }
     /// Takes mutex_, and puts the unit into the list where it now belongs if it is in one.
     virtual void store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) = 0;
@@ -178,6 +182,7 @@ public:
     /// While exploring, the unit may take some steps at once.
     void lend_thread(Unit &unit) override;
     bool wake_at(Unit &unit, std::uint64_t at_ns) override;
+    void wake_later(Unit &unit, std::uint64_t at_ns) override;
     std::uint64_t run(std::uint64_t max_steps) override;
     void wait_idle() override;
     void pause() override;
@@ -200,7 +205,16 @@ private:
     /// Takes a step of a unit that is in no list.
     Step take_step(Unit &unit, std::unique_lock<std::mutex> &lock);
     bool empty_locked() const;
+    /// Whether something will be woken by the time.
+    bool timed_locked() const { return timed_ns_ != Timer::NEVER || !late_.empty(); }
     void check_timer_locked();
+    void forget_late_locked(const Unit &unit) {
+        std::erase_if(late_, [&](const Late &late) { return late.unit == &unit; });
+    }
+    void wake_timed_locked(Unit &unit) {
+        if (unit.state_ == Unit::State::PARKED)
+            append_locked(unit);
+    }
 
     const Host &host_;
     Explorer *const explorer_; ///< nullptr: there is none
@@ -209,6 +223,11 @@ private:
     std::array<std::vector<Unit *>, PRIORITIES> ready_;
     Unit *timed_ = nullptr;
     std::uint64_t timed_ns_ = Timer::NEVER;
+    struct Late {
+        Unit *unit;
+        std::uint64_t at_ns;
+    };
+    std::vector<Late> late_; ///< what wake_later() has been told
     std::uint64_t random_;
     bool in_run_ = false; ///< somebody takes steps
     bool paused_ = false;

@@ -52,13 +52,31 @@ bool SteppedExecutor::wake_at(Unit &unit, std::uint64_t at_ns) {
     return true;
 }
 
+void SteppedExecutor::wake_later(Unit &unit, std::uint64_t at_ns) {
+    const std::lock_guard lock(mutex_);
+    forget_late_locked(unit);
+    if (!stopped_)
+        late_.push_back({&unit, at_ns});
+}
+
 void SteppedExecutor::check_timer_locked() {
-    if (timed_ns_ == Timer::NEVER || (now_ns() < timed_ns_ && !empty_locked()))
+    if (!timed_locked())
         return;
-    pass_time(timed_ns_);
-    timed_ns_ = Timer::NEVER;
-    if (timed_->state_ == Unit::State::PARKED)
-        append_locked(*timed_);
+    const auto next = std::ranges::min_element(late_, {}, &Late::at_ns);
+    const std::uint64_t due = std::min(timed_ns_, next != late_.end() ? next->at_ns : Timer::NEVER);
+    if (now_ns() < due && !empty_locked())
+        return;
+    pass_time(due);
+    if (timed_ns_ <= now_ns()) {
+        timed_ns_ = Timer::NEVER;
+        wake_timed_locked(*timed_);
+    }
+    std::erase_if(late_, [&](const Late &late) {
+        if (late.at_ns > now_ns())
+            return false;
+        wake_timed_locked(*late.unit);
+        return true;
+    });
 }
 
 void SteppedExecutor::store_priority(Unit &unit, std::atomic<Priority> &which, Priority priority) {
@@ -95,6 +113,7 @@ Unit *SteppedExecutor::pick_locked() {
 
 Step SteppedExecutor::take_step(Unit &unit, std::unique_lock<std::mutex> &lock) {
     unit.state_ = Unit::State::RUNNING;
+    forget_late_locked(unit); // it says so again if it still waits
     count_step();
     if (explorer_ != nullptr && explorer_->active())
         explorer_->count_step(unit);
@@ -159,7 +178,7 @@ void SteppedExecutor::lend_thread(Unit &unit) {
         unit.state_ = Unit::State::PARKED;
     in_run_ = false;
     turn_.notify_all();
-    const bool kick = !empty_locked() || timed_ns_ != Timer::NEVER;
+    const bool kick = !empty_locked() || timed_locked();
     lock.unlock();
     if (kick)
         host_.kick();
@@ -181,7 +200,7 @@ void SteppedExecutor::resume() {
     {
         const std::lock_guard lock(mutex_);
         paused_ = false;
-        kick = !empty_locked() || timed_ns_ != Timer::NEVER;
+        kick = !empty_locked() || timed_locked();
     }
     if (kick)
         host_.kick();
@@ -199,6 +218,7 @@ std::vector<Unit *> SteppedExecutor::ready_units(Priority priority) const {
 
 void SteppedExecutor::clear_ready() {
     const std::lock_guard lock(mutex_);
+    late_.clear();
     for (auto &list : ready_) {
         for (Unit *unit : list)
             unit->state_ = Unit::State::PARKED;
@@ -214,6 +234,7 @@ void SteppedExecutor::append_ready(Unit &unit) {
 void SteppedExecutor::stop() {
     const std::lock_guard lock(mutex_);
     stopped_ = true;
+    late_.clear();
     for (auto &list : ready_)
         list.clear();
 }

@@ -41,6 +41,7 @@ bool due(const Rule &rule, std::uint64_t occurrence) {
 } // namespace
 
 thread_local const Origin *Acting::now_ = nullptr;
+thread_local bool InHurry::now_ = false;
 
 void Injector::set(Plan plan) {
     {
@@ -92,8 +93,10 @@ std::optional<Verdict> Injector::ask(spec::PlanEvent event, std::uint64_t first,
     return verdict;
 }
 
-bool Injector::hold(spec::PlanEvent event, std::function<void()> later) {
+bool Injector::hold(const Verdict &verdict, spec::PlanEvent event, std::function<void()> later) {
     const std::lock_guard lock(mutex_);
+    if (verdict.plan != plans_)
+        return true;
     if (std::ranges::count(held_, event, &decltype(held_)::value_type::first) == spec::PLAN_HELD)
         return false;
     held_.emplace_back(event, std::move(later));
@@ -123,15 +126,17 @@ void Injector::forget_held() {
 }
 
 void Injector::sleep(const Verdict &delay) {
+    if (InHurry::now())
+        return;
     if (in_steps())
         return pass_ns_(delay_ns(delay));
     std::unique_lock lock(mutex_);
     woken_.wait_for(lock, std::chrono::nanoseconds(delay_ns(delay)), [&] { return awake_ || plans_ != delay.plan; });
 }
 
-void Injector::wake_sleepers() {
+void Injector::hurry(bool on) {
     const std::lock_guard lock(mutex_);
-    awake_ = true;
+    awake_ = on;
     woken_.notify_all();
 }
 

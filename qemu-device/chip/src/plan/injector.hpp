@@ -51,6 +51,20 @@ private:
     const Origin *const before_;
 };
 
+/// While it lives, delays are none for this thread: others wait for it, a guest's processor or the monitor of its machine.
+class InHurry {
+public:
+    InHurry() : before_(std::exchange(now_, true)) {}
+    ~InHurry() { now_ = before_; }
+    InHurry(const InHurry &) = delete;
+    InHurry &operator=(const InHurry &) = delete;
+    static bool now() { return now_; }
+
+private:
+    static thread_local bool now_;
+    const bool before_;
+};
+
 /// The plan of a chip, if it has one. Any thread. Without a plan the price of a question is a relaxed load.
 class Injector {
 public:
@@ -76,19 +90,20 @@ public:
         return ask(event, place, place, packet);
     }
 
-    /// Keeps `later` until the next event of the kind has happened, or forget_held(). False: as many as may be kept are.
-    bool hold(spec::PlanEvent event, std::function<void()> later);
+    /// Keeps `later` until the next event of the kind has happened, or forget_held(), or the verdict's plan is over. False: as
+    /// many as may be kept are.
+    bool hold(const Verdict &verdict, spec::PlanEvent event, std::function<void()> later);
     /// An event of the kind has happened. Calls what was kept, without a lock.
     void happened(spec::PlanEvent event);
     void forget_held();
 
     /// Whether time is counted in steps. What can wait then takes steps meanwhile.
     bool in_steps() const { return static_cast<bool>(pass_ns_); }
-    /// Lets the thread sleep for a delay, shorter if its plan is replaced, or has been, or wake_sleepers() is called meanwhile.
-    /// Where time is counted in steps, it has passed at once.
+    /// Lets the thread sleep for a delay, shorter if its plan is replaced, or has been, or hurry() is called meanwhile, and not
+    /// at all if it is in a hurry. Where time is counted in steps, it has passed at once.
     void sleep(const Verdict &delay);
-    /// Nobody sleeps from now on.
-    void wake_sleepers();
+    /// Nobody sleeps from now on, or they do again.
+    void hurry(bool on);
 
     /// As spec/plan.toml says; empty without a plan, unless the last one was refused.
     std::string report() const;
@@ -116,7 +131,7 @@ private:
     std::vector<Counted> rules_;
     std::uint64_t seed_ = 0;
     std::string refused_;
-    bool awake_ = false;
+    bool awake_ = false; ///< nobody sleeps
     std::vector<std::pair<spec::PlanEvent, std::function<void()>>> held_;
 };
 

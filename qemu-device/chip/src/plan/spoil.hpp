@@ -35,7 +35,7 @@ struct Spoilt {
 
     /// Whether it hangs still.
     bool hangs(const Injector &faults) const { return begins_ns == NEVER && plan == faults.plans(); }
-    /// Whether it is delayed still, in stepped mode: its unit takes steps in which nothing happens, and the others theirs.
+    /// Whether it is delayed still, in stepped mode: see Executor::wake_later(). The others take their steps meanwhile.
     bool waits(const Services &services) const {
         return begins_ns != 0 && begins_ns != NEVER && plan == services.faults.plans() &&
                services.executor.now_ns() < begins_ns;

@@ -168,9 +168,10 @@ void Queue::meet_plan(spec::PacketOp op, const RawPacket &raw) {
 // The packet has been done: what was put off until then is done now, as if it were a part of it.
 bool Queue::take_postponed() {
     const auto late = spoilt_.dropped ? std::nullopt : postponed_.take(services_.faults);
-    if (late)
+    late_ = late.has_value();
+    if (late_)
         job_.emplace(*decode_packet(*late, static_cast<std::uint32_t>(cores_.size()), launch_));
-    return late.has_value();
+    return late_;
 }
 
 tl::expected<void, FaultInfo> Queue::fetch(const Control::Work &work) {
@@ -214,8 +215,10 @@ tl::expected<void, FaultInfo> Queue::read_ring(std::uint64_t address, std::span<
 Step Queue::run() {
     if (spoilt_.hangs(services_.faults))
         return Step::BLOCKED;
-    if (spoilt_.waits(services_))
-        return Step::MORE;
+    if (spoilt_.waits(services_)) {
+        services_.executor.wake_later(*this, spoilt_.begins_ns);
+        return Step::BLOCKED;
+    }
     PacketContext packet = context();
     const JobResult result = std::visit([&](auto &job) { return job.step(packet); }, *job_);
     if (!result) {
@@ -331,6 +334,7 @@ Step Queue::wind_down() {
     job_.reset();
     spoilt_ = {};
     postponed_.forget();
+    late_ = false;
     completing_ = false;
     fetched_count_ = 0;
     stamp_start_.reset();

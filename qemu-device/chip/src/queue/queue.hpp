@@ -26,6 +26,8 @@ public:
 
     /// Whether it has anything to remember besides what is in QueueControl.
     bool at_work() const { return job_ || completing_ || stamp_start_ || fetched_count_ != 0; }
+    /// Whether it does what a fault plan has put off. Only while paused.
+    bool catches_up() const { return late_; }
     void serialize(Archive &archive);
     void clear();
     /// The launch whose cores are at work for this queue, if there is one.
@@ -83,6 +85,7 @@ private:
     std::optional<PacketJob> job_;
     plan::Spoilt spoilt_; ///< what the fault plan makes of the job
     plan::Postponed<RawPacket> postponed_;
+    bool late_ = false;                     ///< job_ is one of those, and no more the packet that was taken up
     std::optional<std::uint32_t> linger_{}; ///< steps for which the winding down is still put off
     bool completing_ = false;               ///< the job is done, seqno and interrupt are not
     /// With stamps: when the first packet that none covers yet was taken up.

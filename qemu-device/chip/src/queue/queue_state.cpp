@@ -9,6 +9,7 @@ void Queue::clear() {
     job_.reset();
     spoilt_ = {};
     postponed_.forget();
+    late_ = false;
     completing_ = false;
     fetched_count_ = 0;
     stamp_start_.reset();

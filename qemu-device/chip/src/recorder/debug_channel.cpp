@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "debug_channel.hpp"
 
+#include "../plan/injector.hpp"
 #include "../sanitizer/sanitizer.hpp"
 
 namespace neuron::chip {
@@ -29,6 +30,7 @@ bool DebugChannel::set_log2(std::uint32_t value) {
 
 bool DebugChannel::take(std::uint32_t tail) {
     const std::lock_guard order(order_);
+    const plan::InHurry guest_waits;
     const Registers now = registers();
     if (now.ring == 0 || tail - now.head > 1U << now.log2)
         return false;

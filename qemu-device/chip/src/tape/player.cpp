@@ -104,7 +104,7 @@ void Player::load_state() {
     };
     try {
         Archive archive{Archive::Read(read)};
-        chip_->executor().pause();
+        chip_->pause();
         chip_->serialize(archive);
         if (!rest.empty() || (next_ && next_->kind() == TapeKind::STATE))
             throw StateError(EBADMSG, "something follows it");
@@ -300,7 +300,7 @@ void Player::play_other(const Event &event) {
         }
         break;
     case TapeKind::RESET: chip_->registers().reset(); break;
-    case TapeKind::PAUSE: chip_->executor().pause(); break;
+    case TapeKind::PAUSE: chip_->pause(); break;
     case TapeKind::RESUME: chip_->executor().resume(); break;
     case TapeKind::ECC: (void)chip_->inject_ecc(event.head.addr, event.head.value != 0); break;
     case TapeKind::TEST_FAULT:
