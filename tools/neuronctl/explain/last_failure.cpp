@@ -53,6 +53,23 @@ std::optional<std::size_t> last_fault(const Records &records, std::size_t begin)
 }
 
 /// What a context had when one of its queues faulted; the records before that are told to it one by one.
+Mapping mapping_of(const spec::RecordMapping &record) {
+    return {.ctx = record.head.ctx, .va = record.va, .size = record.bytes, .buffer = record.buffer};
+}
+
+/// What the context of the fault has bound behind it.
+std::vector<Mapping> bound_since(const Records &records, std::size_t fault) {
+    std::vector<Mapping> out;
+    const auto ctx = records.head(fault).ctx;
+    for (std::size_t i = fault + 1; i < records.size(); ++i) {
+        const spec::RecordHead head = records.head(i);
+        if (head.kind == RecordKind::MAPPING && head.ctx == ctx &&
+            static_cast<spec::DebugKind>(head.code) == spec::DebugKind::BIND)
+            out.push_back(mapping_of(records.as<spec::RecordMapping>(i)));
+    }
+    return out;
+}
+
 class ContextLife {
 public:
     explicit ContextLife(std::uint64_t ctx, std::uint64_t va) : va_(va) { out_.ctx = ctx; }
@@ -79,7 +96,7 @@ private:
         const auto code = static_cast<spec::DebugKind>(record.head.code);
         if (code != spec::DebugKind::BIND && code != spec::DebugKind::UNBIND)
             return;
-        const Mapping mapping{.ctx = out_.ctx, .va = record.va, .size = record.bytes, .buffer = record.buffer};
+        const Mapping mapping = mapping_of(record);
         const bool here = va_ >= mapping.va && va_ - mapping.va < mapping.size;
         std::erase_if(out_.mappings, [&](const Mapping &old) { return old.va == mapping.va; });
         if (code == spec::DebugKind::BIND)
@@ -219,6 +236,7 @@ std::optional<Failure> last_failure_in(std::span<const std::byte> bytes, std::op
     out.queue = record.head.queue;
     out.opcode = opcode_of(records, begin, *at);
     out.stopped_too.erase(out.queue);
+    out.bound_since = bound_since(records, *at);
     if (now_ns && *now_ns >= record.head.time_ns)
         out.ns_ago = *now_ns - record.head.time_ns;
     return out;

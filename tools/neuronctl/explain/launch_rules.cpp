@@ -221,14 +221,6 @@ void explain_drain(const Launch &launch, const State &state, const Queue &queue,
 
 bool in(const Node &node, EngineState state) { return node.engine->state == state; }
 
-// Whether another buffer was at the address when the queue failed.
-bool has_come_later(const State &state, const Queue &queue, std::uint64_t va, std::uint64_t buffer) {
-    const Failure *const failure = failure_of(state, queue);
-    return failure != nullptr && std::ranges::any_of(failure->mappings, [&](const Mapping &then) {
-               return va - then.va < then.size && then.buffer != 0 && then.buffer != buffer;
-           });
-}
-
 } // namespace
 
 std::vector<const Core *> cores_of(const State &state, std::uint64_t queue) {
@@ -246,14 +238,21 @@ const Packet *launch_at_head(const Queue &queue) {
     return at != queue.packets.end() && at->core_mask != 0 ? &*at : nullptr;
 }
 
+bool has_come_since(const State &state, const Queue &queue, std::uint64_t va) {
+    const Failure *const failure = failure_of(state, queue);
+    return failure != nullptr && std::ranges::any_of(failure->bound_since, [&](const Mapping &mapping) {
+               return va - mapping.va < mapping.size;
+           });
+}
+
 std::string kernel_of(const State &state, const Queue &queue) {
     const Packet *launch = launch_at_head(queue);
-    if (launch == nullptr)
+    if (launch == nullptr || has_come_since(state, queue, launch->program))
         return {};
     for (const Range &range : mapped(state, queue.ctx))
         if (const auto code = state.buffers.find(range.buffer);
             range.holds(launch->program) && code != state.buffers.end())
-            return has_come_later(state, queue, launch->program, range.buffer) ? std::string() : code->second.label;
+            return code->second.label;
     return {};
 }
 

@@ -21,6 +21,9 @@ void explain_halted(const State &state, const Queue &queue, const ProgramView *p
 /** The packet that the queue is at, if that is known and a LAUNCH; nullptr if not. */
 const Packet *launch_at_head(const Queue &queue);
 
+/** Whether what is at a context address has come there since a fault has halted the queue, as far as that is remembered. */
+bool has_come_since(const State &state, const Queue &queue, std::uint64_t va);
+
 /** What the launch that the queue is at runs, by the name of the buffer that it is in: the library's is the kernel's. Empty if it is not known. */
 std::string kernel_of(const State &state, const Queue &queue);
 

@@ -19,7 +19,6 @@
 
 #include "../../asm/encoding.hpp"
 #include "../system.hpp"
-#include "last_failure.hpp"
 #include "launch_rules.hpp"
 
 namespace neuronctl::explain {
@@ -27,16 +26,10 @@ namespace {
 
 constexpr std::size_t largest = std::size_t{16} << 20;
 
-// The memory has been written when the program was loaded.
-std::uint64_t loaded_ns(const struct stat &status) {
-    return static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000 +
-           static_cast<std::uint64_t>(status.st_mtim.tv_nsec);
-}
-
-std::vector<std::byte> contents(const neuron::Fd &memory, std::optional<std::uint64_t> failed_ns) {
+std::vector<std::byte> contents(const neuron::Fd &memory) {
     struct stat status {};
     if (memory.get() < 0 || ::fstat(memory.get(), &status) != 0 || status.st_size <= 0 ||
-        static_cast<std::size_t>(status.st_size) > largest || loaded_ns(status) > failed_ns.value_or(UINT64_MAX))
+        static_cast<std::size_t>(status.st_size) > largest)
         return {};
     std::vector<std::byte> out(static_cast<std::size_t>(status.st_size));
     const ssize_t got = ::pread(memory.get(), out.data(), out.size(), 0);
@@ -45,26 +38,20 @@ std::vector<std::byte> contents(const neuron::Fd &memory, std::optional<std::uin
 }
 
 // Opening a file of a user's file system may never come back: first it is seen what it is. Nor is a lease waited for.
-std::vector<std::byte> read_memory(const std::string &path, std::optional<std::uint64_t> failed_ns) {
+std::vector<std::byte> read_memory(const std::string &path) {
     const neuron::Fd place(::open(path.c_str(), O_PATH | O_CLOEXEC));
     struct statfs status {};
     if (place.get() < 0 || ::fstatfs(place.get(), &status) != 0 || status.f_type != TMPFS_MAGIC)
         return {};
     return contents(
-        neuron::Fd(::open(fmt::format("/proc/self/fd/{}", place.get()).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)),
-        failed_ns);
-}
-
-// When the queue has failed, if that is known: what the process has loaded since has not been at work.
-std::optional<std::uint64_t> failed_ns(const State &state, const Queue &queue) {
-    const Failure *const failure = failure_of(state, queue);
-    return failure != nullptr ? failure->date_ns : std::nullopt;
+        neuron::Fd(::open(fmt::format("/proc/self/fd/{}", place.get()).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)));
 }
 
 std::optional<ProgramView> program_of(const State &state, const Queue &queue) {
     const Packet *const launch = launch_at_head(queue);
     const auto owner = state.contexts.find(queue.ctx);
-    if (launch == nullptr || owner == state.contexts.end() || owner->second.pid == 0)
+    if (launch == nullptr || owner == state.contexts.end() || owner->second.pid == 0 ||
+        has_come_since(state, queue, launch->program))
         return std::nullopt;
     const std::string folder = fmt::format("/proc/{}", owner->second.pid);
     const auto maps = sys::read(folder + "/maps");
@@ -73,9 +60,8 @@ std::optional<ProgramView> program_of(const State &state, const Queue &queue) {
     if (ranges.empty())
         return std::nullopt;
     const std::string label = kernel_of(state, queue);
-    const auto file = neuron::KernelFile::parse(
-        read_memory(fmt::format("{}/map_files/{}", folder, ranges.front()), failed_ns(state, queue)),
-        label.empty() ? "the kernel" : label);
+    const auto file = neuron::KernelFile::parse(read_memory(fmt::format("{}/map_files/{}", folder, ranges.front())),
+                                                label.empty() ? "the kernel" : label);
     return file ? std::optional(ProgramView(file->name(), neuron::assembler::to_image(*file))) : std::nullopt;
 }
 

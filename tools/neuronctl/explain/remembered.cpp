@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <ctime>
 
 #include <fcntl.h>
@@ -64,11 +63,6 @@ void read_log(Losses &losses, const std::string &address) {
     }
 }
 
-std::uint64_t date_ns() {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
-}
-
 Losses losses_of(const std::string &address) {
     const std::string folder = "/sys/bus/pci/devices/" + address;
     const auto count = [&](const char *name) {
@@ -113,8 +107,6 @@ void read_remembered(State &state) {
     const auto path = recorder_path(state.device);
     if (const auto bytes = path ? read_recorder(*path) : tl::unexpected(path.error()))
         state.failure = last_failure_in(*bytes, device_clock(state.device));
-    if (state.failure && state.failure->ns_ago)
-        state.failure->date_ns = date_ns() - *state.failure->ns_ago;
 }
 
 } // namespace neuronctl::explain

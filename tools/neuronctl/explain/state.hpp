@@ -174,10 +174,10 @@ struct Failure {
     std::string opcode{};  ///< Of the packet; empty if the records do not say.
     std::uint64_t pid = 0; ///< Who had bound memory in the context; 0: not known.
     std::optional<std::uint64_t> ns_ago{};
-    std::optional<std::uint64_t> date_ns{}; ///< By the system's clock; of a live device.
-    std::vector<Mapping> mappings{};        ///< What the context had bound, as far as the records reach back.
-    std::optional<Mapping> unbound{};       ///< What had been at the address before.
-    std::set<std::uint64_t> stopped_too{};  ///< Queues of the same context, which the fault has stopped.
+    std::vector<Mapping> mappings{};       ///< What the context had bound, as far as the records reach back.
+    std::vector<Mapping> bound_since{};    ///< What it has bound since.
+    std::optional<Mapping> unbound{};      ///< What had been at the address before.
+    std::set<std::uint64_t> stopped_too{}; ///< Queues of the same context, which the fault has stopped.
 };
 
 /** What the driver has counted since it was bound, and when it has last said so in the kernel's log. */
