@@ -282,13 +282,18 @@ void command_that_would_sleep_goes_to_a_worker(void **) {
     Trace trace;
     ring.add_dma(file, queue.queue_id, 0, memory.data(), 4096, target.va, 0x73);
     assert_int_equal(ring.result(), 0);
-    const auto command = of_command(trace.events(ctx_of(file)), 0x73);
+    Events command;
+    // The bytes may have arrived before the worker that has queued the command gets back from it.
+    assert_true(wait_until([&] {
+        command = of_command(trace.events(ctx_of(file)), 0x73);
+        return only(command, {"uring_issued"}).size() == 2;
+    }));
     const auto issues = only(command, {"uring_issue"}), returns = only(command, {"uring_issued"});
     assert_int_equal(issues.size(), 2);
     assert_false(has_word(issues[0], "worker"));
     assert_true(has_word(issues[1], "worker"));
-    assert_true(has_word(returns.at(0), "punted"));
-    assert_true(has_word(returns.at(1), "queued"));
+    assert_true(has_word(returns[0], "punted"));
+    assert_true(has_word(returns[1], "queued"));
     request_of(command);
     the(command, "uring_complete");
 }
