@@ -37,12 +37,7 @@ bool Host::read_by_plan(std::uint64_t bus, std::span<std::byte> out) const {
     if (verdict->action == PlanAction::DELAY)
         faults_.sleep(*verdict);
     const bool done = read_past_plan(bus, out);
-    if (verdict->action == PlanAction::ONES)
-        std::ranges::fill(out, std::byte{0xff});
-    else if (verdict->action == PlanAction::CORRUPT)
-        plan::corrupt(out, verdict->random);
-    else if (verdict->action == PlanAction::FLIP)
-        plan::flip(out, verdict->argument, verdict->random);
+    plan::garble(*verdict, out);
     return done;
 }
 
@@ -70,11 +65,8 @@ bool Host::do_write(const plan::Verdict &verdict, std::uint64_t bus, std::span<c
     std::vector<std::byte> bytes(in.begin(), in.end());
     if (verdict.action == PlanAction::DELAY)
         faults_.sleep(verdict);
-    else if (verdict.action == PlanAction::CORRUPT)
-        plan::corrupt(bytes, verdict.random);
-    else if (verdict.action == PlanAction::FLIP)
-        plan::flip(bytes, verdict.argument, verdict.random);
-    else if (verdict.action == PlanAction::DUPLICATE && !write_past_plan(bus, bytes))
+    plan::garble(verdict, bytes);
+    if (verdict.action == PlanAction::DUPLICATE && !write_past_plan(bus, bytes))
         return false;
     return write_past_plan(bus, bytes);
 }

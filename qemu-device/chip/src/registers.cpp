@@ -56,12 +56,7 @@ std::uint64_t Registers::read_by_plan(std::uint64_t offset, std::uint64_t value,
         return value;
     std::array<std::byte, sizeof value> bytes = std::bit_cast<std::array<std::byte, sizeof value>>(htole64(value));
     const std::span read = std::span(bytes).first(size);
-    if (verdict->action == spec::PlanAction::ONES)
-        std::ranges::fill(read, std::byte{0xff});
-    else if (verdict->action == spec::PlanAction::CORRUPT)
-        plan::corrupt(read, verdict->random);
-    else
-        plan::flip(read, verdict->argument, verdict->random);
+    plan::garble(*verdict, read);
     return le64toh(std::bit_cast<std::uint64_t>(bytes));
 }
 

@@ -52,7 +52,6 @@ std::optional<std::size_t> last_fault(const Records &records, std::size_t begin)
     return std::nullopt;
 }
 
-/// What a context had when one of its queues faulted; the records before that are told to it one by one.
 Mapping mapping_of(const spec::RecordMapping &record) {
     return {.ctx = record.head.ctx, .va = record.va, .size = record.bytes, .buffer = record.buffer};
 }
@@ -70,6 +69,7 @@ std::vector<Mapping> bound_since(const Records &records, std::size_t fault) {
     return out;
 }
 
+/// What a context had when one of its queues faulted; the records before that are told to it one by one.
 class ContextLife {
 public:
     explicit ContextLife(std::uint64_t ctx, std::uint64_t va) : va_(va) { out_.ctx = ctx; }

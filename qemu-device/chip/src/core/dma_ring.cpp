@@ -67,12 +67,8 @@ Step DmaRing::advance(const DmaJob &job, Launch &launch) {
         spoilt_ =
             services_.faults.active() ? plan::spoil(services_, spec::PlanEvent::TRANSFER, index_) : plan::Spoilt{};
     }
-    if (spoilt_.hangs(services_.faults))
+    if (spoilt_.is_held_back(services_, *this))
         return Step::BLOCKED;
-    if (spoilt_.waits(services_)) {
-        services_.executor.wake_later(*this, spoilt_.begins_ns);
-        return Step::BLOCKED;
-    }
     if (std::exchange(spoilt_.postponed, false))
         spoilt_.dropped = postponed_.keep(job, spoilt_.plan);
     auto complete = spoilt_.dropped ? true : move(late_ ? *late_ : job, launch);

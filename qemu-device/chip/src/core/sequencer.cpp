@@ -121,12 +121,8 @@ Step Sequencer::execute(Launch &launch, Raw raw) {
     if (services_.faults.active()) [[unlikely]] {
         if (!std::exchange(asked_, true))
             spoilt_ = plan::spoil(services_, spec::PlanEvent::INSTRUCTION, pc());
-        if (spoilt_.hangs(services_.faults))
+        if (spoilt_.is_held_back(services_, *this))
             return Step::BLOCKED;
-        if (spoilt_.waits(services_)) {
-            services_.executor.wake_later(*this, spoilt_.begins_ns);
-            return Step::BLOCKED;
-        }
         if (spoilt_.dropped)
             return advance(launch, header, Flow::NEXT);
     }

@@ -20,8 +20,8 @@ void HbmFaults::meet(spec::PlanEvent event, std::uint64_t offset, std::uint64_t 
     const auto [first, last] = verdict->place;
     const std::span<std::byte> met(hbm_.data() + first, last - first + 1);
     switch (verdict->action) {
-    case spec::PlanAction::CORRUPT: corrupt(met, verdict->random); break;
-    case spec::PlanAction::FLIP: flip(met, verdict->argument, verdict->random); break;
+    case spec::PlanAction::CORRUPT:
+    case spec::PlanAction::FLIP: garble(*verdict, met); break;
     case spec::PlanAction::DELAY: faults_.sleep(*verdict); break;
     default: control_.hbm_error(verdict->argument, verdict->action == spec::PlanAction::ECC_UNCORRECTED); break;
     }

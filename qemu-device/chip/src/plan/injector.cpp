@@ -38,6 +38,20 @@ bool due(const Rule &rule, std::uint64_t occurrence) {
            (occurrence - rule.nth.first) % rule.every == 0;
 }
 
+void corrupt(std::span<std::byte> bytes, std::uint64_t random) {
+    for (std::byte &byte : bytes)
+        byte = static_cast<std::byte>(random = split_mix(random));
+}
+
+void flip(std::span<std::byte> bytes, std::uint64_t bits, std::uint64_t random) {
+    if (bytes.empty())
+        return;
+    for (std::uint64_t i = 0; i < bits; ++i) {
+        random = split_mix(random);
+        bytes[random / 8 % bytes.size()] ^= static_cast<std::byte>(1U << random % 8);
+    }
+}
+
 } // namespace
 
 thread_local const Origin *Acting::now_ = nullptr;
@@ -156,18 +170,13 @@ std::string Injector::report() const {
     return out;
 }
 
-void corrupt(std::span<std::byte> bytes, std::uint64_t random) {
-    for (std::byte &byte : bytes)
-        byte = static_cast<std::byte>(random = split_mix(random));
-}
-
-void flip(std::span<std::byte> bytes, std::uint64_t bits, std::uint64_t random) {
-    if (bytes.empty())
-        return;
-    for (std::uint64_t i = 0; i < bits; ++i) {
-        random = split_mix(random);
-        bytes[random / 8 % bytes.size()] ^= static_cast<std::byte>(1U << random % 8);
-    }
+void garble(const Verdict &verdict, std::span<std::byte> bytes) {
+    if (verdict.action == spec::PlanAction::ONES)
+        std::ranges::fill(bytes, std::byte{0xff});
+    else if (verdict.action == spec::PlanAction::CORRUPT)
+        corrupt(bytes, verdict.random);
+    else if (verdict.action == spec::PlanAction::FLIP)
+        flip(bytes, verdict.argument, verdict.random);
 }
 
 } // namespace neuron::chip::plan

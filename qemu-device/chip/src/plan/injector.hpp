@@ -135,9 +135,7 @@ private:
     std::vector<std::pair<spec::PlanEvent, std::function<void()>>> held_;
 };
 
-/// Overwrites with random bytes.
-void corrupt(std::span<std::byte> bytes, std::uint64_t random);
-/// Turns `bits` bits over.
-void flip(std::span<std::byte> bytes, std::uint64_t bits, std::uint64_t random);
+/// What a verdict makes of bytes that are transferred, or read: ones, random bytes or flipped bits. Others leave them.
+void garble(const Verdict &verdict, std::span<std::byte> bytes);
 
 } // namespace neuron::chip::plan

@@ -33,12 +33,16 @@ struct Spoilt {
     std::uint64_t begins_ns = 0; ///< it does not begin before, by the executor's clock
     std::uint64_t plan = 0;      ///< whose all this is; another one lets it begin
 
-    /// Whether it hangs still.
-    bool hangs(const Injector &faults) const { return begins_ns == NEVER && plan == faults.plans(); }
-    /// Whether it is delayed still, in stepped mode: see Executor::wake_later(). The others take their steps meanwhile.
-    bool waits(const Services &services) const {
-        return begins_ns != 0 && begins_ns != NEVER && plan == services.faults.plans() &&
-               services.executor.now_ns() < begins_ns;
+    /// Whether it has not begun yet: it hangs, or is delayed in stepped mode. `unit`, whose work it is, will be woken.
+    bool is_held_back(const Services &services, Unit &unit) const {
+        if (begins_ns == 0 || plan != services.faults.plans())
+            return false;
+        if (begins_ns != NEVER) {
+            if (services.executor.now_ns() >= begins_ns)
+                return false;
+            services.executor.wake_later(unit, begins_ns);
+        }
+        return true;
     }
 };
 

@@ -213,12 +213,8 @@ tl::expected<void, FaultInfo> Queue::read_ring(std::uint64_t address, std::span<
 }
 
 Step Queue::run() {
-    if (spoilt_.hangs(services_.faults))
+    if (spoilt_.is_held_back(services_, *this))
         return Step::BLOCKED;
-    if (spoilt_.waits(services_)) {
-        services_.executor.wake_later(*this, spoilt_.begins_ns);
-        return Step::BLOCKED;
-    }
     PacketContext packet = context();
     const JobResult result = std::visit([&](auto &job) { return job.step(packet); }, *job_);
     if (!result) {
@@ -331,13 +327,7 @@ Step Queue::wind_down() {
     }
     if (services_.sanitizer != nullptr)
         services_.sanitizer->ends(self(0));
-    job_.reset();
-    spoilt_ = {};
-    postponed_.forget();
-    late_ = false;
-    completing_ = false;
-    fetched_count_ = 0;
-    stamp_start_.reset();
+    clear();
     linger_.reset();
     services_.control.stopped(index_);
     return Step::BLOCKED;
